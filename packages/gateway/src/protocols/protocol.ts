@@ -1,0 +1,231 @@
+/**
+ * The contract between the gateway's pipeline and the protocols it speaks (segmentation S-1, S-2; behavior B-2).
+ *
+ * An agent's request becomes one `ParsedRequest` or one `ProtocolRefusal`; the pipeline answers with one of the
+ * results below and the protocol encodes it. Upstream, every tool server looks like one `UpstreamServer`.
+ *
+ * Deliberately not here: authentication, decisions, records. A parsed request is well formed, nothing more; nothing
+ * in it is trusted, `clientInfo` least of all.
+ */
+
+/** Protocol eras the gateway serves. Clients of 2025-03-26 and 2025-06-18 are served with 2025-11-25 semantics. */
+export type Era = '2025-11-25' | '2026-07-28';
+
+/** A JSON-RPC id; fractional numbers are refused. */
+export type RequestId = string | number;
+
+/** A JSON value as `parseStrict` of `@atf/core/wire/json` yields it. */
+export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
+export type JsonObject = { readonly [key: string]: JsonValue };
+
+/** An HTTP request, its body already read (and bounded while reading). Header names are lower case, as node:http gives them. */
+export type RawRequest = {
+  readonly method: string;
+  /** Path with optional query, as in the request line. */
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  readonly body: Uint8Array;
+};
+
+/** What the client software says about itself: claimed, never used for a decision. */
+export type ClientInfo = { readonly name: string; readonly version: string };
+
+type Addressed = { readonly era: Era; readonly serverName: string };
+type Asked = Addressed & {
+  readonly id: RequestId;
+  readonly progressToken?: RequestId;
+  readonly clientInfo?: ClientInfo;
+};
+
+export type InitializeRequest = Asked & {
+  readonly kind: 'initialize';
+  /** What the client asked for. */
+  readonly requestedVersion: string;
+  /** What is answered: the client's version when served, else the newest handshake version. */
+  readonly protocolVersion: string;
+};
+export type DiscoverRequest = Asked & { readonly kind: 'discover' };
+export type PingRequest = Asked & { readonly kind: 'ping' };
+export type ToolsListRequest = Asked & { readonly kind: 'tools_list'; readonly cursor?: string };
+export type ToolsCallRequest = Asked & {
+  readonly kind: 'tools_call';
+  readonly toolName: string;
+  /** Omitted arguments arrive as `{}`. */
+  readonly args: JsonObject;
+  /**
+   * UTF-8 JSON of `args`, written once by us from the parsed value: these bytes are decided on, digested, stored
+   * with an approval and sent upstream.
+   */
+  readonly argsBytes: Uint8Array;
+  /** Opaque state that a multi-round-trip client echoes (2026-07-28 only). */
+  readonly requestState?: string;
+  /** `Mcp-Param-*` headers (2026-07-28), decoded, names in lower case without the prefix. See `checkParamHeaders`. */
+  readonly paramHeaders: ReadonlyMap<string, string>;
+};
+/** A notification other than a cancellation; answered with 202 and no body, never acted on. */
+export type NotificationRequest = Addressed & { readonly kind: 'notification'; readonly method: string };
+/** `notifications/cancelled`: abort the caller's own call with this id, if it is under way. */
+export type CancelledRequest = Addressed & { readonly kind: 'cancelled'; readonly requestId: RequestId };
+/** A well-formed request for a method that is not governed; to be recorded, then refused with `problem`. */
+export type UnsupportedRequest = Asked & {
+  readonly kind: 'unsupported';
+  readonly method: string;
+  readonly problem: ProtocolRefusal;
+};
+
+export type ParsedRequest =
+  | InitializeRequest
+  | DiscoverRequest
+  | PingRequest
+  | ToolsListRequest
+  | ToolsCallRequest
+  | NotificationRequest
+  | CancelledRequest
+  | UnsupportedRequest;
+
+/** A request that wants an answer with a body. */
+export type AnsweredRequest = Exclude<ParsedRequest, NotificationRequest | CancelledRequest>;
+
+/** Codes of refusals at the protocol's edge; all stand in the error catalogue. */
+export type ProtocolRefusalCode =
+  | 'protocol.method_not_allowed'
+  | 'protocol.endpoint_unknown'
+  | 'protocol.origin_refused'
+  | 'protocol.media_type_unsupported'
+  | 'protocol.not_acceptable'
+  | 'protocol.body_too_large'
+  | 'protocol.json_malformed'
+  | 'protocol.message_invalid'
+  | 'protocol.batch_refused'
+  | 'protocol.response_refused'
+  | 'protocol.header_mismatch'
+  | 'protocol.version_unsupported'
+  | 'protocol.params_invalid'
+  | 'protocol.method_unsupported';
+
+/** A request that could not be understood, or is not served: nothing about it reaches the pipeline's later steps. */
+export type ProtocolRefusal = {
+  readonly kind: 'refusal';
+  readonly code: ProtocolRefusalCode;
+  readonly httpStatus: number;
+  /** JSON-RPC error code, by the 2026-07-28 assignments. */
+  readonly rpcCode: number;
+  /** The request's id, when it could be read; `null` otherwise. */
+  readonly id: RequestId | null;
+  /** One sentence about the shape of the request; never holds its content. */
+  readonly detail: string;
+  readonly data?: JsonObject;
+  readonly headers?: Readonly<Record<string, string>>;
+};
+
+/** An HTTP response, ready to write. `body` is absent for 202. `content-length` and `content-type` are in `headers`. */
+export type EncodedResponse = {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array;
+};
+
+/** A tool as its server defined it. Further members are kept: the digest that pins a tool covers all of them. */
+export type ToolDefinition = {
+  readonly name: string;
+  readonly title?: string;
+  readonly description?: string;
+  readonly inputSchema: JsonObject;
+  readonly outputSchema?: JsonObject;
+  readonly annotations?: JsonObject;
+  readonly [key: string]: JsonValue | undefined;
+};
+
+/** The result of a call as the tool server gave it: content blocks, maybe structured content, maybe an error mark. */
+export type ToolResult = {
+  readonly content: readonly JsonObject[];
+  readonly structuredContent?: JsonValue;
+  readonly isError?: boolean;
+  readonly _meta?: JsonObject;
+};
+
+/** Facts of the gateway that travel in `_meta.atf` of every tool result. */
+export type ResultFacts = { readonly actionId: string; readonly approvalId?: string };
+
+/** A refusal (or a wait for a person) that a model and a person can both read. All strings are the gateway's own words. */
+export type RefusalNotice = {
+  readonly outcome: 'refused' | 'waiting';
+  /** `room.reason` from the error catalogue. */
+  readonly code: string;
+  /** What did not happen. */
+  readonly what: string;
+  /** Why, in one or two sentences. */
+  readonly why: string;
+  /** What would make it possible, or what to do instead. */
+  readonly help: string;
+  readonly requirementIds: readonly string[];
+  readonly policyIds: readonly string[];
+  readonly actionId?: string;
+  readonly approvalId?: string;
+  /** Time until another try can succeed, in milliseconds. */
+  readonly retryAfterMs?: number;
+};
+
+/**
+ * A refusal before the pipeline knows the agent, or about the connection as a whole (unauthenticated, stale feed,
+ * overload): an HTTP status with a JSON-RPC error whose data is problem data (RFC 9457 members).
+ */
+export type ProblemNotice = {
+  readonly code: string;
+  readonly httpStatus: number;
+  readonly title: string;
+  readonly detail: string;
+  readonly requirementIds: readonly string[];
+  /** For example `www-authenticate` or `retry-after`. */
+  readonly headers?: Readonly<Record<string, string>>;
+};
+
+/** Why a tool server gave no usable result. */
+export type UpstreamFaultCode =
+  | 'upstream.unavailable'
+  | 'upstream.protocol_error'
+  | 'upstream.timeout'
+  | 'upstream.result_too_large'
+  | 'upstream.aborted'
+  | 'upstream.call_refused';
+
+export type UpstreamFault = {
+  readonly code: UpstreamFaultCode;
+  /** `false`: nothing was handed to the server, so nothing happened. `true`: it may have happened. */
+  readonly dispatched: boolean;
+  /** The gateway's own words; never what the server sent. */
+  readonly detail: string;
+  /** The JSON-RPC code with which the server itself refused, for `upstream.call_refused`. */
+  readonly rpcCode?: number;
+};
+
+export type UpstreamCallOutcome =
+  | { readonly kind: 'result'; readonly result: ToolResult; readonly resultBytes: number }
+  | { readonly kind: 'fault'; readonly fault: UpstreamFault };
+
+export type UpstreamListOutcome =
+  | { readonly kind: 'tools'; readonly tools: readonly ToolDefinition[]; readonly protocolVersion: string }
+  | { readonly kind: 'fault'; readonly fault: UpstreamFault };
+
+export type UpstreamCallOptions = {
+  /** Fired by the kill switch, a cancelled request or a shutdown: the call settles at once. */
+  readonly signal: AbortSignal;
+  readonly timeoutMs: number;
+  /** Sent in `_meta` for servers that deduplicate; never a promise that they do. */
+  readonly idempotencyKey?: string;
+};
+
+/** One tool server. Calls never throw and are never retried here. */
+export interface UpstreamServer {
+  readonly name: string;
+  /** All tools over all pages, bounded in pages, count and bytes. */
+  listTools(options: { readonly signal: AbortSignal; readonly timeoutMs: number }): Promise<UpstreamListOutcome>;
+  callTool(name: string, args: JsonObject, options: UpstreamCallOptions): Promise<UpstreamCallOutcome>;
+  /**
+   * Certain stop: aborts all calls and, for stdio, kills the server's whole process group. The next call or listing
+   * starts it again, unless `close` was called.
+   */
+  kill(): void;
+  /** Ends the server for good; resolves once its process is gone. */
+  close(): Promise<void>;
+}
