@@ -7,16 +7,13 @@
  * Deliberately not here: authentication, decisions, records. A parsed request is well formed, nothing more; nothing
  * in it is trusted, `clientInfo` least of all.
  */
+import type { Json, JsonObject } from '@atf/core/wire/json';
 
 /** Protocol eras the gateway serves. Clients of 2025-03-26 and 2025-06-18 are served with 2025-11-25 semantics. */
 export type Era = '2025-11-25' | '2026-07-28';
 
 /** A JSON-RPC id; fractional numbers are refused. */
 export type RequestId = string | number;
-
-/** A JSON value as `parseStrict` of `@atf/core/wire/json` yields it. */
-export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
-export type JsonObject = { readonly [key: string]: JsonValue };
 
 /** An HTTP request, its body already read (and bounded while reading). Header names are lower case, as node:http gives them. */
 export type RawRequest = {
@@ -133,13 +130,13 @@ export type ToolDefinition = {
   readonly inputSchema: JsonObject;
   readonly outputSchema?: JsonObject;
   readonly annotations?: JsonObject;
-  readonly [key: string]: JsonValue | undefined;
+  readonly [key: string]: Json | undefined;
 };
 
 /** The result of a call as the tool server gave it: content blocks, maybe structured content, maybe an error mark. */
 export type ToolResult = {
   readonly content: readonly JsonObject[];
-  readonly structuredContent?: JsonValue;
+  readonly structuredContent?: Json;
   readonly isError?: boolean;
   readonly _meta?: JsonObject;
 };
@@ -219,7 +216,10 @@ export type UpstreamCallOptions = {
 export interface UpstreamServer {
   readonly name: string;
   /** All tools over all pages, bounded in pages, count and bytes. */
-  listTools(options: { readonly signal: AbortSignal; readonly timeoutMs: number }): Promise<UpstreamListOutcome>;
+  listTools(options: {
+    readonly signal: AbortSignal;
+    readonly timeoutMs: number;
+  }): Promise<UpstreamListOutcome>;
   callTool(name: string, args: JsonObject, options: UpstreamCallOptions): Promise<UpstreamCallOutcome>;
   /**
    * Certain stop: aborts all calls and, for stdio, kills the server's whole process group. The next call or listing
