@@ -1,0 +1,109 @@
+/**
+ * What every room of the control plane is given: the joints between rooms, as types. `main.ts` builds it; tests build it over a real
+ * embedded database with a virtual clock. A room's routes are handlers by operation id; the server validates, authenticates and
+ * checks roles before a handler runs.
+ */
+import type { EventName } from '@atf/core/events';
+import type { BodyOut, OperationId, ParamsOut, Person, PresenceSubject, QueryOut, ResponseOf } from '@atf/core/wire/api';
+import type { ContainmentDoc, FeedDoc, FeedTopic } from '@atf/core/wire/feed';
+import type { Kysely, Transaction } from 'kysely';
+import type { Logger } from 'pino';
+import type { Tables } from './db/tables.ts';
+
+export type Db = Kysely<Tables>;
+export type Tx = Transaction<Tables>;
+
+export interface Clock {
+  /** Unix time, milliseconds. */
+  nowMs(): number;
+}
+
+export interface Config {
+  readonly tenant: string;
+  readonly dataDir: string;
+  /** `http://localhost:7780`: issuer, console origin, WebAuthn origin. */
+  readonly controlUrl: string;
+  readonly gatewayUrl: string;
+  readonly trustDomain: string;
+  /** Folder of the policy files in force at first start. */
+  readonly policyDir: string;
+  /** The example workspace was set up here; presence of bootstrap people may be simulated. */
+  readonly example: boolean;
+}
+
+/** Named key purposes; private keys exist in clear in memory only. */
+export type KeyPurpose = 'token' | 'log' | 'payload' | 'approval' | 'session';
+
+export interface Keys {
+  /** ES256 for `token` (JOSE r‖s form), Ed25519 for `log`. */
+  sign(purpose: 'token' | 'log', data: Uint8Array): { kid: string; signature: Uint8Array };
+  publicJwks(): FeedDoc<'jwks'>;
+  /** Raw Ed25519 public key (32 bytes) of the log. */
+  logPublicKey(): Uint8Array;
+  /** Symmetric key for `payload`, `approval`, `session`. */
+  secret(purpose: 'payload' | 'approval' | 'session', kid?: string): { kid: string; key: Uint8Array };
+}
+
+export interface FeedHub {
+  /** Writes the document in this transaction under the next version; gateways get it when the transaction has committed. `null`: gone. */
+  put<T extends FeedTopic>(tx: Tx, topic: T, key: string, body: FeedDoc<T> | null): Promise<void>;
+  /**
+   * Containment ahead of its record: sent to every connected gateway at once. Resolves when all have confirmed or after `boundMs`.
+   */
+  contain(key: string, body: ContainmentDoc, boundMs: number): Promise<{ connected: number; confirmed: number; aborted: number }>;
+  gateways(): { id: string; connected: boolean; lastBeatMsAgo: number | undefined; spool: { epoch: number; seq: number } | undefined }[];
+  disconnect(gatewayId: string): void;
+}
+
+export interface Audit {
+  /** Puts an event of control into the outbox, in the transaction of the change. `body` holds no personal data in clear: ids, not names. */
+  enqueue(tx: Tx, event: EventName, body: Record<string, unknown>): Promise<void>;
+}
+
+/** Who calls. A gateway or instance is identified by its verified proof. */
+export type Actor =
+  | { readonly kind: 'person'; readonly person: Person; readonly by: 'session' | 'token'; readonly sessionId: string | undefined }
+  | { readonly kind: 'gateway'; readonly gatewayId: string; readonly name: string }
+  | { readonly kind: 'instance'; readonly instanceId: string; readonly jkt: string }
+  | { readonly kind: 'public' };
+
+export interface Presence {
+  /** Consumes a presence token for exactly this subject by this person, or throws a refusal (`people.presence_invalid`). */
+  consume(tx: Tx, person: Person, token: string, subject: PresenceSubject): Promise<{ method: 'passkey' | 'passphrase' | 'simulated' }>;
+}
+
+export interface Control {
+  readonly db: Db;
+  /**
+   * The only way to change state: runs `work` in one transaction, and after the commit syncs the write-ahead log (group commit) and
+   * wakes feed and sequencer. Resolves when the change is durable.
+   */
+  change<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  readonly clock: Clock;
+  readonly config: Config;
+  readonly keys: Keys;
+  readonly feed: FeedHub;
+  readonly audit: Audit;
+  readonly presence: Presence;
+  readonly log: Logger;
+}
+
+export interface Call<K extends OperationId> {
+  readonly params: ParamsOut<K>;
+  readonly query: QueryOut<K>;
+  readonly body: BodyOut<K>;
+  readonly actor: Actor;
+  /** Raw proof of `instances.enrol` and `instances.token`, and other headers. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** Sets a response header (cookies). */
+  setHeader(name: string, value: string): void;
+}
+
+export type Handler<K extends OperationId> = (control: Control, call: Call<K>) => Promise<ResponseOf<K>>;
+export type Handlers<K extends OperationId> = { readonly [Key in K]: Handler<Key> };
+
+/** A migration of a room: name sorts after all earlier ones (`0003_identity`). */
+export interface Migration {
+  readonly name: string;
+  up(db: Kysely<unknown>): Promise<void>;
+}

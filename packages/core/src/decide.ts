@@ -1,0 +1,209 @@
+/**
+ * The decision: the order of the checks, and the only file that joins the rooms. Synchronous, deterministic, total.
+ * It answers `allow`, `ask` (a person must release this exact call) or `refuse`; the first check that does not pass ends it.
+ * It reserves nothing and records nothing: the caller does both in the same tick.
+ */
+import { type ErrorCode, type Refusal, refusal } from './errors.ts';
+import { containmentOf } from './incident/containment.ts';
+import { effectiveLevel } from './maturity/levels.ts';
+import { checkTransaction, humanCheckpointOf, limitsFor } from './segmentation/transaction.ts';
+import type { AgentDoc, ToolDoc } from './wire/feed.ts';
+import type { ActionClass, Level } from './wire/words.ts';
+import type { Check, CheckName, Decision, Obligation, PolicyAnswer, PolicyFacts, Received, World } from './world.ts';
+
+type Step = { readonly pass: string; readonly policies?: readonly string[] } | { readonly ask: Refusal } | { readonly refuse: Refusal };
+
+const no = (code: ErrorCode, detail?: string): Step => ({ refuse: refusal(code, detail) });
+
+/** I-1, I-2, R-3: who is this, and does the credential still count? */
+function authenticate({ credential }: Received, world: World): Step {
+  const { agent, instance } = world;
+  if (agent === undefined) return no('identity.agent_unknown');
+  if (instance === undefined || instance.agentId !== agent.id || instance.id !== credential.instanceId) return no('identity.instance_unknown');
+  if (instance.state !== 'active') return no('identity.instance_unknown', 'The instance was revoked.');
+  if (world.nowMs >= credential.expiresAtMs) return no('identity.credential_expired');
+  if (credential.credentialEpoch !== agent.credentialEpoch) return no('identity.credential_revoked');
+  if (world.sessionRevoked) return no('identity.session_revoked');
+  if (credential.manifestDigest !== agent.manifestDigest) return no('identity.version_mismatch');
+  return { pass: `${agent.name} ${agent.version}, instance ${instance.id.slice(0, 8)}, proof ${credential.proof}` };
+}
+
+/** R-1, R-2: is anything stopped, or is the gateway out of touch? */
+function contain(received: Received, world: World, agent: AgentDoc): Step {
+  if (!world.feedFresh) return no('containment.feed_stale');
+  const stop = containmentOf(world.containments, {
+    agentId: agent.id,
+    ownerIds: [agent.ownerId, agent.technicalOwnerId],
+    server: received.server,
+    tool: received.tool,
+  });
+  if (stop !== undefined) return no(stop.code, `${stop.containment.state} since ${stop.containment.since}`);
+  return { pass: 'nothing that it touches is stopped, and the control plane was heard in time' };
+}
+
+/** S-1: does the tool exist, unchanged since a person accepted it? */
+function resolve(world: World): Step {
+  if (world.server === undefined) return no('segmentation.server_unknown');
+  if (world.tool === undefined) return no('segmentation.tool_unknown');
+  if (world.tool.state === 'quarantined') return no('segmentation.tool_quarantined');
+  if (world.tool.state === 'removed') return no('segmentation.tool_removed');
+  return { pass: `${world.tool.server}/${world.tool.name} is registered and unchanged` };
+}
+
+/** Unclassified counts as the most dangerous class. */
+export function actionClassOf(tool: ToolDoc): ActionClass {
+  return tool.classification.class ?? 'admin';
+}
+
+interface Asked {
+  readonly policy: PolicyFacts;
+  readonly agent: AgentDoc;
+  readonly tool: ToolDoc;
+  readonly level: Level;
+}
+
+function askPolicy({ policy, agent, tool, level }: Asked, received: Received, approved: boolean): PolicyAnswer {
+  return policy.ask({
+    agent,
+    effectiveLevel: level,
+    action: actionClassOf(tool),
+    tool,
+    context: {
+      approved,
+      granted: agent.tools.includes(`${tool.server}/${tool.name}`),
+      inDomain: agent.dataDomains.includes(tool.classification.domain),
+      humanCheckpoint: humanCheckpointOf(agent, tool, received.args) !== undefined,
+      limited: limitsFor(agent, tool).length > 0,
+      proof: received.credential.proof,
+    },
+  });
+}
+
+/** The refusal for a denied question. A forbid may name the code that says it best (`@refusal`). */
+function denied(answer: PolicyAnswer, policy: PolicyFacts, level: Level, action: ActionClass): Step {
+  if (answer.errors.length > 0) {
+    return { refuse: refusal('policy.evaluation_failed', undefined, { policies: answer.errors.map(({ policyId }) => policyId) }) };
+  }
+  if (answer.reasons.length === 0) return no('policy.not_permitted', `${level} may not ${action}`);
+  const named = answer.reasons.map((id) => policy.annotations(id)['refusal']).find((code) => code !== undefined);
+  const known: readonly ErrorCode[] = ['segmentation.tool_not_granted', 'segmentation.out_of_domain'];
+  return { refuse: refusal(known.find((code) => code === named) ?? 'policy.forbidden', undefined, { policies: answer.reasons }) };
+}
+
+/** S-1, S-2: could any approval make this lawful? */
+function authorise(asked: Asked, received: Received): Step {
+  const answer = askPolicy(asked, received, true);
+  if (answer.decision === 'deny' || answer.errors.length > 0) return denied(answer, asked.policy, asked.level, actionClassOf(asked.tool));
+  return { pass: `policy permits it at level ${asked.level}, at least with an approval`, policies: answer.reasons };
+}
+
+/** S-3. */
+function limitRate(world: World): Step {
+  const over = world.limits.find(({ ok }) => !ok);
+  if (over !== undefined) {
+    const detail = `${over.id}: ${over.max} calls per ${over.perSeconds} s`;
+    return { refuse: refusal('segmentation.rate_exceeded', detail, { retryAfterMs: over.retryAfterMs }) };
+  }
+  return { pass: `within ${world.limits.length} rate limits` };
+}
+
+/** S-4. */
+function limitTransaction({ agent, tool }: Asked, received: Received): Step {
+  const over = checkTransaction(agent, tool, received.args);
+  return over === undefined ? { pass: 'within the limits of one action' } : { refuse: over };
+}
+
+/** D-1; detectors block here as well. */
+function governData(world: World): Step {
+  if (world.schema.verdict === 'unusable') return no('data.schema_unusable');
+  if (world.schema.verdict === 'invalid') return no('data.schema_invalid', world.schema.problems.slice(0, 10).join('; '));
+  return { pass: 'the arguments fit the schema of the tool' };
+}
+
+/** Is it lawful with the approval that is held now? If not, a person is asked. */
+function gateMaturity(asked: Asked, received: Received, world: World): Step {
+  const { approval } = world;
+  const held = approval !== undefined && approvalReleases(approval, received, world, asked.tool);
+  const answer = askPolicy(asked, received, held);
+  if (answer.decision === 'allow' && answer.errors.length === 0) {
+    const how = held ? `approved by a person (${approval.id.slice(0, 8)})` : `level ${asked.level} may do this alone`;
+    return { pass: how, policies: answer.reasons };
+  }
+  const point = humanCheckpointOf(asked.agent, asked.tool, received.args);
+  const why = point?.reason ?? `level ${asked.level} may ${actionClassOf(asked.tool)} only after a person approves`;
+  return { ask: refusal('maturity.approval_required', why, { policies: answer.reasons }) };
+}
+
+/** Invariant 5: the approval of exactly this call, consumed for it, unexpired, under the accepted definition. */
+function approvalReleases(approval: NonNullable<World['approval']>, received: Received, world: World, tool: ToolDoc): boolean {
+  return (
+    (approval.state === 'approved' || approval.state === 'consumed') &&
+    approval.agentId === received.credential.agentId &&
+    approval.tool === `${received.server}/${received.tool}` &&
+    approval.argsDigest === received.argsDigest &&
+    approval.definitionDigest === tool.definitionDigest &&
+    world.nowMs < Date.parse(approval.expiresAt)
+  );
+}
+
+function obligationsOf(policy: PolicyFacts, policies: readonly string[]): Obligation[] {
+  const found = new Set<Obligation>();
+  for (const id of policies) {
+    for (const word of (policy.annotations(id)['obligation'] ?? '').split(' ')) {
+      if (word === 'notify' || word === 'review_output') found.add(word);
+    }
+  }
+  return [...found];
+}
+
+/** Decides one received action in a world of projected facts. Never throws for any input of these types. */
+export function decide(received: Received, world: World): Decision {
+  const checks: Check[] = [];
+  const { agent, tool, policy, server } = world;
+  const level = agent === undefined ? undefined : effectiveLevel(agent, received.credential.proof);
+  const answer = (outcome: Decision['outcome'], refused?: Refusal): Decision => {
+    const policies = refused?.policies ?? checks.at(-1)?.policies ?? [];
+    return {
+      outcome,
+      ...(refused === undefined ? {} : { refusal: refused }),
+      checks,
+      effectiveLevel: level,
+      actionClass: tool === undefined ? undefined : actionClassOf(tool),
+      policies,
+      obligations: outcome === 'allow' && policy !== undefined ? obligationsOf(policy, policies) : [],
+      epochs: {
+        agent: agent?.epoch ?? -1,
+        credential: agent?.credentialEpoch ?? -1,
+        tool: tool?.epoch ?? -1,
+        server: server?.epoch ?? -1,
+        policy: policy?.epoch ?? -1,
+      },
+    };
+  };
+  const take = (name: CheckName, step: Step): Decision | undefined => {
+    if ('pass' in step) {
+      checks.push({ name, verdict: 'pass', because: step.pass, ...(step.policies === undefined ? {} : { policies: step.policies }) });
+      return undefined;
+    }
+    const asks = 'ask' in step;
+    const refused = asks ? step.ask : step.refuse;
+    const policies = refused.policies === undefined ? {} : { policies: refused.policies };
+    checks.push({ name, verdict: asks ? 'ask' : 'refuse', because: refused.detail ?? refused.code, ...policies });
+    return answer(asks ? 'ask' : 'refuse', refused);
+  };
+
+  const stopped = take('authenticate', authenticate(received, world));
+  if (stopped !== undefined || agent === undefined || level === undefined) return stopped ?? answer('refuse', refusal('identity.agent_unknown'));
+  const early = take('contain', contain(received, world, agent)) ?? take('resolve', resolve(world));
+  if (early !== undefined || tool === undefined) return early ?? answer('refuse', refusal('segmentation.tool_unknown'));
+  if (policy === undefined) return take('authorise', no('policy.unavailable')) as Decision;
+  const asked: Asked = { policy, agent, tool, level };
+  return (
+    take('authorise', authorise(asked, received)) ??
+    take('limit_rate', limitRate(world)) ??
+    take('limit_transaction', limitTransaction(asked, received)) ??
+    take('govern_data', governData(world)) ??
+    take('gate_maturity', gateMaturity(asked, received, world)) ??
+    answer('allow')
+  );
+}

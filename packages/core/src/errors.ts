@@ -1,0 +1,158 @@
+/**
+ * The catalogue of refusals and errors: `room.reason`, never renamed, never reused. `docs/errors.md` lists the same codes
+ * (a test compares both). The public text never carries matched content, secrets or personal data.
+ */
+
+export interface ErrorEntry {
+  /** HTTP status where it is answered over HTTP (RFC 9457). */
+  readonly status: number;
+  /** ATF requirement that it enforces, where there is one. */
+  readonly requirement?: string;
+  readonly title: string;
+  /** What would help the caller. */
+  readonly help: string;
+}
+
+const entry = (status: number, requirement: string | undefined, title: string, help: string): ErrorEntry =>
+  requirement === undefined ? { status, title, help } : { status, requirement, title, help };
+
+export const errors = {
+  'identity.credential_missing': entry(401, 'I-2', 'No credential was sent', 'Send an access token with a DPoP proof; `atf connect` does this for MCP hosts.'),
+  'identity.credential_invalid': entry(401, 'I-2', 'The credential is not valid', 'Get a new access token with the key of this instance.'),
+  'identity.credential_expired': entry(401, 'I-2', 'The credential has expired', 'Get a new access token with the key of this instance.'),
+  'identity.credential_revoked': entry(401, 'R-3', 'The credential was revoked', 'A person must resume the agent and issue a new join token.'),
+  'identity.proof_invalid': entry(401, 'I-2', 'The proof of possession is not valid for this request', 'Sign a fresh DPoP proof for exactly this method, address and token (RFC 9449).'),
+  'identity.proof_replayed': entry(401, 'I-2', 'The proof of possession was already used', 'Sign a fresh DPoP proof for every request.'),
+  'identity.proof_flood': entry(429, 'S-3', 'Too many invalid proofs from this address', 'Wait a minute, then send valid proofs.'),
+  'identity.agent_unknown': entry(401, 'I-1', 'The agent is not registered', 'Register the agent with `atf agent register`.'),
+  'identity.instance_unknown': entry(401, 'I-1', 'The instance is not enrolled or was revoked', 'Enrol the instance again with a new join token.'),
+  'identity.session_revoked': entry(401, 'R-3', 'The session was revoked', 'Start a new session.'),
+  'identity.version_mismatch': entry(403, 'I-2', 'The credential belongs to another version of the agent', 'Enrol again: the registered manifest has changed.'),
+  'identity.join_token_invalid': entry(401, 'I-2', 'The join token is unknown, used or expired', 'Ask for a new one with `atf agent enrol`.'),
+  'identity.manifest_invalid': entry(422, 'I-3', 'The manifest is not valid', 'Correct the fields that are named; the schema is at /v1/schemas/manifest.json.'),
+  'identity.manifest_owners': entry(422, 'I-3', 'The same person holds two offices that must be apart', 'Technical owner and agent owner are different people, and so are technical and business owner.'),
+  'identity.name_taken': entry(409, 'I-1', 'An agent with this name exists', 'Choose another name, or register a new version of that agent.'),
+  'identity.agent_not_found': entry(404, 'I-1', 'There is no such agent', 'List the agents with `atf agent list`.'),
+  'identity.gateway_unknown': entry(401, 'I-2', 'The gateway is not enrolled or was revoked', 'Enrol the gateway with a new join token.'),
+  'people.sign_in_required': entry(401, undefined, 'Nobody is signed in', 'Open a sign-in link; `atf up` prints one.'),
+  'people.link_invalid': entry(401, undefined, 'The sign-in link is unknown, used or expired', 'Make a new one with `atf sign-in`.'),
+  'people.not_allowed': entry(403, 'I-3', 'This person may not do that', 'Ask somebody who holds the role that is named.'),
+  'people.presence_required': entry(403, 'R-2', 'Fresh presence of the person is required', 'Confirm in the console with your passkey or passphrase.'),
+  'people.presence_invalid': entry(403, 'R-2', 'The confirmation of presence is not valid', 'Confirm again; a confirmation counts once, for one decision, for a minute.'),
+  'people.presence_throttled': entry(429, undefined, 'Too many failed confirmations', 'Wait a minute, then try again.'),
+  'people.origin_refused': entry(403, undefined, 'The request does not come from the console', 'Use the console at the address that `atf up` prints.'),
+  'people.person_not_found': entry(404, 'I-3', 'There is no such person', 'List the people with `atf people list`.'),
+  'people.person_exists': entry(409, 'I-3', 'A person with this e-mail address exists', 'Use the registered person.'),
+  'containment.agent_stopped': entry(403, 'R-2', 'The agent is stopped', 'Nothing helps from here: a person must resume it.'),
+  'containment.owner_stopped': entry(403, 'R-2', 'All agents of this owner are stopped', 'Nothing helps from here: a person must resume them.'),
+  'containment.tool_stopped': entry(403, 'R-2', 'The tool is stopped', 'Use another tool, or wait until a person resumes it.'),
+  'containment.fleet_stopped': entry(403, 'R-2', 'All agents are stopped', 'Nothing helps from here: a person must resume the fleet.'),
+  'containment.feed_stale': entry(503, 'R-2', 'The gateway has not heard from the control plane in time', 'Try again shortly; operators: check that control runs and is reachable.'),
+  'containment.call_aborted': entry(403, 'R-2', 'The call was cut by a stop', 'Nothing helps from here: a person must resume.'),
+  'containment.not_stopped': entry(409, 'R-2', 'Nothing is stopped under that name', 'List what is stopped with `atf status`.'),
+  'segmentation.tool_unknown': entry(404, 'S-1', 'There is no such tool', 'List the tools; names are case-sensitive.'),
+  'segmentation.server_unknown': entry(404, 'S-1', 'There is no such tool server', 'List the servers with `atf tool list`.'),
+  'segmentation.server_exists': entry(409, 'S-1', 'A tool server with this name exists', 'Choose another name.'),
+  'segmentation.server_command_missing': entry(422, 'S-1', 'The gateway host has no command for this server', 'Add it to the servers file of the gateway host; commands never come over the API.'),
+  'segmentation.tool_quarantined': entry(403, 'S-1', 'The definition of the tool has changed and waits for a person', 'A person reviews the difference with `atf tool show` and `atf tool accept`.'),
+  'segmentation.tool_removed': entry(404, 'S-1', 'The tool is no longer offered by its server', 'Use another tool.'),
+  'segmentation.tool_not_granted': entry(403, 'S-1', 'The tool is not on the written list of this agent', 'The owner can register a new version of the manifest that lists it.'),
+  'segmentation.out_of_domain': entry(403, 'S-1', 'The tool is outside the domains of this agent', 'Ask an agent of that domain, or escalate to the contact of this agent.'),
+  'segmentation.rate_exceeded': entry(429, 'S-3', 'The rate limit is reached', 'Try again after the time that is named.'),
+  'segmentation.transaction_exceeded': entry(403, 'S-4', 'The amount is above the limit of one action', 'Stay below the limit, or escalate to a person.'),
+  'segmentation.amount_unreadable': entry(422, 'S-4', 'The amount of this call cannot be read', 'Send the amount as a number in the currency of the limit.'),
+  'segmentation.definition_stale': entry(409, 'S-1', 'The definition that was reviewed is no longer the current one', 'Look at the current difference, then accept that.'),
+  'policy.forbidden': entry(403, 'S-2', 'A policy forbids this, whatever a person says', 'See the named policies; no approval makes it lawful.'),
+  'policy.not_permitted': entry(403, 'S-2', 'No policy permits this at the level of the agent', 'An agent of a higher level may do it, or this one after promotion.'),
+  'policy.evaluation_failed': entry(403, 'S-2', 'A policy could not be evaluated, so the action is refused', 'Operators: correct the policy that is named.'),
+  'policy.unavailable': entry(503, 'S-2', 'No valid policy set is loaded', 'Operators: check the policy files; see the log of control.'),
+  'policy.invalid': entry(422, 'S-2', 'The policy set is not valid', 'Correct the problems that are named.'),
+  'data.schema_invalid': entry(422, 'D-1', 'The arguments do not fit the schema of the tool', 'Correct the fields that are named.'),
+  'data.schema_unusable': entry(403, 'D-1', 'The schema of the tool cannot be checked', 'A person must correct or accept the definition of the tool.'),
+  'data.output_invalid': entry(502, 'D-4', 'The tool answered something that does not fit its own schema', 'Tell the people who run the tool; the action may have happened.'),
+  'maturity.approval_required': entry(403, 'S-2', 'A person must approve this call', 'Wait for the approval, then repeat the same call or ask with atf_approval_result.'),
+  'maturity.approval_rejected': entry(403, 'S-2', 'A person rejected this call', 'Do not repeat it; read the reason and change the plan.'),
+  'maturity.approval_expired': entry(403, 'S-2', 'The approval has expired', 'Ask again with a new call.'),
+  'maturity.approval_outcome_unknown': entry(409, 'S-2', 'The approved call was released once and its outcome is unknown', 'Do not repeat it blindly: a person must look at the target system.'),
+  'approvals.not_found': entry(404, undefined, 'There is no such approval', 'List the approvals with `atf approvals list`.'),
+  'approvals.not_waiting': entry(409, undefined, 'This approval is not waiting any more', 'Look at its state.'),
+  'approvals.digest_mismatch': entry(409, undefined, 'What you saw is not what would run', 'Load the approval again and look at it before you decide.'),
+  'approvals.own_request': entry(403, undefined, 'Nobody approves their own request', 'Another approver must decide.'),
+  'approvals.queue_full': entry(429, 'S-3', 'Too many calls of this agent wait for a person', 'Wait until some are decided.'),
+  'audit.record_unavailable': entry(503, 'B-1', 'The action cannot be recorded, so it is not done', 'Operators: check the disk of the gateway.'),
+  'audit.spool_full': entry(503, 'B-1', 'Too many records wait to be written', 'Try again shortly.'),
+  'audit.batch_invalid': entry(422, 'B-1', 'The batch of records is not valid', 'The gateway must send the exact signed batch.'),
+  'audit.log_shorter': entry(500, 'B-1', 'The log is shorter than its last signed checkpoint', 'Restore the missing tiles from a copy; see docs/how-to/recover-the-log.md.'),
+  'audit.not_found': entry(404, 'B-1', 'There is no such record', 'Check the id.'),
+  'execution.not_executed': entry(409, 'R-2', 'Something changed between decision and execution, so nothing was done', 'Try again; the call is then decided afresh.'),
+  'upstream.unavailable': entry(502, undefined, 'The tool server cannot be reached or has crashed', 'Try again later; operators: look at the tool server.'),
+  'upstream.timeout': entry(504, undefined, 'The tool server did not answer in time; the outcome is unknown', 'Do not repeat a change blindly; look at the target first.'),
+  'upstream.protocol_error': entry(502, undefined, 'The tool server answered something that is not the protocol', 'Operators: look at the tool server.'),
+  'upstream.result_too_large': entry(502, 'D-4', 'The result of the tool is larger than allowed', 'Ask for less at once.'),
+  'upstream.call_refused': entry(502, undefined, 'The tool server refused the call as a message of the protocol', 'Correct the call; operators: look at the tool server.'),
+  'upstream.aborted': entry(409, 'R-2', 'The call to the tool server was cut; the outcome is unknown', 'Do not repeat a change blindly; look at the target first.'),
+  'request.malformed': entry(400, 'D-1', 'The request is malformed', 'See the detail.'),
+  'request.too_large': entry(413, 'D-1', 'The request is too large', 'Send less at once.'),
+  'request.batch_refused': entry(400, 'D-1', 'Batches are not accepted', 'Send one message per request.'),
+  'request.header_mismatch': entry(400, 'D-1', 'Headers and body name different things', 'Send headers that equal the body.'),
+  'request.method_refused': entry(404, 'S-2', 'This method is not governed yet and is refused', 'Use tools/list and tools/call.'),
+  'request.method_not_allowed': entry(405, undefined, 'This address accepts only POST', 'Send each message as its own POST; there are no sessions and no event streams to open.'),
+  'request.media_type_unsupported': entry(415, 'D-1', 'The media type is not served', 'Send application/json and accept application/json.'),
+  'request.origin_refused': entry(403, 'D-1', 'The request comes from a web page that is not allowed here', 'Agents send no Origin header; operators can allow an origin.'),
+  'request.version_unsupported': entry(400, undefined, 'This version of the protocol is not served', 'Use one of the versions that are named.'),
+  'request.not_found': entry(404, undefined, 'There is nothing at this address', 'See /openapi.json for what there is.'),
+  'request.overloaded': entry(503, 'S-3', 'Too many requests at once', 'Try again shortly.'),
+  'internal.fault': entry(500, undefined, 'An unexpected fault; the action was refused', 'Operators: see the log, with the id that is named.'),
+  'storage.locked': entry(500, undefined, 'The data directory is in use by another process', 'Stop the other one or choose another directory with --data.'),
+  'storage.unwritable': entry(500, undefined, 'The data directory cannot be written', 'Correct its rights or choose another with --data.'),
+  'storage.port_taken': entry(500, undefined, 'The port is in use', 'Choose another with --control-port or --gateway-port.'),
+  'storage.key_missing': entry(500, undefined, 'The key that protects this data directory is missing or wrong', 'Give the key file with --key-file or the key in ATF_KEY.'),
+} as const satisfies Record<string, ErrorEntry>;
+
+export type ErrorCode = keyof typeof errors;
+
+/** A refusal is a value. `detail` is public text without matched content; `policies` are determining policy ids. */
+export interface Refusal {
+  readonly code: ErrorCode;
+  readonly detail?: string;
+  readonly policies?: readonly string[];
+  /** Milliseconds after which trying again makes sense. */
+  readonly retryAfterMs?: number;
+}
+
+export function refusal(code: ErrorCode, detail?: string, more: Omit<Refusal, 'code' | 'detail'> = {}): Refusal {
+  return detail === undefined ? { code, ...more } : { code, detail, ...more };
+}
+
+/** RFC 9457 problem document, the one public form of a refusal on HTTP. */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly code: ErrorCode;
+  readonly requirement?: string;
+  readonly detail?: string;
+  readonly help: string;
+  readonly policies?: readonly string[];
+  readonly retryAfterMs?: number;
+}
+
+export function problemOf(refused: Refusal): Problem {
+  const { status, title, help, requirement } = errors[refused.code] as ErrorEntry;
+  const { code, ...more } = refused;
+  return { type: `urn:atf:error:${code}`, title, status, code, ...(requirement === undefined ? {} : { requirement }), help, ...more };
+}
+
+/** Carries a refusal through code that can only throw (HTTP handlers, transactions). The edge turns it into a problem. */
+export class RefusalError extends Error {
+  readonly refusal: Refusal;
+  constructor(refused: Refusal) {
+    super(refused.code);
+    this.name = 'RefusalError';
+    this.refusal = refused;
+  }
+}
+
+export function refuse(code: ErrorCode, detail?: string, more: Omit<Refusal, 'code' | 'detail'> = {}): never {
+  throw new RefusalError(refusal(code, detail, more));
+}

@@ -1,0 +1,68 @@
+/**
+ * Transaction limits (S-4): the largest impact of one call, and the human checkpoints that an amount triggers. Amounts are compared in
+ * hundredths of the currency, as integers.
+ */
+import { type Refusal, refusal } from '../errors.ts';
+import type { AgentDoc, ToolDoc } from '../wire/feed.ts';
+import type { JsonObject } from '../wire/json.ts';
+import type { HumanCheckpoint, Limit } from '../wire/manifest.ts';
+
+export type Amount = { readonly kind: 'none' } | { readonly kind: 'unreadable' } | { readonly kind: 'read'; readonly hundredths: number; readonly currency: string | undefined };
+
+const decimalPattern = /^\d{1,13}(?:\.\d{1,2})?$/;
+
+/** Hundredths of a non-negative amount with at most two decimal places, or undefined. Accepts numbers and decimal strings. */
+export function hundredths(value: unknown): number | undefined {
+  const text = typeof value === 'number' ? String(value) : typeof value === 'string' ? value.trim() : '';
+  if (!decimalPattern.test(text)) return undefined;
+  const [whole = '0', fraction = ''] = text.split('.');
+  return Number(whole) * 100 + Number(fraction.padEnd(2, '0'));
+}
+
+/** The amount of a call, by the classified amount argument. */
+export function amountOf(tool: ToolDoc, args: JsonObject): Amount {
+  const { amount, currency } = tool.classification.arguments;
+  if (amount === undefined) return { kind: 'none' };
+  const value = Object.hasOwn(args, amount) ? hundredths(args[amount]) : undefined;
+  if (value === undefined) return { kind: 'unreadable' };
+  const unit = currency !== undefined && Object.hasOwn(args, currency) ? args[currency] : undefined;
+  return { kind: 'read', hundredths: value, currency: typeof unit === 'string' ? unit : undefined };
+}
+
+const concerns = (named: string | undefined, tool: ToolDoc) => named === undefined || named === `${tool.server}/${tool.name}`;
+
+/** Limits of the agent that concern this tool. */
+export function limitsFor(agent: AgentDoc, tool: ToolDoc): Limit[] {
+  return agent.limits.filter((limit) => concerns(limit.tool, tool));
+}
+
+/** Refuses a call above an amount limit, in another currency than the limit's, or whose amount cannot be read although it is limited. */
+export function checkTransaction(agent: AgentDoc, tool: ToolDoc, args: JsonObject): Refusal | undefined {
+  const amount = amountOf(tool, args);
+  for (const limit of limitsFor(agent, tool)) {
+    if (limit.amountMax === undefined) continue;
+    if (amount.kind === 'none') {
+      if (limit.tool === undefined) continue;
+      return refusal('segmentation.amount_unreadable', 'The limit names this tool, but no argument of it is classified as the amount.');
+    }
+    if (amount.kind === 'unreadable') return refusal('segmentation.amount_unreadable');
+    if (limit.currency !== undefined && amount.currency !== undefined && limit.currency !== amount.currency) {
+      return refusal('segmentation.amount_unreadable', `The limit is in ${limit.currency}.`);
+    }
+    if (amount.hundredths > Math.round(limit.amountMax * 100)) {
+      return refusal('segmentation.transaction_exceeded', `At most ${limit.amountMax} ${limit.currency ?? ''}`.trimEnd());
+    }
+  }
+  return undefined;
+}
+
+/** The human checkpoint that this call meets, if any. An unreadable amount meets a checkpoint on amounts: fail closed. */
+export function humanCheckpointOf(agent: AgentDoc, tool: ToolDoc, args: JsonObject): HumanCheckpoint | undefined {
+  const amount = amountOf(tool, args);
+  return agent.checkpoints.find((point) => {
+    if (!concerns(point.tool, tool)) return false;
+    if (point.class !== undefined && point.class !== tool.classification.class) return false;
+    if (point.amountAbove === undefined || amount.kind === 'none') return true;
+    return amount.kind === 'unreadable' || amount.hundredths > Math.round(point.amountAbove * 100);
+  });
+}

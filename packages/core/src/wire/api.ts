@@ -1,0 +1,362 @@
+/**
+ * The control plane's HTTP API as data: control registers exactly these routes, the SDK's client is typed by them, OpenAPI is made
+ * from them, and a test tries each of them without and with wrong credentials. Bodies are validated on both sides.
+ */
+import { z } from 'zod';
+import { classificationSchema, containmentDocSchema } from './feed.ts';
+import { manifestBytesMax, manifestSchema } from './manifest.ts';
+import {
+  actionClassSchema,
+  approvalStateSchema,
+  assuranceSchema,
+  digestSchema,
+  isoTimeSchema,
+  levelSchema,
+  nameSchema,
+  outputTrustSchema,
+  roleSchema,
+  scopeSchema,
+  toolRefSchema,
+  uuidSchema,
+} from './words.ts';
+
+/**
+ * Who may call:
+ * `public` nobody in particular · `person` a signed-in person (console cookie plus `x-atf-csrf`, or the host operator's token) ·
+ * `gateway` an enrolled gateway's signed proof (`authorization: GatewayProof <jwt>`) · `instance` an enrolled instance's DPoP proof.
+ */
+export type RouteAuth = 'public' | 'person' | 'gateway' | 'instance';
+
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  /** `:name` parameters. */
+  readonly path: string;
+  readonly auth: RouteAuth;
+  /** Any one of these roles (persons); absent: every signed-in person. */
+  readonly roles?: readonly z.infer<typeof roleSchema>[];
+  /** A fresh presence token in the body (`presence`) is required; the host operator's token is refused. */
+  readonly presence?: true;
+  readonly summary: string;
+  readonly params?: z.ZodObject;
+  readonly query?: z.ZodObject;
+  readonly body?: z.ZodType;
+  readonly response: z.ZodType;
+}
+
+const id = z.object({ id: uuidSchema });
+const ok = z.object({ ok: z.literal(true) });
+const text = (max: number) => z.string().max(max);
+const reason = z.string().trim().min(1).max(500);
+const list = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item) });
+
+export const personSchema = z.object({
+  id: uuidSchema,
+  name: text(200),
+  email: z.email(),
+  roles: z.array(roleSchema),
+  /** Set up by the example workspace; its presence may be simulated there. */
+  bootstrap: z.boolean(),
+});
+export type Person = z.infer<typeof personSchema>;
+
+export const presenceMethodSchema = z.enum(['passkey', 'passphrase', 'simulated']);
+/** What a presence confirmation is for; `digest` binds it to what was shown. */
+export const presenceSubjectSchema = z.object({ kind: z.enum(['approval', 'resume', 'level']), id: text(300), digest: digestSchema });
+export type PresenceSubject = z.infer<typeof presenceSubjectSchema>;
+const presence = z.string().min(20).max(200);
+
+export const agentSchema = z.object({
+  id: uuidSchema,
+  name: nameSchema,
+  version: text(100),
+  manifestDigest: digestSchema,
+  manifest: manifestSchema,
+  level: levelSchema,
+  ceiling: levelSchema.optional(),
+  effectiveLevel: levelSchema,
+  owner: personSchema.pick({ id: true, name: true, email: true }),
+  technicalOwner: personSchema.pick({ id: true, name: true, email: true }),
+  businessOwner: personSchema.pick({ id: true, name: true, email: true }),
+  bootstrap: z.boolean(),
+  state: z.enum(['active', 'paused', 'quarantined', 'killed']),
+  instances: z.int(),
+  registeredAt: isoTimeSchema,
+  lastActionAt: isoTimeSchema.optional(),
+});
+export type Agent = z.infer<typeof agentSchema>;
+
+export const publicKeySchema = z.strictObject({ kty: z.literal('EC'), crv: z.literal('P-256'), x: text(64), y: text(64) });
+
+export const credentialSchema = z.object({
+  agentId: uuidSchema,
+  agent: nameSchema,
+  instanceId: uuidSchema,
+  sid: uuidSchema,
+  token: text(4096),
+  tokenType: z.enum(['DPoP', 'Bearer']),
+  expiresAt: isoTimeSchema,
+  /** Base address of the gateway; an MCP server is at `<gatewayUrl>/mcp/<server>`. */
+  gatewayUrl: z.url(),
+  servers: z.array(nameSchema),
+});
+export type Credential = z.infer<typeof credentialSchema>;
+
+export const serverSchema = z.object({
+  name: nameSchema,
+  transport: z.discriminatedUnion('kind', [z.object({ kind: z.literal('stdio') }), z.object({ kind: z.literal('http'), url: z.url() })]),
+  domain: nameSchema,
+  outputTrust: outputTrustSchema,
+  stateless: z.boolean(),
+  /** Last discovery by a gateway. */
+  discoveredAt: isoTimeSchema.optional(),
+  fault: text(500).optional(),
+});
+export type Server = z.infer<typeof serverSchema>;
+
+/** A line of a readable difference between the accepted and the offered definition; strings are untrusted. */
+export const diffLineSchema = z.object({ path: text(500), accepted: text(4000).optional(), offered: text(4000).optional() });
+
+export const toolSchema = z.object({
+  server: nameSchema,
+  name: text(128),
+  state: z.enum(['active', 'quarantined', 'removed']),
+  why: text(500).optional(),
+  definitionDigest: digestSchema,
+  /** The definition on offer when it is not the accepted one. */
+  offeredDigest: digestSchema.optional(),
+  definition: z.record(z.string(), z.unknown()),
+  diff: z.array(diffLineSchema),
+  classification: classificationSchema,
+  /** Class that counts: `admin` while unclassified. */
+  effectiveClass: actionClassSchema,
+  updatedAt: isoTimeSchema,
+});
+export type Tool = z.infer<typeof toolSchema>;
+
+export const approvalSchema = z.object({
+  id: uuidSchema,
+  state: approvalStateSchema,
+  agent: z.object({ id: uuidSchema, name: nameSchema, level: levelSchema, purpose: text(2000) }),
+  tool: toolRefSchema,
+  class: actionClassSchema,
+  reversible: z.boolean(),
+  inverse: text(128).optional(),
+  /** The exact canonical arguments that would run; untrusted text. Absent in lists and for people who may not read them. */
+  argsText: text(1_048_576).optional(),
+  argsDigest: digestSchema,
+  definitionDigest: digestSchema,
+  /** What the approver must post back: digest over agent, tool, definition, arguments, expiry and nonce. */
+  shownDigest: digestSchema,
+  /** Why a person is asked. */
+  because: text(500),
+  requestedAt: isoTimeSchema,
+  expiresAt: isoTimeSchema,
+  decidedBy: text(200).optional(),
+  decidedAt: isoTimeSchema.optional(),
+  reason: text(500).optional(),
+  /** Earlier decisions on calls of the same agent and tool. */
+  precedents: z.object({ approved: z.int(), rejected: z.int() }),
+});
+export type Approval = z.infer<typeof approvalSchema>;
+
+/** A tool result as stored; `resultText` is the canonical JSON of the MCP result. */
+export const storedOutcomeSchema = z.object({
+  status: z.enum(['done', 'failed', 'aborted', 'not_executed', 'unknown']),
+  resultText: text(4_194_304).optional(),
+});
+
+export const containmentSchema = containmentDocSchema;
+
+export const stopReportSchema = z.object({
+  scope: scopeSchema,
+  state: z.enum(['paused', 'quarantined', 'killed']),
+  /** Agents that the stop concerns. */
+  agents: z.array(nameSchema),
+  gateways: z.object({ connected: z.int(), confirmed: z.int() }),
+  callsAborted: z.int(),
+  approvalsVoided: z.int(),
+  /** From the request to the last gateway's confirmation (or the bound). */
+  tookMs: z.number(),
+});
+export type StopReport = z.infer<typeof stopReportSchema>;
+
+export const decisionSchema = z.object({
+  outcome: z.enum(['allow', 'ask', 'refuse']),
+  effectiveLevel: levelSchema.optional(),
+  actionClass: actionClassSchema.optional(),
+  code: text(100).optional(),
+  detail: text(1000).optional(),
+  help: text(500).optional(),
+  requirement: text(10).optional(),
+  checks: z.array(
+    z.object({ name: text(40), verdict: z.enum(['pass', 'ask', 'refuse']), because: text(1000), policies: z.array(text(200)).optional() }),
+  ),
+  policies: z.array(text(200)),
+  obligations: z.array(text(40)),
+});
+export type DecisionView = z.infer<typeof decisionSchema>;
+
+/** One line of the activity: an action, or an event of control. */
+export const activityItemSchema = z.object({
+  /** Position in the log; absent while the record waits for the sequencer. */
+  index: z.int().optional(),
+  cursor: text(60),
+  at: isoTimeSchema,
+  type: text(60),
+  agent: nameSchema.optional(),
+  agentId: uuidSchema.optional(),
+  actionId: uuidSchema.optional(),
+  tool: text(200).optional(),
+  class: actionClassSchema.optional(),
+  level: levelSchema.optional(),
+  outcome: z.enum(['allowed', 'waiting', 'refused', 'stopped', 'done', 'failed', 'unknown']).optional(),
+  code: text(100).optional(),
+  person: text(200).optional(),
+  summary: text(1000),
+  tookMs: z.number().optional(),
+});
+export type ActivityItem = z.infer<typeof activityItemSchema>;
+
+export const actionStorySchema = z.object({
+  actionId: uuidSchema,
+  items: z.array(activityItemSchema),
+  decision: decisionSchema.optional(),
+  /** Canonical arguments and result, decrypted for people who may read them; untrusted. */
+  argsText: text(1_048_576).optional(),
+  resultText: text(4_194_304).optional(),
+  records: z.array(z.object({ index: z.int(), leafHash: text(64), entry: text(65_536) })),
+});
+export type ActionStory = z.infer<typeof actionStorySchema>;
+
+export const conformanceRowSchema = z.object({
+  id: text(5),
+  name: text(60),
+  element: z.enum(['Identity', 'Behavior', 'Data', 'Segmentation', 'Incident response']),
+  binds: z.record(levelSchema, z.enum(['MUST', 'SHOULD', 'MAY'])),
+  status: z.enum(['proved', 'partly', 'not_yet']),
+  /** What is there and what is missing, one or two sentences. */
+  says: text(600),
+  /** Test files (with the name of the test) that prove it. */
+  tests: z.array(text(300)),
+});
+export type ConformanceRow = z.infer<typeof conformanceRowSchema>;
+
+export const overviewSchema = z.object({
+  agents: z.object({ total: z.int(), byLevel: z.record(levelSchema, z.int()), stopped: z.int() }),
+  approvals: z.object({ waiting: z.int(), oldestSeconds: z.number().optional() }),
+  gateways: z.array(z.object({ id: uuidSchema, name: nameSchema, connected: z.boolean(), lastBeatMsAgo: z.number().optional(), spoolBehind: z.int() })),
+  log: z.object({ size: z.int(), checkpointAt: isoTimeSchema.optional(), origin: text(200) }),
+  toolsQuarantined: z.int(),
+  containments: z.array(containmentSchema),
+  /** Per minute, oldest first, at most 60. */
+  decisions: z.array(z.object({ minute: isoTimeSchema, allowed: z.int(), waiting: z.int(), refused: z.int(), stopped: z.int() })),
+  lastKill: z.object({ at: isoTimeSchema, tookMs: z.number(), scope: scopeSchema }).optional(),
+  /** The example workspace is marked everywhere. */
+  example: z.boolean(),
+});
+export type Overview = z.infer<typeof overviewSchema>;
+
+export const meSchema = z.object({
+  person: personSchema,
+  csrf: text(100),
+  /** `token`: the host operator's token, which may not approve, resume or promote. */
+  by: z.enum(['session', 'token']),
+  presenceMethods: z.array(presenceMethodSchema),
+  passkeys: z.int(),
+  hasPassphrase: z.boolean(),
+});
+export type Me = z.infer<typeof meSchema>;
+
+const pageQuery = z.object({ after: text(60).optional(), limit: z.coerce.number().int().min(1).max(500).optional() });
+
+/** Every route. The key is the operation id. `raw` routes (feed, log, streams, static files) are listed in ARCHITECTURE.md. */
+export const routes = {
+  // people
+  'people.signIn': { method: 'POST', path: '/v1/sign-in', auth: 'public', summary: 'Redeem a one-time sign-in link', body: z.strictObject({ token: z.string().min(20).max(200) }), response: meSchema },
+  'people.signOut': { method: 'POST', path: '/v1/sign-out', auth: 'person', summary: 'End this session', response: ok },
+  'people.me': { method: 'GET', path: '/v1/me', auth: 'person', summary: 'Who is signed in', response: meSchema },
+  'people.list': { method: 'GET', path: '/v1/people', auth: 'person', summary: 'List the people', response: list(personSchema) },
+  'people.add': { method: 'POST', path: '/v1/people', auth: 'person', roles: ['operator'], summary: 'Register a person', body: z.strictObject({ name: z.string().trim().min(1).max(200), email: z.email(), roles: z.array(roleSchema).max(9) }), response: personSchema },
+  'people.link': { method: 'POST', path: '/v1/people/:id/sign-in-links', auth: 'person', roles: ['operator'], summary: 'Make a one-time sign-in link', params: id, response: z.object({ url: z.url(), expiresAt: isoTimeSchema }) },
+  'people.setPassphrase': { method: 'POST', path: '/v1/me/passphrase', auth: 'person', summary: 'Set the passphrase for confirmations', body: z.strictObject({ passphrase: z.string().min(12).max(200), current: z.string().max(200).optional() }), response: ok },
+  'people.passkeyOptions': { method: 'POST', path: '/v1/me/passkey-options', auth: 'person', summary: 'Begin to register a passkey', response: z.object({ options: z.unknown() }) },
+  'people.addPasskey': { method: 'POST', path: '/v1/me/passkeys', auth: 'person', summary: 'Finish to register a passkey', body: z.strictObject({ response: z.unknown() }), response: ok },
+  'people.beginPresence': { method: 'POST', path: '/v1/presence', auth: 'person', summary: 'Begin a confirmation of presence for one decision', body: z.strictObject({ subject: presenceSubjectSchema }), response: z.object({ presenceId: uuidSchema, methods: z.array(presenceMethodSchema), passkeyOptions: z.unknown().optional() }) },
+  'people.finishPresence': { method: 'POST', path: '/v1/presence/:id', auth: 'person', summary: 'Confirm presence; the token counts once', params: id, body: z.strictObject({ method: presenceMethodSchema, passphrase: z.string().max(200).optional(), response: z.unknown().optional() }), response: z.object({ presence, expiresAt: isoTimeSchema }) },
+  // agents
+  'agents.list': { method: 'GET', path: '/v1/agents', auth: 'person', summary: 'List the agents', response: list(agentSchema) },
+  'agents.show': { method: 'GET', path: '/v1/agents/:id', auth: 'person', summary: 'One agent, by id or name', params: z.object({ id: text(64) }), response: agentSchema },
+  'agents.register': { method: 'POST', path: '/v1/agents', auth: 'person', roles: ['operator', 'agent_owner'], summary: 'Register an agent, or a new version of it, from its manifest', body: z.strictObject({ manifest: z.string().min(1).max(manifestBytesMax), format: z.enum(['yaml', 'json']) }), response: agentSchema },
+  'agents.joinToken': { method: 'POST', path: '/v1/agents/:id/join-tokens', auth: 'person', roles: ['operator', 'agent_owner', 'technical_owner'], summary: 'Issue a one-time join token', params: id, response: z.object({ joinToken: text(200), expiresAt: isoTimeSchema }) },
+  'agents.revokeSessions': { method: 'POST', path: '/v1/agents/:id/revoke-sessions', auth: 'person', roles: ['operator', 'agent_owner', 'technical_owner', 'security'], summary: 'Void all credentials and sessions of an agent', params: id, body: z.strictObject({ reason }), response: ok },
+  'agents.rights': { method: 'GET', path: '/v1/agents/:id/rights', auth: 'person', summary: 'What the agent may do now, tool by tool', params: id, response: list(z.object({ tool: toolRefSchema, class: actionClassSchema, outcome: z.enum(['allow', 'ask', 'refuse']), code: text(100).optional(), because: text(1000), policies: z.array(text(200)) })) },
+  'instances.enrol': { method: 'POST', path: '/v1/enrol', auth: 'public', summary: 'Exchange a join token and a DPoP proof for a credential', body: z.strictObject({ joinToken: z.string().min(20).max(200), bearer: z.boolean().optional() }), response: credentialSchema },
+  'instances.token': { method: 'POST', path: '/v1/token', auth: 'instance', summary: 'A new access token for this instance', body: z.strictObject({ instanceId: uuidSchema, newSession: z.boolean().optional() }), response: credentialSchema },
+  // tools
+  'servers.list': { method: 'GET', path: '/v1/servers', auth: 'person', summary: 'List the tool servers', response: list(serverSchema) },
+  'servers.add': { method: 'POST', path: '/v1/servers', auth: 'person', roles: ['operator', 'technical_owner'], summary: 'Register a tool server', body: z.strictObject({ name: nameSchema, transport: serverSchema.shape.transport, domain: nameSchema, outputTrust: outputTrustSchema.default('untrusted'), stateless: z.boolean().default(false) }), response: serverSchema },
+  'tools.list': { method: 'GET', path: '/v1/tools', auth: 'person', summary: 'List the tools', response: list(toolSchema) },
+  'tools.show': { method: 'GET', path: '/v1/tools/:server/:name', auth: 'person', summary: 'One tool with its difference', params: z.object({ server: nameSchema, name: text(128) }), response: toolSchema },
+  'tools.classify': { method: 'PATCH', path: '/v1/tools/:server/:name/classification', auth: 'person', roles: ['operator', 'technical_owner', 'security'], summary: 'Correct the classification of a tool', params: z.object({ server: nameSchema, name: text(128) }), body: classificationSchema.omit({ by: true }).partial(), response: toolSchema },
+  'tools.accept': { method: 'POST', path: '/v1/tools/:server/:name/accept', auth: 'person', roles: ['operator', 'technical_owner', 'security'], summary: 'Accept the definition on offer', params: z.object({ server: nameSchema, name: text(128) }), body: z.strictObject({ digest: digestSchema }), response: toolSchema },
+  // approvals
+  'approvals.list': { method: 'GET', path: '/v1/approvals', auth: 'person', summary: 'List approvals, newest first', query: pageQuery.extend({ state: approvalStateSchema.optional() }), response: list(approvalSchema) },
+  'approvals.show': { method: 'GET', path: '/v1/approvals/:id', auth: 'person', summary: 'Exactly what would run', params: id, response: approvalSchema },
+  'approvals.approve': { method: 'POST', path: '/v1/approvals/:id/approve', auth: 'person', roles: ['approver', 'agent_owner', 'technical_owner', 'business_owner'], presence: true, summary: 'Release exactly this call, once', params: id, body: z.strictObject({ shownDigest: digestSchema, presence, reason: text(500).optional() }), response: approvalSchema },
+  'approvals.reject': { method: 'POST', path: '/v1/approvals/:id/reject', auth: 'person', roles: ['approver', 'agent_owner', 'technical_owner', 'business_owner', 'security', 'operator'], summary: 'Reject a call', params: id, body: z.strictObject({ reason }), response: approvalSchema },
+  // containment
+  'containment.list': { method: 'GET', path: '/v1/containment', auth: 'person', summary: 'What is stopped', response: list(containmentSchema) },
+  'containment.stop': { method: 'POST', path: '/v1/containment', auth: 'person', summary: 'Stop an agent, an owner, a tool or the fleet (operators, security, owners and those the manifest names)', body: z.strictObject({ scope: scopeSchema, state: z.enum(['paused', 'killed']).default('killed'), reason }), response: stopReportSchema },
+  'containment.resume': { method: 'POST', path: '/v1/containment/resume', auth: 'person', roles: ['operator', 'security', 'agent_owner', 'technical_owner'], presence: true, summary: 'Resume what was stopped, with a ceiling if wanted', body: z.strictObject({ scope: scopeSchema, reason, ceiling: levelSchema.optional(), presence }), response: ok },
+  // decisions and records
+  'decide': { method: 'POST', path: '/v1/decide', auth: 'person', summary: 'What would happen to a call, and why; nothing runs', body: z.strictObject({ agent: text(64), tool: toolRefSchema, args: z.record(z.string(), z.unknown()).default({}) }), response: decisionSchema },
+  'activity.list': { method: 'GET', path: '/v1/activity', auth: 'person', summary: 'What happened, newest first', query: z.object({ before: text(60).optional(), limit: z.coerce.number().int().min(1).max(500).optional(), agent: text(64).optional(), outcome: text(20).optional() }), response: list(activityItemSchema) },
+  'actions.show': { method: 'GET', path: '/v1/actions/:id', auth: 'person', summary: 'The story of one action', params: id, response: actionStorySchema },
+  'audit.status': { method: 'GET', path: '/v1/audit', auth: 'person', summary: 'Size and newest checkpoint of the log', response: z.object({ size: z.int(), rootHash: text(64), checkpoint: text(4096), vkey: text(200), pending: z.int() }) },
+  'conformance': { method: 'GET', path: '/v1/conformance', auth: 'person', summary: 'The 25 requirements, honestly', response: z.object({ items: z.array(conformanceRowSchema), counts: z.object({ proved: z.int(), partly: z.int(), not_yet: z.int() }) }) },
+  'overview': { method: 'GET', path: '/v1/overview', auth: 'person', summary: 'Is the fleet all right, now?', response: overviewSchema },
+  // gateways
+  'gateways.list': { method: 'GET', path: '/v1/gateways', auth: 'person', summary: 'List the gateways', response: list(z.object({ id: uuidSchema, name: nameSchema, state: z.enum(['active', 'revoked']), connected: z.boolean(), enrolledAt: isoTimeSchema })) },
+  'gateways.joinToken': { method: 'POST', path: '/v1/gateways/join-tokens', auth: 'person', roles: ['operator'], summary: 'Issue a one-time join token for a gateway', body: z.strictObject({ name: nameSchema }), response: z.object({ joinToken: text(200), expiresAt: isoTimeSchema }) },
+  'gateways.enrol': { method: 'POST', path: '/v1/gateways/enrol', auth: 'public', summary: 'Enrol a gateway with its own key', body: z.strictObject({ joinToken: z.string().min(20).max(200), publicKey: publicKeySchema, proof: text(4096) }), response: z.object({ gatewayId: uuidSchema, name: nameSchema, tenant: text(64) }) },
+  'gateways.revoke': { method: 'POST', path: '/v1/gateways/:id/revoke', auth: 'person', roles: ['operator', 'security'], summary: 'Revoke a gateway', params: id, body: z.strictObject({ reason }), response: ok },
+  'gateway.discovered': { method: 'POST', path: '/v1/gateway/servers/:name/discovery', auth: 'gateway', summary: 'Report the tools that a server offers', params: z.object({ name: nameSchema }), body: z.strictObject({ definitions: z.array(z.record(z.string(), z.unknown())).max(1000).optional(), fault: text(500).optional() }), response: ok },
+  'gateway.requestApproval': { method: 'POST', path: '/v1/gateway/approvals', auth: 'gateway', summary: 'Store a call for a person to decide', body: z.strictObject({ actionId: uuidSchema, agentId: uuidSchema, instanceId: uuidSchema, sid: uuidSchema, tool: toolRefSchema, argsText: text(1_048_576), argsDigest: digestSchema, definitionDigest: digestSchema, class: actionClassSchema, because: text(500) }), response: z.object({ id: uuidSchema, state: approvalStateSchema, expiresAt: isoTimeSchema }) },
+  'gateway.redeemApproval': { method: 'POST', path: '/v1/gateway/approvals/:id/redeem', auth: 'gateway', summary: 'Consume an approval by compare-and-set, or get its stored outcome', params: id, body: z.strictObject({ agentId: uuidSchema, actionId: uuidSchema }), response: z.object({ state: approvalStateSchema, released: z.boolean(), tool: toolRefSchema, argsText: text(1_048_576).optional(), argsDigest: digestSchema, definitionDigest: digestSchema, expiresAt: isoTimeSchema, decidedBy: text(200).optional(), reason: text(500).optional(), outcome: storedOutcomeSchema.optional() }) },
+  'gateway.finishApproval': { method: 'POST', path: '/v1/gateway/approvals/:id/outcome', auth: 'gateway', summary: 'Store the outcome of a redeemed call', params: id, body: z.strictObject({ actionId: uuidSchema, outcome: storedOutcomeSchema }), response: ok },
+  'gateway.payloadKey': { method: 'POST', path: '/v1/gateway/payload-key', auth: 'gateway', summary: 'The wrapping key for payloads, to be held in memory only', response: z.object({ kid: text(100), key: text(64) }) },
+  'gateway.notify': { method: 'POST', path: '/v1/gateway/notifications', auth: 'gateway', summary: 'Tell people what an agent did and why', body: z.strictObject({ actionId: uuidSchema, agentId: uuidSchema, tool: toolRefSchema, summary: text(1000), because: text(1000) }), response: ok },
+  'notifications.list': { method: 'GET', path: '/v1/notifications', auth: 'person', summary: 'What people were told', query: pageQuery, response: list(z.object({ id: uuidSchema, at: isoTimeSchema, actionId: uuidSchema, agent: nameSchema, tool: toolRefSchema, summary: text(1000), because: text(1000), to: z.array(text(200)) })) },
+} as const satisfies Record<string, Route>;
+
+export type OperationId = keyof typeof routes;
+export type RouteOf<K extends OperationId> = (typeof routes)[K];
+type In<R, Key extends string> = R extends Record<Key, infer S extends z.ZodType> ? z.input<S> : undefined;
+type Out<R, Key extends string> = R extends Record<Key, infer S extends z.ZodType> ? z.output<S> : undefined;
+export type ParamsIn<K extends OperationId> = In<RouteOf<K>, 'params'>;
+export type QueryIn<K extends OperationId> = In<RouteOf<K>, 'query'>;
+export type BodyIn<K extends OperationId> = In<RouteOf<K>, 'body'>;
+export type ParamsOut<K extends OperationId> = Out<RouteOf<K>, 'params'>;
+export type QueryOut<K extends OperationId> = Out<RouteOf<K>, 'query'>;
+export type BodyOut<K extends OperationId> = Out<RouteOf<K>, 'body'>;
+export type ResponseOf<K extends OperationId> = z.output<RouteOf<K>['response']>;
+
+/** Header in which the console's page sends its token, beside the cookie. */
+export const csrfHeader = 'x-atf-csrf';
+export const sessionCookie = 'atf_session';
+/** Streams that are not request/response, served by control. */
+export const rawPaths = {
+  feed: '/v1/feed',
+  spool: '/v1/gateway/spool',
+  activityStream: '/v1/activity/stream',
+  checkpoint: '/checkpoint',
+  tile: '/tile/',
+  vkey: '/log/vkey',
+  health: '/healthz',
+  ready: '/readyz',
+  metrics: '/metrics',
+  openapi: '/openapi.json',
+  manifestSchema: '/v1/schemas/manifest.json',
+} as const;
+
+export { assuranceSchema };

@@ -1,0 +1,221 @@
+/**
+ * The feed from control to a gateway: versioned documents, one per object, over one WebSocket (`GET /v1/feed`).
+ *
+ * Control writes a document in the transaction that changes the object; every write takes the next version of the tenant, so that
+ * versions commit in order. A gateway says which version it holds and gets everything newer; a document without a body is gone.
+ * Heartbeats are asked by the gateway: it sends a nonce, control answers after a fresh read of the newest version from the
+ * database. The lease counts from the moment the nonce was SENT, on the gateway's monotonic clock (invariant 3).
+ */
+import { z } from 'zod';
+import { humanCheckpointSchema, limitSchema } from './manifest.ts';
+import {
+  actionClassSchema,
+  approvalStateSchema,
+  assuranceSchema,
+  containmentStates,
+  digestSchema,
+  isoTimeSchema,
+  levelSchema,
+  nameSchema,
+  outputTrustSchema,
+  scopeSchema,
+  sensitivitySchema,
+  toolRefSchema,
+  uuidSchema,
+} from './words.ts';
+
+export const heartbeatEveryMs = 200;
+export const leaseMs = 800;
+export const feedFrameBytesMax = 8 * 1_048_576;
+
+const epoch = z.int().min(0);
+
+export const settingsDocSchema = z.object({
+  tenant: z.string(),
+  /** `iss` of access tokens. */
+  issuer: z.string(),
+  trustDomain: z.string(),
+  /** Seconds a token lives, by level (specification, token lifetime). */
+  tokenSeconds: z.record(levelSchema, z.int().min(1)),
+  approvalSeconds: z.int().min(1),
+  /** Calls per period where the manifest sets none, by level (strict, strict, moderate, adaptive). */
+  callsDefault: z.record(levelSchema, z.object({ max: z.int().min(1), perSeconds: z.int().min(1) })),
+  upstreamTimeoutMs: z.int().min(1),
+});
+
+export const jwksDocSchema = z.object({
+  keys: z.array(z.object({ kid: z.string(), kty: z.literal('EC'), crv: z.literal('P-256'), x: z.string(), y: z.string() })).max(20),
+});
+
+export const agentDocSchema = z.object({
+  id: uuidSchema,
+  name: nameSchema,
+  version: z.string(),
+  manifestDigest: digestSchema,
+  /** Earned level; the effective one may be lower. */
+  level: levelSchema,
+  ceiling: levelSchema.optional(),
+  ownerId: uuidSchema,
+  technicalOwnerId: uuidSchema,
+  purpose: z.string(),
+  domain: nameSchema,
+  dataDomains: z.array(nameSchema),
+  tools: z.array(toolRefSchema),
+  limits: z.array(limitSchema),
+  checkpoints: z.array(humanCheckpointSchema),
+  assurance: assuranceSchema,
+  epoch,
+  credentialEpoch: epoch,
+});
+
+export const instanceDocSchema = z.object({
+  id: uuidSchema,
+  agentId: uuidSchema,
+  /** RFC 7638 thumbprint of the instance's key. */
+  jkt: digestSchema.optional(),
+  state: z.enum(['active', 'revoked']),
+});
+
+export const revokedSessionDocSchema = z.object({ sid: uuidSchema, until: isoTimeSchema });
+
+export const serverDocSchema = z.object({
+  name: nameSchema,
+  /** `stdio`: the command stands in the gateway host's own file, never here. */
+  transport: z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('stdio') }),
+    z.object({ kind: z.literal('http'), url: z.url() }),
+  ]),
+  domain: nameSchema,
+  outputTrust: outputTrustSchema,
+  /** One upstream connection for all agents; otherwise one per (server, agent instance). */
+  stateless: z.boolean(),
+  epoch,
+});
+
+export const argumentRolesSchema = z.strictObject({
+  /** Names of top-level arguments. */
+  amount: z.string().max(128).optional(),
+  currency: z.string().max(128).optional(),
+  destination: z.string().max(128).optional(),
+  object: z.string().max(128).optional(),
+  query: z.string().max(128).optional(),
+});
+
+export const classificationSchema = z.strictObject({
+  /** Absent: unclassified, counts as `admin`. */
+  class: actionClassSchema.optional(),
+  sensitivity: sensitivitySchema,
+  outputTrust: outputTrustSchema,
+  domain: nameSchema,
+  reversible: z.boolean(),
+  /** The tool of the same server that undoes it. */
+  inverse: z.string().max(128).optional(),
+  idempotent: z.boolean(),
+  /** Fit to be written by an agent alone: limits are defined and it can be undone or repeated. A person says so. */
+  writeSafe: z.boolean(),
+  arguments: argumentRolesSchema,
+  by: z.enum(['automatic', 'person']),
+});
+export type Classification = z.infer<typeof classificationSchema>;
+
+export const toolDocSchema = z.object({
+  server: nameSchema,
+  name: z.string().min(1).max(128),
+  state: z.enum(['active', 'quarantined', 'removed']),
+  /** Digest of the accepted definition; the gateway refuses when the server's live one differs. */
+  definitionDigest: digestSchema,
+  /** The accepted MCP definition (name, title, description, inputSchema, outputSchema, annotations). */
+  definition: z.record(z.string(), z.unknown()),
+  classification: classificationSchema,
+  epoch,
+});
+
+export const policyDocSchema = z.object({
+  digest: digestSchema,
+  epoch,
+  policies: z
+    .array(z.object({ id: z.string().min(1).max(200), annotations: z.record(z.string(), z.string()), json: z.unknown() }))
+    .max(20_000),
+});
+
+export const containmentDocSchema = z.object({
+  scope: scopeSchema,
+  state: z.enum(containmentStates),
+  since: isoTimeSchema,
+  reason: z.string().max(500),
+  by: z.string().max(200),
+});
+
+export const approvalDocSchema = z.object({
+  id: uuidSchema,
+  agentId: uuidSchema,
+  sid: uuidSchema,
+  tool: toolRefSchema,
+  argsDigest: digestSchema,
+  definitionDigest: digestSchema,
+  state: approvalStateSchema,
+  expiresAt: isoTimeSchema,
+  decidedBy: z.string().max(200).optional(),
+  reason: z.string().max(500).optional(),
+});
+
+/** topic → body. The key of a document is its object's id (`server/tool` for tools, `kind:id` for containment, `*` for single ones). */
+export const feedTopics = {
+  settings: settingsDocSchema,
+  jwks: jwksDocSchema,
+  agent: agentDocSchema,
+  instance: instanceDocSchema,
+  revoked_session: revokedSessionDocSchema,
+  server: serverDocSchema,
+  tool: toolDocSchema,
+  policy: policyDocSchema,
+  containment: containmentDocSchema,
+  approval: approvalDocSchema,
+} as const;
+export type FeedTopic = keyof typeof feedTopics;
+export type FeedDoc<T extends FeedTopic> = z.infer<(typeof feedTopics)[T]>;
+export type AgentDoc = FeedDoc<'agent'>;
+export type InstanceDoc = FeedDoc<'instance'>;
+export type ServerDoc = FeedDoc<'server'>;
+export type ToolDoc = FeedDoc<'tool'>;
+export type PolicyDoc = FeedDoc<'policy'>;
+export type ContainmentDoc = FeedDoc<'containment'>;
+export type ApprovalDoc = FeedDoc<'approval'>;
+export type SettingsDoc = FeedDoc<'settings'>;
+
+export const feedTopicSchema = z.enum(Object.keys(feedTopics) as [FeedTopic, ...FeedTopic[]]);
+
+const version = z.int().min(0);
+const nonce = z.string().min(16).max(64);
+
+/** Frames from gateway to control. */
+export const gatewayFrameSchema = z.discriminatedUnion('t', [
+  /** First frame: `have` is the version held (0: everything is wanted). */
+  z.object({ t: z.literal('hello'), have: version, version: z.string(), mcpUrl: z.url() }),
+  z.object({
+    t: z.literal('beat'),
+    nonce,
+    have: version,
+    spool: z.object({ epoch: z.int().min(0), seq: z.int().min(0), head: z.string() }),
+  }),
+  /** Containment of `key` is in force here; `aborted` calls under way were cut. */
+  z.object({ t: z.literal('contained'), key: z.string(), aborted: z.int().min(0), tookMs: z.number().min(0) }),
+]);
+export type GatewayFrame = z.infer<typeof gatewayFrameSchema>;
+
+/** Frames from control to gateway. Unknown frames count as stale. */
+export const controlFrameSchema = z.discriminatedUnion('t', [
+  /** Everything up to `version`, in order; large sets come in several frames, `more` until the last. */
+  z.object({
+    t: z.literal('docs'),
+    version,
+    more: z.boolean(),
+    docs: z.array(z.object({ topic: feedTopicSchema, key: z.string(), version, body: z.unknown().nullable() })),
+  }),
+  z.object({ t: z.literal('beat'), nonce, version }),
+  /** Containment ahead of its durable record: acted on at once. The document follows. */
+  z.object({ t: z.literal('contain'), key: z.string(), body: containmentDocSchema }),
+  /** This gateway was revoked; it stops serving. */
+  z.object({ t: z.literal('revoked') }),
+]);
+export type ControlFrame = z.infer<typeof controlFrameSchema>;

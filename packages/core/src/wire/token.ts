@@ -1,0 +1,36 @@
+/** What an agent's access token says (RFC 9068 `at+jwt`, ES256), and the names around it (I-2). */
+import { z } from 'zod';
+import { assuranceSchema, digestSchema, uuidSchema } from './words.ts';
+
+export const accessTokenType = 'at+jwt';
+export const dpopProofType = 'dpop+jwt';
+export const gatewayProofType = 'atf-gateway+jwt';
+/** `aud` of every access token: the gateways of this deployment. */
+export const gatewayAudience = 'atf:gateway';
+
+/** Level, model and scope are never in the token: they are read at decision time (invariant 7). */
+export const accessTokenClaimsSchema = z.object({
+  iss: z.string().min(1).max(200),
+  /** SPIFFE id `spiffe://<domain>/agent/<agent uuid>/inst/<instance uuid>`. */
+  sub: z.string().min(1).max(300),
+  aud: z.literal(gatewayAudience),
+  iat: z.int(),
+  exp: z.int(),
+  jti: uuidSchema,
+  tenant: z.string().min(1).max(64),
+  agent: uuidSchema,
+  inst: uuidSchema,
+  sid: uuidSchema,
+  /** SHA-256 of the manifest that was validated: the version identity. */
+  ver: digestSchema,
+  /** Credential epoch of the agent; a kill or revocation raises it and voids every token below. */
+  cep: z.int().min(0),
+  assurance: assuranceSchema,
+  /** RFC 9449 §6.1: absent only for a plain bearer token, which reads as Intern at most. */
+  cnf: z.object({ jkt: digestSchema }).optional(),
+});
+export type AccessTokenClaims = z.infer<typeof accessTokenClaimsSchema>;
+
+export function spiffeId(trustDomain: string, agentId: string, instanceId: string): string {
+  return `spiffe://${trustDomain}/agent/${agentId}/inst/${instanceId}`;
+}

@@ -1,0 +1,164 @@
+/**
+ * The projected facts that a decision may know: nothing else enters `decide()`, and the record stores them, so that every
+ * decision can be replayed (invariant 9). Built by the gateway from its snapshot, by control for `atf decide`, by tests from tables.
+ */
+import type { Refusal } from './errors.ts';
+import type {
+  AgentDoc,
+  ApprovalDoc,
+  ContainmentDoc,
+  InstanceDoc,
+  ServerDoc,
+  ToolDoc,
+} from './wire/feed.ts';
+import type { JsonObject } from './wire/json.ts';
+import type { ActionClass, Level } from './wire/words.ts';
+
+/** What the verified credential says; verification itself (signature, proof, replay) happened at the edge. */
+export interface CredentialFacts {
+  readonly agentId: string;
+  readonly instanceId: string;
+  readonly sid: string;
+  readonly jti: string;
+  readonly expiresAtMs: number;
+  readonly manifestDigest: string;
+  readonly credentialEpoch: number;
+  /** `none`: a plain bearer token; reads as Intern at most. */
+  readonly proof: 'dpop' | 'none';
+}
+
+/** One action as it was received, after strict parsing. `args` never enters the record in clear. */
+export interface Received {
+  readonly actionId: string;
+  readonly protocol: 'mcp';
+  readonly server: string;
+  readonly tool: string;
+  readonly args: JsonObject;
+  /** SHA-256 of the canonical arguments. */
+  readonly argsDigest: string;
+  readonly credential: CredentialFacts;
+}
+
+/** Result of a limit that was looked at (not yet reserved) in the tick of the decision. */
+export interface LimitFact {
+  /** `rate:agent`, `rate:server/tool`. */
+  readonly id: string;
+  readonly ok: boolean;
+  readonly max: number;
+  readonly perSeconds: number;
+  readonly retryAfterMs: number;
+}
+
+export interface SchemaFact {
+  /** `unusable`: the tool's schema itself cannot be compiled. */
+  readonly verdict: 'valid' | 'invalid' | 'unusable';
+  /** JSON pointers and keywords only, never values. */
+  readonly problems: readonly string[];
+}
+
+/** Where an argument came from and which labels a session carries. Empty until provenance is tracked; the fields are in the record already. */
+export interface ProvenanceFact {
+  readonly argument: string;
+  readonly source: 'task' | 'trusted' | 'untrusted' | 'unknown';
+}
+
+export interface DetectorVerdict {
+  readonly detector: string;
+  readonly version: string;
+  readonly verdict: 'clear' | 'label' | 'mask' | 'block';
+  readonly labels: readonly string[];
+}
+
+/** Context of one policy question; every field is always there. */
+export interface PolicyContext {
+  /** A person approved this exact call, or (first question of the pipeline) might. */
+  readonly approved: boolean;
+  /** The tool stands on the agent's written list. */
+  readonly granted: boolean;
+  /** The tool's domain is one of the agent's data domains. */
+  readonly inDomain: boolean;
+  /** The manifest declares a human checkpoint for this call. */
+  readonly humanCheckpoint: boolean;
+  /** A limit for this tool is defined for this agent. */
+  readonly limited: boolean;
+  readonly proof: 'dpop' | 'none';
+}
+
+export interface PolicyQuestion {
+  readonly agent: AgentDoc;
+  readonly effectiveLevel: Level;
+  readonly action: ActionClass;
+  readonly tool: ToolDoc;
+  readonly context: PolicyContext;
+}
+
+export interface PolicyAnswer {
+  readonly decision: 'allow' | 'deny';
+  /** Determining policies; for a deny the forbids, empty when nothing permits. */
+  readonly reasons: readonly string[];
+  readonly errors: readonly { readonly policyId: string; readonly message: string }[];
+}
+
+/** A compiled policy set. `ask` is pure. */
+export interface PolicyFacts {
+  readonly digest: string;
+  readonly epoch: number;
+  ask(question: PolicyQuestion): PolicyAnswer;
+  annotations(policyId: string): Readonly<Record<string, string>>;
+}
+
+export interface World {
+  readonly nowMs: number;
+  /** False when control was not heard within the lease, or a frame was not understood. */
+  readonly feedFresh: boolean;
+  readonly agent: AgentDoc | undefined;
+  readonly instance: InstanceDoc | undefined;
+  readonly sessionRevoked: boolean;
+  readonly server: ServerDoc | undefined;
+  readonly tool: ToolDoc | undefined;
+  /** Every containment in force; `decide` picks those that apply. */
+  readonly containments: readonly ContainmentDoc[];
+  readonly policy: PolicyFacts | undefined;
+  readonly limits: readonly LimitFact[];
+  /** The approval under which this call is redeemed, if it is. */
+  readonly approval: ApprovalDoc | undefined;
+  readonly schema: SchemaFact;
+  readonly labels: readonly string[];
+  readonly provenance: readonly ProvenanceFact[];
+  readonly detectors: readonly DetectorVerdict[];
+}
+
+export type CheckName =
+  | 'authenticate'
+  | 'contain'
+  | 'resolve'
+  | 'authorise'
+  | 'limit_rate'
+  | 'limit_transaction'
+  | 'govern_data'
+  | 'gate_maturity';
+
+export interface Check {
+  readonly name: CheckName;
+  readonly verdict: 'pass' | 'ask' | 'refuse';
+  /** One plain sentence for a person. */
+  readonly because: string;
+  readonly policies?: readonly string[];
+}
+
+/** What must accompany the action: `notify` people of what and why; `review_output` by a person. */
+export type Obligation = 'notify' | 'review_output';
+
+export interface Decision {
+  readonly outcome: 'allow' | 'ask' | 'refuse';
+  /** The refusal, or for `ask` the `maturity.approval_required` that the agent is told. Absent when allowed. */
+  readonly refusal?: Refusal;
+  readonly checks: readonly Check[];
+  readonly effectiveLevel: Level | undefined;
+  readonly actionClass: ActionClass | undefined;
+  /** Determining policies of the answer that settled it. */
+  readonly policies: readonly string[];
+  readonly obligations: readonly Obligation[];
+  /** What the last look compares in the tick of dispatch. */
+  readonly epochs: { readonly agent: number; readonly credential: number; readonly tool: number; readonly server: number; readonly policy: number };
+}
