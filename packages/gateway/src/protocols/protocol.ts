@@ -7,6 +7,7 @@
  * Deliberately not here: authentication, decisions, records. A parsed request is well formed, nothing more; nothing
  * in it is trusted, `clientInfo` least of all.
  */
+import type { ErrorCode, Refusal } from '@atf/core/errors';
 import type { Json, JsonObject } from '@atf/core/wire/json';
 
 /** Protocol eras the gateway serves. Clients of 2025-03-26 and 2025-06-18 are served with 2025-11-25 semantics. */
@@ -83,22 +84,8 @@ export type ParsedRequest =
 /** A request that wants an answer with a body. */
 export type AnsweredRequest = Exclude<ParsedRequest, NotificationRequest | CancelledRequest>;
 
-/** Codes of refusals at the protocol's edge; all stand in the error catalogue. */
-export type ProtocolRefusalCode =
-  | 'protocol.method_not_allowed'
-  | 'protocol.endpoint_unknown'
-  | 'protocol.origin_refused'
-  | 'protocol.media_type_unsupported'
-  | 'protocol.not_acceptable'
-  | 'protocol.body_too_large'
-  | 'protocol.json_malformed'
-  | 'protocol.message_invalid'
-  | 'protocol.batch_refused'
-  | 'protocol.response_refused'
-  | 'protocol.header_mismatch'
-  | 'protocol.version_unsupported'
-  | 'protocol.params_invalid'
-  | 'protocol.method_unsupported';
+/** Codes of refusals at the protocol's edge. */
+export type ProtocolRefusalCode = Extract<ErrorCode, `request.${string}`>;
 
 /** A request that could not be understood, or is not served: nothing about it reaches the pipeline's later steps. */
 export type ProtocolRefusal = {
@@ -144,47 +131,21 @@ export type ToolResult = {
 /** Facts of the gateway that travel in `_meta.atf` of every tool result. */
 export type ResultFacts = { readonly actionId: string; readonly approvalId?: string };
 
-/** A refusal (or a wait for a person) that a model and a person can both read. All strings are the gateway's own words. */
-export type RefusalNotice = {
+/** What a refusal, or a wait for a person, says about one call. `refusal.detail` must be the gateway's own words. */
+export type RefusalFacts = {
+  /** `waiting`: nothing is wrong, a person has to decide. */
   readonly outcome: 'refused' | 'waiting';
-  /** `room.reason` from the error catalogue. */
-  readonly code: string;
-  /** What did not happen. */
-  readonly what: string;
-  /** Why, in one or two sentences. */
-  readonly why: string;
-  /** What would make it possible, or what to do instead. */
-  readonly help: string;
-  readonly requirementIds: readonly string[];
-  readonly policyIds: readonly string[];
+  readonly refusal: Refusal;
+  /** Requirements besides the one that the catalogue names for the code. */
+  readonly requirementIds?: readonly string[];
   readonly actionId?: string;
   readonly approvalId?: string;
-  /** Time until another try can succeed, in milliseconds. */
-  readonly retryAfterMs?: number;
-};
-
-/**
- * A refusal before the pipeline knows the agent, or about the connection as a whole (unauthenticated, stale feed,
- * overload): an HTTP status with a JSON-RPC error whose data is problem data (RFC 9457 members).
- */
-export type ProblemNotice = {
-  readonly code: string;
-  readonly httpStatus: number;
-  readonly title: string;
-  readonly detail: string;
-  readonly requirementIds: readonly string[];
-  /** For example `www-authenticate` or `retry-after`. */
-  readonly headers?: Readonly<Record<string, string>>;
+  /** Until when the approval can be given, ISO 8601. */
+  readonly approvalExpiresAt?: string;
 };
 
 /** Why a tool server gave no usable result. */
-export type UpstreamFaultCode =
-  | 'upstream.unavailable'
-  | 'upstream.protocol_error'
-  | 'upstream.timeout'
-  | 'upstream.result_too_large'
-  | 'upstream.aborted'
-  | 'upstream.call_refused';
+export type UpstreamFaultCode = Extract<ErrorCode, `upstream.${string}`>;
 
 export type UpstreamFault = {
   readonly code: UpstreamFaultCode;
