@@ -57,8 +57,6 @@ export type ToolsCallRequest = Asked & {
   readonly argsBytes: Uint8Array;
   /** Opaque state that a multi-round-trip client echoes (2026-07-28 only). */
   readonly requestState?: string;
-  /** `Mcp-Param-*` headers (2026-07-28), decoded, names in lower case without the prefix. See `checkParamHeaders`. */
-  readonly paramHeaders: ReadonlyMap<string, string>;
 };
 /** A notification other than a cancellation; answered with 202 and no body, never acted on. */
 export type NotificationRequest = Addressed & { readonly kind: 'notification'; readonly method: string };

@@ -1,0 +1,273 @@
+/**
+ * From a result of the pipeline to an HTTP response of the agent's protocol era (behavior B-5: a refusal says why).
+ *
+ * A refusal of a call is a tool result with `isError`, because models read tool results and clients hide JSON-RPC errors;
+ * JSON-RPC errors are for messages that are malformed or come from nobody known. Answers are plain JSON: no event
+ * streams, so progress is not reported. What a tool server put into `_meta` of its result does not travel.
+ */
+import { type ErrorEntry, errors, problemOf, type Refusal } from '@atf/core/errors';
+import { isJsonObject, type Json, type JsonObject } from '@atf/core/wire/json';
+import { metaKeys, modernVersion, rpcCodes } from './mcp-wire.ts';
+import type {
+  DiscoverRequest,
+  EncodedResponse,
+  Era,
+  InitializeRequest,
+  PingRequest,
+  ProtocolRefusal,
+  RefusalFacts,
+  RequestId,
+  ResultFacts,
+  ToolDefinition,
+  ToolResult,
+  ToolsCallRequest,
+  ToolsListRequest,
+} from './protocol.ts';
+
+export const toolsPerPageMax = 200;
+
+const gatewayInfo = { name: 'atf-gateway', title: 'ATF gateway', version: '0.1.0' };
+const instructions =
+  'Every call through this server is governed. A refused call is a tool result marked as an error that says what was refused, ' +
+  'why, and what would help; do not repeat it unchanged. A call that waits for a person has not run: repeat the same call after ' +
+  'the approval, or ask with the tool atf_approval_result.';
+
+/** 202 without a body: the answer to every notification. */
+export function encodeAccepted(): EncodedResponse {
+  return { status: 202, headers: { 'content-length': '0', 'cache-control': 'no-store' } };
+}
+
+export function encodeInitialize(request: InitializeRequest): EncodedResponse {
+  const { protocolVersion } = request;
+  return answer(request, {
+    protocolVersion,
+    capabilities: { tools: {} },
+    serverInfo: gatewayInfo,
+    instructions,
+  });
+}
+
+/** `server/discover` of 2026-07-28. Lists modern versions only; elder ones are negotiated by `initialize`. */
+export function encodeDiscover(request: DiscoverRequest): EncodedResponse {
+  return answer(request, {
+    supportedVersions: [modernVersion],
+    capabilities: { tools: {} },
+    instructions,
+    ...notCacheable,
+  });
+}
+
+export function encodePing(request: PingRequest): EncodedResponse {
+  return answer(request, {});
+}
+
+/**
+ * One page of the tools that this credential may see, by name. The cursor names the last tool of the page before, so that
+ * a list that changes meanwhile neither repeats nor loses tools. What is hidden here is refused elsewhere.
+ */
+export function encodeToolsList(
+  request: ToolsListRequest,
+  tools: readonly ToolDefinition[],
+): EncodedResponse {
+  const after = request.cursor === undefined ? '' : Buffer.from(request.cursor, 'base64url').toString('utf8');
+  const rest = tools.filter((tool) => tool.name > after).sort((a, b) => (a.name < b.name ? -1 : 1));
+  const page = rest.slice(0, toolsPerPageMax);
+  const last = page.at(-1);
+  return answer(request, {
+    tools: page.map((tool) => projectTool(tool, request.era)),
+    ...(last !== undefined && rest.length > page.length
+      ? { nextCursor: Buffer.from(last.name).toString('base64url') }
+      : {}),
+    ...(request.era === modernVersion ? notCacheable : {}),
+  });
+}
+
+/** A result that was inspected and may leave. */
+export function encodeToolResult(
+  request: ToolsCallRequest,
+  result: ToolResult,
+  facts: ResultFacts,
+): EncodedResponse {
+  return answer(request, {
+    ...projectResult(result, request.era),
+    _meta: { atf: present({ actionId: facts.actionId, approvalId: facts.approvalId }) },
+  });
+}
+
+/** A refusal, or a wait for a person, as a tool result that a model and a person can read. */
+export function encodeToolRefusal(request: ToolsCallRequest, facts: RefusalFacts): EncodedResponse {
+  const { refusal, outcome } = facts;
+  const entry: ErrorEntry = errors[refusal.code];
+  const requirementIds = [
+    ...new Set([
+      ...(entry.requirement === undefined ? [] : [entry.requirement]),
+      ...(facts.requirementIds ?? []),
+    ]),
+  ];
+  const policyIds = [...(refusal.policies ?? [])];
+  const rule = [
+    refusal.code,
+    ...(requirementIds.length === 0 ? [] : [`requirement ${requirementIds.join(', ')}`]),
+    ...(policyIds.length === 0 ? [] : [`policy ${policyIds.join(', ')}`]),
+  ].join('; ');
+  const detail = refusal.detail === undefined ? '' : ` ${sentence(refusal.detail)}`;
+  const lines = [
+    outcome === 'waiting'
+      ? 'Waiting for a person: the call was not run yet.'
+      : 'Refused: the call was not run.',
+    `Why: ${sentence(entry.title)}${detail} (${rule})`,
+    `What would help: ${sentence(entry.help)}`,
+    ...(refusal.retryAfterMs === undefined
+      ? []
+      : [`Try again after: ${Math.ceil(refusal.retryAfterMs / 1000)} s`]),
+    ...(facts.approvalId === undefined ? [] : [`Approval: ${facts.approvalId}`]),
+    ...(facts.approvalExpiresAt === undefined ? [] : [`Approval possible until: ${facts.approvalExpiresAt}`]),
+    ...(facts.actionId === undefined ? [] : [`Action: ${facts.actionId}`]),
+  ];
+  const atf = present({
+    outcome,
+    code: refusal.code,
+    title: entry.title,
+    detail: refusal.detail,
+    help: entry.help,
+    requirementIds,
+    policyIds,
+    retryAfterMs: refusal.retryAfterMs,
+    actionId: facts.actionId,
+    approvalId: facts.approvalId,
+    approvalExpiresAt: facts.approvalExpiresAt,
+  });
+  return answer(request, {
+    content: [{ type: 'text', text: lines.join('\n') }],
+    structuredContent: { atf },
+    isError: true,
+    _meta: { atf },
+  });
+}
+
+/** A message that could not be understood or is not served: a JSON-RPC error with problem data (RFC 9457). */
+export function encodeProtocolRefusal(refusal: ProtocolRefusal): EncodedResponse {
+  const { code, detail } = refusal;
+  const problem = { ...problemOf({ code, detail }), status: refusal.httpStatus };
+  return failure(
+    refusal.id,
+    refusal.httpStatus,
+    refusal.rpcCode,
+    problem.title,
+    { ...asJson(problem), ...refusal.data },
+    refusal.headers,
+  );
+}
+
+/**
+ * A refusal that is not about one tool call: no valid credential, a stale feed, overload. The HTTP status is the catalogue's.
+ * `id` is the request's where it was read. `headers` carry, for example, `www-authenticate` or `retry-after`.
+ */
+export function encodeProblem(
+  id: RequestId | null,
+  refusal: Refusal,
+  headers: Readonly<Record<string, string>> = {},
+): EncodedResponse {
+  const problem = problemOf(refusal);
+  return failure(id, problem.status, rpcCodes.refused, problem.title, asJson(problem), headers);
+}
+
+const notCacheable = { ttlMs: 0, cacheScope: 'private' } as const;
+
+type Answered = { readonly era: Era; readonly id: RequestId };
+
+function answer(request: Answered, result: JsonObject): EncodedResponse {
+  const meta = isJsonObject(result._meta) ? result._meta : {};
+  const whole =
+    request.era === modernVersion
+      ? { ...result, resultType: 'complete', _meta: { ...meta, [metaKeys.serverInfo]: gatewayInfo } }
+      : result;
+  return json(200, { jsonrpc: '2.0', id: request.id, result: whole });
+}
+
+function failure(
+  id: RequestId | null,
+  status: number,
+  code: number,
+  message: string,
+  data: JsonObject,
+  headers: Readonly<Record<string, string>> = {},
+): EncodedResponse {
+  return json(status, { jsonrpc: '2.0', id, error: { code, message, data } }, headers);
+}
+
+function json(
+  status: number,
+  value: JsonObject,
+  headers: Readonly<Record<string, string>> = {},
+): EncodedResponse {
+  const body = Buffer.from(JSON.stringify(value));
+  return {
+    status,
+    headers: {
+      ...headers,
+      'content-type': 'application/json',
+      'content-length': String(body.byteLength),
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+    },
+    body,
+  };
+}
+
+/** Members of a definition that agents see. Icons would let a tool server learn who looks; `_meta` is not inspected. */
+function projectTool(tool: ToolDefinition, era: Era): JsonObject {
+  const { name, title, description, inputSchema, outputSchema, annotations } = tool;
+  // Before 2026-07-28 an output schema describes an object.
+  const outputServed =
+    outputSchema !== undefined && (era === modernVersion || outputSchema.type === 'object');
+  return present({
+    name,
+    title,
+    description,
+    inputSchema: withoutHeaderMarks(inputSchema) as JsonObject,
+    outputSchema: outputServed ? outputSchema : undefined,
+    annotations,
+  });
+}
+
+/**
+ * Removes `x-mcp-header`: arguments count where they are digested, in the body, so clients need not repeat them in headers.
+ */
+function withoutHeaderMarks(schema: Json): Json {
+  if (Array.isArray(schema)) return schema.map(withoutHeaderMarks);
+  if (!isJsonObject(schema)) return schema;
+  const kept = Object.entries(schema).filter(
+    ([key, value]) => key !== 'x-mcp-header' || typeof value !== 'string',
+  );
+  return Object.fromEntries(kept.map(([key, value]) => [key, withoutHeaderMarks(value)]));
+}
+
+function projectResult(result: ToolResult, era: Era): JsonObject {
+  const { content, structuredContent, isError } = result;
+  const mark = isError === true ? { isError } : {};
+  if (structuredContent === undefined) return { content: [...content], ...mark };
+  if (era === modernVersion || isJsonObject(structuredContent))
+    return { content: [...content], structuredContent, ...mark };
+  // Before 2026-07-28 structured content is an object; anything else travels as the text that the revision suggests.
+  const hasText = content.some((block) => block.type === 'text');
+  return {
+    content: hasText ? [...content] : [...content, { type: 'text', text: JSON.stringify(structuredContent) }],
+    ...mark,
+  };
+}
+
+function sentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}
+
+/** Without members that are undefined. */
+function present(members: Readonly<Record<string, Json | undefined>>): JsonObject {
+  return Object.fromEntries(
+    Object.entries(members).filter((entry): entry is [string, Json] => entry[1] !== undefined),
+  );
+}
+
+function asJson(problem: object): JsonObject {
+  return JSON.parse(JSON.stringify(problem)) as JsonObject;
+}

@@ -1,0 +1,393 @@
+/**
+ * From bytes of an agent to one governed request (data D-1, segmentation S-2). Two protocol eras arrive on one address:
+ * 2025-11-25 and its elders (handshake, no required headers) and 2026-07-28 (an envelope in every body, headers that
+ * repeat it). The body alone decides the era; headers are cross-checked, never believed.
+ *
+ * A check is one small function that returns a refusal or nothing; `parseAgentRequest` is their order. It does not
+ * authenticate, does not look anything up, and never repairs a message.
+ */
+import {
+  canonicalJson,
+  isJsonObject,
+  type Json,
+  type JsonBounds,
+  type JsonObject,
+  type JsonProblem,
+  parseStrict,
+} from '@atf/core/wire/json';
+import {
+  handshakeVersion,
+  handshakeVersions,
+  lengthsMax,
+  metaKeys,
+  modernVersion,
+  rpcCodes,
+  servedVersions,
+  serverNameOf,
+} from './mcp-wire.ts';
+import type {
+  ClientInfo,
+  Era,
+  ParsedRequest,
+  ProtocolRefusal,
+  ProtocolRefusalCode,
+  RawRequest,
+  RequestId,
+} from './protocol.ts';
+
+export type ParseOptions = {
+  readonly bounds: JsonBounds;
+  /** Values of `Origin` that may call. A request with another one comes from a web page and is refused (DNS rebinding). */
+  readonly originsAllowed: readonly string[];
+};
+
+export const parseOptionsDefault: ParseOptions = {
+  bounds: { bytesMax: 1_048_576, depthMax: 32, valuesMax: 50_000 },
+  originsAllowed: [],
+};
+
+/** A JSON-RPC message whose outer form is right. */
+type Message = {
+  readonly method: string;
+  readonly id: RequestId | undefined;
+  readonly params: JsonObject;
+  readonly meta: JsonObject;
+};
+type Outcome<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly refusal: ProtocolRefusal };
+
+/**
+ * Reads one POST of Streamable HTTP. Returns the request, or the refusal that is to be answered.
+ * Sources: MCP 2025-11-25 basic/transports; MCP 2026-07-28 basic/transports and its standard request headers; JSON-RPC 2.0.
+ */
+export function parseAgentRequest(
+  raw: RawRequest,
+  options: ParseOptions = parseOptionsDefault,
+): ParsedRequest | ProtocolRefusal {
+  const serverName = serverNameOf(raw.url);
+  if (serverName === undefined)
+    return refuse('request.not_found', 404, rpcCodes.invalidRequest, 'Tool servers are at /mcp/<server>.');
+  const edge = checkEdge(raw, options);
+  if (edge !== undefined) return edge;
+  const read = readMessage(raw.body, options.bounds);
+  if (!read.ok) return read.refusal;
+  const message = read.value;
+  const era = eraOf(raw, message);
+  if (!era.ok) return era.refusal;
+  const headers = checkHeaders(raw, message, era.value);
+  if (headers !== undefined) return headers;
+  if (message.id === undefined) return notification(message, era.value, serverName);
+  return request(message, message.id, era.value, serverName);
+}
+
+function checkEdge(raw: RawRequest, options: ParseOptions): ProtocolRefusal | undefined {
+  if (raw.method !== 'POST') {
+    return {
+      ...refuse('request.method_not_allowed', 405, rpcCodes.refused, 'Only POST is served here.'),
+      headers: { allow: 'POST' },
+    };
+  }
+  const origin = header(raw, 'origin');
+  if (origin !== undefined && !options.originsAllowed.includes(origin)) {
+    return refuse('request.origin_refused', 403, rpcCodes.invalidRequest, 'This Origin is not allowed.');
+  }
+  if (
+    !/^application\/json(?:[ \t]*;[ \t]*charset="?utf-8"?)?[ \t]*$/i.test(header(raw, 'content-type') ?? '')
+  ) {
+    return refuse(
+      'request.media_type_unsupported',
+      415,
+      rpcCodes.invalidRequest,
+      'The content type must be application/json in UTF-8.',
+    );
+  }
+  if (header(raw, 'content-encoding') !== undefined) {
+    return refuse(
+      'request.media_type_unsupported',
+      415,
+      rpcCodes.invalidRequest,
+      'Encoded content is not accepted.',
+    );
+  }
+  const accept = header(raw, 'accept');
+  if (accept !== undefined && !/(?:application\/json|application\/\*|\*\/\*)/i.test(accept)) {
+    return refuse(
+      'request.media_type_unsupported',
+      406,
+      rpcCodes.invalidRequest,
+      'Answers are application/json.',
+    );
+  }
+  return undefined;
+}
+
+const problems: Record<JsonProblem, string> = {
+  too_large: 'The body is larger than allowed.',
+  too_deep: 'The JSON is nested deeper than allowed.',
+  too_many_values: 'The JSON holds more values than allowed.',
+  invalid_utf8: 'The body is not valid UTF-8.',
+  syntax: 'The body is not valid JSON.',
+  duplicate_key: 'The JSON holds the same key twice.',
+  forbidden_key: 'The JSON holds a key that is not allowed.',
+  unsafe_number: 'The JSON holds a number that cannot be represented exactly.',
+};
+const membersAllowed: ReadonlySet<string> = new Set(['jsonrpc', 'id', 'method', 'params']);
+
+function readMessage(body: Uint8Array, bounds: JsonBounds): Outcome<Message> {
+  const parsed = parseStrict(body, bounds);
+  if (!parsed.ok) {
+    const code = parsed.problem === 'too_large' ? 'request.too_large' : 'request.malformed';
+    return no(
+      refuse(code, code === 'request.too_large' ? 413 : 400, rpcCodes.parseError, problems[parsed.problem]),
+    );
+  }
+  const value = parsed.value;
+  if (Array.isArray(value))
+    return no(refuse('request.batch_refused', 400, rpcCodes.invalidRequest, 'Send one message per request.'));
+  if (!isJsonObject(value)) return invalid('The body is not a JSON-RPC message.', null);
+  const id = requestIdOf(value.id) ?? null;
+  if (Object.hasOwn(value, 'result') || Object.hasOwn(value, 'error')) {
+    return invalid('Responses are not accepted: the gateway asks agents nothing.', null);
+  }
+  if (value.jsonrpc !== '2.0') return invalid('The member jsonrpc must be "2.0".', id);
+  if (Object.hasOwn(value, 'id') && id === null)
+    return invalid('The id must be a string or an integer.', null);
+  const { method, params = {} } = value;
+  if (typeof method !== 'string' || method === '' || method.length > lengthsMax.method)
+    return invalid('The method must be a short string.', id);
+  if (Object.keys(value).some((key) => !membersAllowed.has(key)))
+    return invalid('The message holds members that JSON-RPC does not know.', id);
+  if (!isJsonObject(params)) return invalid('The params must be an object.', id);
+  const meta = Object.hasOwn(params, '_meta') ? params._meta : {};
+  if (!isJsonObject(meta)) return no(badParams(id, 'The member _meta must be an object.', 'envelope'));
+  return yes({ method, id: id ?? undefined, params, meta });
+}
+
+/**
+ * The envelope in the body decides (2026-07-28: "body-primary"); a header that says otherwise is a mismatch, and a modern
+ * header without an envelope is incomplete, never served as something older.
+ */
+function eraOf(raw: RawRequest, message: Message): Outcome<Era> {
+  const named = header(raw, 'mcp-protocol-version');
+  const id = message.id ?? null;
+  if (Object.hasOwn(message.meta, metaKeys.protocolVersion)) {
+    const claimed = message.meta[metaKeys.protocolVersion];
+    if (typeof claimed !== 'string')
+      return no(badParams(id, `${metaKeys.protocolVersion} must be a string.`, 'envelope'));
+    if (named !== undefined && named !== claimed)
+      return no(mismatch(id, 'MCP-Protocol-Version differs from the version in the body.'));
+    if (claimed !== modernVersion) return no(versionUnsupported(id, claimed));
+    if (message.id !== undefined && !isJsonObject(message.meta[metaKeys.clientCapabilities])) {
+      return no(badParams(id, `${metaKeys.clientCapabilities} must be an object.`, 'envelope'));
+    }
+    return yes(modernVersion);
+  }
+  if (named === modernVersion) {
+    if (message.id === undefined) return yes(modernVersion);
+    if (message.method === 'initialize')
+      return no(mismatch(id, 'initialize does not exist in the version that MCP-Protocol-Version names.'));
+    return no(badParams(id, `The member _meta must hold ${metaKeys.protocolVersion}.`, 'envelope'));
+  }
+  if (named !== undefined && !handshakeVersions.includes(named)) return no(versionUnsupported(id, named));
+  return yes(handshakeVersion);
+}
+
+/** Standard request headers of 2026-07-28. Elder clients send none; if they do, they must be right as well. */
+function checkHeaders(raw: RawRequest, message: Message, era: Era): ProtocolRefusal | undefined {
+  const id = message.id ?? null;
+  const required = era === modernVersion && message.id !== undefined;
+  if (required && header(raw, 'mcp-protocol-version') === undefined)
+    return mismatch(id, 'The header MCP-Protocol-Version is missing.');
+  const method = header(raw, 'mcp-method');
+  if (required && method === undefined) return mismatch(id, 'The header Mcp-Method is missing.');
+  if (method !== undefined && method !== message.method)
+    return mismatch(id, 'Mcp-Method differs from the method in the body.');
+  const name = header(raw, 'mcp-name');
+  const nameInBody =
+    message.method === 'tools/call' && typeof message.params.name === 'string'
+      ? message.params.name
+      : undefined;
+  if (required && nameInBody !== undefined && name === undefined)
+    return mismatch(id, 'The header Mcp-Name is missing.');
+  if (name !== undefined && message.method === 'tools/call' && decodeHeaderValue(name) !== nameInBody) {
+    return mismatch(id, 'Mcp-Name differs from the name in the body.');
+  }
+  return undefined;
+}
+
+function notification(message: Message, era: Era, serverName: string): ParsedRequest | ProtocolRefusal {
+  if (message.method !== 'notifications/cancelled')
+    return { kind: 'notification', era, serverName, method: message.method };
+  const requestId = requestIdOf(message.params.requestId);
+  if (requestId === undefined) return badParams(null, 'A cancellation must name a requestId.');
+  return { kind: 'cancelled', era, serverName, requestId };
+}
+
+function request(
+  message: Message,
+  id: RequestId,
+  era: Era,
+  serverName: string,
+): ParsedRequest | ProtocolRefusal {
+  const progressToken = requestIdOf(message.meta.progressToken);
+  const clientInfo = clientInfoOf(
+    era === modernVersion ? message.meta[metaKeys.clientInfo] : message.params.clientInfo,
+  );
+  const asked = {
+    era,
+    serverName,
+    id,
+    ...(progressToken === undefined ? {} : { progressToken }),
+    ...(clientInfo === undefined ? {} : { clientInfo }),
+  };
+  const { params } = message;
+  switch (message.method) {
+    case 'tools/list': {
+      const { cursor } = params;
+      if (cursor === undefined) return { ...asked, kind: 'tools_list' };
+      if (typeof cursor !== 'string' || cursor.length > lengthsMax.cursor)
+        return badParams(id, 'The cursor must be a short string.');
+      return { ...asked, kind: 'tools_list', cursor };
+    }
+    case 'tools/call':
+      return toolsCall(params, asked);
+    case 'server/discover':
+      if (era === modernVersion) return { ...asked, kind: 'discover' };
+      break;
+    case 'ping':
+      if (era === handshakeVersion) return { ...asked, kind: 'ping' };
+      break;
+    case 'initialize':
+      if (era === handshakeVersion) return initialize(params, asked);
+      break;
+  }
+  // Revision 2026-07-28 asks for 404; elder clients read a JSON-RPC error only from a 200.
+  const status = era === modernVersion ? 404 : 200;
+  const problem = {
+    ...refuse(
+      'request.method_refused',
+      status,
+      rpcCodes.methodNotFound,
+      'Only tools are governed here; nothing else is passed on.',
+    ),
+    id,
+  };
+  return { ...asked, kind: 'unsupported', method: message.method, problem };
+}
+
+type Asked = { readonly era: Era; readonly serverName: string; readonly id: RequestId };
+
+function toolsCall(params: JsonObject, asked: Asked): ParsedRequest | ProtocolRefusal {
+  const { name, requestState } = params;
+  // Elder SDKs refuse a call without arguments: an omitted member becomes the empty object for good.
+  const args = Object.hasOwn(params, 'arguments') ? params.arguments : {};
+  if (typeof name !== 'string' || name === '' || name.length > lengthsMax.toolName) {
+    return badParams(asked.id, 'The name of the tool must be a string of 1 to 128 characters.');
+  }
+  if (!isJsonObject(args)) return badParams(asked.id, 'The arguments must be an object.');
+  if (
+    requestState !== undefined &&
+    (typeof requestState !== 'string' || requestState.length > lengthsMax.requestState)
+  ) {
+    return badParams(asked.id, 'The requestState must be a string.');
+  }
+  const argsBytes = new TextEncoder().encode(canonicalJson(args));
+  return {
+    ...asked,
+    kind: 'tools_call',
+    toolName: name,
+    args,
+    argsBytes,
+    ...(requestState === undefined || asked.era !== modernVersion ? {} : { requestState }),
+  };
+}
+
+function initialize(params: JsonObject, asked: Asked): ParsedRequest | ProtocolRefusal {
+  const { protocolVersion } = params;
+  if (typeof protocolVersion !== 'string' || protocolVersion.length > lengthsMax.method) {
+    return badParams(asked.id, 'The protocolVersion must be a string.');
+  }
+  const answered = handshakeVersions.includes(protocolVersion) ? protocolVersion : handshakeVersion;
+  return { ...asked, kind: 'initialize', requestedVersion: protocolVersion, protocolVersion: answered };
+}
+
+function requestIdOf(value: Json | undefined): RequestId | undefined {
+  if (typeof value === 'string') return value.length <= lengthsMax.id ? value : undefined;
+  return typeof value === 'number' && Number.isSafeInteger(value) ? value : undefined;
+}
+
+function clientInfoOf(value: Json | undefined): ClientInfo | undefined {
+  if (!isJsonObject(value)) return undefined;
+  const { name, version } = value;
+  if (typeof name !== 'string' || typeof version !== 'string') return undefined;
+  return name.length <= lengthsMax.clientInfo && version.length <= lengthsMax.clientInfo
+    ? { name, version }
+    : undefined;
+}
+
+/** One value, without the optional white space around it (RFC 9110 §5.5). A header sent twice arrives joined and matches nothing. */
+function header(raw: RawRequest, name: string): string | undefined {
+  const value = raw.headers[name];
+  const joined = typeof value === 'string' || value === undefined ? value : value.join(', ');
+  return joined?.replace(/^[ \t]+|[ \t]+$/g, '');
+}
+
+/** Header values that ASCII cannot carry are sent as `=?base64?…?=` over UTF-8 (2026-07-28, value encoding). */
+function decodeHeaderValue(value: string): string | undefined {
+  const encoded = /^=\?base64\?([A-Za-z0-9+/]*={0,2})\?=$/.exec(value)?.[1];
+  if (encoded === undefined) return value;
+  const bytes = Buffer.from(encoded, 'base64');
+  if (bytes.toString('base64') !== encoded) return undefined;
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+function refuse(
+  code: ProtocolRefusalCode,
+  httpStatus: number,
+  rpcCode: number,
+  detail: string,
+): ProtocolRefusal {
+  return { kind: 'refusal', code, httpStatus, rpcCode, id: null, detail };
+}
+
+const yes = <T>(value: T): Outcome<T> => ({ ok: true, value });
+const no = <T>(refusal: ProtocolRefusal): Outcome<T> => ({ ok: false, refusal });
+
+const invalid = <T>(detail: string, id: RequestId | null): Outcome<T> =>
+  no({ ...refuse('request.malformed', 400, rpcCodes.invalidRequest, detail), id });
+
+/** Wrong params are answered in band; `envelope` is what 2026-07-28 answers with 400. */
+const badParams = (
+  id: RequestId | null,
+  detail: string,
+  place: 'params' | 'envelope' = 'params',
+): ProtocolRefusal => ({
+  ...refuse(
+    'request.malformed',
+    place === 'envelope' || id === null ? 400 : 200,
+    rpcCodes.invalidParams,
+    detail,
+  ),
+  id,
+});
+
+const mismatch = (id: RequestId | null, detail: string): ProtocolRefusal => ({
+  ...refuse('request.header_mismatch', 400, rpcCodes.headerMismatch, detail),
+  id,
+});
+
+const versionUnsupported = (id: RequestId | null, requested: string): ProtocolRefusal => ({
+  ...refuse(
+    'request.version_unsupported',
+    400,
+    rpcCodes.versionUnsupported,
+    'This protocol version is not served.',
+  ),
+  id,
+  data: { supported: [...servedVersions], requested: requested.slice(0, lengthsMax.method) },
+});
