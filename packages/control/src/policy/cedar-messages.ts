@@ -1,0 +1,73 @@
+/** Room: policy (S-1). What the control plane's policy worker is asked and what it answers. Plain data, bounded by `cedar.ts`. */
+
+export interface PolicyFile {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** One policy as written, with Cedar's JSON form of it. */
+export interface PolicyDocument {
+  /** The `@id` annotation. */
+  readonly id: string;
+  readonly file: string;
+  readonly text: string;
+  readonly json: unknown;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+export type PolicyTextProblemCode =
+  | 'syntax'
+  | 'template'
+  | 'id_missing'
+  | 'id_duplicate'
+  | 'schema_syntax'
+  | 'schema_mismatch'
+  | 'too_large'
+  | 'too_many_policies'
+  | 'unavailable';
+
+/** What is wrong with policy text. `line` counts from 1 within the file. */
+export interface PolicyTextProblem {
+  readonly code: PolicyTextProblemCode;
+  readonly message: string;
+  readonly file?: string;
+  readonly line?: number;
+  readonly policyId?: string;
+}
+
+export type CompileTextResult =
+  | {
+      readonly ok: true;
+      readonly policies: readonly PolicyDocument[];
+      readonly warnings: readonly PolicyTextProblem[];
+    }
+  | { readonly ok: false; readonly problems: readonly PolicyTextProblem[] };
+
+export type FormatTextResult =
+  | { readonly ok: true; readonly text: string }
+  | { readonly ok: false; readonly problems: readonly PolicyTextProblem[] };
+
+export type SchemaResult =
+  | { readonly ok: true; readonly json: unknown }
+  | { readonly ok: false; readonly problems: readonly PolicyTextProblem[] };
+
+export type WorkerTask =
+  | {
+      readonly kind: 'compile';
+      readonly files: readonly PolicyFile[];
+      readonly schemaText: string | undefined;
+    }
+  | { readonly kind: 'format'; readonly text: string }
+  | { readonly kind: 'schema'; readonly schemaText: string };
+
+export type WorkerAnswer = CompileTextResult | FormatTextResult | SchemaResult;
+
+export interface WorkerRequest {
+  readonly sequence: number;
+  readonly task: WorkerTask;
+}
+
+export interface WorkerReply {
+  readonly sequence: number;
+  readonly answer: WorkerAnswer;
+}

@@ -1,0 +1,162 @@
+/**
+ * Room: policy (S-1, S-2). Finds, among many policies, the few whose scope can fit a request.
+ *
+ * A tree of tables: each node files a policy under the one constraint (principal, action or resource) that shares its table
+ * entry with the fewest others, and splits again below while there is something left to split by. A policy whose scope does
+ * not fit is never found, and `fits` settles the rest; so the index is a filter and cannot change a decision.
+ */
+import type { EntityStore } from './entities.ts';
+import type { ActionScope, EntityScope } from './est.ts';
+import type { EntityUid } from './runtime-value.ts';
+
+export interface Scoped {
+  readonly ordinal: number;
+  readonly principal: EntityScope;
+  readonly action: ActionScope;
+  readonly resource: EntityScope;
+}
+
+/** One side of a request with everything that a scope can ask of it. */
+export interface Side {
+  readonly uid: EntityUid;
+  readonly ancestors: ReadonlySet<string>;
+}
+
+export interface RequestScope {
+  readonly principal: Side;
+  readonly action: Side;
+  readonly resource: Side;
+}
+
+export const sideOf = (uid: EntityUid, entities: EntityStore): Side => ({
+  uid,
+  ancestors: entities.ancestorsOf(uid),
+});
+
+type Dimension = 'principal' | 'action' | 'resource';
+const DIMENSIONS: readonly Dimension[] = ['resource', 'principal', 'action'];
+
+/** Fewer policies than this are looked through one by one. */
+const SPLIT_POLICIES_MIN = 8;
+
+interface Node<P extends Scoped> {
+  /** Policies that no table of this node can narrow. */
+  readonly rest: readonly P[];
+  readonly tables: readonly (readonly [Dimension, ReadonlyMap<string, Node<P>>])[];
+}
+
+/** Keys under which a constraint can be filed: entity keys and type names never coincide, keys hold a quote. */
+const keysOf = (scope: EntityScope | ActionScope): readonly string[] | undefined => {
+  switch (scope.op) {
+    case 'all':
+      return undefined;
+    case 'equals':
+    case 'in':
+    case 'isIn':
+      return [scope.entity.key];
+    case 'is':
+      return [scope.entityType];
+    case 'inAny':
+      return [...new Set(scope.entities.map((entity) => entity.key))];
+  }
+};
+
+const build = <P extends Scoped>(policies: readonly P[], dimensions: readonly Dimension[]): Node<P> => {
+  if (policies.length < SPLIT_POLICIES_MIN || dimensions.length === 0) return { rest: policies, tables: [] };
+  const counts = new Map(dimensions.map((dimension) => [dimension, new Map<string, number>()]));
+  for (const policy of policies) {
+    for (const dimension of dimensions) {
+      const count = counts.get(dimension);
+      for (const key of keysOf(policy[dimension]) ?? []) count?.set(key, (count.get(key) ?? 0) + 1);
+    }
+  }
+  const crowd = (policy: P, dimension: Dimension): number => {
+    const keys = keysOf(policy[dimension]);
+    if (keys === undefined) return Number.POSITIVE_INFINITY;
+    return keys.reduce((sum, key) => sum + (counts.get(dimension)?.get(key) ?? 0), 0);
+  };
+  const rest: P[] = [];
+  const filed = new Map<Dimension, Map<string, P[]>>();
+  for (const policy of policies) {
+    const best = dimensions.reduce((a, b) => (crowd(policy, b) < crowd(policy, a) ? b : a));
+    const keys = keysOf(policy[best]);
+    if (keys === undefined) rest.push(policy);
+    if (keys === undefined) continue;
+    const table = filed.get(best) ?? new Map<string, P[]>();
+    filed.set(best, table);
+    for (const key of keys) {
+      const below = table.get(key);
+      if (below === undefined) table.set(key, [policy]);
+      else below.push(policy);
+    }
+  }
+  const tables = [...filed].map(([dimension, table]) => {
+    const others = dimensions.filter((other) => other !== dimension);
+    return [dimension, new Map([...table].map(([key, below]) => [key, build(below, others)]))] as const;
+  });
+  return { rest, tables };
+};
+
+const fitsEntity = (scope: EntityScope, side: Side): boolean => {
+  switch (scope.op) {
+    case 'all':
+      return true;
+    case 'equals':
+      return side.uid.key === scope.entity.key;
+    case 'in':
+      return side.uid.key === scope.entity.key || side.ancestors.has(scope.entity.key);
+    case 'is':
+      return side.uid.type === scope.entityType;
+    case 'isIn':
+      return (
+        side.uid.type === scope.entityType &&
+        (side.uid.key === scope.entity.key || side.ancestors.has(scope.entity.key))
+      );
+  }
+};
+
+const fitsAction = (scope: ActionScope, side: Side): boolean => {
+  if (scope.op === 'all') return true;
+  if (scope.op === 'equals') return side.uid.key === scope.entity.key;
+  return scope.entities.some((entity) => side.uid.key === entity.key || side.ancestors.has(entity.key));
+};
+
+/** Whether the scope of a policy holds for a request; a scope has no way to fail. */
+const fits = (policy: Scoped, request: RequestScope): boolean =>
+  fitsAction(policy.action, request.action) &&
+  fitsEntity(policy.principal, request.principal) &&
+  fitsEntity(policy.resource, request.resource);
+
+export class PolicyIndex<P extends Scoped> {
+  readonly #root: Node<P>;
+
+  constructor(policies: readonly P[]) {
+    this.#root = build(policies, DIMENSIONS);
+  }
+
+  /** Calls `visit` for every policy whose scope holds, in no certain order; twice for one when several actions led to it. */
+  forEachFitting(request: RequestScope, visit: (policy: P) => void): void {
+    this.#search(this.#root, request, visit);
+  }
+
+  #search(node: Node<P>, request: RequestScope, visit: (policy: P) => void): void {
+    for (const policy of node.rest) if (fits(policy, request)) visit(policy);
+    for (const [dimension, table] of node.tables) {
+      const side = request[dimension];
+      this.#searchKey(table, side.uid.key, request, visit);
+      this.#searchKey(table, side.uid.type, request, visit);
+      if (side.ancestors.size === 0) continue;
+      for (const key of side.ancestors) this.#searchKey(table, key, request, visit);
+    }
+  }
+
+  #searchKey(
+    table: ReadonlyMap<string, Node<P>>,
+    key: string,
+    request: RequestScope,
+    visit: (policy: P) => void,
+  ): void {
+    const below = table.get(key);
+    if (below !== undefined) this.#search(below, request, visit);
+  }
+}

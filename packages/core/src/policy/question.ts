@@ -1,0 +1,154 @@
+/**
+ * Room: policy (S-1, S-2). From a question in ATF's words to a Cedar request with its entities, as `policies/schema.cedarschema`
+ * describes them, and from the evaluator's answer back. It decides nothing; which questions are asked in which order is `decide.ts`.
+ */
+import { type ActionClass, type Level, levels } from '../wire/words.ts';
+import type { AgentDoc, PolicyDoc, ToolDoc } from '../wire/feed.ts';
+import type { PolicyAnswer, PolicyContext, PolicyFacts, PolicyQuestion } from '../world.ts';
+import { type CompiledPolicySet, compilePolicySet, type PolicyProblem } from './compile.ts';
+import { buildEntityStore, type Entity, EntityStore } from './entities.ts';
+import { decideStrict } from './evaluate.ts';
+import { EMPTY_RECORD, EntityUid, RecordValue, SetValue, type Value } from './runtime-value.ts';
+
+const levelUids: Record<Level, EntityUid> = {
+  intern: new EntityUid('ATF::Level', 'intern'),
+  junior: new EntityUid('ATF::Level', 'junior'),
+  senior: new EntityUid('ATF::Level', 'senior'),
+  principal: new EntityUid('ATF::Level', 'principal'),
+};
+
+const actionUids: Record<ActionClass, EntityUid> = {
+  read: new EntityUid('ATF::Action', 'read'),
+  write: new EntityUid('ATF::Action', 'write'),
+  send: new EntityUid('ATF::Action', 'send'),
+  execute: new EntityUid('ATF::Action', 'execute'),
+  admin: new EntityUid('ATF::Action', 'admin'),
+};
+
+/** Every level stands in the one below it. */
+function levelStore(): EntityStore {
+  const built = buildEntityStore(
+    levels.map((level, rank) => {
+      const below = rank === 0 ? undefined : levels[rank - 1];
+      return { uid: levelUids[level], parents: below === undefined ? [] : [levelUids[below]] };
+    }),
+  );
+  if (!built.ok) throw new Error(built.problem.message);
+  return built.store;
+}
+const base = levelStore();
+
+const record = (attributes: Record<string, Value>) => new RecordValue(new Map(Object.entries(attributes)));
+
+// Documents of the feed are never changed in place, so what follows from one can be kept as long as it lives.
+const agentEntities = new WeakMap<AgentDoc, Map<Level, Entity>>();
+const toolEntities = new WeakMap<ToolDoc, Map<ActionClass, Entity>>();
+
+function agentEntity(agent: AgentDoc, level: Level): Entity {
+  const byLevel = agentEntities.get(agent) ?? new Map<Level, Entity>();
+  agentEntities.set(agent, byLevel);
+  const known = byLevel.get(level);
+  if (known !== undefined) return known;
+  const parent = levelUids[level];
+  const entity: Entity = {
+    uid: new EntityUid('ATF::Agent', agent.id),
+    attrs: record({ level, domains: new SetValue(agent.dataDomains) }),
+    tags: EMPTY_RECORD,
+    parents: [parent],
+    ancestors: new Set([parent.key, ...base.ancestorsOf(parent)]),
+  };
+  byLevel.set(level, entity);
+  return entity;
+}
+
+function toolEntity(tool: ToolDoc, action: ActionClass): Entity {
+  const byClass = toolEntities.get(tool) ?? new Map<ActionClass, Entity>();
+  toolEntities.set(tool, byClass);
+  const known = byClass.get(action);
+  if (known !== undefined) return known;
+  const { sensitivity, domain, outputTrust, reversible, idempotent, writeSafe } = tool.classification;
+  const server = new EntityUid('ATF::Server', tool.server);
+  const entity: Entity = {
+    uid: new EntityUid('ATF::Tool', `${tool.server}/${tool.name}`),
+    attrs: record({ class: action, sensitivity, domain, outputTrust, reversible, idempotent, writeSafe }),
+    tags: EMPTY_RECORD,
+    parents: [server],
+    ancestors: new Set([server.key]),
+  };
+  byClass.set(action, entity);
+  return entity;
+}
+
+function contextRecord({ approved, granted, inDomain, humanCheckpoint, limited, proof }: PolicyContext): RecordValue {
+  return record({ approved, granted, inDomain, humanCheckpoint, limited, proof });
+}
+
+/** A request and its entities in Cedar's JSON form: what Cedar's own library is asked when both are compared. */
+export interface CedarCall {
+  readonly principal: { type: string; id: string };
+  readonly action: { type: string; id: string };
+  readonly resource: { type: string; id: string };
+  readonly context: { [name in keyof PolicyContext]: boolean | string };
+  readonly entities: { uid: { type: string; id: string }; attrs: Record<string, string | boolean | string[]>; parents: { type: string; id: string }[] }[];
+}
+
+/** The same question for Cedar's own library. */
+export function cedarCallOf({ agent, effectiveLevel, action, tool, context }: PolicyQuestion): CedarCall {
+  const { sensitivity, domain, outputTrust, reversible, idempotent, writeSafe } = tool.classification;
+  const principal = { type: 'ATF::Agent', id: agent.id };
+  const resource = { type: 'ATF::Tool', id: `${tool.server}/${tool.name}` };
+  const server = { type: 'ATF::Server', id: tool.server };
+  const level = (id: Level) => ({ type: 'ATF::Level', id });
+  return {
+    principal,
+    action: { type: 'ATF::Action', id: action },
+    resource,
+    context: { ...context },
+    entities: [
+      ...levels.map((id, rank) => ({ uid: level(id), attrs: {}, parents: levels.slice(Math.max(0, rank - 1), rank).map(level) })),
+      { uid: principal, attrs: { level: effectiveLevel, domains: [...agent.dataDomains] }, parents: [level(effectiveLevel)] },
+      {
+        uid: resource,
+        attrs: { class: action, sensitivity, domain, outputTrust, reversible, idempotent, writeSafe },
+        parents: [server],
+      },
+      { uid: server, attrs: {}, parents: [] },
+    ],
+  };
+}
+
+/** Asks a compiled set one question, strictly: an error in any policy denies. */
+export function askSet(set: CompiledPolicySet, { agent, effectiveLevel, action, tool, context }: PolicyQuestion): PolicyAnswer {
+  const principal = agentEntity(agent, effectiveLevel);
+  const resource = toolEntity(tool, action);
+  const own = new Map([
+    [principal.uid.key, principal],
+    [resource.uid.key, resource],
+  ]);
+  return decideStrict(
+    set,
+    { principal: principal.uid, action: actionUids[action], resource: resource.uid, context: contextRecord(context) },
+    new EntityStore(own, base),
+  );
+}
+
+const noAnnotations: Readonly<Record<string, string>> = Object.freeze({});
+
+/** A compiled set as `decide()` knows it. */
+export function policyFacts(set: CompiledPolicySet, digest: string, epoch: number): PolicyFacts {
+  const notes = new Map(set.policies.map(({ id, annotations }) => [id, Object.freeze(Object.fromEntries(annotations))]));
+  return {
+    digest,
+    epoch,
+    ask: (question) => askSet(set, question),
+    annotations: (policyId) => notes.get(policyId) ?? noAnnotations,
+  };
+}
+
+/** Compiles the policy document of the feed. All or nothing: what cannot be evaluated refuses the whole set. */
+export function policyFactsOf(
+  doc: PolicyDoc,
+): { readonly ok: true; readonly facts: PolicyFacts } | { readonly ok: false; readonly problems: readonly PolicyProblem[] } {
+  const compiled = compilePolicySet(doc.policies);
+  return compiled.ok ? { ok: true, facts: policyFacts(compiled.set, doc.digest, doc.epoch) } : compiled;
+}
