@@ -1,0 +1,152 @@
+/**
+ * A `fetch` for agents (I-2): every request carries the access token and a DPoP proof of its own, and the token is renewed before
+ * it expires. Hand it to any MCP SDK transport as `fetch`; nothing else in the agent changes.
+ *
+ * Deliberately not here: retries of calls. The one repetition is a request that was refused unread because its token had expired.
+ */
+import type { Credential } from '@atf/core/wire/api';
+import { type AgentKey, dpopProof } from './agent-key.ts';
+
+/** Renewal begins this long before expiry, or at a quarter of the remaining life of short tokens. */
+export const renewBeforeMsMax = 60_000;
+
+export interface AgentFetchOptions {
+  readonly credential: Credential;
+  /** Absent only for bearer credentials. */
+  readonly key?: AgentKey;
+  /** Gets a new credential, usually `renewCredential` through `instances.token`. Called by one request at a time. */
+  readonly renew?: (current: Credential) => Promise<Credential>;
+  /** The fetch underneath. */
+  readonly fetch?: typeof globalThis.fetch;
+  /** Unix milliseconds. */
+  readonly nowMs?: () => number;
+}
+
+export interface AgentFetch {
+  (input: string | URL | Request, init?: RequestInit): Promise<Response>;
+  /** The credential in use now. */
+  readonly credential: () => Credential;
+}
+
+/**
+ * Makes the fetch. It refuses to send the token anywhere but to the gateway that the credential names: a redirect or a wrong
+ * address must not leak it. @throws TypeError for another origin; whatever `renew` throws once the token has expired
+ */
+export function agentFetch(options: AgentFetchOptions): AgentFetch {
+  const nowMs = options.nowMs ?? Date.now;
+  const send = options.fetch ?? ((input, init) => globalThis.fetch(input, init));
+  const holder = new CredentialHolder(options, nowMs);
+  if (options.credential.tokenType === 'DPoP' && options.key === undefined) {
+    throw new TypeError('a DPoP credential needs the key that it is bound to');
+  }
+
+  const attempt = async (
+    request: { url: string; method: string; headers: Headers; init: RequestInit },
+    credential: Credential,
+  ) => {
+    const headers = new Headers(request.headers);
+    headers.set('authorization', `${credential.tokenType} ${credential.token}`);
+    if (credential.tokenType === 'DPoP' && options.key !== undefined) {
+      const { method, url } = request;
+      headers.set(
+        'dpop',
+        await dpopProof(options.key, { method, url, accessToken: credential.token, nowMs: nowMs() }),
+      );
+    }
+    return send(request.url, { ...request.init, method: request.method, headers, redirect: 'error' });
+  };
+
+  const fetchAsAgent = async (input: string | URL | Request, init: RequestInit = {}): Promise<Response> => {
+    const request = requestOf(input, init);
+    const credential = await holder.fresh();
+    if (new URL(request.url).origin !== new URL(credential.gatewayUrl).origin) {
+      throw new TypeError('this fetch sends its token only to the gateway that the credential names');
+    }
+    const response = await attempt(request, credential);
+    if (response.status !== 401 || !isRepeatable(request.init.body) || !(await saysExpired(response)))
+      return response;
+    const renewed = await holder.renewed(credential);
+    return renewed === credential ? response : attempt(request, renewed);
+  };
+  return Object.assign(fetchAsAgent, { credential: () => holder.current });
+}
+
+/** Holds the newest credential; renewals are single-flight. */
+class CredentialHolder {
+  current: Credential;
+  private renewing: Promise<Credential> | undefined;
+  private renewAtMs: number;
+  private readonly renew: ((current: Credential) => Promise<Credential>) | undefined;
+  private readonly nowMs: () => number;
+
+  constructor(options: AgentFetchOptions, nowMs: () => number) {
+    this.current = options.credential;
+    this.renew = options.renew;
+    this.nowMs = nowMs;
+    this.renewAtMs = this.renewalTime();
+  }
+
+  /** The credential to use now. Near expiry it is renewed first; a failed renewal is an error only once the token has expired. */
+  async fresh(): Promise<Credential> {
+    if (this.nowMs() < this.renewAtMs) return this.current;
+    try {
+      return await this.renewed(this.current);
+    } catch (error) {
+      if (this.nowMs() >= Date.parse(this.current.expiresAt)) throw error;
+      return this.current;
+    }
+  }
+
+  /** A newer credential than `used`, from a renewal under way, one that has just finished, or a new one. */
+  async renewed(used: Credential): Promise<Credential> {
+    if (this.current !== used || this.renew === undefined) return this.current;
+    this.renewing ??= this.renew(used)
+      .then((credential) => {
+        this.current = credential;
+        this.renewAtMs = this.renewalTime();
+        return credential;
+      })
+      .finally(() => {
+        this.renewing = undefined;
+      });
+    return this.renewing;
+  }
+
+  private renewalTime(): number {
+    const expiresMs = Date.parse(this.current.expiresAt);
+    return expiresMs - Math.min(renewBeforeMsMax, Math.max(0, expiresMs - this.nowMs()) / 4);
+  }
+}
+
+function requestOf(input: string | URL | Request, init: RequestInit) {
+  if (!(input instanceof Request)) {
+    return {
+      url: String(input),
+      method: (init.method ?? 'GET').toUpperCase(),
+      headers: new Headers(init.headers),
+      init,
+    };
+  }
+  const headers = new Headers(init.headers ?? input.headers);
+  const body = init.body ?? input.body;
+  const merged: RequestInit = {
+    ...init,
+    signal: init.signal ?? input.signal,
+    ...(body === null ? {} : { body, duplex: 'half' }),
+  };
+  return { url: input.url, method: (init.method ?? input.method).toUpperCase(), headers, init: merged };
+}
+
+/** Streams are consumed by the first attempt; text and bytes can be sent again. */
+function isRepeatable(body: RequestInit['body']): boolean {
+  return body === undefined || body === null || typeof body === 'string' || body instanceof Uint8Array;
+}
+
+const refusalBytesMax = 16_384;
+
+/** Whether the gateway refused this request unread because of the token's age: the one 401 that a renewal cures. */
+async function saysExpired(response: Response): Promise<boolean> {
+  const length = Number(response.headers.get('content-length') ?? Number.POSITIVE_INFINITY);
+  if (length > refusalBytesMax) return false;
+  return (await response.clone().text()).includes('identity.credential_expired');
+}
