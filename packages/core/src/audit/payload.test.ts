@@ -22,7 +22,9 @@ describe('payload', () => {
     expect(openPayload({ ...sealed, id: 'id-2' }, wrapping.key)).toBeUndefined();
     expect(openPayload({ ...sealed, kid: 'k2' }, wrapping.key)).toBeUndefined();
     expect(openPayload({ ...sealed, ciphertext: flip(sealed.ciphertext, 20) }, wrapping.key)).toBeUndefined();
-    expect(openPayload({ ...sealed, commitment: `${sealed.commitment.slice(1)}A` }, wrapping.key)).toBeUndefined();
+    expect(
+      openPayload({ ...sealed, commitment: `${sealed.commitment.slice(1)}A` }, wrapping.key),
+    ).toBeUndefined();
     expect(openPayload({ ...sealed, wrappedKey: 'AAAA' }, wrapping.key)).toBeUndefined();
   });
 

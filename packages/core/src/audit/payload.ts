@@ -44,14 +44,28 @@ export function payloadCommitment(salt: Uint8Array, ciphertext: Uint8Array): str
 }
 
 /** Seals `plaintext` under a fresh data key. `random` is {@link payloadRandomBytes} fresh random bytes; `id` binds ciphertext to its record. */
-export function sealPayload(id: string, wrapping: { kid: string; key: Uint8Array }, plaintext: Uint8Array, random: Uint8Array): SealedPayload {
+export function sealPayload(
+  id: string,
+  wrapping: { kid: string; key: Uint8Array },
+  plaintext: Uint8Array,
+  random: Uint8Array,
+): SealedPayload {
   if (random.byteLength !== payloadRandomBytes) throw new RangeError('wrong number of random bytes');
   const dataKey = random.subarray(0, 32);
   const salt = random.subarray(32, 64);
   const ciphertext = seal(dataKey, random.subarray(64, 76), id, plaintext);
-  const wrappedKey = seal(wrapping.key, random.subarray(76, 88), `${wrapping.kid}:${id}`, dataKey).toString('base64url');
+  const wrappedKey = seal(wrapping.key, random.subarray(76, 88), `${wrapping.kid}:${id}`, dataKey).toString(
+    'base64url',
+  );
   const saltText = Buffer.from(salt).toString('base64url');
-  return { id, kid: wrapping.kid, wrappedKey, salt: saltText, ciphertext, commitment: payloadCommitment(salt, ciphertext) };
+  return {
+    id,
+    kid: wrapping.kid,
+    wrappedKey,
+    salt: saltText,
+    ciphertext,
+    commitment: payloadCommitment(salt, ciphertext),
+  };
 }
 
 /** The plaintext, or undefined when anything (key, id, ciphertext, commitment) does not fit. */
@@ -59,6 +73,10 @@ export function openPayload(sealed: SealedPayload, wrappingKey: Uint8Array): Buf
   const commitment = Buffer.from(payloadCommitment(Buffer.from(sealed.salt, 'base64url'), sealed.ciphertext));
   const claimed = Buffer.from(sealed.commitment);
   if (commitment.byteLength !== claimed.byteLength || !timingSafeEqual(commitment, claimed)) return undefined;
-  const dataKey = open(wrappingKey, `${sealed.kid}:${sealed.id}`, Buffer.from(sealed.wrappedKey, 'base64url'));
+  const dataKey = open(
+    wrappingKey,
+    `${sealed.kid}:${sealed.id}`,
+    Buffer.from(sealed.wrappedKey, 'base64url'),
+  );
   return dataKey === undefined ? undefined : open(dataKey, sealed.id, sealed.ciphertext);
 }
