@@ -81,6 +81,7 @@ export const errors = {
   'approvals.queue_full': entry(429, 'S-3', 'Too many calls of this agent wait for a person', 'Wait until some are decided.'),
   'audit.record_unavailable': entry(503, 'B-1', 'The action cannot be recorded, so it is not done', 'Operators: check the disk of the gateway.'),
   'audit.spool_full': entry(503, 'B-1', 'Too many records wait to be written', 'Try again shortly.'),
+  'audit.record_too_large': entry(413, 'B-1', 'The record of this action would be too large', 'Send less at once.'),
   'audit.batch_invalid': entry(422, 'B-1', 'The batch of records is not valid', 'The gateway must send the exact signed batch.'),
   'audit.log_shorter': entry(500, 'B-1', 'The log is shorter than its last signed checkpoint', 'Restore the missing tiles from a copy; see docs/how-to/recover-the-log.md.'),
   'audit.not_found': entry(404, 'B-1', 'There is no such record', 'Check the id.'),
@@ -106,6 +107,7 @@ export const errors = {
   'storage.locked': entry(500, undefined, 'The data directory is in use by another process', 'Stop the other one or choose another directory with --data.'),
   'storage.unwritable': entry(500, undefined, 'The data directory cannot be written', 'Correct its rights or choose another with --data.'),
   'storage.port_taken': entry(500, undefined, 'The port is in use', 'Choose another with --control-port or --gateway-port.'),
+  'storage.newer': entry(500, undefined, 'The data directory was written by a newer version', 'Start the newer version, or restore the backup that was taken before the upgrade.'),
   'storage.key_missing': entry(500, undefined, 'The key that protects this data directory is missing or wrong', 'Give the key file with --key-file or the key in ATF_KEY.'),
 } as const satisfies Record<string, ErrorEntry>;
 

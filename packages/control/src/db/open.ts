@@ -1,0 +1,175 @@
+/**
+ * Room: db. Opens the one database of the control plane: embedded PostgreSQL in the data directory, or a PostgreSQL server. Both speak the
+ * same SQL and give the same types. It owns lock, durability and schema; it knows no table of any room.
+ */
+import { refuse } from '@atf/core/errors';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CompiledQuery, Kysely, PostgresDialect, sql } from 'kysely';
+import pg from 'pg';
+import { type DirectoryLock, lockDirectory } from './directory-lock.ts';
+import { migrate } from './migrate.ts';
+import { migrations } from './migrations.ts';
+import { PgliteThread } from './pglite-connection.ts';
+import { PgliteDialect } from './pglite-dialect.ts';
+import type { Tables } from './tables.ts';
+import { checkpointEveryBytes, WalSync } from './wal-sync.ts';
+
+export interface OpenOptions {
+  /** Directory of the workspace; the embedded database lives in `db` under it. Absent without `databaseUrl`: in memory. */
+  readonly dataDir?: string | undefined;
+  /** `postgresql://…`: a PostgreSQL server instead of the embedded database. */
+  readonly databaseUrl?: string | undefined;
+  /** Tar to start an in-memory database from (tests). */
+  readonly snapshot?: Uint8Array | undefined;
+}
+
+export interface Database {
+  readonly db: Kysely<Tables>;
+  readonly kind: 'embedded' | 'postgresql';
+  /** Resolves when everything committed before the call is on disk. */
+  sync(): Promise<void>;
+  /** Tar of an embedded database. */
+  dump(): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+const connectionsMax = 20;
+const connectTimeoutMs = 5_000;
+const statementTimeoutMs = 30_000;
+const checkpointLookMs = 30_000;
+
+function int8(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value)) throw new RangeError('an int8 of the database is beyond 2^53');
+  return value;
+}
+
+/** Types as the embedded database gives them. */
+function typeParser(oid: number, format?: 'text' | 'binary'): (text: string) => unknown {
+  if (oid === pg.types.builtins.INT8) return int8;
+  return pg.types.getTypeParser(oid, format as 'text') as (text: string) => unknown;
+}
+
+async function openPostgres(url: string): Promise<Database> {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: connectionsMax,
+    connectionTimeoutMillis: connectTimeoutMs,
+    statement_timeout: statementTimeoutMs,
+    types: { getTypeParser: typeParser as typeof pg.types.getTypeParser },
+  });
+  // An idle connection that breaks must not end the process; the next query gets a fresh one or fails itself.
+  pool.on('error', () => undefined);
+  const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
+  await db.executeQuery(CompiledQuery.raw('select 1'));
+  return {
+    db,
+    kind: 'postgresql',
+    sync: async () => undefined,
+    dump: async () => {
+      throw new Error('only an embedded database is dumped; use pg_dump');
+    },
+    close: () => db.destroy(),
+  };
+}
+
+/** Checkpoints the embedded database when its log has grown, so that a restart replays little; then syncs what it wrote. */
+function checkpointNowAndThen(db: Kysely<Tables>, wal: WalSync): () => Promise<void> {
+  let running: Promise<void> = Promise.resolve();
+  const look = async (): Promise<void> => {
+    const grown = await sql<{
+      bytes: string;
+    }>`select pg_current_wal_lsn() - redo_lsn as bytes from pg_control_checkpoint()`.execute(db);
+    if (Number(grown.rows[0]?.bytes ?? 0) < checkpointEveryBytes) return;
+    await wal.everything();
+    await db.executeQuery(CompiledQuery.raw('checkpoint'));
+    await wal.everything();
+  };
+  const timer = setInterval(() => {
+    // A fault here is a fault of the disk, which the next commit's sync reports to whoever waits for it.
+    running = running.then(look).catch(() => undefined);
+  }, checkpointLookMs);
+  timer.unref();
+  return () => {
+    clearInterval(timer);
+    return running;
+  };
+}
+
+/** Makes the directory and proves that it can be written. */
+function prepareDirectory(directory: string): void {
+  const probe = join(directory, `.probe-${randomBytes(6).toString('hex')}`);
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    writeFileSync(probe, 'x', { mode: 0o600 });
+    rmSync(probe);
+  } catch (fault) {
+    refuse('storage.unwritable', `${directory}: ${(fault as NodeJS.ErrnoException).code ?? 'unknown'}`);
+  }
+}
+
+async function openEmbedded(dataDir: string): Promise<Database> {
+  prepareDirectory(dataDir);
+  const lock: DirectoryLock = await lockDirectory(dataDir);
+  try {
+    const directory = join(dataDir, 'db');
+    const thread = await PgliteThread.start({ dataDir: directory, snapshot: undefined });
+    const db = new Kysely<Tables>({ dialect: new PgliteDialect(thread) });
+    const wal = new WalSync(directory);
+    const stopCheckpoints = checkpointNowAndThen(db, wal);
+    return {
+      db,
+      kind: 'embedded',
+      sync: () => wal.join(),
+      dump: () => thread.dump(),
+      async close() {
+        try {
+          await stopCheckpoints();
+          await db.destroy();
+          await wal.everything();
+        } finally {
+          lock.release();
+        }
+      },
+    };
+  } catch (fault) {
+    lock.release();
+    throw fault;
+  }
+}
+
+async function openMemory(snapshot: Uint8Array | undefined): Promise<Database> {
+  const thread = await PgliteThread.start({ dataDir: undefined, snapshot });
+  const db = new Kysely<Tables>({ dialect: new PgliteDialect(thread) });
+  return {
+    db,
+    kind: 'embedded',
+    sync: async () => undefined,
+    dump: () => thread.dump(),
+    close: () => db.destroy(),
+  };
+}
+
+/**
+ * Opens the database and brings its schema up to date. Refuses `storage.locked`, `storage.unwritable`, `storage.newer`.
+ * @throws when the database cannot be reached or is damaged.
+ */
+export async function openDb(options: OpenOptions, nowMs = Date.now()): Promise<Database> {
+  const { dataDir, databaseUrl, snapshot } = options;
+  const database =
+    databaseUrl !== undefined
+      ? await openPostgres(databaseUrl)
+      : dataDir !== undefined
+        ? await openEmbedded(dataDir)
+        : await openMemory(snapshot);
+  try {
+    await migrate(database.db, migrations, nowMs);
+    await database.sync();
+    return database;
+  } catch (fault) {
+    await database.close();
+    throw fault;
+  }
+}

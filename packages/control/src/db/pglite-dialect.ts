@@ -1,0 +1,100 @@
+/** Room: db. Kysely's dialect for the embedded database: PostgreSQL's SQL, one session. */
+import {
+  CompiledQuery,
+  type DatabaseConnection,
+  type DatabaseIntrospector,
+  type Dialect,
+  type DialectAdapter,
+  type Driver,
+  type Kysely,
+  PostgresAdapter,
+  PostgresIntrospector,
+  PostgresQueryCompiler,
+  type QueryCompiler,
+  type QueryResult,
+  type TransactionSettings,
+} from 'kysely';
+import { type PgliteThread, SessionQueue } from './pglite-connection.ts';
+
+class PgliteConnection implements DatabaseConnection {
+  private readonly thread: PgliteThread;
+  constructor(thread: PgliteThread) {
+    this.thread = thread;
+  }
+
+  async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    const { rows, affected } = await this.thread.query(query.sql, query.parameters);
+    return { rows: rows as R[], numAffectedRows: BigInt(affected) };
+  }
+
+  // biome-ignore lint: the interface wants a generator; the embedded database has no cursors to stream from
+  async *streamQuery<R>(): AsyncIterableIterator<QueryResult<R>> {
+    throw new Error('the embedded database does not stream; page by key instead');
+  }
+}
+
+class PgliteDriver implements Driver {
+  private readonly thread: PgliteThread;
+  private readonly queue = new SessionQueue();
+  private readonly connection: PgliteConnection;
+  constructor(thread: PgliteThread) {
+    this.thread = thread;
+    this.connection = new PgliteConnection(thread);
+  }
+
+  async init(): Promise<void> {}
+
+  async acquireConnection(): Promise<DatabaseConnection> {
+    await this.queue.enter();
+    return this.connection;
+  }
+
+  async beginTransaction(connection: DatabaseConnection, settings: TransactionSettings): Promise<void> {
+    const isolation =
+      settings.isolationLevel === undefined ? '' : ` isolation level ${settings.isolationLevel}`;
+    const access = settings.accessMode === undefined ? '' : ` ${settings.accessMode}`;
+    await connection.executeQuery(CompiledQuery.raw(`begin${isolation}${access}`));
+  }
+
+  async commitTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw('commit'));
+  }
+
+  async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw('rollback'));
+  }
+
+  async releaseConnection(): Promise<void> {
+    this.queue.leave();
+  }
+
+  /** Waits for the session to be free, then closes the thread with a last checkpoint of the database. */
+  async destroy(): Promise<void> {
+    await this.queue.enter();
+    try {
+      await this.thread.close();
+    } finally {
+      this.queue.leave();
+    }
+  }
+}
+
+export class PgliteDialect implements Dialect {
+  private readonly thread: PgliteThread;
+  constructor(thread: PgliteThread) {
+    this.thread = thread;
+  }
+  createDriver(): Driver {
+    return new PgliteDriver(this.thread);
+  }
+  createQueryCompiler(): QueryCompiler {
+    return new PostgresQueryCompiler();
+  }
+  createAdapter(): DialectAdapter {
+    return new PostgresAdapter();
+  }
+  // biome-ignore lint: the type is the one of kysely's own interface
+  createIntrospector(db: Kysely<any>): DatabaseIntrospector {
+    return new PostgresIntrospector(db);
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * Room: db. The thread that owns the embedded PostgreSQL (PGlite is one session and blocks the thread that runs it). Speaks
+ * {@link WorkerRequest} and {@link WorkerReply} with `pglite-connection.ts`. It imports nothing of ours at run time, so that Node can run
+ * it from source and from the build alike. It does not lock the directory and does not sync: the host does both.
+ */
+import { PGlite } from '@electric-sql/pglite';
+import { parentPort, workerData } from 'node:worker_threads';
+
+export interface WorkerData {
+  /** Directory of the database; absent: in memory. */
+  readonly dataDir: string | undefined;
+  /** Tar of a data directory to start from. */
+  readonly snapshot: Uint8Array | undefined;
+}
+
+export type WorkerRequest =
+  | {
+      readonly id: number;
+      readonly kind: 'query';
+      readonly sql: string;
+      readonly parameters: readonly unknown[];
+    }
+  | { readonly id: number; readonly kind: 'dump' }
+  | { readonly id: number; readonly kind: 'close' };
+
+/** What of a database error crosses the threads; the same fields as `pg`'s errors. */
+export interface SqlErrorFields {
+  readonly message: string;
+  readonly code: string | undefined;
+  readonly constraint: string | undefined;
+  readonly table: string | undefined;
+}
+
+export type WorkerReply =
+  | { readonly id: number; readonly ok: true; readonly rows: readonly unknown[]; readonly affected: number }
+  | { readonly id: number; readonly ok: true; readonly dump: Uint8Array }
+  | { readonly id: number; readonly ok: true; readonly closed: true }
+  | { readonly id: number; readonly ok: false; readonly error: SqlErrorFields };
+
+/** Type OID of `int8` (pg_type.dat). */
+const int8Oid = 20;
+
+/** `int8` as a number: versions, counters and times all stay below 2^53; what does not must not round silently. */
+function parseInt8(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value)) throw new RangeError('an int8 of the database is beyond 2^53');
+  return value;
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+function errorFields(fault: unknown): SqlErrorFields {
+  const error = fault as Record<string, unknown>;
+  return {
+    message: textOf(error.message) ?? 'unknown fault of the database',
+    code: textOf(error.code),
+    constraint: textOf(error.constraint),
+    table: textOf(error.table),
+  };
+}
+
+async function answer(database: PGlite, request: WorkerRequest): Promise<WorkerReply> {
+  if (request.kind === 'close') {
+    await database.close();
+    return { id: request.id, ok: true, closed: true };
+  }
+  if (request.kind === 'dump') {
+    const tar = await database.dumpDataDir('none');
+    return { id: request.id, ok: true, dump: new Uint8Array(await tar.arrayBuffer()) };
+  }
+  const result = await database.query(request.sql, [...request.parameters]);
+  return { id: request.id, ok: true, rows: result.rows, affected: result.affectedRows ?? 0 };
+}
+
+async function serve(): Promise<void> {
+  const port = parentPort;
+  if (port === null) throw new Error('this module runs in a worker thread');
+  const { dataDir, snapshot } = workerData as WorkerData;
+  const database = await PGlite.create({
+    ...(dataDir === undefined ? {} : { dataDir }),
+    ...(snapshot === undefined ? {} : { loadDataDir: new Blob([new Uint8Array(snapshot)]) }),
+    parsers: { [int8Oid]: parseInt8 },
+  });
+  port.on('message', (request: WorkerRequest) => {
+    answer(database, request)
+      .catch((fault: unknown): WorkerReply => ({ id: request.id, ok: false, error: errorFields(fault) }))
+      .then((reply) => {
+        port.postMessage(reply);
+        if ('closed' in reply) port.close();
+      });
+  });
+  port.postMessage({ id: 0, ok: true, rows: [], affected: 0 } satisfies WorkerReply);
+}
+
+await serve();
