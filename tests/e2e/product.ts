@@ -1,0 +1,238 @@
+/**
+ * The running product for tests through the front door: both planes as separate processes of `atf up`, on free ports, in a fresh
+ * folder. Nothing here reaches into the product: people come in by sign-in links, agents by join tokens and MCP, operators by
+ * the host operator's token.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { Credential, PresenceSubject } from '@atf/core/wire/api';
+import { agentFetch } from '@atf/sdk/agent-fetch';
+import { type AgentKey, generateAgentKey } from '@atf/sdk/agent-key';
+import { ControlClient } from '@atf/sdk/client';
+import { enrolBearer, enrolInstance, renewCredential } from '@atf/sdk/enrol';
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+
+export const root = resolve(fileURLToPath(new URL('../..', import.meta.url)));
+const startWithinMs = 60_000;
+const stopWithinMs = 20_000;
+/** What people of the tests type where their presence is not simulated. */
+const passphrase = 'correct horse battery staple';
+
+export async function freePort(): Promise<number> {
+  return new Promise((done, fail) => {
+    const server = createServer();
+    server.once('error', fail);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => (typeof address === 'object' && address !== null ? done(address.port) : fail(new Error('no port'))));
+    });
+  });
+}
+
+/** Polls until `look` gives something; never sleeps longer than the bound. */
+export async function until<T>(what: string, look: () => Promise<T | undefined> | T | undefined, withinMs = 10_000): Promise<T> {
+  const deadline = performance.now() + withinMs;
+  for (;;) {
+    const found = await look();
+    if (found !== undefined) return found;
+    if (performance.now() > deadline) throw new Error(`not within ${withinMs} ms: ${what}`);
+    await new Promise((done) => setTimeout(done, 20));
+  }
+}
+
+export interface Ready {
+  readonly controlUrl: string;
+  readonly gatewayUrl: string;
+  readonly pids: { readonly control: number; readonly gateway: number };
+}
+
+export interface McpAgent {
+  readonly credential: Credential;
+  readonly key: AgentKey;
+  readonly fetch: ReturnType<typeof agentFetch>;
+  /** A connected MCP client for one tool server. */
+  mcp(server: string): Promise<Client>;
+}
+
+export interface Signed {
+  readonly client: ControlClient;
+  readonly email: string;
+  presence(subject: PresenceSubject): Promise<string>;
+}
+
+export interface ProductOptions {
+  /** Reuse the state of an earlier product. */
+  readonly home?: string;
+  readonly empty?: boolean;
+  readonly env?: Record<string, string>;
+  readonly ports?: { control: number; gateway: number };
+}
+
+export class Product {
+  readonly home: string;
+  readonly dataDir: string;
+  readonly ready: Ready;
+  readonly ports: { control: number; gateway: number };
+  readonly output: string[];
+  private readonly child: ChildProcess;
+
+  private constructor(home: string, child: ChildProcess, ready: Ready, ports: { control: number; gateway: number }, output: string[]) {
+    this.home = home;
+    this.dataDir = join(home, 'data');
+    this.child = child;
+    this.ready = ready;
+    this.ports = ports;
+    this.output = output;
+  }
+
+  static async start(options: ProductOptions = {}): Promise<Product> {
+    const home = options.home ?? (await mkdtemp(join(tmpdir(), 'atf-e2e-')));
+    const ports = options.ports ?? { control: await freePort(), gateway: await freePort() };
+    const args = [join(root, 'packages/cli/bin/atf.js'), 'up', '--json', '--data', join(home, 'data'), '--key-file', join(home, 'atf.key')];
+    args.push('--control-port', String(ports.control), '--gateway-port', String(ports.gateway), ...(options.empty === true ? ['--empty'] : []));
+    const env = { ...process.env, XDG_CONFIG_HOME: join(home, 'config'), ...options.env };
+    const child = spawn(process.execPath, args, { cwd: home, env, stdio: ['pipe', 'pipe', 'pipe'] });
+    const output: string[] = [];
+    child.stderr.on('data', (chunk: Buffer) => output.push(chunk.toString()));
+    const ready = await new Promise<Ready>((done, fail) => {
+      const timer = setTimeout(() => {
+        child.kill('SIGKILL');
+        fail(new Error(`not up within ${startWithinMs} ms:\n${output.join('')}`));
+      }, startWithinMs);
+      child.once('exit', (code) => {
+        clearTimeout(timer);
+        fail(new Error(`exited with ${code} before it was up:\n${output.join('')}`));
+      });
+      createInterface({ input: child.stdout }).on('line', (line) => {
+        output.push(`${line}\n`);
+        const said = line.startsWith('{') ? (JSON.parse(line) as Partial<Ready> & { ready?: boolean }) : {};
+        if (said.ready === true) {
+          clearTimeout(timer);
+          done(said as Ready);
+        }
+      });
+    });
+    return new Product(home, child, ready, ports, output);
+  }
+
+  /** The host operator, by the token on disk: registers, classifies, stops; cannot approve or resume. */
+  async operator(): Promise<ControlClient> {
+    const token = (await readFile(join(this.dataDir, 'operator.token'), 'utf8')).trim();
+    return new ControlClient({ baseUrl: this.ready.controlUrl, headers: () => ({ authorization: `Bearer ${token}` }) });
+  }
+
+  /** A person who opened a sign-in link, as the console's page would be. */
+  async signIn(email: string): Promise<Signed> {
+    const operator = await this.operator();
+    const person = (await operator.call('people.list')).items.find((candidate) => candidate.email === email);
+    if (person === undefined) throw new Error(`nobody is registered as ${email}`);
+    const { url } = await operator.call('people.link', { params: { id: person.id } });
+    const token = new URL(url).hash.slice(1);
+    const origin = new URL(this.ready.controlUrl).origin;
+    let cookie = '';
+    let csrf = '';
+    const client = new ControlClient({
+      baseUrl: this.ready.controlUrl,
+      headers: () => ({ origin, ...(cookie === '' ? {} : { cookie }), ...(csrf === '' ? {} : { 'x-atf-csrf': csrf }) }),
+      fetch: async (input, init) => {
+        const response = await fetch(input, init);
+        const set = response.headers.getSetCookie()[0];
+        if (set !== undefined) cookie = set.split(';')[0] ?? '';
+        return response;
+      },
+    });
+    csrf = (await client.call('people.signIn', { body: { token } })).csrf;
+    const presence = async (subject: PresenceSubject) => {
+      const me = await client.call('people.me');
+      if (!me.presenceMethods.includes('simulated') && !me.hasPassphrase) await client.call('people.setPassphrase', { body: { passphrase } });
+      const { presenceId, methods } = await client.call('people.beginPresence', { body: { subject } });
+      const body = methods.includes('simulated') ? { method: 'simulated' as const } : { method: 'passphrase' as const, passphrase };
+      return (await client.call('people.finishPresence', { params: { id: presenceId }, body })).presence;
+    };
+    return { client, email, presence };
+  }
+
+  /** Enrols a fresh instance of a registered agent. */
+  async agent(name: string, { bearer = false } = {}): Promise<McpAgent> {
+    const operator = await this.operator();
+    const { id } = await operator.call('agents.show', { params: { id: name } });
+    const { joinToken } = await operator.call('agents.joinToken', { params: { id } });
+    const controlUrl = this.ready.controlUrl;
+    const key = await generateAgentKey();
+    const credential = bearer ? await enrolBearer({ controlUrl, joinToken }) : await enrolInstance({ controlUrl, joinToken, key });
+    const governed = agentFetch({
+      credential,
+      ...(bearer ? {} : { key, renew: (current: Credential) => renewCredential({ controlUrl, key, instanceId: current.instanceId }) }),
+    });
+    const mcp = async (server: string) => {
+      const client = new Client({ name: 'e2e', version: '1.0.0' });
+      await client.connect(new StreamableHTTPClientTransport(new URL(`${credential.gatewayUrl}/mcp/${server}`), { fetch: governed }));
+      return client;
+    };
+    return { credential, key, fetch: governed, mcp };
+  }
+
+  signal(plane: 'control' | 'gateway', signal: NodeJS.Signals): void {
+    process.kill(this.ready.pids[plane], signal);
+  }
+
+  get exited(): boolean {
+    return this.child.exitCode !== null || this.child.signalCode !== null;
+  }
+
+  /** Ctrl-C; resolves with the exit code. The folder stays for another start. */
+  async stop(): Promise<number | null> {
+    if (this.exited) return this.child.exitCode;
+    const ended = new Promise<number | null>((done) => this.child.once('exit', (code) => done(code)));
+    this.child.kill('SIGINT');
+    const timer = setTimeout(() => this.child.kill('SIGKILL'), stopWithinMs);
+    const code = await ended;
+    clearTimeout(timer);
+    return code;
+  }
+
+  /** The whole product at once, as a power cut takes processes. */
+  async killAll(): Promise<void> {
+    const ended = new Promise((done) => this.child.once('exit', done));
+    for (const pid of [this.ready.pids.control, this.ready.pids.gateway]) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // Already gone.
+      }
+    }
+    this.child.kill('SIGKILL');
+    await ended;
+  }
+
+  async remove(): Promise<void> {
+    await this.stop();
+    if (existsSync(this.home)) await rm(this.home, { recursive: true, force: true });
+  }
+}
+
+export interface Answer {
+  readonly isError: boolean;
+  readonly text: string;
+  /** What the gateway says about a refusal. */
+  readonly atf: { code?: string; approvalId?: string; requirementIds?: string[]; actionId?: string };
+}
+
+/** One call through the gateway, as text for people and facts for tests. */
+export async function call(client: Client, name: string, args: Record<string, unknown>): Promise<Answer> {
+  const result = await client.callTool({ name, arguments: args });
+  const content = (result.content ?? []) as { type: string; text?: string }[];
+  const structured = (result.structuredContent ?? {}) as { atf?: Answer['atf'] };
+  const meta = (result._meta ?? {}) as { atf?: Answer['atf'] };
+  return {
+    isError: result.isError === true,
+    text: content.map(({ text }) => text ?? '').join('\n'),
+    atf: structured.atf ?? meta.atf ?? {},
+  };
+}
