@@ -79,7 +79,14 @@ function toolEntity(tool: ToolDoc, action: ActionClass): Entity {
   return entity;
 }
 
-function contextRecord({ approved, granted, inDomain, humanCheckpoint, limited, proof }: PolicyContext): RecordValue {
+function contextRecord({
+  approved,
+  granted,
+  inDomain,
+  humanCheckpoint,
+  limited,
+  proof,
+}: PolicyContext): RecordValue {
   return record({ approved, granted, inDomain, humanCheckpoint, limited, proof });
 }
 
@@ -89,7 +96,11 @@ export interface CedarCall {
   readonly action: { type: string; id: string };
   readonly resource: { type: string; id: string };
   readonly context: { [name in keyof PolicyContext]: boolean | string };
-  readonly entities: { uid: { type: string; id: string }; attrs: Record<string, string | boolean | string[]>; parents: { type: string; id: string }[] }[];
+  readonly entities: {
+    uid: { type: string; id: string };
+    attrs: Record<string, string | boolean | string[]>;
+    parents: { type: string; id: string }[];
+  }[];
 }
 
 /** The same question for Cedar's own library. */
@@ -105,8 +116,16 @@ export function cedarCallOf({ agent, effectiveLevel, action, tool, context }: Po
     resource,
     context: { ...context },
     entities: [
-      ...levels.map((id, rank) => ({ uid: level(id), attrs: {}, parents: levels.slice(Math.max(0, rank - 1), rank).map(level) })),
-      { uid: principal, attrs: { level: effectiveLevel, domains: [...agent.dataDomains] }, parents: [level(effectiveLevel)] },
+      ...levels.map((id, rank) => ({
+        uid: level(id),
+        attrs: {},
+        parents: levels.slice(Math.max(0, rank - 1), rank).map(level),
+      })),
+      {
+        uid: principal,
+        attrs: { level: effectiveLevel, domains: [...agent.dataDomains] },
+        parents: [level(effectiveLevel)],
+      },
       {
         uid: resource,
         attrs: { class: action, sensitivity, domain, outputTrust, reversible, idempotent, writeSafe },
@@ -118,7 +137,10 @@ export function cedarCallOf({ agent, effectiveLevel, action, tool, context }: Po
 }
 
 /** Asks a compiled set one question, strictly: an error in any policy denies. */
-export function askSet(set: CompiledPolicySet, { agent, effectiveLevel, action, tool, context }: PolicyQuestion): PolicyAnswer {
+export function askSet(
+  set: CompiledPolicySet,
+  { agent, effectiveLevel, action, tool, context }: PolicyQuestion,
+): PolicyAnswer {
   const principal = agentEntity(agent, effectiveLevel);
   const resource = toolEntity(tool, action);
   const own = new Map([
@@ -127,7 +149,12 @@ export function askSet(set: CompiledPolicySet, { agent, effectiveLevel, action, 
   ]);
   return decideStrict(
     set,
-    { principal: principal.uid, action: actionUids[action], resource: resource.uid, context: contextRecord(context) },
+    {
+      principal: principal.uid,
+      action: actionUids[action],
+      resource: resource.uid,
+      context: contextRecord(context),
+    },
     new EntityStore(own, base),
   );
 }
@@ -136,7 +163,9 @@ const noAnnotations: Readonly<Record<string, string>> = Object.freeze({});
 
 /** A compiled set as `decide()` knows it. */
 export function policyFacts(set: CompiledPolicySet, digest: string, epoch: number): PolicyFacts {
-  const notes = new Map(set.policies.map(({ id, annotations }) => [id, Object.freeze(Object.fromEntries(annotations))]));
+  const notes = new Map(
+    set.policies.map(({ id, annotations }) => [id, Object.freeze(Object.fromEntries(annotations))]),
+  );
   return {
     digest,
     epoch,
@@ -148,7 +177,9 @@ export function policyFacts(set: CompiledPolicySet, digest: string, epoch: numbe
 /** Compiles the policy document of the feed. All or nothing: what cannot be evaluated refuses the whole set. */
 export function policyFactsOf(
   doc: PolicyDoc,
-): { readonly ok: true; readonly facts: PolicyFacts } | { readonly ok: false; readonly problems: readonly PolicyProblem[] } {
+):
+  | { readonly ok: true; readonly facts: PolicyFacts }
+  | { readonly ok: false; readonly problems: readonly PolicyProblem[] } {
   const compiled = compilePolicySet(doc.policies);
   return compiled.ok ? { ok: true, facts: policyFacts(compiled.set, doc.digest, doc.epoch) } : compiled;
 }
