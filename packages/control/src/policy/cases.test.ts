@@ -1,0 +1,245 @@
+/** The policy set as it is checked in: its cases, asked of our evaluator and of Cedar's own library, and what load refuses. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { agentDoc, toolDoc } from '@atf/core/decide.fixture';
+import { parseStrictYaml } from '@atf/core/identity/strict-yaml';
+import { cedarCallOf, policyFacts } from '@atf/core/policy/question';
+import { actionClassSchema, levelSchema, levels, sensitivitySchema } from '@atf/core/wire/words';
+import type { PolicyQuestion } from '@atf/core/world';
+import { isAuthorized } from '@cedar-policy/cedar-wasm/nodejs';
+import fc from 'fast-check';
+import { afterAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { Cedar } from './cedar.ts';
+import {
+  compileFiles,
+  policyDigest,
+  type PolicyFiles,
+  readPolicyFiles,
+  schemaFile,
+  settingsFile,
+} from './files.ts';
+
+const dir = join(dirname(fileURLToPath(import.meta.url)), '../../../../policies');
+const cedar = new Cedar();
+afterAll(() => cedar.close());
+
+const toolSchema = z.strictObject({
+  sensitivity: sensitivitySchema,
+  reversible: z.boolean(),
+  idempotent: z.boolean(),
+  writeSafe: z.boolean(),
+});
+const contextSchema = z.strictObject({
+  approved: z.boolean(),
+  granted: z.boolean(),
+  inDomain: z.boolean(),
+  humanCheckpoint: z.boolean(),
+  limited: z.boolean(),
+  proof: z.enum(['dpop', 'none']),
+});
+const questionSchema = z.strictObject({
+  level: levelSchema,
+  action: actionClassSchema,
+  tool: toolSchema,
+  context: contextSchema,
+});
+const fileSchema = z.strictObject({
+  defaults: questionSchema,
+  cases: z
+    .array(
+      z.strictObject({
+        name: z.string(),
+        level: levelSchema.optional(),
+        action: actionClassSchema.optional(),
+        tool: toolSchema.partial().optional(),
+        context: contextSchema.partial().optional(),
+        want: z.strictObject({ decision: z.enum(['allow', 'deny']), policies: z.array(z.string()) }),
+      }),
+    )
+    .min(1),
+});
+
+function questionOf({ level, action, tool, context }: z.infer<typeof questionSchema>): PolicyQuestion {
+  const classification = { ...toolDoc.classification, ...tool, class: action };
+  return {
+    agent: { ...agentDoc, level },
+    effectiveLevel: level,
+    action,
+    tool: { ...toolDoc, classification },
+    context,
+  };
+}
+
+const given = await readPolicyFiles(dir);
+const loaded = await compileFiles(cedar, given);
+if (!loaded.ok) throw new Error(loaded.problems.join('\n'));
+const { set } = loaded;
+const facts = policyFacts(set.compiled, set.digest, 1);
+const staticPolicies = Object.fromEntries(set.policies.map(({ id, json }) => [id, json]));
+
+/** Cedar's own library on the same question. */
+function cedarAnswer(question: PolicyQuestion): { decision: string; reasons: string[] } {
+  const call = cedarCallOf(question);
+  const schema = given.files.find(({ name }) => name === schemaFile)?.text ?? '';
+  const answer = isAuthorized({
+    ...call,
+    schema,
+    validateRequest: true,
+    policies: { staticPolicies },
+  } as Parameters<typeof isAuthorized>[0]);
+  if (answer.type === 'failure') throw new Error(answer.errors.map(({ message }) => message).join('; '));
+  expect(answer.response.diagnostics.errors).toEqual([]);
+  return { decision: answer.response.decision, reasons: answer.response.diagnostics.reason.sort() };
+}
+
+for (const file of readdirSync(join(dir, 'cases')).sort()) {
+  describe(file, () => {
+    const read = parseStrictYaml(readFileSync(join(dir, 'cases', file), 'utf8'), 1_000_000);
+    if (!read.ok) throw new Error(`${file}: ${read.problem}`);
+    const { defaults, cases } = fileSchema.parse(read.value);
+    it.each(cases)('$name', ({ level = defaults.level, action = defaults.action, tool, context, want }) => {
+      const question = questionOf({
+        level,
+        action,
+        tool: { ...defaults.tool, ...tool },
+        context: { ...defaults.context, ...context },
+      });
+      const answer = facts.ask(question);
+      expect({
+        decision: answer.decision,
+        policies: [...answer.reasons].sort(),
+        errors: answer.errors,
+      }).toEqual({
+        decision: want.decision,
+        policies: [...want.policies].sort(),
+        errors: [],
+      });
+      expect(cedarAnswer(question)).toEqual({ decision: want.decision, reasons: [...want.policies].sort() });
+    });
+  });
+}
+
+describe('the set', () => {
+  it('is asked about by a case for every policy', () => {
+    const named = readdirSync(join(dir, 'cases'))
+      .map((file) => readFileSync(join(dir, 'cases', file), 'utf8'))
+      .join('\n');
+    expect(set.policies.map(({ id }) => id).filter((id) => !named.includes(id))).toEqual([]);
+  });
+
+  it('carries a requirement on every policy, and refusal codes that the decision knows', () => {
+    for (const { annotations } of set.policies) {
+      expect(annotations['requirement']).toMatch(/^[IBDSR]-[1-5]$/);
+      if (annotations['refusal'] !== undefined)
+        expect(['segmentation.tool_not_granted', 'segmentation.out_of_domain']).toContain(
+          annotations['refusal'],
+        );
+    }
+  });
+
+  it('is validated by the schema without a warning', () => expect(set.warnings).toEqual([]));
+
+  it('gives the same answer as the library over random questions', () => {
+    const seed = Number(process.env['ATF_SEED'] ?? Date.now() % 2 ** 31);
+    console.info(`seed ${seed} (ATF_SEED)`);
+    const question = fc.record({
+      level: fc.constantFrom(...levels),
+      action: fc.constantFrom(...actionClassSchema.options),
+      tool: fc.record({
+        sensitivity: fc.constantFrom(...sensitivitySchema.options),
+        reversible: fc.boolean(),
+        idempotent: fc.boolean(),
+        writeSafe: fc.boolean(),
+      }),
+      context: fc.record({
+        approved: fc.boolean(),
+        granted: fc.boolean(),
+        inDomain: fc.boolean(),
+        humanCheckpoint: fc.boolean(),
+        limited: fc.boolean(),
+        proof: fc.constantFrom('dpop' as const, 'none' as const),
+      }),
+    });
+    fc.assert(
+      fc.property(question, (asked) => {
+        const answer = facts.ask(questionOf(asked));
+        expect({ decision: answer.decision, reasons: [...answer.reasons].sort() }).toEqual(
+          cedarAnswer(questionOf(asked)),
+        );
+      }),
+      { seed, numRuns: 300 },
+    );
+  });
+});
+
+describe('loading', () => {
+  const bent = (name: string, bend: (text: string) => string): PolicyFiles => ({
+    files: given.files.map((file) => (file.name === name ? { name, text: bend(file.text) } : file)),
+  });
+  const without = (name: string): PolicyFiles => ({
+    files: given.files.filter((file) => file.name !== name),
+  });
+  it.each<[string, PolicyFiles, RegExp]>([
+    [
+      'a syntax error, with file and line',
+      bent('levels.cedar', (text) => `${text}\npermit (`),
+      /levels\.cedar/,
+    ],
+    [
+      'an attribute that the schema does not know',
+      bent('guardrails.cedar', (text) => text.replace('context.granted', 'context.grated')),
+      /guardrails\.written_list/,
+    ],
+    [
+      'a comparison of two types',
+      bent('guardrails.cedar', (text) => text.replace('context.proof != "dpop"', 'context.proof != 1')),
+      /guardrails/,
+    ],
+    [
+      'a policy without id',
+      bent('levels.cedar', (text) => text.replace('@id("levels.read")\n', '')),
+      /levels\.cedar/,
+    ],
+    [
+      'the same id twice',
+      bent('levels.cedar', (text) => text.replace('"levels.read_reviewed"', '"levels.read"')),
+      /levels\.read/,
+    ],
+    [
+      'a policy without requirement',
+      bent('levels.cedar', (text) => text.replace('@requirement("S-2")\n', '')),
+      /@requirement/,
+    ],
+    ['a missing schema', without(schemaFile), /schema\.cedarschema is missing/],
+    ['missing settings', without(settingsFile), /settings\.yaml is missing/],
+    [
+      'a setting that is not there',
+      bent(settingsFile, (text) => text.replace(/^approvalSeconds.*$/m, '')),
+      /approvalSeconds/,
+    ],
+    [
+      'a level without token lifetime',
+      bent(settingsFile, (text) => text.replace('  senior: 600\n', '')),
+      /tokenSeconds/,
+    ],
+    [
+      'a token that lives for days',
+      bent(settingsFile, (text) => text.replace('intern: 7200', 'intern: 720000')),
+      /tokenSeconds/,
+    ],
+  ])('refuses %s', async (_name, files, problem) => {
+    const result = await compileFiles(cedar, files);
+    expect(result.ok).toBe(false);
+    if (!result.ok) expect(result.problems.join('\n')).toMatch(problem);
+  });
+
+  it('digests names and bytes', () => {
+    expect(policyDigest(given)).toBe(set.digest);
+    expect(policyDigest(bent('levels.cedar', (text) => `${text} `))).not.toBe(set.digest);
+    const [first, ...rest] = given.files;
+    if (first === undefined) throw new Error('no files');
+    expect(policyDigest({ files: [{ ...first, name: `x${first.name}` }, ...rest] })).not.toBe(set.digest);
+  });
+});

@@ -1,0 +1,117 @@
+/**
+ * Room: policy (S-1, S-2). Policy files on disk to one checked set: Cedar's own library parses and validates, our evaluator compiles what
+ * it will decide with, and a set that either refuses is refused whole. The digest is over all bytes, so a set is known by its content.
+ */
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { sha256 } from '@atf/core/digest';
+import { type CompiledPolicySet, compilePolicySet } from '@atf/core/policy/compile';
+import type { PolicyDoc } from '@atf/core/wire/feed';
+import type { Cedar, PolicyDocument } from './cedar.ts';
+import { type Settings, parseSettings } from './settings.ts';
+
+/** Bytes of one policy file. */
+const fileBytesMax = 4 * 1_048_576;
+const filesMax = 200;
+export const schemaFile = 'schema.cedarschema';
+export const settingsFile = 'settings.yaml';
+
+export interface PolicyFiles {
+  /** Sorted by name. */
+  readonly files: readonly { readonly name: string; readonly text: string }[];
+}
+
+export interface PolicySet {
+  /** SHA-256 over names and bytes of all files. */
+  readonly digest: string;
+  readonly files: PolicyFiles['files'];
+  readonly policies: PolicyDoc['policies'];
+  readonly compiled: CompiledPolicySet;
+  readonly settings: Settings;
+  readonly warnings: readonly string[];
+}
+
+export type PolicySetResult =
+  | { readonly ok: true; readonly set: PolicySet }
+  | { readonly ok: false; readonly problems: readonly string[] };
+
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** Reads `*.cedar`, the schema and the settings of a folder. @throws when it cannot be read or holds more than the bounds. */
+export async function readPolicyFiles(dir: string): Promise<PolicyFiles> {
+  const names = (await readdir(dir))
+    .filter((name) => name.endsWith('.cedar') || name === schemaFile || name === settingsFile)
+    .sort();
+  if (names.length > filesMax) throw new Error(`more than ${filesMax} policy files`);
+  const files: { name: string; text: string }[] = [];
+  for (const name of names) {
+    const path = join(dir, name);
+    if ((await stat(path)).size > fileBytesMax)
+      throw new Error(`${name} is larger than ${fileBytesMax} bytes`);
+    files.push({ name, text: decoder.decode(await readFile(path)) });
+  }
+  return { files };
+}
+
+/** Lengths make the concatenation unambiguous. */
+export function policyDigest({ files }: PolicyFiles): string {
+  return sha256(files.map(({ name, text }) => `${name}\n${Buffer.byteLength(text)}\n${text}\n`).join(''));
+}
+
+const policyNotes = (doc: PolicyDocument): string[] => [
+  ...(doc.annotations['requirement'] === undefined ? [`${doc.file}: ${doc.id} has no @requirement`] : []),
+  ...(/^(?:[A-Za-z0-9_.-]){1,100}$/.test(doc.id)
+    ? []
+    : [`${doc.file}: the id ${JSON.stringify(doc.id)} is not a plain word`]),
+];
+
+/** Checks a set whole. Problems name file, line and policy. */
+export async function compileFiles(cedar: Cedar, given: PolicyFiles): Promise<PolicySetResult> {
+  const text = (name: string) => given.files.find((file) => file.name === name)?.text;
+  const schema = text(schemaFile);
+  const settingsText = text(settingsFile);
+  if (schema === undefined || settingsText === undefined) {
+    return { ok: false, problems: [`${schema === undefined ? schemaFile : settingsFile} is missing`] };
+  }
+  const settings = parseSettings(settingsText);
+  if (!settings.ok)
+    return { ok: false, problems: settings.problems.map((problem) => `${settingsFile}: ${problem}`) };
+  const sources = given.files.filter(({ name }) => name.endsWith('.cedar'));
+  const parsed = await cedar.compileText(sources, schema);
+  if (!parsed.ok) {
+    const place = ({ file, line, policyId }: (typeof parsed.problems)[number]) =>
+      [file ?? '', line === undefined ? '' : `line ${line}`, policyId ?? '']
+        .filter((word) => word !== '')
+        .join(' ');
+    return { ok: false, problems: parsed.problems.map((problem) => `${place(problem)}: ${problem.message}`) };
+  }
+  const notes = parsed.policies.flatMap(policyNotes);
+  if (notes.length > 0) return { ok: false, problems: notes };
+  const policies = parsed.policies.map(({ id, annotations, json }) => ({
+    id,
+    annotations: { ...annotations },
+    json,
+  }));
+  const compiled = compilePolicySet(policies);
+  if (!compiled.ok) {
+    return {
+      ok: false,
+      problems: compiled.problems.map(
+        ({ policyId, message }) => `${policyId}: our evaluator refuses it: ${message}`,
+      ),
+    };
+  }
+  return {
+    ok: true,
+    set: {
+      digest: policyDigest(given),
+      files: given.files,
+      policies,
+      compiled: compiled.set,
+      settings: settings.settings,
+      warnings: parsed.warnings.map(
+        ({ file, policyId, message }) => `${file ?? ''} ${policyId ?? ''}: ${message}`,
+      ),
+    },
+  };
+}

@@ -1,0 +1,33 @@
+/**
+ * Room: policy (S-2, S-3). The figures of `settings.yaml`: checked like policies, digested and activated together with them.
+ */
+import { parseStrictYaml } from '@atf/core/identity/strict-yaml';
+import { levelSchema } from '@atf/core/wire/words';
+import { z } from 'zod';
+
+const settingsBytesMax = 65_536;
+
+/** No figure may make a guarantee meaningless: a token that lives for days is a standing credential. */
+export const settingsSchema = z.strictObject({
+  tokenSeconds: z.record(levelSchema, z.int().min(10).max(28_800)),
+  approvalSeconds: z.int().min(10).max(86_400),
+  callsDefault: z.record(
+    levelSchema,
+    z.strictObject({ max: z.int().min(1).max(1_000_000), perSeconds: z.int().min(1).max(86_400) }),
+  ),
+  upstreamTimeoutMs: z.int().min(100).max(600_000),
+});
+export type Settings = z.infer<typeof settingsSchema>;
+
+export function parseSettings(
+  text: string,
+): { ok: true; settings: Settings } | { ok: false; problems: string[] } {
+  const read = parseStrictYaml(text, settingsBytesMax);
+  if (!read.ok) return { ok: false, problems: [read.problem] };
+  const checked = settingsSchema.safeParse(read.value);
+  if (checked.success) return { ok: true, settings: checked.data };
+  return {
+    ok: false,
+    problems: checked.error.issues.map(({ path, message }) => `${path.join('.') || 'settings'}: ${message}`),
+  };
+}

@@ -1,0 +1,92 @@
+/**
+ * The golden authority grid: level × class × kind of tool × proof × approval, through `decide()` and the policies as they are checked in.
+ * A change of policy that changes one cell changes this file, so that a reviewer sees it. `ATF_GOLDEN=write` writes it anew.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Cedar } from '@atf/control/policy/cedar';
+import { compileFiles, readPolicyFiles } from '@atf/control/policy/files';
+import { decide } from '@atf/core/decide';
+import { agentDoc, approvalFor, receivedOf, toolDoc, worldOf } from '@atf/core/decide.fixture';
+import { policyFacts } from '@atf/core/policy/question';
+import { actionClasses, type ActionClass, type Level, levels } from '@atf/core/wire/words';
+import type { PolicyFacts } from '@atf/core/world';
+import { afterAll, expect, it } from 'vitest';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const golden = join(here, 'levels.txt');
+const cedar = new Cedar();
+afterAll(() => cedar.close());
+
+interface Cell {
+  readonly level: Level;
+  readonly action: ActionClass;
+  readonly safe: boolean;
+  readonly proof: 'dpop' | 'none';
+  readonly approved: boolean;
+}
+
+function decisionOf(policy: PolicyFacts, { level, action, safe, proof, approved }: Cell): string {
+  const received = receivedOf();
+  const tool = {
+    ...toolDoc,
+    classification: {
+      ...toolDoc.classification,
+      class: action,
+      writeSafe: safe,
+      reversible: safe,
+      idempotent: safe,
+    },
+  };
+  const decision = decide(
+    { ...received, credential: { ...received.credential, proof } },
+    worldOf({
+      agent: { ...agentDoc, level },
+      tool,
+      policy,
+      approval: approved ? approvalFor(received) : undefined,
+    }),
+  );
+  const words = [
+    decision.outcome,
+    decision.refusal?.code ?? '-',
+    decision.policies.join(',') || '-',
+    decision.obligations.join(',') || '-',
+  ];
+  return words.join(' | ');
+}
+
+it('the grid is the one that was reviewed', async () => {
+  const result = await compileFiles(cedar, await readPolicyFiles(join(here, '../../policies')));
+  if (!result.ok) throw new Error(result.problems.join('\n'));
+  expect(result.set.warnings).toEqual([]);
+  const policy = policyFacts(result.set.compiled, result.set.digest, 1);
+  const lines = [
+    'level | class | tool | proof | approval held | outcome | code | determining policies | obligations',
+  ];
+  for (const level of levels) {
+    for (const action of actionClasses) {
+      for (const safe of [false, true]) {
+        for (const proof of ['dpop', 'none'] as const) {
+          for (const approved of [false, true]) {
+            const cell: Cell = { level, action, safe, proof, approved };
+            lines.push(
+              [
+                level,
+                action,
+                safe ? 'write-safe' : 'plain',
+                proof,
+                approved ? 'yes' : 'no',
+                decisionOf(policy, cell),
+              ].join(' | '),
+            );
+          }
+        }
+      }
+    }
+  }
+  const text = `${lines.join('\n')}\n`;
+  if (process.env['ATF_GOLDEN'] === 'write') writeFileSync(golden, text);
+  expect(text).toBe(readFileSync(golden, 'utf8'));
+});
