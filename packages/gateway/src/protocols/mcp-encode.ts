@@ -112,9 +112,7 @@ export function encodeToolRefusal(request: ToolsCallRequest, facts: RefusalFacts
   ].join('; ');
   const detail = refusal.detail === undefined ? '' : ` ${sentence(refusal.detail)}`;
   const lines = [
-    outcome === 'waiting'
-      ? 'Waiting for a person: the call was not run yet.'
-      : 'Refused: the call was not run.',
+    openings[outcome],
     `Why: ${sentence(entry.title)}${detail} (${rule})`,
     `What would help: ${sentence(entry.help)}`,
     ...(refusal.retryAfterMs === undefined
@@ -138,12 +136,19 @@ export function encodeToolRefusal(request: ToolsCallRequest, facts: RefusalFacts
     approvalExpiresAt: facts.approvalExpiresAt,
   });
   return answer(request, {
+    // No structured content: elder clients check it against the tool's output schema although the result is an error.
     content: [{ type: 'text', text: lines.join('\n') }],
-    structuredContent: { atf },
     isError: true,
     _meta: { atf },
   });
 }
+
+const openings: Readonly<Record<RefusalFacts['outcome'], string>> = {
+  refused: 'Refused: the call was not run.',
+  waiting: 'Waiting for a person: the call was not run yet.',
+  unknown: 'No result: the call was handed to the tool, and whether it happened is not known.',
+  withheld: 'No result: the call was run, and what the tool answered is withheld.',
+};
 
 /** A message that could not be understood or is not served: a JSON-RPC error with problem data (RFC 9457). */
 export function encodeProtocolRefusal(refusal: ProtocolRefusal): EncodedResponse {
@@ -247,14 +252,13 @@ function projectResult(result: ToolResult, era: Era): JsonObject {
   const { content, structuredContent, isError } = result;
   const mark = isError === true ? { isError } : {};
   if (structuredContent === undefined) return { content: [...content], ...mark };
-  if (era === modernVersion || isJsonObject(structuredContent))
-    return { content: [...content], structuredContent, ...mark };
-  // Before 2026-07-28 structured content is an object; anything else travels as the text that the revision suggests.
+  // Before 2026-07-28 structured content is an object; anything else travels as the text that both revisions ask for.
+  if (isJsonObject(structuredContent)) return { content: [...content], structuredContent, ...mark };
   const hasText = content.some((block) => block.type === 'text');
-  return {
-    content: hasText ? [...content] : [...content, { type: 'text', text: JSON.stringify(structuredContent) }],
-    ...mark,
-  };
+  const blocks = hasText
+    ? [...content]
+    : [...content, { type: 'text', text: JSON.stringify(structuredContent) }];
+  return { content: blocks, ...(era === modernVersion ? { structuredContent } : {}), ...mark };
 }
 
 function sentence(text: string): string {

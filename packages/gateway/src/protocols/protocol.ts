@@ -129,10 +129,13 @@ export type ToolResult = {
 /** Facts of the gateway that travel in `_meta.atf` of every tool result. */
 export type ResultFacts = { readonly actionId: string; readonly approvalId?: string };
 
-/** What a refusal, or a wait for a person, says about one call. `refusal.detail` must be the gateway's own words. */
+/** What a refusal, a wait for a person, or a missing result says about one call. `refusal.detail` must be the gateway's own words. */
 export type RefusalFacts = {
-  /** `waiting`: nothing is wrong, a person has to decide. */
-  readonly outcome: 'refused' | 'waiting';
+  /**
+   * `refused`: nothing happened. `waiting`: nothing happened yet, a person has to decide. `unknown`: it was dispatched and
+   * there is no result (an upstream fault with `dispatched`). `withheld`: it ran, and its result may not leave.
+   */
+  readonly outcome: 'refused' | 'waiting' | 'unknown' | 'withheld';
   readonly refusal: Refusal;
   /** Requirements besides the one that the catalogue names for the code. */
   readonly requirementIds?: readonly string[];
