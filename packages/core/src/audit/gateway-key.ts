@@ -3,6 +3,7 @@
  * hash of one record, which through the `prev` hashes covers every record before it. ES256 or Ed25519; keys come from the caller.
  */
 import { createPublicKey, type JsonWebKey, type KeyObject, sign, verify } from 'node:crypto';
+import { isJsonObject, parseStrictText } from '../wire/json.ts';
 
 export type SealAlgorithm = 'ES256' | 'EdDSA';
 export const signatureBytes = 64;
@@ -113,4 +114,32 @@ export function verifySeal(seal: string, head: SealedHead, keys: readonly Gatewa
   return key.alg === 'EdDSA'
     ? verify(null, message, key.publicKey, signature)
     : verify('sha256', message, { key: key.publicKey, dsaEncoding: 'ieee-p1363' }, signature);
+}
+
+/** `gateways.json` of a log directory: `{"v":1,"gateways":{<id>:[key, …]}}`, ids sorted, so that equal keys give equal bytes. */
+export function formatGatewayKeys(keys: ReadonlyMap<string, readonly GatewayKeyRecord[]>): string {
+  const gateways = Object.fromEntries([...keys].sort(([a], [b]) => (a < b ? -1 : 1)));
+  return `${JSON.stringify({ v: 1, gateways }, undefined, 1)}\n`;
+}
+
+/** Reads `gateways.json`; undefined when anything in it is malformed: a key that is silently dropped would hide what it signed. */
+export function parseGatewayKeys(text: string): GatewayKeys | undefined {
+  const parsed = parseStrictText(text);
+  if (
+    !parsed.ok ||
+    !isJsonObject(parsed.value) ||
+    parsed.value.v !== 1 ||
+    !isJsonObject(parsed.value.gateways)
+  )
+    return undefined;
+  const keys = new Map<string, readonly GatewayKey[]>();
+  for (const [gateway, records] of Object.entries(parsed.value.gateways)) {
+    if (!Array.isArray(records) || records.length > gatewayKeysMax) return undefined;
+    const own = records.map((record) =>
+      isJsonObject(record) ? importGatewayKey(record as unknown as GatewayKeyRecord) : undefined,
+    );
+    if (own.some((key) => key === undefined)) return undefined;
+    keys.set(gateway, own as GatewayKey[]);
+  }
+  return keys;
 }
