@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { classificationSchema, containmentDocSchema } from './feed.ts';
+import { canonicalJson } from './json.ts';
 import { manifestBytesMax, manifestSchema } from './manifest.ts';
 import {
   actionClassSchema,
@@ -63,6 +64,14 @@ export const presenceMethodSchema = z.enum(['passkey', 'passphrase', 'simulated'
 /** What a presence confirmation is for; `digest` binds it to what was shown. */
 export const presenceSubjectSchema = z.object({ kind: z.enum(['approval', 'resume', 'level']), id: text(300), digest: digestSchema });
 export type PresenceSubject = z.infer<typeof presenceSubjectSchema>;
+/**
+ * What the `digest` of a `resume` subject is the SHA-256 of: exactly the request that will follow. Its `id` is `kind:id` of the scope.
+ * (The digest of an `approval` subject is the approval's `shownDigest`.)
+ */
+export function resumeShownText(request: { scope: z.infer<typeof scopeSchema>; reason: string; ceiling?: z.infer<typeof levelSchema> | undefined }): string {
+  const { scope, reason: why, ceiling = null } = request;
+  return canonicalJson({ ceiling, reason: why.trim(), scope: { kind: scope.kind, id: scope.id } });
+}
 const presence = z.string().min(20).max(200);
 
 export const agentSchema = z.object({
