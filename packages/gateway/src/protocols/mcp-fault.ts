@@ -3,6 +3,7 @@
  * said may hold anything and does not travel in an error.
  */
 import { ProtocolError, SdkError, SdkErrorCode, SdkHttpError } from '@modelcontextprotocol/client';
+import { addressRefusedCode } from './dialer.ts';
 import { ResponseMalformedError, ResponseTooLargeError, streamEndOf } from './mcp-fetch.ts';
 import { oversizedMark, StdioTransport } from './mcp-stdio.ts';
 import type { UpstreamFault } from './protocol.ts';
@@ -22,6 +23,7 @@ const unsentCodes: ReadonlySet<string> = new Set([
   'EHOSTUNREACH',
   'ENETUNREACH',
   'UND_ERR_CONNECT_TIMEOUT',
+  addressRefusedCode,
 ]);
 
 export function faultOf(error: unknown, { signal, dispatched, connection }: CallMoment): UpstreamFault {

@@ -1,0 +1,126 @@
+/**
+ * Outbound connections of the gateway (segmentation S-1): a name is resolved once per connection, the addresses are vetted,
+ * and the socket goes to exactly a vetted address, so that a second answer of the name server cannot move it (DNS
+ * rebinding). Link-local, metadata, multicast and translating addresses are refused always, private ones unless the
+ * operator granted them for this server. Redirects are refused by whoever sends the request.
+ */
+import { type LookupAddress, lookup as systemLookup } from 'node:dns';
+import { BlockList, isIP } from 'node:net';
+import { Agent, buildConnector, type Dispatcher } from 'undici';
+
+export type DialPolicy = {
+  /** Loopback, RFC 1918, RFC 4193 and RFC 6598 addresses may be dialled. */
+  readonly privateAllowed: boolean;
+  readonly connectMs: number;
+  /** Sockets to one origin at most. */
+  readonly connectionsMax: number;
+};
+
+export const dialPolicyDefault: DialPolicy = { privateAllowed: false, connectMs: 5_000, connectionsMax: 64 };
+
+/** `code` of the error for an address that may not be dialled; no byte was sent. */
+export const addressRefusedCode = 'ATF_ADDRESS_REFUSED';
+
+const never = blockList([
+  '0.0.0.0/8',
+  '169.254.0.0/16', // link-local, and the metadata address of most clouds
+  '100.100.100.200/32', // metadata (Alibaba Cloud)
+  '168.63.129.16/32', // metadata (Azure)
+  '192.0.0.0/24',
+  '224.0.0.0/4',
+  '240.0.0.0/4',
+  '::/128',
+  'fe80::/10',
+  'fd00:ec2::/32', // metadata (AWS)
+  'fd20:ce::/32', // metadata (Google Cloud)
+  'ff00::/8',
+  // Addresses that carry an IPv4 address inside: what they reach cannot be seen from here.
+  '64:ff9b::/96',
+  '64:ff9b:1::/48',
+  '2002::/16',
+  '2001::/32',
+]);
+const privateOnes = blockList([
+  '127.0.0.0/8',
+  '10.0.0.0/8',
+  '172.16.0.0/12',
+  '192.168.0.0/16',
+  '100.64.0.0/10',
+  '198.18.0.0/15',
+  '::1/128',
+  'fc00::/7',
+  'fec0::/10',
+]);
+
+/** Whether an IP address may be dialled. Anything that is not an IP address may not. */
+export function addressAllowed(address: string, privateAllowed: boolean): boolean {
+  const plain = unmapped(address);
+  const family = isIP(plain);
+  if (family === 0) return false;
+  const kind = family === 4 ? 'ipv4' : 'ipv6';
+  return !never.check(plain, kind) && (privateAllowed || !privateOnes.check(plain, kind));
+}
+
+export type Resolve = (
+  name: string,
+  give: (error: Error | null, addresses: readonly LookupAddress[]) => void,
+) => void;
+
+const systemResolve: Resolve = (name, give) => systemLookup(name, { all: true }, give);
+
+/** A dispatcher for `fetch` and `request` of undici. Close it when its server is gone. */
+export function vettedDispatcher(
+  policy: DialPolicy = dialPolicyDefault,
+  resolve: Resolve = systemResolve,
+): Dispatcher {
+  const allowed = (address: string) => addressAllowed(address, policy.privateAllowed);
+  const connector = buildConnector({
+    timeout: policy.connectMs,
+    lookup: (name, options, give) => {
+      resolve(name, (error, addresses) => {
+        if (error !== null) return give(error, '', 0);
+        // One bad address spoils the name: a name that mixes them is an attack or a mistake.
+        if (addresses.length === 0 || !addresses.every((each) => allowed(each.address)))
+          return give(addressRefused(), '', 0);
+        const [first] = addresses as [LookupAddress, ...LookupAddress[]];
+        if (options.all === true) give(null, [...addresses]);
+        else give(null, first.address, first.family);
+      });
+    },
+  });
+  return new Agent({
+    connections: policy.connectionsMax,
+    connect: (options, callback) => {
+      // An address in the URL is never looked up, so it is vetted here.
+      const literal = options.hostname.replace(/^\[|\]$/g, '');
+      if (isIP(literal) !== 0 && !allowed(literal)) return callback(addressRefused(), null);
+      connector(options, callback);
+    },
+  });
+}
+
+function addressRefused(): Error {
+  return Object.assign(new Error('the address of the tool server may not be dialled'), {
+    code: addressRefusedCode,
+  });
+}
+
+/** `::ffff:192.0.2.1`, also in hexadecimal, is the IPv4 address that it maps. */
+function unmapped(address: string): string {
+  const bare = address.replace(/%.*$/, '').toLowerCase();
+  if (isIP(bare) !== 6) return bare;
+  const canonical = new URL(`http://[${bare}]`).hostname.slice(1, -1);
+  const halves = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(canonical);
+  if (halves === null) return canonical;
+  const [high, low] = [Number.parseInt(halves[1] ?? '', 16), Number.parseInt(halves[2] ?? '', 16)];
+  return [high >> 8, high & 0xff, low >> 8, low & 0xff].join('.');
+}
+
+function blockList(subnets: readonly string[]): BlockList {
+  const list = new BlockList();
+  for (const subnet of subnets) {
+    const [network = '', prefix] = subnet.split('/');
+    list.addSubnet(network, Number(prefix), isIP(network) === 4 ? 'ipv4' : 'ipv6');
+  }
+  return list;
+}
