@@ -3,9 +3,29 @@
  * the TypeScript side of one SQL dialect: `bigint` arrives as a number on both databases (or throws beyond 2^53), `jsonb` is written
  * with `JSON.stringify` and arrives parsed, times are `bigint` Unix milliseconds.
  */
+import type { ActivityTables } from '../activity/tables.ts';
+import type { ApprovalTables } from '../approvals/tables.ts';
 import type { FeedTables } from '../feed/tables.ts';
 import type { GatewayTables } from '../gateways/tables.ts';
+import type { IdentityTables } from '../identity/tables.ts';
+import type { IncidentTables } from '../incident/tables.ts';
 import type { KeyTables } from '../keys/tables.ts';
+import type { NotificationTables } from '../notifications/tables.ts';
 import type { PeopleTables } from '../people/tables.ts';
+import type { PolicyTables } from '../policy/tables.ts';
+import type { SegmentationTables } from '../segmentation/tables.ts';
+import type { WorkspaceTables } from '../workspace/tables.ts';
 
-export interface Tables extends FeedTables, GatewayTables, KeyTables, PeopleTables {}
+export interface Tables
+  extends ActivityTables,
+    ApprovalTables,
+    FeedTables,
+    GatewayTables,
+    IdentityTables,
+    IncidentTables,
+    KeyTables,
+    NotificationTables,
+    PeopleTables,
+    PolicyTables,
+    SegmentationTables,
+    WorkspaceTables {}

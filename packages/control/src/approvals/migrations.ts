@@ -1,0 +1,56 @@
+/** Room: approvals. */
+import { sql } from 'kysely';
+import type { Migration } from '../context.ts';
+
+export const migrations: readonly Migration[] = [
+  {
+    name: '0003_approvals',
+    async up(db) {
+      await db.schema
+        .createTable('approval')
+        .addColumn('tenant', 'text', (c) => c.notNull())
+        .addColumn('id', 'text', (c) => c.notNull())
+        .addColumn('state', 'text', (c) => c.notNull())
+        .addColumn('action_id', 'text', (c) => c.notNull())
+        .addColumn('agent_id', 'text', (c) => c.notNull())
+        .addColumn('instance_id', 'text', (c) => c.notNull())
+        .addColumn('sid', 'text', (c) => c.notNull())
+        .addColumn('tool', 'text', (c) => c.notNull())
+        .addColumn('class', 'text', (c) => c.notNull())
+        .addColumn('args_digest', 'text', (c) => c.notNull())
+        .addColumn('definition_digest', 'text', (c) => c.notNull())
+        .addColumn('args_kid', 'text', (c) => c.notNull())
+        .addColumn('args_box', 'bytea', (c) => c.notNull())
+        .addColumn('nonce', 'text', (c) => c.notNull())
+        .addColumn('shown_digest', 'text', (c) => c.notNull())
+        .addColumn('because', 'text', (c) => c.notNull())
+        .addColumn('requested_at', 'bigint', (c) => c.notNull())
+        .addColumn('expires_at', 'bigint', (c) => c.notNull())
+        .addColumn('decided_by_id', 'text')
+        .addColumn('decided_at', 'bigint')
+        .addColumn('reason', 'text')
+        .addColumn('consumed_by', 'text')
+        .addColumn('consumed_at', 'bigint')
+        .addColumn('outcome_status', 'text')
+        .addColumn('outcome_kid', 'text')
+        .addColumn('outcome_box', 'bytea')
+        .addColumn('finished_at', 'bigint')
+        .addPrimaryKeyConstraint('approval_pk', ['tenant', 'id'])
+        .addForeignKeyConstraint('approval_agent', ['tenant', 'agent_id'], 'agent', ['tenant', 'id'])
+        .execute();
+      await db.schema
+        .createIndex('approval_of_agent')
+        .on('approval')
+        .columns(['tenant', 'agent_id', 'state'])
+        .execute();
+      await db.schema
+        .createIndex('approval_newest')
+        .on('approval')
+        .columns(['tenant', 'requested_at'])
+        .execute();
+      // An equal call that already waits is that approval, whoever asks at the same moment.
+      await sql`create unique index approval_waits_once on approval (tenant, agent_id, instance_id, tool, args_digest, definition_digest)
+        where state in ('waiting', 'approved')`.execute(db);
+    },
+  },
+];

@@ -1,0 +1,39 @@
+/** Room: approvals. Calls that wait for a person, exactly as they would run, encrypted. */
+import type { OutcomeStatus } from '@atf/core/record';
+import type { ActionClass, ApprovalState } from '@atf/core/wire/words';
+
+export interface ApprovalTables {
+  approval: {
+    tenant: string;
+    id: string;
+    state: ApprovalState;
+    /** The action that asked. */
+    action_id: string;
+    agent_id: string;
+    instance_id: string;
+    sid: string;
+    tool: string;
+    class: ActionClass;
+    args_digest: string;
+    definition_digest: string;
+    /** Key id and AES-256-GCM box (nonce ‖ ciphertext ‖ tag) of the canonical arguments, bound to this row's id. */
+    args_kid: string;
+    args_box: Uint8Array;
+    /** Random, in what is shown: two equal calls never show the same digest. */
+    nonce: string;
+    shown_digest: string;
+    because: string;
+    requested_at: number;
+    expires_at: number;
+    decided_by_id: string | null;
+    decided_at: number | null;
+    reason: string | null;
+    /** The action that consumed it. */
+    consumed_by: string | null;
+    consumed_at: number | null;
+    outcome_status: OutcomeStatus | null;
+    outcome_kid: string | null;
+    outcome_box: Uint8Array | null;
+    finished_at: number | null;
+  };
+}

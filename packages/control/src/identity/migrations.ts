@@ -1,0 +1,125 @@
+/** Room: identity. */
+import { type Kysely, sql } from 'kysely';
+import type { Migration } from '../context.ts';
+
+async function agents(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('agent')
+    .addColumn('tenant', 'text', (c) => c.notNull())
+    .addColumn('id', 'text', (c) => c.notNull())
+    .addColumn('name', 'text', (c) => c.notNull())
+    .addColumn('version', 'text', (c) => c.notNull())
+    .addColumn('manifest_digest', 'text', (c) => c.notNull())
+    .addColumn('level', 'text', (c) => c.notNull())
+    .addColumn('ceiling', 'text')
+    .addColumn('owner_id', 'text', (c) => c.notNull())
+    .addColumn('technical_owner_id', 'text', (c) => c.notNull())
+    .addColumn('business_owner_id', 'text', (c) => c.notNull())
+    .addColumn('escalation_id', 'text', (c) => c.notNull())
+    .addColumn('may_stop', 'jsonb', (c) => c.notNull())
+    .addColumn('bootstrap', 'boolean', (c) => c.notNull())
+    .addColumn('epoch', 'bigint', (c) => c.notNull())
+    .addColumn('credential_epoch', 'bigint', (c) => c.notNull())
+    .addColumn('registered_at', 'bigint', (c) => c.notNull())
+    .addColumn('last_action_at', 'bigint')
+    .addPrimaryKeyConstraint('agent_pk', ['tenant', 'id'])
+    .addUniqueConstraint('agent_name_once', ['tenant', 'name'])
+    .addForeignKeyConstraint('agent_owner', ['tenant', 'owner_id'], 'person', ['tenant', 'id'])
+    .addForeignKeyConstraint('agent_technical_owner', ['tenant', 'technical_owner_id'], 'person', [
+      'tenant',
+      'id',
+    ])
+    .addForeignKeyConstraint('agent_business_owner', ['tenant', 'business_owner_id'], 'person', [
+      'tenant',
+      'id',
+    ])
+    .execute();
+  await db.schema
+    .createTable('agent_version')
+    .addColumn('tenant', 'text', (c) => c.notNull())
+    .addColumn('agent_id', 'text', (c) => c.notNull())
+    .addColumn('digest', 'text', (c) => c.notNull())
+    .addColumn('version', 'text', (c) => c.notNull())
+    .addColumn('text', 'text', (c) => c.notNull())
+    .addColumn('manifest', 'jsonb', (c) => c.notNull())
+    .addColumn('registered_at', 'bigint', (c) => c.notNull())
+    .addColumn('registered_by', 'text', (c) => c.notNull())
+    .addPrimaryKeyConstraint('agent_version_pk', ['tenant', 'agent_id', 'digest'])
+    .addUniqueConstraint('agent_version_once', ['tenant', 'agent_id', 'version'])
+    .addForeignKeyConstraint('agent_version_agent', ['tenant', 'agent_id'], 'agent', ['tenant', 'id'])
+    .execute();
+  await db.schema
+    .createTable('agent_join_token')
+    .addColumn('tenant', 'text', (c) => c.notNull())
+    .addColumn('token_hash', 'text', (c) => c.notNull())
+    .addColumn('agent_id', 'text', (c) => c.notNull())
+    .addColumn('issued_by', 'text', (c) => c.notNull())
+    .addColumn('expires_at', 'bigint', (c) => c.notNull())
+    .addColumn('used_at', 'bigint')
+    .addPrimaryKeyConstraint('agent_join_token_pk', ['tenant', 'token_hash'])
+    .addForeignKeyConstraint('agent_join_token_agent', ['tenant', 'agent_id'], 'agent', ['tenant', 'id'])
+    .execute();
+}
+
+async function instances(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('instance')
+    .addColumn('tenant', 'text', (c) => c.notNull())
+    .addColumn('id', 'text', (c) => c.notNull())
+    .addColumn('agent_id', 'text', (c) => c.notNull())
+    .addColumn('jkt', 'text')
+    .addColumn('state', 'text', (c) => c.notNull())
+    .addColumn('manifest_digest', 'text', (c) => c.notNull())
+    .addColumn('credential_epoch', 'bigint', (c) => c.notNull())
+    .addColumn('enrolled_at', 'bigint', (c) => c.notNull())
+    .addPrimaryKeyConstraint('instance_pk', ['tenant', 'id'])
+    .addForeignKeyConstraint('instance_agent', ['tenant', 'agent_id'], 'agent', ['tenant', 'id'])
+    .execute();
+  await db.schema.createIndex('instance_of_agent').on('instance').columns(['tenant', 'agent_id']).execute();
+  // One key is one instance (I-1): a key that two agents shared would blur who acted.
+  await sql`create unique index instance_key_once on instance (tenant, jkt) where state = 'active' and jkt is not null`.execute(
+    db,
+  );
+  await db.schema
+    .createTable('agent_session')
+    .addColumn('tenant', 'text', (c) => c.notNull())
+    .addColumn('sid', 'text', (c) => c.notNull())
+    .addColumn('agent_id', 'text', (c) => c.notNull())
+    .addColumn('instance_id', 'text', (c) => c.notNull())
+    .addColumn('opened_at', 'bigint', (c) => c.notNull())
+    .addColumn('expires_at', 'bigint', (c) => c.notNull())
+    .addColumn('ended_at', 'bigint')
+    .addPrimaryKeyConstraint('agent_session_pk', ['tenant', 'sid'])
+    .addForeignKeyConstraint('agent_session_instance', ['tenant', 'instance_id'], 'instance', [
+      'tenant',
+      'id',
+    ])
+    .execute();
+  await sql`create unique index agent_session_open_once on agent_session (tenant, instance_id) where ended_at is null`.execute(
+    db,
+  );
+  await db.schema
+    .createIndex('agent_session_of_agent')
+    .on('agent_session')
+    .columns(['tenant', 'agent_id'])
+    .execute();
+  await db.schema
+    .createTable('dpop_used')
+    .addColumn('tenant', 'text', (c) => c.notNull())
+    .addColumn('jkt', 'text', (c) => c.notNull())
+    .addColumn('jti', 'text', (c) => c.notNull())
+    .addColumn('until', 'bigint', (c) => c.notNull())
+    .addPrimaryKeyConstraint('dpop_used_pk', ['tenant', 'jkt', 'jti'])
+    .execute();
+  await db.schema.createIndex('dpop_used_until').on('dpop_used').columns(['until']).execute();
+}
+
+export const migrations: readonly Migration[] = [
+  {
+    name: '0002_identity',
+    async up(db) {
+      await agents(db);
+      await instances(db);
+    },
+  },
+];

@@ -1,0 +1,82 @@
+/** Room: identity. Registered agents, their versions, and who may come in under which key. */
+import type { Manifest } from '@atf/core/wire/manifest';
+import type { Level } from '@atf/core/wire/words';
+import type { ColumnType } from 'kysely';
+
+export interface IdentityTables {
+  agent: {
+    tenant: string;
+    id: string;
+    name: string;
+    version: string;
+    /** SHA-256 of the manifest in force; the text stands in `agent_version`. */
+    manifest_digest: string;
+    /** Earned level. */
+    level: Level;
+    /** Temporary cap; null: none. */
+    ceiling: Level | null;
+    owner_id: string;
+    technical_owner_id: string;
+    business_owner_id: string;
+    escalation_id: string;
+    /** Ids of people who may stop it besides owners and operators. */
+    may_stop: ColumnType<string[], string, string>;
+    /** Got its level by the example workspace, without evidence. */
+    bootstrap: boolean;
+    /** Raised by every change that decisions depend on. */
+    epoch: number;
+    /** Raised by a kill or revocation; voids every credential below. */
+    credential_epoch: number;
+    registered_at: number;
+    last_action_at: number | null;
+  };
+  agent_version: {
+    tenant: string;
+    agent_id: string;
+    digest: string;
+    version: string;
+    /** The manifest as given, byte for byte: what the digest is over. */
+    text: string;
+    manifest: ColumnType<Manifest, string, string>;
+    registered_at: number;
+    registered_by: string;
+  };
+  agent_join_token: {
+    tenant: string;
+    /** SHA-256 of the token; the token itself is never stored. */
+    token_hash: string;
+    agent_id: string;
+    issued_by: string;
+    expires_at: number;
+    used_at: number | null;
+  };
+  instance: {
+    tenant: string;
+    id: string;
+    agent_id: string;
+    /** RFC 7638 thumbprint; null: a plain bearer token without a key. */
+    jkt: string | null;
+    state: 'active' | 'revoked';
+    /** The version and credential epoch under which it enrolled; it does not outlive either. */
+    manifest_digest: string;
+    credential_epoch: number;
+    enrolled_at: number;
+  };
+  agent_session: {
+    tenant: string;
+    sid: string;
+    agent_id: string;
+    instance_id: string;
+    opened_at: number;
+    /** When its last token ends; moves on with every token. */
+    expires_at: number;
+    ended_at: number | null;
+  };
+  /** Proofs of possession that were used here, until they would be too old anyway. */
+  dpop_used: {
+    tenant: string;
+    jkt: string;
+    jti: string;
+    until: number;
+  };
+}

@@ -1,0 +1,43 @@
+/** Room: segmentation. */
+import type { Migration } from '../context.ts';
+
+export const migrations: readonly Migration[] = [
+  {
+    name: '0002_segmentation',
+    async up(db) {
+      await db.schema
+        .createTable('tool_server')
+        .addColumn('tenant', 'text', (c) => c.notNull())
+        .addColumn('name', 'text', (c) => c.notNull())
+        .addColumn('transport', 'jsonb', (c) => c.notNull())
+        .addColumn('domain', 'text', (c) => c.notNull())
+        .addColumn('output_trust', 'text', (c) => c.notNull())
+        .addColumn('stateless', 'boolean', (c) => c.notNull())
+        .addColumn('epoch', 'bigint', (c) => c.notNull())
+        .addColumn('registered_at', 'bigint', (c) => c.notNull())
+        .addColumn('registered_by', 'text', (c) => c.notNull())
+        .addColumn('discovered_at', 'bigint')
+        .addColumn('fault', 'text')
+        .addPrimaryKeyConstraint('tool_server_pk', ['tenant', 'name'])
+        .execute();
+      await db.schema
+        .createTable('tool')
+        .addColumn('tenant', 'text', (c) => c.notNull())
+        .addColumn('server', 'text', (c) => c.notNull())
+        .addColumn('name', 'text', (c) => c.notNull())
+        .addColumn('state', 'text', (c) => c.notNull())
+        .addColumn('why', 'text')
+        .addColumn('accepted', 'boolean', (c) => c.notNull())
+        .addColumn('definition_digest', 'text', (c) => c.notNull())
+        .addColumn('definition', 'text', (c) => c.notNull())
+        .addColumn('offered_digest', 'text')
+        .addColumn('offered', 'text')
+        .addColumn('classification', 'jsonb', (c) => c.notNull())
+        .addColumn('epoch', 'bigint', (c) => c.notNull())
+        .addColumn('updated_at', 'bigint', (c) => c.notNull())
+        .addPrimaryKeyConstraint('tool_pk', ['tenant', 'server', 'name'])
+        .addForeignKeyConstraint('tool_of_server', ['tenant', 'server'], 'tool_server', ['tenant', 'name'])
+        .execute();
+    },
+  },
+];

@@ -1,0 +1,38 @@
+/** Room: segmentation. Tool servers and the tools that they offer, as people accepted them. */
+import type { Classification, ServerDoc } from '@atf/core/wire/feed';
+import type { ColumnType } from 'kysely';
+
+export interface SegmentationTables {
+  tool_server: {
+    tenant: string;
+    name: string;
+    transport: ColumnType<ServerDoc['transport'], string, string>;
+    domain: string;
+    output_trust: 'trusted' | 'untrusted';
+    stateless: boolean;
+    epoch: number;
+    registered_at: number;
+    registered_by: string;
+    /** Last discovery by a gateway; null: never yet. The first one may activate tools. */
+    discovered_at: number | null;
+    fault: string | null;
+  };
+  tool: {
+    tenant: string;
+    server: string;
+    name: string;
+    state: 'active' | 'quarantined' | 'removed';
+    why: string | null;
+    /** A person (or the registration of the server by a person) accepted `definition`; without it the tool never runs. */
+    accepted: boolean;
+    definition_digest: string;
+    /** Canonical JSON of the accepted definition, or of the one on offer while nothing was accepted. */
+    definition: string;
+    /** A definition on offer that differs from the accepted one. */
+    offered_digest: string | null;
+    offered: string | null;
+    classification: ColumnType<Classification, string, string>;
+    epoch: number;
+    updated_at: number;
+  };
+}
