@@ -6,9 +6,10 @@
  * here retries, decides or records. Requests from the server to the client (sampling, elicitation, roots) are refused:
  * no capability for them is declared, and what a server asks inside a result (`input_required`) is a fault.
  */
-import { isJsonObject, type Json, type JsonObject } from '@atf/core/wire/json';
+import type { Json, JsonObject } from '@atf/core/wire/json';
 import { Client, StreamableHTTPClientTransport, type Tool } from '@modelcontextprotocol/client';
 import type { Dispatcher } from 'undici';
+import { fits, type UpstreamBounds, upstreamBoundsDefault } from './mcp-bounds.ts';
 import { boundedFetch, ResponseMalformedError } from './mcp-fetch.ts';
 import { type CallMoment, faultOf } from './mcp-fault.ts';
 import { type StdioCommand, StdioTransport } from './mcp-stdio.ts';
@@ -32,36 +33,6 @@ export type UpstreamAddress =
       /** Connects to vetted addresses only; absent: whatever the name resolves to. */
       readonly dispatcher?: Dispatcher;
     };
-
-export type UpstreamBounds = {
-  readonly resultBytesMax: number;
-  readonly resultDepthMax: number;
-  readonly resultValuesMax: number;
-  readonly toolsMax: number;
-  readonly toolPagesMax: number;
-  readonly callsMax: number;
-  readonly connectMs: number;
-  /** Time for `server/discover`; a stdio server that stays silent is then asked to `initialize`. */
-  readonly probeMs: number;
-  readonly httpRequestMs: number;
-  /** Pause before a server that keeps failing is started again; doubles from the first to the last. */
-  readonly backoffFirstMs: number;
-  readonly backoffLastMs: number;
-};
-
-export const upstreamBoundsDefault: UpstreamBounds = {
-  resultBytesMax: 4 * 1_048_576,
-  resultDepthMax: 64,
-  resultValuesMax: 200_000,
-  toolsMax: 1_000,
-  toolPagesMax: 50,
-  callsMax: 512,
-  connectMs: 20_000,
-  probeMs: 5_000,
-  httpRequestMs: 300_000,
-  backoffFirstMs: 250,
-  backoffLastMs: 15_000,
-};
 
 export type UpstreamEvents = {
   /** The server says that its tools changed, or it was connected anew: time to list again. */
@@ -381,20 +352,6 @@ const envelopeBytes = 65_536;
 
 function fault(code: UpstreamFault['code'], dispatched: boolean, detail: string): Faulted {
   return { kind: 'fault', fault: { code, dispatched, detail } };
-}
-
-/** Without recursion: a stack is what deep nesting wants to exhaust. */
-function fits(value: Json, depthMax: number, valuesMax: number): boolean {
-  let values = 0;
-  let layer: Json[] = [value];
-  for (let depth = 0; layer.length > 0; depth++) {
-    values += layer.length;
-    if (depth > depthMax || values > valuesMax) return false;
-    layer = layer.flatMap((each) =>
-      Array.isArray(each) ? each : isJsonObject(each) ? Object.values(each) : [],
-    );
-  }
-  return true;
 }
 
 async function withinTime(
