@@ -53,19 +53,18 @@ const NO_ANCESTORS: ReadonlySet<string> = new Set();
 export class EntityStore {
   readonly #own: ReadonlyMap<string, Entity>;
   readonly #base: EntityStore | undefined;
-  /** Keys that are the parent of some entity of this store or of its base. */
-  readonly #parentKeys: ReadonlySet<string>;
   /** Own entities that entities of the base have as an ancestor: those of the base then gain ancestors. */
   readonly #grafted: readonly Entity[];
+  /** Keys that are the parent of some own entity; gathered when first asked for, which most overlays never are. */
+  #parentKeys: ReadonlySet<string> | undefined;
 
   constructor(own: ReadonlyMap<string, Entity>, base?: EntityStore) {
     this.#own = own;
     this.#base = base;
-    const parentKeys = new Set<string>();
-    for (const entity of own.values()) for (const parent of entity.parents) parentKeys.add(parent.key);
-    this.#parentKeys = parentKeys;
-    this.#grafted =
-      base === undefined ? [] : [...own.values()].filter((entity) => base.isParent(entity.uid.key));
+    const grafted: Entity[] = [];
+    if (base !== undefined)
+      for (const entity of own.values()) if (base.isParent(entity.uid.key)) grafted.push(entity);
+    this.#grafted = grafted;
   }
 
   get(key: string): Entity | undefined {
@@ -81,6 +80,7 @@ export class EntityStore {
   }
 
   isParent(key: string): boolean {
+    this.#parentKeys ??= this.#gatherParents();
     return this.#parentKeys.has(key) || (this.#base?.isParent(key) ?? false);
   }
 
@@ -90,6 +90,12 @@ export class EntityStore {
     if (this.#base !== undefined)
       for (const key of this.#own.keys()) if (this.#base.get(key) !== undefined) shadowed += 1;
     return this.#own.size + (this.#base?.size ?? 0) - shadowed;
+  }
+
+  #gatherParents(): ReadonlySet<string> {
+    const keys = new Set<string>();
+    for (const entity of this.#own.values()) for (const parent of entity.parents) keys.add(parent.key);
+    return keys;
   }
 
   #withGrafts(entity: Entity): Entity {

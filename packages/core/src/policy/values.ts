@@ -70,15 +70,17 @@ class Conversion {
     return text.isWellFormed() ? text : this.refuse('text_malformed');
   }
 
-  /** Converts one member under its name, counting it. */
-  member<T>(name: string, convert: () => T): T | undefined {
+  /** Steps into a member, counting it; `leave` steps out. After a refusal nobody steps out, so the path stays. */
+  enter(name: string): boolean {
     this.#membersLeft -= 1;
-    if (this.#membersLeft < 0) return this.refuse('too_many_members');
-    if (this.#path.length >= VALUE_DEPTH_MAX) return this.refuse('too_deep');
-    this.#path.push(name);
-    const converted = convert();
+    if (this.#membersLeft < 0) this.refuse('too_many_members');
+    else if (this.#path.length >= VALUE_DEPTH_MAX) this.refuse('too_deep');
+    else this.#path.push(name);
+    return this.refusal === undefined;
+  }
+
+  leave(): void {
     this.#path.pop();
-    return converted;
   }
 }
 
@@ -93,9 +95,11 @@ const convertSet = (
   convert: Convert,
 ): SetValue | undefined => {
   const elements: Value[] = [];
-  for (const [index, item] of items.entries()) {
-    const element = conversion.member(String(index), () => convert(item, conversion));
+  for (let index = 0; index < items.length; index++) {
+    if (!conversion.enter(String(index))) return undefined;
+    const element = convert(items[index], conversion);
     if (element === undefined) return undefined;
+    conversion.leave();
     elements.push(element);
   }
   return new SetValue(elements);
@@ -106,13 +110,18 @@ const convertRecord = (
   conversion: Conversion,
   convert: Convert,
   refusedKeys: ReadonlySet<string>,
+  nullsAbsent = false,
 ): RecordValue | undefined => {
   const attributes = new Map<string, Value>();
-  for (const [name, item] of Object.entries(json)) {
+  for (const name of Object.keys(json)) {
     if (conversion.text(name) === undefined) return undefined;
     if (refusedKeys.has(name)) return conversion.refuse('key_reserved');
-    const value = conversion.member(name, () => convert(item, conversion));
+    const item = json[name];
+    if (nullsAbsent && item === null) continue;
+    if (!conversion.enter(name)) return undefined;
+    const value = convert(item, conversion);
     if (value === undefined) return undefined;
+    conversion.leave();
     attributes.set(name, value);
   }
   return new RecordValue(attributes);
@@ -147,8 +156,10 @@ const convertExtension = (json: unknown, conversion: Conversion): Value | undefi
   }
   const values: Value[] = [];
   for (const [index, arg] of args.entries()) {
-    const value = conversion.member(String(index), () => convertCedarJson(arg, conversion));
+    if (!conversion.enter(String(index))) return undefined;
+    const value = convertCedarJson(arg, conversion);
     if (value === undefined) return undefined;
+    conversion.leave();
     values.push(value);
   }
   const outcome = applyExtension(json.fn, fn, values);
@@ -218,18 +229,8 @@ const convertNumber = (number: number, conversion: Conversion): Value | undefine
   return parseDecimal(String(number)) ?? conversion.refuse('fraction_unrepresentable');
 };
 
-/**
- * Untrusted plain JSON (the arguments of a tool call) as a Cedar record.
- *
- * Integers become Long and must be safe; other numbers become `decimal` when at most four digits after the point say
- * them exactly, else they are refused; arrays become sets (order and repetition are not visible to policy); strings stay
- * strings, they never become entities. Refused are the keys `__entity`, `__extn`, `__expr` and `__proto__` at any depth,
- * lone surrogates, more than `VALUE_DEPTH_MAX` levels, `VALUE_MEMBERS_MAX` members or `VALUE_TEXT_LENGTH_MAX` text.
- */
-export const fromArguments = (json: unknown, rules: ArgumentRules = {}): RecordResult => {
-  const conversion = new Conversion();
-  const nullsAbsent = rules.nulls === 'absent';
-  const convert: Convert = (item) => {
+const argumentConverter = (nullsAbsent: boolean): Convert => {
+  const convert: Convert = (item, conversion) => {
     switch (typeof item) {
       case 'boolean':
         return item;
@@ -241,14 +242,27 @@ export const fromArguments = (json: unknown, rules: ArgumentRules = {}): RecordR
     }
     if (item === null) return conversion.refuse('null_value');
     if (Array.isArray(item)) return convertSet(item, conversion, convert);
-    return isPlainObject(item) ? convertObject(item) : conversion.refuse('not_json');
+    if (!isPlainObject(item)) return conversion.refuse('not_json');
+    return convertRecord(item, conversion, convert, REFUSED_ARGUMENT_KEYS, nullsAbsent);
   };
-  const convertObject = (object: Record<string, unknown>): RecordValue | undefined => {
-    const sent = nullsAbsent
-      ? Object.fromEntries(Object.entries(object).filter(([, item]) => item !== null))
-      : object;
-    return convertRecord(sent, conversion, convert, REFUSED_ARGUMENT_KEYS);
-  };
+  return convert;
+};
+
+const refusingNulls = argumentConverter(false);
+const droppingNulls = argumentConverter(true);
+
+/**
+ * Untrusted plain JSON (the arguments of a tool call) as a Cedar record.
+ *
+ * Integers become Long and must be safe; other numbers become `decimal` when at most four digits after the point say
+ * them exactly, else they are refused; arrays become sets (order and repetition are not visible to policy); strings stay
+ * strings, they never become entities. Refused are the keys `__entity`, `__extn`, `__expr` and `__proto__` at any depth,
+ * lone surrogates, more than `VALUE_DEPTH_MAX` levels, `VALUE_MEMBERS_MAX` members or `VALUE_TEXT_LENGTH_MAX` text.
+ */
+export const fromArguments = (json: unknown, rules: ArgumentRules = {}): RecordResult => {
+  const conversion = new Conversion();
+  const nullsAbsent = rules.nulls === 'absent';
   if (!isPlainObject(json)) return finish<RecordValue>(conversion.refuse('not_a_record'), conversion);
-  return finish(convertObject(json), conversion);
+  const convert = nullsAbsent ? droppingNulls : refusingNulls;
+  return finish(convertRecord(json, conversion, convert, REFUSED_ARGUMENT_KEYS, nullsAbsent), conversion);
 };
