@@ -109,68 +109,94 @@ const annotationsOf = (json: unknown): Readonly<Record<string, string>> => {
   return Object.fromEntries(Object.entries(annotations).map(([name, value]) => [name, value ?? '']));
 };
 
-const toDocument = (text: string, file: PolicyFile): DocumentResult => {
-  const line = lineOf(file.text, text);
+/** One policy of a file, with the place where its text starts (in UTF-16 units). */
+interface Part {
+  readonly file: PolicyFile;
+  readonly text: string;
+  readonly start: number;
+}
+
+const lineOf = ({ file, start }: Part): number => file.text.slice(0, start).split('\n').length;
+
+const toDocument = (part: Part): DocumentResult => {
+  const { file, text } = part;
   const converted = policyTextToJson(text);
   if (!converted.ok) {
     const problems = problemsOf(converted.errors, 'syntax', undefined);
-    return { ok: false, problems: problems.map((problem) => ({ ...problem, file: file.name, line })) };
+    return {
+      ok: false,
+      problems: problems.map((problem) => ({ ...problem, file: file.name, line: lineOf(part) })),
+    };
   }
   const annotations = annotationsOf(converted.json);
   const id = annotations.id ?? '';
   if (id === '' || id.length > POLICY_ID_LENGTH_MAX) {
     const message = `a policy needs an annotation @id("…") of at most ${POLICY_ID_LENGTH_MAX} characters`;
-    return { ok: false, problems: [{ code: 'id_missing', message, file: file.name, line }] };
+    return { ok: false, problems: [{ code: 'id_missing', message, file: file.name, line: lineOf(part) }] };
   }
   return { ok: true, document: { id, file: file.name, text, json: converted.json, annotations } };
 };
 
-const lineOf = (fileText: string, policyText: string): number => {
-  const at = fileText.indexOf(policyText);
-  return at === -1 ? 1 : fileText.slice(0, at).split('\n').length;
+/** The policies of a file with their places: each stands behind the one before, also when their texts are equal. */
+const placed = (file: PolicyFile, texts: readonly string[]): readonly Part[] => {
+  let from = 0;
+  return texts.map((text) => {
+    const start = Math.max(file.text.indexOf(text, from), from);
+    from = start + text.length;
+    return { file, text, start };
+  });
 };
 
-const readDocuments = (
+const splitAll = (
   files: readonly PolicyFile[],
-): { readonly documents: readonly PolicyDocument[]; readonly problems: readonly PolicyTextProblem[] } => {
-  const documents: PolicyDocument[] = [];
+): { readonly parts: readonly Part[]; readonly problems: PolicyTextProblem[] } => {
+  const parts: Part[] = [];
   const problems: PolicyTextProblem[] = [];
-  const fileById = new Map<string, string>();
   for (const file of files) {
-    const parts = split(file);
-    if (!parts.ok) {
-      problems.push(...parts.problems);
-      continue;
-    }
-    if (documents.length + parts.parts.length > POLICIES_MAX) {
+    const result = split(file);
+    if (!result.ok) {
+      problems.push(...result.problems);
+    } else if (parts.length + result.parts.length > POLICIES_MAX) {
       problems.push({
         code: 'too_many_policies',
         message: `more than ${POLICIES_MAX} policies`,
         file: file.name,
       });
       break;
+    } else {
+      parts.push(...placed(file, result.parts));
     }
-    for (const text of parts.parts) {
-      const result = toDocument(text, file);
-      if (!result.ok) {
-        problems.push(...result.problems);
-        continue;
-      }
-      const { id } = result.document;
-      const other = fileById.get(id);
-      if (other !== undefined) {
-        const message = `two policies have the id ${JSON.stringify(id)}; the other is in ${other}`;
-        problems.push({
-          code: 'id_duplicate',
-          message,
-          file: file.name,
-          line: lineOf(file.text, text),
-          policyId: id,
-        });
-      }
-      fileById.set(id, file.name);
-      documents.push(result.document);
+  }
+  return { parts, problems };
+};
+
+const readDocuments = (
+  files: readonly PolicyFile[],
+): { readonly documents: readonly PolicyDocument[]; readonly problems: readonly PolicyTextProblem[] } => {
+  const documents: PolicyDocument[] = [];
+  const { parts, problems } = splitAll(files);
+  const fileById = new Map<string, string>();
+  for (const part of parts) {
+    if (problems.length >= PROBLEMS_MAX) break;
+    const result = toDocument(part);
+    if (!result.ok) {
+      problems.push(...result.problems);
+      continue;
     }
+    const { id } = result.document;
+    const other = fileById.get(id);
+    if (other !== undefined) {
+      const message = `two policies have the id ${JSON.stringify(id)}; the other is in ${other}`;
+      problems.push({
+        code: 'id_duplicate',
+        message,
+        file: part.file.name,
+        line: lineOf(part),
+        policyId: id,
+      });
+    }
+    fileById.set(id, part.file.name);
+    documents.push(result.document);
   }
   return { documents, problems: problems.slice(0, PROBLEMS_MAX) };
 };

@@ -45,7 +45,7 @@ export interface CedarOptions {
   readonly usesMax?: number;
 }
 
-const TIMEOUT_MS_DEFAULT = 10_000;
+const TIMEOUT_MS_DEFAULT = 30_000;
 const USES_MAX_DEFAULT = 200;
 const WORKER_HEAP_MB_MAX = 512;
 const WORKER_STACK_MB = 16;
