@@ -83,6 +83,10 @@ export const errors = {
   'audit.spool_full': entry(503, 'B-1', 'Too many records wait to be written', 'Try again shortly.'),
   'audit.record_too_large': entry(413, 'B-1', 'The record of this action would be too large', 'Send less at once.'),
   'audit.batch_invalid': entry(422, 'B-1', 'The batch of records is not valid', 'The gateway must send the exact signed batch.'),
+  'audit.batch_out_of_order': entry(409, 'B-1', 'The batch does not follow the records that control has', 'The gateway must ship from the position that is named.'),
+  'audit.gateway_forked': entry(409, 'B-1', 'The gateway sent two different records for one position', 'Operators: stop this gateway and look into it; enrol it again with a new key.'),
+  'audit.log_damaged': entry(500, 'B-1', 'The log does not match what was signed', 'Restore the log directory and the database from one backup; see docs/how-to/recover-the-log.md.'),
+  'audit.sequencer_fenced': entry(500, 'B-1', 'Another control plane writes this log now', 'Nothing to do: one writes, the others only read.'),
   'audit.log_shorter': entry(500, 'B-1', 'The log is shorter than its last signed checkpoint', 'Restore the missing tiles from a copy; see docs/how-to/recover-the-log.md.'),
   'audit.not_found': entry(404, 'B-1', 'There is no such record', 'Check the id.'),
   'execution.not_executed': entry(409, 'R-2', 'Something changed between decision and execution, so nothing was done', 'Try again; the call is then decided afresh.'),
@@ -108,6 +112,7 @@ export const errors = {
   'storage.unwritable': entry(500, undefined, 'The data directory cannot be written', 'Correct its rights or choose another with --data.'),
   'storage.port_taken': entry(500, undefined, 'The port is in use', 'Choose another with --control-port or --gateway-port.'),
   'storage.newer': entry(500, undefined, 'The data directory was written by a newer version', 'Start the newer version, or restore the backup that was taken before the upgrade.'),
+  'storage.key_exposed': entry(500, undefined, 'Other users can read the key file', 'Set its mode to 0600, and change the key if somebody may have read it.'),
   'storage.key_missing': entry(500, undefined, 'The key that protects this data directory is missing or wrong', 'Give the key file with --key-file or the key in ATF_KEY.'),
 } as const satisfies Record<string, ErrorEntry>;
 

@@ -1,5 +1,6 @@
 /** Room: db. Every room's migrations; a room adds one import and one line. They run in the order of their names. */
 import type { Migration } from '../context.ts';
+import { migrations as audit } from '../audit/migrations.ts';
 import { migrations as activity } from '../activity/migrations.ts';
 import { migrations as approvals } from '../approvals/migrations.ts';
 import { migrations as feed } from '../feed/migrations.ts';
@@ -14,6 +15,7 @@ import { migrations as segmentation } from '../segmentation/migrations.ts';
 import { migrations as workspace } from '../workspace/migrations.ts';
 
 export const migrations: readonly Migration[] = [
+  ...audit,
   ...activity,
   ...approvals,
   ...feed,

@@ -3,6 +3,7 @@
  * the TypeScript side of one SQL dialect: `bigint` arrives as a number on both databases (or throws beyond 2^53), `jsonb` is written
  * with `JSON.stringify` and arrives parsed, times are `bigint` Unix milliseconds.
  */
+import type { AuditTables } from '../audit/tables.ts';
 import type { ActivityTables } from '../activity/tables.ts';
 import type { ApprovalTables } from '../approvals/tables.ts';
 import type { FeedTables } from '../feed/tables.ts';
@@ -24,6 +25,7 @@ export interface Tables
     IdentityTables,
     IncidentTables,
     KeyTables,
+    AuditTables,
     NotificationTables,
     PeopleTables,
     PolicyTables,

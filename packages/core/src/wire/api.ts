@@ -62,7 +62,8 @@ export type Person = z.infer<typeof personSchema>;
 
 export const presenceMethodSchema = z.enum(['passkey', 'passphrase', 'simulated']);
 /** What a presence confirmation is for; `digest` binds it to what was shown. */
-export const presenceSubjectSchema = z.object({ kind: z.enum(['approval', 'resume', 'level']), id: text(300), digest: digestSchema });
+/** `factor`: adding another factor to the own person (`id`), so that a borrowed session cannot; `digest` is SHA-256 of `factor:<person id>`. */
+export const presenceSubjectSchema = z.object({ kind: z.enum(['approval', 'resume', 'level', 'factor']), id: text(300), digest: digestSchema });
 export type PresenceSubject = z.infer<typeof presenceSubjectSchema>;
 /**
  * What the `digest` of a `resume` subject is the SHA-256 of: exactly the request that will follow. Its `id` is `kind:id` of the scope.
@@ -287,9 +288,9 @@ export const routes = {
   'people.list': { method: 'GET', path: '/v1/people', auth: 'person', summary: 'List the people', response: list(personSchema) },
   'people.add': { method: 'POST', path: '/v1/people', auth: 'person', roles: ['operator'], summary: 'Register a person', body: z.strictObject({ name: z.string().trim().min(1).max(200), email: z.email(), roles: z.array(roleSchema).max(9) }), response: personSchema },
   'people.link': { method: 'POST', path: '/v1/people/:id/sign-in-links', auth: 'person', roles: ['operator'], summary: 'Make a one-time sign-in link', params: id, response: z.object({ url: z.url(), expiresAt: isoTimeSchema }) },
-  'people.setPassphrase': { method: 'POST', path: '/v1/me/passphrase', auth: 'person', summary: 'Set the passphrase for confirmations', body: z.strictObject({ passphrase: z.string().min(12).max(200), current: z.string().max(200).optional() }), response: ok },
+  'people.setPassphrase': { method: 'POST', path: '/v1/me/passphrase', auth: 'person', summary: 'Set the passphrase for confirmations', body: z.strictObject({ passphrase: z.string().min(12).max(200), current: z.string().max(200).optional(), presence: presence.optional() }), response: ok },
   'people.passkeyOptions': { method: 'POST', path: '/v1/me/passkey-options', auth: 'person', summary: 'Begin to register a passkey', response: z.object({ options: z.unknown() }) },
-  'people.addPasskey': { method: 'POST', path: '/v1/me/passkeys', auth: 'person', summary: 'Finish to register a passkey', body: z.strictObject({ response: z.unknown() }), response: ok },
+  'people.addPasskey': { method: 'POST', path: '/v1/me/passkeys', auth: 'person', summary: 'Finish to register a passkey', body: z.strictObject({ response: z.unknown(), presence: presence.optional() }), response: ok },
   'people.beginPresence': { method: 'POST', path: '/v1/presence', auth: 'person', summary: 'Begin a confirmation of presence for one decision', body: z.strictObject({ subject: presenceSubjectSchema }), response: z.object({ presenceId: uuidSchema, methods: z.array(presenceMethodSchema), passkeyOptions: z.unknown().optional() }) },
   'people.finishPresence': { method: 'POST', path: '/v1/presence/:id', auth: 'person', summary: 'Confirm presence; the token counts once', params: id, body: z.strictObject({ method: presenceMethodSchema, passphrase: z.string().max(200).optional(), response: z.unknown().optional() }), response: z.object({ presence, expiresAt: isoTimeSchema }) },
   // agents

@@ -210,6 +210,8 @@ export const controlFrameSchema = z.discriminatedUnion('t', [
     t: z.literal('docs'),
     version,
     more: z.boolean(),
+    /** First frame of a complete set: everything held before is dropped (the version that was asked for is not known here). */
+    full: z.boolean().optional(),
     docs: z.array(z.object({ topic: feedTopicSchema, key: z.string(), version, body: z.unknown().nullable() })),
   }),
   z.object({ t: z.literal('beat'), nonce, version }),

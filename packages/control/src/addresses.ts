@@ -1,0 +1,34 @@
+/**
+ * Under which addresses control may be spoken to (threat: DNS rebinding, RFC 9449 `htu`). One list for Host, Origin and proofs: the configured
+ * address, and where that is the local machine, the other names of the local machine on the same port.
+ */
+
+const loopbackHosts = ['localhost', '127.0.0.1', '[::1]'] as const;
+
+export function isLoopback(hostname: string): boolean {
+  return (loopbackHosts as readonly string[]).includes(hostname);
+}
+
+/** Origins (`http://localhost:7780`) of one configured address. */
+export function originsOf(controlUrl: string): string[] {
+  const url = new URL(controlUrl);
+  if (!isLoopback(url.hostname)) return [url.origin];
+  return loopbackHosts.map(
+    (host) => new URL(`${url.protocol}//${host}${url.port === '' ? '' : `:${url.port}`}`).origin,
+  );
+}
+
+/** Values of the Host header that are served; anything else may be a page that rebound its own name to us. */
+export function hostAllowed(controlUrl: string, host: string | undefined): boolean {
+  if (host === undefined || host.length > 300) return false;
+  return originsOf(controlUrl).some((origin) => new URL(origin).host === host.toLowerCase());
+}
+
+export function originAllowed(controlUrl: string, origin: string): boolean {
+  return originsOf(controlUrl).includes(origin);
+}
+
+/** Full addresses of a path, for the comparison with `htu`. `path` has no query. */
+export function urlsOf(controlUrl: string, path: string): string[] {
+  return originsOf(controlUrl).map((origin) => `${origin}${path}`);
+}

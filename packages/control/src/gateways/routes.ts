@@ -1,0 +1,125 @@
+/**
+ * Room: gateways (I-2, R-3). Enrolment of gateways with keys of their own, and their revocation. A join token admits one gateway once; what
+ * the gateway may receive and sign hangs on its key from then on.
+ */
+import { sha256 } from '@atf/core/digest';
+import { refuse } from '@atf/core/errors';
+import { canonicalJson } from '@atf/core/wire/json';
+import { routes } from '@atf/core/wire/api';
+import { randomBytes, randomUUID } from 'node:crypto';
+import type { Control, Handlers } from '../context.ts';
+import { thumbprintOf } from '../identity-proof.ts';
+import { checkEnrolmentProof } from '../proofs.ts';
+import {
+  gatewayById,
+  gatewayRows,
+  insertGateway,
+  insertGatewayJoinToken,
+  revokeGateway,
+  useGatewayJoinToken,
+} from './store.ts';
+
+export const joinTokenLifeMs = 3_600_000;
+const listedMax = 1_000;
+const tokenBytes = 32;
+
+const isoTime = (ms: number): string => new Date(ms).toISOString();
+
+/** Issues a one-time join token for a gateway of this name. The token is shown once; its hash is stored. */
+export async function issueGatewayJoinToken(
+  control: Control,
+  name: string,
+): Promise<{ joinToken: string; expiresAt: string }> {
+  const joinToken = randomBytes(tokenBytes).toString('base64url');
+  const expiresAt = control.clock.nowMs() + joinTokenLifeMs;
+  const { tenant } = control.config;
+  await control.change(async (tx) => {
+    await insertGatewayJoinToken(tx, {
+      tenant,
+      token_hash: sha256(joinToken),
+      name,
+      expires_at: expiresAt,
+      used_at: null,
+    });
+    await control.audit.enqueue(tx, 'identity.join_token_issued', {
+      kind: 'gateway',
+      name,
+      expiresAt: isoTime(expiresAt),
+    });
+  });
+  return { joinToken, expiresAt: isoTime(expiresAt) };
+}
+
+export const gatewayRoutes: Handlers<
+  'gateways.list' | 'gateways.joinToken' | 'gateways.enrol' | 'gateways.revoke' | 'gateway.payloadKey'
+> = {
+  async 'gateways.list'(control) {
+    const connected = new Set(
+      control.feed.gateways().flatMap((gateway) => (gateway.connected ? [gateway.id] : [])),
+    );
+    const rows = await gatewayRows(control.db, control.config.tenant, listedMax);
+    return {
+      items: rows.map((row) => ({
+        id: row.id,
+        name: row.name,
+        state: row.state === 'active' ? ('active' as const) : ('revoked' as const),
+        connected: connected.has(row.id),
+        enrolledAt: isoTime(row.enrolled_at),
+      })),
+    };
+  },
+
+  'gateways.joinToken': (control, { body }) => issueGatewayJoinToken(control, body.name),
+
+  async 'gateways.enrol'(control, { body }) {
+    const { tenant } = control.config;
+    checkEnrolmentProof(control, body.proof, body.publicKey, routes['gateways.enrol'].path);
+    return control.change(async (tx) => {
+      const nowMs = control.clock.nowMs();
+      const name = await useGatewayJoinToken(tx, tenant, sha256(body.joinToken), nowMs);
+      if (name === undefined) return refuse('identity.join_token_invalid');
+      const id = randomUUID();
+      const { kty, crv, x, y } = body.publicKey;
+      const jkt = thumbprintOf(body.publicKey);
+      const row = { tenant, id, name, state: 'active', public_key: canonicalJson({ kty, crv, x, y }), jkt };
+      // A revoked key does not come back under a new name.
+      if (!(await insertGateway(tx, { ...row, enrolled_at: nowMs, revoked_at: null }))) {
+        return refuse('identity.proof_invalid', 'this key was enrolled before; make a new one');
+      }
+      await control.audit.enqueue(tx, 'identity.gateway_enrolled', {
+        gatewayId: id,
+        name,
+        jkt,
+        publicKey: { kty, crv, x, y },
+      });
+      return { gatewayId: id, name, tenant };
+    });
+  },
+
+  async 'gateways.revoke'(control, { params, body, actor }) {
+    const { tenant } = control.config;
+    await control.change(async (tx) => {
+      const row = await revokeGateway(tx, tenant, params.id, control.clock.nowMs());
+      if (row === undefined) {
+        const known = await gatewayById(tx, tenant, params.id);
+        // Revoking twice is no error: what was wanted is so.
+        if (known === undefined) refuse('request.not_found', 'there is no such gateway');
+        return;
+      }
+      const by = actor.kind === 'person' ? actor.person.id : actor.kind;
+      await control.audit.enqueue(tx, 'identity.gateway_revoked', {
+        gatewayId: row.id,
+        name: row.name,
+        by,
+        reason: body.reason,
+      });
+    });
+    control.feed.disconnect(params.id);
+    return { ok: true };
+  },
+
+  async 'gateway.payloadKey'(control) {
+    const { kid, key } = control.keys.secret('payload');
+    return { kid, key: Buffer.from(key).toString('base64url') };
+  },
+};

@@ -1,0 +1,100 @@
+/** Room: gateways. SQL of gateways and their join tokens. */
+import { sql } from 'kysely';
+import type { Db, Tx } from '../context.ts';
+import type { GatewayTables } from './tables.ts';
+
+export type GatewayRow = GatewayTables['gateway'];
+
+export async function gatewayById(db: Db | Tx, tenant: string, id: string): Promise<GatewayRow | undefined> {
+  return db
+    .selectFrom('gateway')
+    .selectAll()
+    .where('tenant', '=', tenant)
+    .where('id', '=', id)
+    .executeTakeFirst();
+}
+
+/** Newest first, at most `limit`. */
+export async function gatewayRows(db: Db | Tx, tenant: string, limit: number): Promise<GatewayRow[]> {
+  return db
+    .selectFrom('gateway')
+    .selectAll()
+    .where('tenant', '=', tenant)
+    .orderBy('enrolled_at', 'desc')
+    .orderBy('id')
+    .limit(limit)
+    .execute();
+}
+
+export async function activeGatewayNamed(
+  db: Db | Tx,
+  tenant: string,
+  name: string,
+): Promise<GatewayRow | undefined> {
+  return db
+    .selectFrom('gateway')
+    .selectAll()
+    .where('tenant', '=', tenant)
+    .where('name', '=', name)
+    .where('state', '=', 'active')
+    .executeTakeFirst();
+}
+
+/** False: a gateway with this key is there already, active or revoked. */
+export async function insertGateway(tx: Tx, row: GatewayRow): Promise<boolean> {
+  const done = await tx
+    .insertInto('gateway')
+    .values(row)
+    .onConflict((conflict) => conflict.constraint('gateway_key_once').doNothing())
+    .executeTakeFirst();
+  return Number(done.numInsertedOrUpdatedRows ?? 0) === 1;
+}
+
+/** The revoked gateway; undefined: none is active under this id. */
+export async function revokeGateway(
+  tx: Tx,
+  tenant: string,
+  id: string,
+  nowMs: number,
+): Promise<GatewayRow | undefined> {
+  return tx
+    .updateTable('gateway')
+    .set({ state: 'revoked', revoked_at: nowMs })
+    .where('tenant', '=', tenant)
+    .where('id', '=', id)
+    .where('state', '=', 'active')
+    .returningAll()
+    .executeTakeFirst();
+}
+
+export async function insertGatewayJoinToken(
+  tx: Tx,
+  row: GatewayTables['gateway_join_token'],
+): Promise<void> {
+  // Lapsed tokens go when new ones come, so that the table stays small.
+  await tx
+    .deleteFrom('gateway_join_token')
+    .where('tenant', '=', row.tenant)
+    .where(sql<boolean>`expires_at < ${row.expires_at - 86_400_000}`)
+    .execute();
+  await tx.insertInto('gateway_join_token').values(row).execute();
+}
+
+/** Uses a join token up by compare-and-set; gives the name that it admits. */
+export async function useGatewayJoinToken(
+  tx: Tx,
+  tenant: string,
+  tokenHash: string,
+  nowMs: number,
+): Promise<string | undefined> {
+  const row = await tx
+    .updateTable('gateway_join_token')
+    .set({ used_at: nowMs })
+    .where('tenant', '=', tenant)
+    .where('token_hash', '=', tokenHash)
+    .where('used_at', 'is', null)
+    .where('expires_at', '>', nowMs)
+    .returning('name')
+    .executeTakeFirst();
+  return row?.name;
+}
