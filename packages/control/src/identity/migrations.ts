@@ -103,15 +103,6 @@ async function instances(db: Kysely<unknown>): Promise<void> {
     .on('agent_session')
     .columns(['tenant', 'agent_id'])
     .execute();
-  await db.schema
-    .createTable('dpop_used')
-    .addColumn('tenant', 'text', (c) => c.notNull())
-    .addColumn('jkt', 'text', (c) => c.notNull())
-    .addColumn('jti', 'text', (c) => c.notNull())
-    .addColumn('until', 'bigint', (c) => c.notNull())
-    .addPrimaryKeyConstraint('dpop_used_pk', ['tenant', 'jkt', 'jti'])
-    .execute();
-  await db.schema.createIndex('dpop_used_until').on('dpop_used').columns(['until']).execute();
 }
 
 export const migrations: readonly Migration[] = [

@@ -72,11 +72,4 @@ export interface IdentityTables {
     expires_at: number;
     ended_at: number | null;
   };
-  /** Proofs of possession that were used here, until they would be too old anyway. */
-  dpop_used: {
-    tenant: string;
-    jkt: string;
-    jti: string;
-    until: number;
-  };
 }

@@ -21,6 +21,7 @@ const before: Manifest = manifestSchema.parse({
 
 describe('what a new version keeps', () => {
   it.each<[string, Partial<Manifest>, string[]]>([
+    ['the same model in another order', { model: { version: '1', name: 'm', provider: 'p' } }, []],
     ['another version number alone', { version: '1.0.1' }, []],
     ['another contact', { escalation: 'x@example.com', owner: 'y@example.com', serviceHours: 'always' }, []],
     ['fewer tools', { tools: ['shop/read'] }, []],

@@ -5,6 +5,7 @@
  * was validated)." (specification, demotion). The earned level stays on record; a ceiling of Intern holds the agent until people have
  * reviewed the change. A version that only narrows its rights, or names other contacts, was validated as more than it is now, and keeps.
  */
+import { canonicalJson, type Json } from '../wire/json.ts';
 import type { Limit, Manifest } from '../wire/manifest.ts';
 import type { Level } from '../wire/words.ts';
 
@@ -17,7 +18,8 @@ export interface VersionChange {
 
 const added = (before: readonly string[], after: readonly string[]) =>
   after.some((item) => !before.includes(item));
-const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
+// Canonical: databases and YAML files keep members in another order.
+const same = (a: object, b: object) => canonicalJson(a as Json) === canonicalJson(b as Json);
 
 /** A limit of `after` is new or larger than in `before`, or one of `before` is gone. */
 function limitsLoosened(before: readonly Limit[], after: readonly Limit[]): boolean {

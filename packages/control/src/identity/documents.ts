@@ -1,0 +1,73 @@
+/** Room: identity. What gateways and people are told about an agent, from its rows. */
+import { lowerLevel } from '@atf/core/maturity/levels';
+import { containmentOf } from '@atf/core/incident/containment';
+import type { Agent } from '@atf/core/wire/api';
+import type { AgentDoc, ContainmentDoc } from '@atf/core/wire/feed';
+import type { Manifest } from '@atf/core/wire/manifest';
+import type { AgentRow, PersonRef } from './store.ts';
+
+export function agentDocOf(row: AgentRow, manifest: Manifest): AgentDoc {
+  return {
+    id: row.id,
+    name: row.name,
+    version: row.version,
+    manifestDigest: row.manifest_digest,
+    level: row.level,
+    ...(row.ceiling === null ? {} : { ceiling: row.ceiling }),
+    ownerId: row.owner_id,
+    technicalOwnerId: row.technical_owner_id,
+    purpose: manifest.purpose,
+    domain: manifest.domain,
+    dataDomains: manifest.dataDomains,
+    tools: manifest.tools,
+    limits: manifest.limits,
+    checkpoints: manifest.checkpoints,
+    assurance: manifest.assurance,
+    epoch: row.epoch,
+    credentialEpoch: row.credential_epoch,
+  };
+}
+
+/** Whether the agent as a whole is stopped, by itself, its owners or the fleet. Stops of single tools do not count here. */
+export function agentStateOf(
+  row: Pick<AgentRow, 'id' | 'owner_id' | 'technical_owner_id'>,
+  stops: readonly ContainmentDoc[],
+): Agent['state'] {
+  const touched = { agentId: row.id, ownerIds: [row.owner_id, row.technical_owner_id], server: '', tool: '' };
+  const found = containmentOf(
+    stops.filter(({ scope }) => scope.kind !== 'tool'),
+    touched,
+  );
+  return found?.containment.state ?? 'active';
+}
+
+const gone: Omit<PersonRef, 'id'> = { name: 'unknown person', email: 'unknown@invalid.example' };
+
+export interface AgentSurroundings {
+  readonly manifest: Manifest;
+  readonly people: ReadonlyMap<string, PersonRef>;
+  readonly stops: readonly ContainmentDoc[];
+  readonly instances: number;
+}
+
+export function agentViewOf(row: AgentRow, { manifest, people, stops, instances }: AgentSurroundings): Agent {
+  const person = (id: string) => people.get(id) ?? { id, ...gone };
+  return {
+    id: row.id,
+    name: row.name,
+    version: row.version,
+    manifestDigest: row.manifest_digest,
+    manifest,
+    level: row.level,
+    ...(row.ceiling === null ? {} : { ceiling: row.ceiling }),
+    effectiveLevel: row.ceiling === null ? row.level : lowerLevel(row.level, row.ceiling),
+    owner: person(row.owner_id),
+    technicalOwner: person(row.technical_owner_id),
+    businessOwner: person(row.business_owner_id),
+    bootstrap: row.bootstrap,
+    state: agentStateOf(row, stops),
+    instances,
+    registeredAt: new Date(row.registered_at).toISOString(),
+    ...(row.last_action_at === null ? {} : { lastActionAt: new Date(row.last_action_at).toISOString() }),
+  };
+}

@@ -1,0 +1,72 @@
+/** Room: identity. Handlers of agents and their instances. What an agent may do now is answered by the policy room. */
+import { refuse } from '@atf/core/errors';
+import type { Handlers } from '../context.ts';
+import { actingPerson } from './acting.ts';
+import { agentView, agentViews, listAgents, registerAgent } from './agents.ts';
+import { enrol, issueJoinToken, renew, revokeSessions } from './credentials.ts';
+import { agentById, agentByRef, type AgentRow } from './store.ts';
+import type { Person } from '@atf/core/wire/api';
+
+type Operation =
+  | 'agents.list'
+  | 'agents.show'
+  | 'agents.register'
+  | 'agents.joinToken'
+  | 'agents.revokeSessions'
+  | 'instances.enrol'
+  | 'instances.token';
+
+/** Roles open the door; beyond it, owners act on their own agents only. */
+export function answersFor(person: Person, agent: AgentRow): boolean {
+  return agent.owner_id === person.id || agent.technical_owner_id === person.id;
+}
+
+export const identityRoutes: Handlers<Operation> = {
+  async 'agents.list'(control) {
+    return { items: await listAgents(control) };
+  },
+
+  async 'agents.show'(control, { params }) {
+    const row =
+      (await agentByRef(control.db, control.config.tenant, params.id)) ?? refuse('identity.agent_not_found');
+    const [view] = await agentViews(control, [row]);
+    return view ?? refuse('identity.agent_not_found');
+  },
+
+  async 'agents.register'(control, { body, actor }) {
+    const person = actingPerson(actor);
+    const by = { id: person.id, operator: person.roles.includes('operator') };
+    const id = await control.change((tx) => registerAgent(control, tx, body.manifest, body.format, by));
+    return agentView(control, id);
+  },
+
+  async 'agents.joinToken'(control, { params, actor }) {
+    const person = actingPerson(actor);
+    const agent =
+      (await agentById(control.db, control.config.tenant, params.id)) ?? refuse('identity.agent_not_found');
+    if (!person.roles.includes('operator') && !answersFor(person, agent))
+      refuse('people.not_allowed', 'This agent has other owners.');
+    return issueJoinToken(control, agent.id, person.id);
+  },
+
+  async 'agents.revokeSessions'(control, { params, body, actor }) {
+    const person = actingPerson(actor);
+    const agent =
+      (await agentById(control.db, control.config.tenant, params.id)) ?? refuse('identity.agent_not_found');
+    const everywhere = person.roles.includes('operator') || person.roles.includes('security');
+    if (!everywhere && !answersFor(person, agent))
+      refuse('people.not_allowed', 'This agent has other owners.');
+    await revokeSessions(control, agent.id, person.id, body.reason);
+    return { ok: true };
+  },
+
+  async 'instances.enrol'(control, { body, headers }) {
+    return enrol(control, { joinToken: body.joinToken, bearer: body.bearer === true, headers });
+  },
+
+  async 'instances.token'(control, { body, actor }) {
+    if (actor.kind !== 'instance' || actor.instanceId !== body.instanceId)
+      return refuse('identity.proof_invalid');
+    return renew(control, body.instanceId, actor.jkt, body.newSession === true);
+  },
+};
