@@ -1,0 +1,56 @@
+/** TanStack Query over the route table: the operation id is the key, so that an event can say which answers are old. */
+import type { OperationId, ResponseOf } from '@atf/core/wire/api';
+import type { CallInput } from '@atf/sdk/client';
+import { ControlRefusal } from '@atf/sdk/control-refusal';
+import { keepPreviousData, QueryClient, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { call } from './client.ts';
+
+const retriesMax = 2;
+const staleMs = 2_000;
+
+export function makeQueryClient(): QueryClient {
+  return new QueryClient({
+    defaultOptions: {
+      queries: {
+        staleTime: staleMs,
+        // A refusal is an answer. Only a lost connection is worth another try.
+        retry: (failures, error) => failures < retriesMax && !(error instanceof ControlRefusal),
+      },
+      mutations: { retry: false },
+    },
+  });
+}
+
+export interface AnswerOptions {
+  /** Asks again on this beat while the page is visible, beside what the live stream announces. */
+  readonly everyMs?: number;
+  readonly enabled?: boolean;
+  /** Keeps the last answer on screen while a new input loads. */
+  readonly keep?: boolean;
+}
+
+/** The answer to a reading operation. */
+export function useAnswer<K extends OperationId>(
+  operation: K,
+  input: CallInput<K>,
+  options: AnswerOptions = {},
+) {
+  return useQuery<ResponseOf<K>, Error>({
+    queryKey: [operation, input],
+    queryFn: ({ signal }) => call(operation, input, signal),
+    enabled: options.enabled ?? true,
+    ...(options.everyMs === undefined ? {} : { refetchInterval: options.everyMs }),
+    ...(options.keep ? { placeholderData: keepPreviousData } : {}),
+  });
+}
+
+/** A changing operation; afterwards the named answers count as old. */
+export function useChange<K extends OperationId>(operation: K, makesOld: readonly OperationId[] = []) {
+  const client = useQueryClient();
+  return useMutation<ResponseOf<K>, Error, CallInput<K>>({
+    mutationFn: (input) => call(operation, input),
+    onSettled: () => {
+      for (const key of makesOld) void client.invalidateQueries({ queryKey: [key] });
+    },
+  });
+}

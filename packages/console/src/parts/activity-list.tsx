@@ -1,0 +1,208 @@
+/**
+ * The live list of what happens. New lines come in at the top while nobody reads: a pointer over the list, a focused row, a scrolled
+ * page or the pause button hold them back, and a line of fixed height says how many wait. Older lines come by cursor.
+ */
+import type { ActivityItem, QueryIn } from '@atf/core/wire/api';
+import { useInfiniteQuery } from '@tanstack/react-query';
+import { Link, useNavigate } from '@tanstack/react-router';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { call } from '../control/client.ts';
+import { useLive } from '../control/live.tsx';
+import { Button } from './button.tsx';
+import { DataTable, type ListColumn } from './data-table.tsx';
+import { Icon } from './icons.tsx';
+import { LevelMark, levelNames } from './level.tsx';
+import { OutcomeMark } from './outcome.tsx';
+import { Empty, FaultNote, Loading } from './panel.tsx';
+import { durationWords, Time } from './time.tsx';
+import { UntrustedText } from './untrusted.tsx';
+
+export interface ActivityFilter {
+  readonly agent?: string;
+  readonly outcome?: string;
+  /** Words that must occur in what is loaded. */
+  readonly find?: string;
+}
+
+const pageItems = 100;
+/** Lines held back or kept live beside the loaded pages. */
+const liveItemsMax = 2_000;
+/** A page scrolled further than this is being read. */
+const readingScrollPx = 120;
+
+function fits(item: ActivityItem, { agent, outcome, find }: ActivityFilter): boolean {
+  if (agent !== undefined && item.agent !== agent && item.agentId !== agent) return false;
+  if (outcome !== undefined && item.outcome !== outcome) return false;
+  if (find === undefined) return true;
+  const text = [item.type, item.agent, item.tool, item.class, item.code, item.person, item.summary, item.actionId].join(' ').toLowerCase();
+  return find.toLowerCase().split(/\s+/).every((word) => text.includes(word));
+}
+
+function usePages({ agent, outcome }: ActivityFilter) {
+  return useInfiniteQuery({
+    queryKey: ['activity.list', { agent, outcome }],
+    initialPageParam: undefined as string | undefined,
+    queryFn: ({ pageParam, signal }) => {
+      const query: QueryIn<'activity.list'> = {
+        limit: pageItems,
+        ...(agent === undefined ? {} : { agent }),
+        ...(outcome === undefined ? {} : { outcome }),
+        ...(pageParam === undefined ? {} : { before: pageParam }),
+      };
+      return call('activity.list', { query }, signal);
+    },
+    getNextPageParam: (page) => (page.items.length < pageItems ? undefined : page.items.at(-1)?.cursor),
+    // The stream brings what is new; a lost connection makes the list old.
+    staleTime: Number.POSITIVE_INFINITY,
+    refetchOnWindowFocus: false,
+  });
+}
+
+/** Live lines in front of loaded ones; the same line (by cursor) once. */
+function useLines(filter: ActivityFilter, paused: boolean, reading: () => boolean) {
+  const pages = usePages(filter);
+  const live = useLive();
+  const [shown, setShown] = useState<readonly ActivityItem[]>([]);
+  const [held, setHeld] = useState<readonly ActivityItem[]>([]);
+  const { agent, outcome } = filter;
+  const hold = useRef(false);
+  hold.current = paused;
+
+  useEffect(() => {
+    setShown([]);
+    setHeld([]);
+    return live.subscribe((item) => {
+      if (!fits(item, { ...(agent === undefined ? {} : { agent }), ...(outcome === undefined ? {} : { outcome }) })) return;
+      const add = (list: readonly ActivityItem[]) => [item, ...list].slice(0, liveItemsMax);
+      if (hold.current || reading()) setHeld(add);
+      else setShown(add);
+    });
+  }, [live.subscribe, agent, outcome, reading]);
+
+  // Pages that were asked again hold what came live: only newer lines stay in front.
+  const lines = useMemo(() => {
+    const seen = new Set<string>();
+    const all: ActivityItem[] = [];
+    for (const item of [...shown, ...(pages.data?.pages.flatMap(({ items }) => items) ?? [])]) {
+      if (seen.has(item.cursor)) continue;
+      seen.add(item.cursor);
+      if (fits(item, { ...(filter.find === undefined ? {} : { find: filter.find }) })) all.push(item);
+    }
+    return { all, loaded: seen.size };
+  }, [shown, pages.data, filter.find]);
+
+  const release = useCallback(() => {
+    setShown((list) => [...held, ...list].slice(0, liveItemsMax));
+    setHeld([]);
+  }, [held]);
+  return { pages, lines: lines.all, loaded: lines.loaded, heldCount: held.length, release, fresh: shown, live };
+}
+
+export function ActivityList({ filter, label }: { readonly filter: ActivityFilter; readonly label: string }) {
+  const navigate = useNavigate();
+  const [paused, setPaused] = useState(false);
+  const box = useRef<HTMLDivElement>(null);
+  const inside = useRef(false);
+  const reading = useCallback(
+    () => inside.current || window.scrollY > readingScrollPx || (box.current?.querySelector('[role=table]')?.contains(document.activeElement) ?? false),
+    [],
+  );
+  const { pages, lines, loaded, heldCount, release, live } = useLines(filter, paused, reading);
+  const columns = filter.agent === undefined ? allColumns : ownColumns;
+  const onEnd = useCallback(() => {
+    if (pages.hasNextPage && !pages.isFetchingNextPage) void pages.fetchNextPage();
+  }, [pages.hasNextPage, pages.isFetchingNextPage, pages.fetchNextPage]);
+  const stale = live.state === 'stale';
+  return (
+    <div ref={box} onPointerEnter={() => { inside.current = true; }} onPointerLeave={() => { inside.current = false; }}>
+      <div className="flex h-11 items-center gap-3 border-b border-line px-4 text-xs text-ink-2">
+        <Button
+          look="quiet"
+          className="-ml-3 !h-8"
+          aria-pressed={paused}
+          onClick={() => {
+            if (paused) release();
+            setPaused(!paused);
+          }}
+        >
+          <Icon name={paused ? 'play' : 'pause'} /> {paused ? 'Go on' : 'Pause'}
+        </Button>
+        <span role="status" className={`truncate ${stale ? 'font-medium text-danger' : ''}`}>
+          {stale ? 'Stale: the stream broke, trying again' : paused ? 'Paused' : live.state === 'live' ? 'Live' : 'Not live yet'}
+        </span>
+        <span className="flex-1" />
+        {heldCount > 0 && (
+          <Button className="!h-8" onClick={() => { window.scrollTo({ top: 0 }); release(); }}>
+            Show {heldCount} new
+          </Button>
+        )}
+        {filter.find !== undefined && <span className="whitespace-nowrap">{lines.length} of {loaded} loaded</span>}
+      </div>
+      {pages.error !== null && (
+        <div className="p-4">
+          <FaultNote error={pages.error} retry={() => void pages.refetch()} />
+        </div>
+      )}
+      {pages.data === undefined && pages.error === null ? (
+        <Loading lines={8} />
+      ) : (
+        <DataTable
+          label={label}
+          rows={lines}
+          columns={columns}
+          rowId={(item) => item.cursor}
+          onOpen={(item) => {
+            if (item.actionId !== undefined) void navigate({ to: '/activity/$id', params: { id: item.actionId } });
+          }}
+          onEnd={onEnd}
+          empty={
+            filter.outcome !== undefined || filter.find !== undefined ? (
+              <Empty>Nothing that is loaded fits these filters.</Empty>
+            ) : (
+              <Empty command="npm run demo">Nothing has happened yet. The demo lets four agents work.</Empty>
+            )
+          }
+          foot={pages.hasNextPage ? <p role="status" className="px-4 py-2 text-xs text-ink-3">{pages.isFetchingNextPage ? 'Loading older lines' : 'Scroll for older lines'}</p> : null}
+        />
+      )}
+    </div>
+  );
+}
+
+/** What a line is about: the tool of an action, or the event of control. */
+function What({ item }: { readonly item: ActivityItem }) {
+  const words = item.tool === undefined ? <span>{item.type}</span> : <code><UntrustedText text={item.tool} /></code>;
+  if (item.actionId === undefined) return words;
+  return (
+    <Link to="/activity/$id" params={{ id: item.actionId }} className="font-medium hover:underline">
+      {words}
+    </Link>
+  );
+}
+
+function Who({ item }: { readonly item: ActivityItem }) {
+  if (item.agent === undefined) return <span className="text-ink-2">{item.person ?? 'ATF'}</span>;
+  return (
+    <span className="inline-flex min-w-0 items-center gap-1.5">
+      {item.level !== undefined && (
+        <span title={levelNames[item.level]}>
+          <LevelMark level={item.level} />
+          <span className="sr-only">{levelNames[item.level]}</span>
+        </span>
+      )}
+      <Link to="/agents/$id" params={{ id: item.agent }} className="truncate hover:underline">
+        {item.agent}
+      </Link>
+    </span>
+  );
+}
+
+const allColumns: readonly ListColumn<ActivityItem>[] = [
+  { id: 'what', title: 'What', width: 'minmax(11rem,1.1fr)', cell: (item) => <What item={item} /> },
+  { id: 'outcome', title: 'Outcome', width: '6.5rem', cell: (item) => (item.outcome === undefined ? <span className="text-ink-3">event</span> : <OutcomeMark outcome={item.outcome} />) },
+  { id: 'who', title: 'Who', width: 'minmax(9rem,0.9fr)', narrow: 'second', cell: (item) => <Who item={item} /> },
+  { id: 'why', title: 'Why', width: 'minmax(0,2fr)', narrow: 'hide', cell: (item) => <span className="text-ink-2"><UntrustedText text={item.summary} /></span> },
+  { id: 'took', title: 'Took', width: '4.5rem', narrow: 'hide', align: 'right', cell: (item) => (item.tookMs === undefined ? '' : durationWords(item.tookMs)) },
+  { id: 'when', title: 'When', width: '5.5rem', narrow: 'second', align: 'right', cell: (item) => <Time at={item.at} className="text-ink-3" /> },
+];
+const ownColumns = allColumns.filter(({ id }) => id !== 'who');

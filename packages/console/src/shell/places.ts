@@ -1,0 +1,15 @@
+/** The places of the console: address, name, jump key. A place is listed when it works. */
+import type { IconName } from '../parts/icons.tsx';
+
+export const places = [
+  { to: '/', name: 'Overview', icon: 'overview', key: 'o' },
+  { to: '/approvals', name: 'Approvals', icon: 'approvals', key: 'p' },
+  { to: '/agents', name: 'Agents', icon: 'agents', key: 'a' },
+  { to: '/activity', name: 'Activity', icon: 'activity', key: 'y' },
+  { to: '/tools', name: 'Tools', icon: 'tools', key: 't' },
+  { to: '/stopped', name: 'Stopped', icon: 'stopped', key: 's' },
+  { to: '/evidence', name: 'Evidence', icon: 'evidence', key: 'e' },
+  { to: '/me', name: 'Me', icon: 'me', key: 'm' },
+] as const satisfies readonly { to: string; name: string; icon: IconName; key: string }[];
+
+export type Place = (typeof places)[number];
