@@ -2,8 +2,19 @@
  * Bodies of the records of an action (B-1, B-2, B-5): what the log's leaves hold. No arguments, results or other personal data in clear:
  * those are the encrypted payload, to which the leaf commits. The facts of the decision are here, so that it can be replayed.
  */
-import type { Check, Decision, DetectorVerdict, LimitFact, ProvenanceFact, SchemaFact, World } from './world.ts';
+import { containmentApplies } from './incident/containment.ts';
+import type { ApprovalDoc, Classification, ContainmentDoc, InstanceDoc, ToolDoc } from './wire/feed.ts';
 import type { ActionClass, Level } from './wire/words.ts';
+import type {
+  Check,
+  Decision,
+  DetectorVerdict,
+  LimitFact,
+  ProvenanceFact,
+  Received,
+  SchemaFact,
+  World,
+} from './world.ts';
 
 export interface PayloadRef {
   readonly id: string;
@@ -43,6 +54,10 @@ export interface DecisionRecord {
   readonly payload: PayloadRef | undefined;
 }
 
+/**
+ * What the decision knew and what no digest leads to. Manifest, tool definition and policy set are found by their digests; free text of
+ * people and digests of arguments (personal data, when unsalted) stay out.
+ */
 export interface DecisionFacts {
   readonly nowMs: number;
   readonly feedFresh: boolean;
@@ -52,6 +67,40 @@ export interface DecisionFacts {
   readonly provenance: readonly ProvenanceFact[];
   readonly detectors: readonly DetectorVerdict[];
   readonly epochs: Decision['epochs'];
+  readonly credential: { readonly expiresAtMs: number; readonly epoch: number };
+  /** Absent: control had said nothing of this agent. */
+  readonly agent?: AgentFacts;
+  readonly instance?: InstanceFacts;
+  readonly sessionRevoked: boolean;
+  readonly tool?: ToolFacts;
+  /** Of the stops in force those that touch this call: the first of each kind of scope. */
+  readonly stops: readonly StopFact[];
+  readonly approval?: ApprovalFacts;
+}
+
+/** What control says of an agent beside its manifest. `manifestDigest` is the registered one; the record's own is the credential's. */
+export interface AgentFacts {
+  readonly manifestDigest: string;
+  readonly level: Level;
+  readonly ceiling?: Level;
+  readonly technicalOwnerId: string;
+}
+
+export type InstanceFacts = Pick<InstanceDoc, 'agentId' | 'state'>;
+
+/** The tool as it was known and offered in that tick. */
+export interface ToolFacts {
+  readonly state: ToolDoc['state'];
+  readonly classification: Classification;
+}
+
+export type StopFact = Pick<ContainmentDoc, 'scope' | 'state' | 'since'>;
+
+/** The approval under which the call was decided. */
+export interface ApprovalFacts
+  extends Pick<ApprovalDoc, 'id' | 'agentId' | 'sid' | 'tool' | 'definitionDigest' | 'state' | 'expiresAt'> {
+  /** It releases exactly these arguments. The digest itself would tell short arguments to whoever guesses them. */
+  readonly sameArguments: boolean;
 }
 
 export type OutcomeStatus = 'done' | 'failed' | 'aborted' | 'not_executed' | 'unknown';
@@ -71,7 +120,72 @@ export interface OutcomeRecord {
   readonly payload: PayloadRef | undefined;
 }
 
-export function factsOf(world: World, decision: Decision): DecisionFacts {
-  const { nowMs, feedFresh, limits, schema, labels, provenance, detectors } = world;
-  return { nowMs, feedFresh, limits, schema, labels, provenance, detectors, epochs: decision.epochs };
+/** Everything of `received` and `world` that the record must hold for the decision to be made again (replay.ts). */
+export function factsOf(received: Received, world: World, decision: Decision): DecisionFacts {
+  const {
+    nowMs,
+    feedFresh,
+    limits,
+    schema,
+    labels,
+    provenance,
+    detectors,
+    sessionRevoked,
+    agent,
+    instance,
+    tool,
+    approval,
+  } = world;
+  const { expiresAtMs, credentialEpoch } = received.credential;
+  return {
+    nowMs,
+    feedFresh,
+    limits,
+    schema,
+    labels,
+    provenance,
+    detectors,
+    epochs: decision.epochs,
+    credential: { expiresAtMs, epoch: credentialEpoch },
+    ...(agent === undefined ? {} : { agent: agentFacts(agent) }),
+    ...(instance === undefined ? {} : { instance: { agentId: instance.agentId, state: instance.state } }),
+    sessionRevoked,
+    ...(tool === undefined ? {} : { tool: { state: tool.state, classification: tool.classification } }),
+    stops: stopsOf(received, world),
+    ...(approval === undefined ? {} : { approval: approvalFacts(approval, received) }),
+  };
+}
+
+function agentFacts({
+  manifestDigest,
+  level,
+  ceiling,
+  technicalOwnerId,
+}: NonNullable<World['agent']>): AgentFacts {
+  return { manifestDigest, level, ...(ceiling === undefined ? {} : { ceiling }), technicalOwnerId };
+}
+
+function stopsOf({ server, tool }: Received, { agent, containments }: World): StopFact[] {
+  if (agent === undefined) return [];
+  const touched = { agentId: agent.id, ownerIds: [agent.ownerId, agent.technicalOwnerId], server, tool };
+  const found = new Map<string, StopFact>();
+  for (const { scope, state, since } of containments) {
+    if (!found.has(scope.kind) && containmentApplies(scope, touched))
+      found.set(scope.kind, { scope, state, since });
+  }
+  return [...found.values()];
+}
+
+function approvalFacts(approval: ApprovalDoc, { argsDigest }: Received): ApprovalFacts {
+  const { id, agentId, sid, tool, definitionDigest, state, expiresAt } = approval;
+  return {
+    id,
+    agentId,
+    sid,
+    tool,
+    definitionDigest,
+    state,
+    expiresAt,
+    sameArguments: approval.argsDigest === argsDigest,
+  };
 }

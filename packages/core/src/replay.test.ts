@@ -1,0 +1,214 @@
+import { describe, expect, it } from 'vitest';
+import { decide } from './decide.ts';
+import {
+  agentDoc,
+  approvalFor,
+  definitionDigest,
+  instanceDoc,
+  manifestDigest,
+  permits,
+  policyOf,
+  receivedOf,
+  toolDoc,
+  uuid,
+  worldOf,
+} from './decide.fixture.ts';
+import { sha256 } from './digest.ts';
+import { type DecisionRecord, factsOf } from './record.ts';
+import { rebuild, replay, type ReplaySources } from './replay.ts';
+import { canonicalJson, type JsonObject } from './wire/json.ts';
+import type { PolicyQuestion, Received, World } from './world.ts';
+
+/** Like the level table: a Senior reads; everything else needs an approval; `mayRead` is what a changed policy would say. */
+const policyThat = (mayRead: boolean) =>
+  policyOf(
+    ({ action, context }: PolicyQuestion) =>
+      context.approved || (mayRead && action === 'read')
+        ? permits
+        : { decision: 'deny', reasons: [], errors: [] },
+    { 'level.permit': { obligation: 'notify' } },
+  );
+
+const args: JsonObject = { order: 'O-1', amount: 20, currency: 'EUR' };
+const argsText = canonicalJson(args);
+
+function receive(more: Partial<Received> = {}): Received {
+  return receivedOf({ args, argsDigest: sha256(argsText), ...more });
+}
+
+function recordOf(received: Received, world: World): unknown {
+  const decision = decide(received, world);
+  const { credential } = received;
+  const { agent = agentDoc } = world;
+  const record: DecisionRecord = {
+    actionId: received.actionId,
+    agentId: agent.id,
+    agent: agent.name,
+    agentVersion: agent.version,
+    manifestDigest: credential.manifestDigest,
+    instanceId: credential.instanceId,
+    sid: credential.sid,
+    jti: credential.jti,
+    proof: credential.proof,
+    responsibleId: agent.ownerId,
+    protocol: received.protocol,
+    server: received.server,
+    tool: received.tool,
+    class: decision.actionClass,
+    definitionDigest: world.tool?.definitionDigest,
+    level: decision.effectiveLevel,
+    outcome: decision.outcome,
+    code: decision.refusal?.code,
+    checks: decision.checks,
+    policies: decision.policies,
+    policyDigest: world.policy?.digest,
+    obligations: decision.obligations,
+    approvalId: world.approval?.id,
+    facts: factsOf(received, world, decision),
+    payload: undefined,
+  };
+  return JSON.parse(JSON.stringify(record));
+}
+
+const sources: ReplaySources = {
+  policy: (digest) => (digest === sha256('policy') ? policyThat(true) : undefined),
+  definition: (digest) => (digest === definitionDigest ? { name: 'refund_order' } : undefined),
+  manifest: (digest) => (digest === manifestDigest ? agentDoc : undefined),
+};
+
+const since = new Date(500_000).toISOString();
+const stop = (kind: 'agent' | 'owner' | 'tool' | 'fleet', id: string) => ({
+  scope: { kind, id },
+  state: 'killed' as const,
+  since,
+  reason: 'the words of a person',
+  by: 'a person',
+});
+const readTool = {
+  ...toolDoc,
+  classification: { ...toolDoc.classification, class: 'read' as const },
+};
+const received = receive();
+const approval = approvalFor(received);
+const policy = policyThat(true);
+const limit = { id: 'rate:agent', ok: true, max: 5, perSeconds: 60, retryAfterMs: 0 };
+
+const cases: readonly (readonly [string, Partial<World>, Partial<Received>?])[] = [
+  ['a read that the level allows', { tool: readTool }],
+  ['a write that waits for a person', {}],
+  ['an approved write', { approval }],
+  ['an approval of other arguments', { approval: { ...approval, argsDigest: sha256('{}') } }],
+  ['an approval that expired', { approval: { ...approval, expiresAt: since } }],
+  ['an approval of another definition', { approval: { ...approval, definitionDigest: sha256('another') } }],
+  ['an unknown instance', { instance: undefined }],
+  ['a revoked instance', { instance: { ...instanceDoc, state: 'revoked' } }],
+  ['a revoked session', { sessionRevoked: true }],
+  ['an expired credential', { nowMs: 3_000_000 }],
+  ['a revoked credential', { agent: { ...agentDoc, credentialEpoch: 2 } }],
+  ['another version', {}, { credential: { ...received.credential, manifestDigest: sha256('older') } }],
+  ['a stale feed', { feedFresh: false }],
+  [
+    'stops of others, and one of the technical owner',
+    { containments: [stop('agent', uuid(99)), stop('owner', uuid(12)), stop('owner', uuid(11))] },
+  ],
+  ['a stopped tool', { containments: [stop('tool', 'back-office/*')] }],
+  ['an unknown server', { server: undefined, tool: undefined }],
+  ['an unknown tool', { tool: undefined }],
+  ['a quarantined tool', { tool: { ...toolDoc, state: 'quarantined' } }],
+  ['no policy', { policy: undefined }],
+  ['an agent under a ceiling', { agent: { ...agentDoc, ceiling: 'junior' }, tool: readTool }],
+  ['no proof of possession', { tool: readTool }, { credential: { ...received.credential, proof: 'none' } }],
+  [
+    'a rate limit that is spent',
+    { limits: [limit, { ...limit, id: 'rate:back-office/refund_order', ok: false, retryAfterMs: 7 }] },
+  ],
+  [
+    'an amount above the limit of the manifest',
+    { agent: { ...agentDoc, limits: [{ tool: 'back-office/refund_order', amountMax: 10 }] } },
+  ],
+  ['arguments that do not fit', { schema: { verdict: 'invalid', problems: ['/amount: type'] } }],
+];
+
+describe('replay', () => {
+  it.each(cases)('gives the recorded decision: %s', (_, world, more) => {
+    const call = receive(more);
+    const known = worldOf({ policy, ...world });
+    const manifest = known.agent ?? agentDoc;
+    const answer = replay(recordOf(call, known), argsText, { ...sources, manifest: () => manifest });
+    expect(answer).toEqual({ verdict: 'agrees', decision: decide(call, known) });
+  });
+
+  it('reaches every outcome in these cases', () => {
+    const outcomes = cases.map(
+      ([, world, more]) => decide(receive(more), worldOf({ policy, ...world })).outcome,
+    );
+    expect(new Set(outcomes)).toEqual(new Set(['allow', 'ask', 'refuse']));
+  });
+
+  it('keeps words of people and digests of arguments out of the record', () => {
+    const text = JSON.stringify(
+      recordOf(received, worldOf({ approval, containments: [stop('fleet', '*')] })),
+    );
+    expect(text).not.toContain('a person');
+    expect(text).not.toContain(received.argsDigest);
+  });
+
+  it('names what a changed record or a changed policy would have decided', () => {
+    const record = recordOf(received, worldOf({ policy, tool: readTool })) as {
+      facts: Record<string, unknown>;
+    };
+    const altered = replay({ ...record, facts: { ...record.facts, feedFresh: false } }, argsText, sources);
+    expect(altered).toMatchObject({
+      verdict: 'differs',
+      differences: expect.arrayContaining([{ member: 'outcome', recorded: '"allow"', replayed: '"refuse"' }]),
+    });
+    const stricter = replay(record, argsText, { ...sources, policy: () => policyThat(false) });
+    expect(stricter).toMatchObject({ verdict: 'differs', decision: { outcome: 'ask' } });
+    expect(replay({ ...record, outcome: 'refuse' }, argsText, sources)).toMatchObject({
+      verdict: 'differs',
+      differences: [{ member: 'outcome', recorded: '"refuse"', replayed: '"allow"' }],
+    });
+  });
+
+  it('compares the arguments with those that were approved', () => {
+    const record = recordOf(received, worldOf({ policy, approval }));
+    const other = canonicalJson({ ...args, amount: 2_000 });
+    expect(replay(record, argsText, sources).verdict).toBe('agrees');
+    expect(replay(record, other, sources)).toMatchObject({
+      verdict: 'differs',
+      decision: { refusal: { code: 'segmentation.transaction_exceeded' } },
+    });
+  });
+
+  it('says which fact is missing', () => {
+    const record = recordOf(received, worldOf({ policy })) as { facts: Record<string, unknown> };
+    const { sessionRevoked: _, ...facts } = record.facts;
+    const of = (body: unknown, text: string | undefined, more: Partial<ReplaySources> = {}) =>
+      replay(body, text, { ...sources, ...more });
+    expect(of(record, undefined)).toEqual({ verdict: 'unreplayable', missing: { what: 'arguments' } });
+    expect(of(record, '{"a":1,"a":2}')).toEqual({ verdict: 'unreplayable', missing: { what: 'arguments' } });
+    expect(of({ ...record, facts }, argsText)).toEqual({
+      verdict: 'unreplayable',
+      missing: { what: 'record', path: 'facts.sessionRevoked' },
+    });
+    expect(of(record, argsText, { policy: () => undefined })).toEqual({
+      verdict: 'unreplayable',
+      missing: { what: 'policy', digest: sha256('policy') },
+    });
+    expect(of(record, argsText, { definition: () => undefined })).toEqual({
+      verdict: 'unreplayable',
+      missing: { what: 'definition', digest: definitionDigest },
+    });
+    expect(of(record, argsText, { manifest: () => undefined })).toEqual({
+      verdict: 'unreplayable',
+      missing: { what: 'manifest', digest: manifestDigest },
+    });
+    expect(of('nothing', argsText)).toMatchObject({ verdict: 'unreplayable', missing: { what: 'record' } });
+  });
+
+  it('rebuilds a world in which another policy can be tried', () => {
+    const rebuilt = rebuild(recordOf(received, worldOf({ policy, tool: readTool })), argsText, sources);
+    if (!rebuilt.ok) throw new Error('it could not be rebuilt');
+    expect(decide(rebuilt.received, { ...rebuilt.world, policy: policyThat(false) }).outcome).toBe('ask');
+  });
+});

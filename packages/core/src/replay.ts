@@ -1,0 +1,327 @@
+/**
+ * Invariant 7: replaying a record gives the decision that it records. From the record, the decrypted arguments and what digests lead to
+ * (manifest, tool definition, policy set) the received action and its world are built again, and `decide()` runs once more. Pure; the
+ * record is read strictly, because it comes from a log. Not here: where records and payloads are kept, and whether the log that holds
+ * the record is whole (audit/verify-log.ts).
+ */
+import { z } from 'zod';
+import { decide } from './decide.ts';
+import { sha256 } from './digest.ts';
+import type { DecisionFacts, DecisionRecord } from './record.ts';
+import {
+  type AgentDoc,
+  approvalDocSchema,
+  classificationSchema,
+  containmentDocSchema,
+  instanceDocSchema,
+  type ToolDoc,
+  toolDocSchema,
+} from './wire/feed.ts';
+import { canonicalJson, isJsonObject, type Json, type JsonObject, parseStrictText } from './wire/json.ts';
+import type { Manifest } from './wire/manifest.ts';
+import { digestSchema, levelSchema } from './wire/words.ts';
+import type { CredentialFacts, Decision, PolicyFacts, Received, World } from './world.ts';
+
+/** What of a manifest enters a decision. */
+export type DecidingManifest = Pick<
+  Manifest,
+  'purpose' | 'domain' | 'dataDomains' | 'tools' | 'limits' | 'checkpoints' | 'assurance'
+>;
+
+/** Content by digest. What was deleted is undefined; what is answered is trusted to have that digest. */
+export interface ReplaySources {
+  policy(digest: string): PolicyFacts | undefined;
+  /** The tool definition that a person accepted. */
+  definition(digest: string): JsonObject | undefined;
+  manifest(digest: string): DecidingManifest | undefined;
+}
+
+/** The first thing without which the decision cannot be made again. `record`: a member that is absent or of the wrong form. */
+export type MissingFact =
+  | { readonly what: 'record'; readonly path: string }
+  | { readonly what: 'arguments' }
+  | { readonly what: 'policy' | 'definition' | 'manifest'; readonly digest: string };
+
+export type Rebuilt =
+  | { readonly ok: true; readonly record: DecisionRecord; readonly received: Received; readonly world: World }
+  | { readonly ok: false; readonly missing: MissingFact };
+
+/** Members of the record that are compared, in the order in which a reader wants to hear of them. */
+export const replayedMembers = [
+  'outcome',
+  'code',
+  'level',
+  'class',
+  'checks',
+  'policies',
+  'obligations',
+  'epochs',
+] as const;
+
+export interface ReplayDifference {
+  readonly member: (typeof replayedMembers)[number];
+  /** Canonical JSON; undefined where the member is absent. */
+  readonly recorded: string | undefined;
+  readonly replayed: string | undefined;
+}
+
+export type Replay =
+  | { readonly verdict: 'agrees'; readonly decision: Decision }
+  | {
+      readonly verdict: 'differs';
+      readonly decision: Decision;
+      readonly differences: readonly ReplayDifference[];
+    }
+  | { readonly verdict: 'unreplayable'; readonly missing: MissingFact };
+
+const word = z.string().max(300);
+const count = z.int().min(-1);
+const verdictWords = z.array(word).max(1_000);
+
+const factsSchema = z.object({
+  nowMs: z.number(),
+  feedFresh: z.boolean(),
+  limits: z
+    .array(
+      z.object({
+        id: word,
+        ok: z.boolean(),
+        max: z.number(),
+        perSeconds: z.number(),
+        retryAfterMs: z.number(),
+      }),
+    )
+    .max(1_000),
+  schema: z.object({
+    verdict: z.enum(['valid', 'invalid', 'unusable']),
+    problems: z.array(z.string()).max(1_000),
+  }),
+  labels: verdictWords,
+  provenance: z
+    .array(z.object({ argument: z.string(), source: z.enum(['task', 'trusted', 'untrusted', 'unknown']) }))
+    .max(1_000),
+  detectors: z
+    .array(
+      z.object({
+        detector: word,
+        version: word,
+        verdict: z.enum(['clear', 'label', 'mask', 'block']),
+        labels: verdictWords,
+      }),
+    )
+    .max(1_000),
+  epochs: z.object({ agent: count, credential: count, tool: count, server: count, policy: count }),
+  credential: z.object({ expiresAtMs: z.number(), epoch: count }),
+  agent: z
+    .object({
+      manifestDigest: digestSchema,
+      level: levelSchema,
+      ceiling: levelSchema.optional(),
+      technicalOwnerId: word,
+    })
+    .optional(),
+  instance: instanceDocSchema.pick({ agentId: true, state: true }).optional(),
+  sessionRevoked: z.boolean(),
+  tool: z.object({ state: toolDocSchema.shape.state, classification: classificationSchema }).optional(),
+  stops: z.array(containmentDocSchema.pick({ scope: true, state: true, since: true })).max(100),
+  approval: approvalDocSchema
+    .pick({
+      id: true,
+      agentId: true,
+      sid: true,
+      tool: true,
+      definitionDigest: true,
+      state: true,
+      expiresAt: true,
+    })
+    .extend({ sameArguments: z.boolean() })
+    .optional(),
+});
+
+const recordSchema = z.object({
+  actionId: word,
+  agentId: word,
+  agent: word,
+  agentVersion: word,
+  manifestDigest: digestSchema,
+  instanceId: word,
+  sid: word,
+  jti: word,
+  proof: z.enum(['dpop', 'none']),
+  responsibleId: word,
+  protocol: z.literal('mcp'),
+  server: word,
+  tool: word,
+  definitionDigest: digestSchema.optional(),
+  policyDigest: digestSchema.optional(),
+  facts: factsSchema,
+});
+
+const missing = (fact: MissingFact): Rebuilt => ({ ok: false, missing: fact });
+
+/** A digest that no arguments have: of text that is no JSON. */
+const otherArguments = sha256('other arguments');
+
+/**
+ * Builds again what was received and known. `body` is the body of `action.intent`, `action.refused` or `action.asked`; `argsText` the
+ * decrypted payload, undefined when it was erased.
+ */
+export function rebuild(body: unknown, argsText: string | undefined, sources: ReplaySources): Rebuilt {
+  const read = recordSchema.safeParse(body);
+  if (!read.success) return missing({ what: 'record', path: read.error.issues[0]?.path.join('.') ?? '' });
+  const record = body as DecisionRecord;
+  const { facts } = record;
+  const parsed = argsText === undefined ? undefined : parseStrictText(argsText);
+  if (argsText === undefined || parsed?.ok !== true || !isJsonObject(parsed.value))
+    return missing({ what: 'arguments' });
+  const received: Received = {
+    actionId: record.actionId,
+    protocol: record.protocol,
+    server: record.server,
+    tool: record.tool,
+    args: parsed.value,
+    argsDigest: sha256(argsText),
+    credential: credentialOf(record),
+  };
+  const agent = agentOf(record, sources);
+  if (agent !== undefined && 'what' in agent) return missing(agent);
+  const tool = toolOf(record, sources);
+  if (tool !== undefined && 'what' in tool) return missing(tool);
+  const policy = policyOf(record, sources);
+  if (policy !== undefined && 'what' in policy) return missing(policy);
+  const world: World = {
+    nowMs: facts.nowMs,
+    feedFresh: facts.feedFresh,
+    agent,
+    instance: facts.instance === undefined ? undefined : { id: record.instanceId, ...facts.instance },
+    sessionRevoked: facts.sessionRevoked,
+    server: serverOf(record),
+    tool,
+    containments: facts.stops.map((stop) => ({ ...stop, reason: '', by: '' })),
+    policy,
+    limits: facts.limits,
+    approval: approvalOf(facts, received),
+    schema: facts.schema,
+    labels: facts.labels,
+    provenance: facts.provenance,
+    detectors: facts.detectors,
+  };
+  return { ok: true, record, received, world };
+}
+
+function credentialOf({
+  agentId,
+  instanceId,
+  sid,
+  jti,
+  manifestDigest,
+  proof,
+  facts,
+}: DecisionRecord): CredentialFacts {
+  const { expiresAtMs, epoch } = facts.credential;
+  return { agentId, instanceId, sid, jti, expiresAtMs, manifestDigest, credentialEpoch: epoch, proof };
+}
+
+function agentOf(record: DecisionRecord, sources: ReplaySources): AgentDoc | MissingFact | undefined {
+  const { facts } = record;
+  if (facts.agent === undefined) return undefined;
+  const digest = facts.agent.manifestDigest;
+  const manifest = sources.manifest(digest);
+  if (manifest === undefined) return { what: 'manifest', digest };
+  const { purpose, domain, dataDomains, tools, limits, checkpoints, assurance } = manifest;
+  return {
+    id: record.agentId,
+    name: record.agent,
+    version: record.agentVersion,
+    ownerId: record.responsibleId,
+    ...facts.agent,
+    purpose,
+    domain,
+    dataDomains,
+    tools,
+    limits,
+    checkpoints,
+    assurance,
+    epoch: facts.epochs.agent,
+    credentialEpoch: facts.epochs.credential,
+  };
+}
+
+function toolOf(
+  { server, tool, definitionDigest, facts }: DecisionRecord,
+  sources: ReplaySources,
+): ToolDoc | MissingFact | undefined {
+  if (facts.tool === undefined) return undefined;
+  if (definitionDigest === undefined) return { what: 'record', path: 'definitionDigest' };
+  const definition = sources.definition(definitionDigest);
+  if (definition === undefined) return { what: 'definition', digest: definitionDigest };
+  return { server, name: tool, definitionDigest, definition, ...facts.tool, epoch: facts.epochs.tool };
+}
+
+function policyOf(
+  { policyDigest, facts }: DecisionRecord,
+  sources: ReplaySources,
+): PolicyFacts | MissingFact | undefined {
+  if (policyDigest === undefined) return undefined;
+  const policy = sources.policy(policyDigest);
+  if (policy === undefined) return { what: 'policy', digest: policyDigest };
+  // The same set may have been put in force more than once.
+  return {
+    digest: policyDigest,
+    epoch: facts.epochs.policy,
+    ask: (question) => policy.ask(question),
+    annotations: (policyId) => policy.annotations(policyId),
+  };
+}
+
+/** A decision asks only whether the server is known, and when it changed. */
+function serverOf({ server, facts }: DecisionRecord): World['server'] {
+  if (facts.epochs.server < 0) return undefined;
+  const domain = facts.tool?.classification.domain ?? server;
+  return {
+    name: server,
+    transport: { kind: 'stdio' },
+    domain,
+    outputTrust: 'untrusted',
+    stateless: false,
+    epoch: facts.epochs.server,
+  };
+}
+
+function approvalOf({ approval }: DecisionFacts, { argsDigest }: Received): World['approval'] {
+  if (approval === undefined) return undefined;
+  const { sameArguments, ...doc } = approval;
+  return { ...doc, argsDigest: sameArguments ? argsDigest : otherArguments };
+}
+
+const textOf = (value: unknown): string | undefined => {
+  // Through JSON, as the record went: members that are undefined are absent.
+  const text = JSON.stringify(value);
+  return text === undefined ? undefined : canonicalJson(JSON.parse(text) as Json);
+};
+
+/** Decides again and compares. */
+export function replay(body: unknown, argsText: string | undefined, sources: ReplaySources): Replay {
+  const rebuilt = rebuild(body, argsText, sources);
+  if (!rebuilt.ok) return { verdict: 'unreplayable', missing: rebuilt.missing };
+  const { record, received, world } = rebuilt;
+  const decision = decide(received, world);
+  const members = {
+    outcome: [record.outcome, decision.outcome],
+    code: [record.code, decision.refusal?.code],
+    level: [record.level, decision.effectiveLevel],
+    class: [record.class, decision.actionClass],
+    checks: [record.checks, decision.checks],
+    policies: [record.policies, decision.policies],
+    obligations: [record.obligations, decision.obligations],
+    epochs: [record.facts.epochs, decision.epochs],
+  } as const satisfies Record<(typeof replayedMembers)[number], readonly [unknown, unknown]>;
+  const differences = replayedMembers.flatMap((member): ReplayDifference[] => {
+    const recorded = textOf(members[member][0]);
+    const replayed = textOf(members[member][1]);
+    return recorded === replayed ? [] : [{ member, recorded, replayed }];
+  });
+  return differences.length === 0
+    ? { verdict: 'agrees', decision }
+    : { verdict: 'differs', decision, differences };
+}
