@@ -130,13 +130,16 @@ const cases: readonly (readonly [string, Partial<World>, Partial<Received>?])[] 
 ];
 
 describe('replay', () => {
-  it.each(cases)('gives the recorded decision: %s', (_, world, more) => {
-    const call = receive(more);
-    const known = worldOf({ policy, ...world });
-    const manifest = known.agent ?? agentDoc;
-    const answer = replay(recordOf(call, known), argsText, { ...sources, manifest: () => manifest });
-    expect(answer).toEqual({ verdict: 'agrees', decision: decide(call, known) });
-  });
+  it.each(cases.map(([name, world, more]) => ({ name, world, more })))(
+    'gives the recorded decision: $name',
+    ({ world, more }) => {
+      const call = receive(more);
+      const known = worldOf({ policy, ...world });
+      const manifest = known.agent ?? agentDoc;
+      const answer = replay(recordOf(call, known), argsText, { ...sources, manifest: () => manifest });
+      expect(answer).toEqual({ verdict: 'agrees', decision: decide(call, known) });
+    },
+  );
 
   it('reaches every outcome in these cases', () => {
     const outcomes = cases.map(
