@@ -1,0 +1,214 @@
+/** Every command of `atf` with what it takes. What they do is in commands/, loaded when asked for. */
+import { Command as Commander, Option } from 'commander';
+import type { Command } from './cli.ts';
+
+/** Turns the loader of a command into what commander runs. */
+export type Act = (load: () => Promise<Command<never>>) => (...given: unknown[]) => Promise<void>;
+
+export const programHelp = `
+In a clone, after the first "npm start":  npx atf COMMAND   (or: npm run atf -- COMMAND)
+
+Every command takes --json (one document per line), --data DIR (default: the nearest .atf
+from here upwards; ATF_DATA_DIR) and --control URL (default: what runs in that directory).
+
+Exit codes: 0 done · 1 refused or failed · 2 usage · 3 control cannot be reached
+            4 verification failed · 5 cannot start · 6 nobody decided in time · 130 interrupted`;
+
+const classes = ['read', 'write', 'send', 'execute', 'admin'];
+const sensitivities = ['public', 'internal', 'confidential', 'restricted'];
+const levels = ['intern', 'junior', 'senior', 'principal'];
+
+function common(command: Commander): Commander {
+  return command
+    .option('--json', 'documents for programs instead of sentences for people')
+    .option('--data <dir>', 'data directory of the product')
+    .option('--control <url>', 'address of the control plane');
+}
+
+/** Persons who decide in the example workspace may be simulated; everybody else is handed to the browser. */
+function deciding(command: Commander): Commander {
+  return command
+    .option('--as <email>', 'person of the example workspace who decides (with --simulate-presence)')
+    .option(
+      '--simulate-presence',
+      'SIMULATE the presence of that person; possible in the example workspace only',
+    )
+    .option('--no-open', 'print the address of the console, open no browser')
+    .option('--wait <seconds>', 'how long to wait for the person', '600');
+}
+
+export function addCommands(program: Commander, act: Act): void {
+  addRunning(program, act);
+  addAgents(program, act);
+  addTools(program, act);
+  addApprovals(program, act);
+  addContainment(program, act);
+  addRecords(program, act);
+  addPeople(program, act);
+}
+
+function addRunning(program: Commander, act: Act): void {
+  common(program.command('up'))
+    .description('run control plane, gateway and console')
+    .option('--control-port <n>', 'port of control and console (7780)')
+    .option('--gateway-port <n>', 'port of the gateway (7781)')
+    .option('--key-file <file>', 'file with the key that protects the data directory (made when missing)')
+    .option('--empty', 'no example workspace in an empty data directory')
+    .action(act(async () => (await import('./commands/up.ts')).up));
+  common(program.command('sign-in'))
+    .description('make a one-time sign-in link')
+    .option('--as <email>', 'for this person instead of the first operator')
+    .option('--open', 'open it in the browser')
+    .action(act(async () => (await import('./commands/people.ts')).signIn));
+  common(program.command('status'))
+    .description('what runs, what waits, what is stopped')
+    .action(act(async () => (await import('./commands/status.ts')).status));
+  common(program.command('connect <server>'))
+    .description(
+      "serve a governed tool server to a stock MCP host over stdio, holding the agent's key for it",
+    )
+    .requiredOption('--agent <name>', 'agent to act as')
+    .option('--join-token <token>', 'enrol with this one-time token first (or in ATF_JOIN_TOKEN)')
+    .option('--http [port]', 'serve Streamable HTTP on 127.0.0.1 instead of stdio')
+    .action(act(async () => (await import('./commands/connect.ts')).connect));
+}
+
+function addAgents(program: Commander, act: Act): void {
+  const agent = program.command('agent').description('agents: register, list, show, enrol');
+  common(agent.command('register <manifest>'))
+    .description('register an agent, or a new version of it, from its manifest (YAML or JSON)')
+    .action(act(async () => (await import('./commands/agents.ts')).registerAgent));
+  common(agent.command('list'))
+    .description('all agents')
+    .action(act(async () => (await import('./commands/agents.ts')).listAgents));
+  common(agent.command('show <name>'))
+    .description('one agent: who answers for it, and what it may do, tool by tool')
+    .action(act(async () => (await import('./commands/agents.ts')).showAgent));
+  common(agent.command('enrol <name>'))
+    .description('issue a one-time join token for a new instance')
+    .action(act(async () => (await import('./commands/agents.ts')).enrolAgent));
+}
+
+function addTools(program: Commander, act: Act): void {
+  const tool = program
+    .command('tool')
+    .description('tool servers and tools: add, list, show, classify, accept');
+  common(tool.command('add <server>'))
+    .description('register a tool server')
+    .addOption(new Option('--url <url>', 'reached over Streamable HTTP').conflicts(['stdio', 'cmd']))
+    .option('--stdio', "started by the gateway's host; its command stands in the servers file there")
+    .option(
+      '--cmd <json>',
+      'with --stdio: writes that file here, a list like ["/usr/bin/node", "/opt/crm/server.js"]',
+    )
+    .option('--private-network', 'its address may be a private or loopback one (written on this host)')
+    .requiredOption('--domain <name>', 'domain that its tools belong to')
+    .option('--trusted', 'its output is trusted (default: untrusted)')
+    .option('--stateless', 'one connection may serve all agents')
+    .action(act(async () => (await import('./commands/tools.ts')).addServer));
+  common(tool.command('list'))
+    .description('tools with their class and state')
+    .option('--server <name>', 'of one server')
+    .action(act(async () => (await import('./commands/tools.ts')).listTools));
+  common(tool.command('show <tool>'))
+    .description('one tool (server/tool): classification, definition, difference to what is offered')
+    .action(act(async () => (await import('./commands/tools.ts')).showTool));
+  common(tool.command('classify <tool>'))
+    .description('correct the classification of a tool')
+    .addOption(new Option('--class <class>').choices(classes))
+    .addOption(new Option('--sensitivity <word>').choices(sensitivities))
+    .addOption(new Option('--output <trust>').choices(['trusted', 'untrusted']))
+    .option('--domain <name>')
+    .addOption(new Option('--reversible <yes|no>').choices(['yes', 'no']))
+    .option('--inverse <tool>', 'tool of the same server that undoes it')
+    .addOption(new Option('--idempotent <yes|no>').choices(['yes', 'no']))
+    .addOption(
+      new Option('--write-safe <yes|no>', 'fit to be written by an agent alone').choices(['yes', 'no']),
+    )
+    .option('--amount <name>', 'argument that is the amount')
+    .option('--currency <name>', 'argument that is its currency')
+    .option('--destination <name>', 'argument that says where something goes')
+    .option('--object <name>', 'argument that names what is changed')
+    .option('--query <name>', 'argument that is searched for')
+    .action(act(async () => (await import('./commands/tools.ts')).classifyTool));
+  common(tool.command('accept <tool>'))
+    .description('accept the definition on offer of a quarantined tool')
+    .option('--digest <digest>', 'exactly this one (default: shows the difference and asks)')
+    .option('--yes', 'do not ask')
+    .action(act(async () => (await import('./commands/tools.ts')).acceptTool));
+}
+
+function addApprovals(program: Commander, act: Act): void {
+  const approvals = program.command('approvals').description('calls that wait for a person');
+  common(approvals.command('list'))
+    .description('calls that wait; --all for decided ones too')
+    .option('--all', 'decided ones too')
+    .action(act(async () => (await import('./commands/approvals.ts')).listApprovals));
+  common(approvals.command('show <id>'))
+    .description('exactly what would run')
+    .action(act(async () => (await import('./commands/approvals.ts')).showApproval));
+  deciding(common(approvals.command('approve <id>')))
+    .description('hand the decision to a person in the browser, and wait for it')
+    .option('--reason <text>')
+    .action(act(async () => (await import('./commands/approvals.ts')).approve));
+  common(approvals.command('reject <id>'))
+    .description('reject a call')
+    .requiredOption('--reason <text>', 'why; the agent reads it')
+    .action(act(async () => (await import('./commands/approvals.ts')).reject));
+}
+
+function addContainment(program: Commander, act: Act): void {
+  const stopping = common(program.command('kill <kind> [name]'))
+    .description('stop an agent, all agents of an owner, a tool (server/tool, server/*), or the fleet')
+    .option('--pause', 'pause instead of kill: credentials stay valid')
+    .option('--reason <text>', 'for the record', 'stopped from the command line')
+    .option('--yes', 'do not ask')
+    .option(
+      '--offline',
+      'write the stop file: works with control down, stops the fleet at the gateway of this host',
+    );
+  stopping.action(act(async () => (await import('./commands/containment.ts')).kill));
+  deciding(common(program.command('resume <kind> [name]')))
+    .description('resume what was stopped; a person confirms in the browser')
+    .addOption(new Option('--ceiling <level>', 'resume at this level at most').choices(levels))
+    .option('--reason <text>', 'for the record', 'resumed from the command line')
+    .option('--offline', 'remove the stop file of this host')
+    .action(act(async () => (await import('./commands/containment.ts')).resume));
+}
+
+function addRecords(program: Commander, act: Act): void {
+  common(program.command('decide <agent> <tool>'))
+    .description('what would happen to a call, and why; nothing runs')
+    .option('--args <json>', 'arguments of the call', '{}')
+    .action(act(async () => (await import('./commands/decide.ts')).decide));
+  common(program.command('activity'))
+    .description('what happened')
+    .option('--follow', 'and what happens, until Ctrl-C')
+    .option('--agent <name>', 'of one agent')
+    .option('--outcome <word>', 'allowed, waiting, refused, stopped, done, failed, unknown')
+    .option('--limit <n>', 'how many', '20')
+    .action(act(async () => (await import('./commands/activity.ts')).activity));
+  const audit = program.command('audit').description('the log');
+  common(audit.command('verify'))
+    .description('verify the whole log: signatures, every entry, every hash')
+    .option('--offline <dir>', 'of a copy on disk, without control')
+    .action(act(async () => (await import('./commands/audit.ts')).verifyLog));
+  common(program.command('conformance'))
+    .description('the 25 requirements: proved, partly, not yet')
+    .action(act(async () => (await import('./commands/conformance.ts')).conformance));
+}
+
+function addPeople(program: Commander, act: Act): void {
+  const people = program.command('people').description('people and what they answer for');
+  common(people.command('list'))
+    .description('all people')
+    .action(act(async () => (await import('./commands/people.ts')).listPeople));
+  common(people.command('add <email>'))
+    .description('register a person')
+    .requiredOption('--name <name>')
+    .option(
+      '--role <role...>',
+      'sponsor, agent_owner, technical_owner, business_owner, security, risk, approver, operator, auditor',
+    )
+    .action(act(async () => (await import('./commands/people.ts')).addPerson));
+}

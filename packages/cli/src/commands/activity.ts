@@ -1,0 +1,65 @@
+/** `atf activity`: what happened, oldest first, and with --follow what happens, until Ctrl-C. */
+import type { ActivityItem } from '@atf/core/wire/api';
+import type { Cli, Command } from '../cli.ts';
+import { CliFailure, exitCodes } from '../exit-codes.ts';
+import { style } from '../output.ts';
+import { measured, outcomeStyled } from '../words.ts';
+
+interface ActivityOptions {
+  readonly follow?: boolean;
+  readonly agent?: string;
+  readonly outcome?: string;
+  readonly limit: string;
+}
+const limitMax = 500;
+
+export const activity: Command<ActivityOptions> = async (cli, _, options) => {
+  const limit = Number(options.limit);
+  if (!Number.isInteger(limit) || limit < 1 || limit > limitMax)
+    throw new CliFailure(exitCodes.usage, `--limit takes 1 to ${limitMax}`);
+  const operator = await cli.operator();
+  const filter = {
+    ...(options.agent === undefined ? {} : { agent: options.agent }),
+    ...(options.outcome === undefined ? {} : { outcome: options.outcome }),
+  };
+  const { items } = await operator.call('activity.list', { query: { limit, ...filter } });
+  const seen = new Set<string>();
+  for (const item of items.toReversed()) {
+    seen.add(item.cursor);
+    print(cli, item);
+  }
+  if (options.follow === true) await follow(cli, options, seen);
+  else if (items.length === 0) cli.out.say`Nothing has happened yet.`;
+  return exitCodes.ok;
+};
+
+async function follow(cli: Cli, options: ActivityOptions, seen: ReadonlySet<string>): Promise<void> {
+  const { activityStream } = await import('@atf/sdk/activity-stream');
+  try {
+    for await (const item of activityStream({
+      baseUrl: cli.controlUrl,
+      headers: cli.operatorHeaders(),
+      signal: cli.interrupted,
+    })) {
+      if (seen.has(item.cursor) || !matches(item, options)) continue;
+      print(cli, item);
+    }
+  } catch (error) {
+    if (!cli.interrupted.aborted) throw error;
+    return;
+  }
+  throw new CliFailure(exitCodes.unreachable, 'The connection to control has ended');
+}
+
+const matches = (item: ActivityItem, { agent, outcome }: ActivityOptions): boolean =>
+  (agent === undefined || item.agent === agent || item.agentId === agent) &&
+  (outcome === undefined || item.outcome === outcome);
+
+function print(cli: Cli, item: ActivityItem): void {
+  cli.out.document(item);
+  const time = item.at.slice(11, 19);
+  const outcome = item.outcome === undefined ? style('dim', item.type) : outcomeStyled(item.outcome);
+  const took = item.tookMs === undefined ? '' : ` (${measured(item.tookMs)})`;
+  cli.out
+    .say`${style('dim', time)} ${outcome} ${item.summary}${took}${item.code === undefined ? '' : ` [${item.code}]`}`;
+}

@@ -1,0 +1,107 @@
+/** `atf agent …` (I-1, I-3, I-4): register, list, show, enrol. */
+import { readFileSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { Agent } from '@atf/core/wire/api';
+import { manifestBytesMax } from '@atf/core/wire/manifest';
+import type { Command } from '../cli.ts';
+import { CliFailure, exitCodes } from '../exit-codes.ts';
+import { type Styled, style } from '../output.ts';
+import { ago, outcomeStyled } from '../words.ts';
+
+export const registerAgent: Command = async (cli, [file = '']) => {
+  const manifest = readManifest(resolve(cli.cwd, file));
+  const format = /\.ya?ml$/i.test(file) ? 'yaml' : 'json';
+  const operator = await cli.operator();
+  const agent = await operator.call('agents.register', { body: { manifest, format } });
+  cli.out.document(agent);
+  cli.out
+    .say`${style('green', '✓')} ${agent.name} ${agent.version} is registered; it starts as ${agent.effectiveLevel}.`;
+  cli.out.say`Its version is the digest of the manifest, ${agent.manifestDigest}.`;
+  cli.out.say`Next: atf agent enrol ${agent.name}`;
+  return exitCodes.ok;
+};
+
+function readManifest(file: string): string {
+  const size = statSync(file, { throwIfNoEntry: false })?.size;
+  if (size === undefined) throw new CliFailure(exitCodes.usage, `There is no file ${file}`);
+  if (size > manifestBytesMax) {
+    throw new CliFailure(
+      exitCodes.usage,
+      `${file} is larger than a manifest may be (${manifestBytesMax} bytes)`,
+    );
+  }
+  return readFileSync(file, 'utf8');
+}
+
+export const listAgents: Command = async (cli) => {
+  const operator = await cli.operator();
+  const { items } = await operator.call('agents.list');
+  for (const agent of items) cli.out.document(agent);
+  if (items.length === 0) cli.out.say`No agents yet. Register one: atf agent register MANIFEST`;
+  else
+    cli.out.table(
+      columns,
+      items.map((agent) => rowOf(agent, Date.now())),
+    );
+  return exitCodes.ok;
+};
+
+const columns = [
+  { title: 'AGENT' },
+  { title: 'LEVEL' },
+  { title: 'STATE' },
+  { title: 'OWNER' },
+  { title: 'RUNNING', align: 'right' },
+  { title: 'LAST ACTION' },
+] as const;
+
+function rowOf(agent: Agent, nowMs: number) {
+  const last = agent.lastActionAt === undefined ? '–' : ago(agent.lastActionAt, nowMs);
+  return [agent.name, levelOf(agent), stateOf(agent), agent.owner.name, agent.instances, last];
+}
+
+function levelOf(agent: Agent): string {
+  return agent.ceiling === undefined ? agent.level : `${agent.effectiveLevel} (earned: ${agent.level})`;
+}
+
+function stateOf({ state }: Agent): Styled {
+  return state === 'active' ? style('green', state) : style('red', `■ ${state}`);
+}
+
+export const showAgent: Command = async (cli, [name = '']) => {
+  const operator = await cli.operator();
+  const agent = await operator.call('agents.show', { params: { id: name } });
+  const rights = await operator.call('agents.rights', { params: { id: agent.id } });
+  cli.out.document({ agent, rights: rights.items });
+  const { out } = cli;
+  out.say`${style('bold', agent.name)} ${agent.version}, level ${levelOf(agent)}, ${stateOf(agent)}${agent.bootstrap ? ', level set by the example workspace' : ''}`;
+  out.say`Purpose, in its owner's words:`;
+  out.block(agent.manifest.purpose);
+  out.table(
+    [{ title: 'WHO ANSWERS' }, { title: '' }],
+    [
+      ['owner', `${agent.owner.name} <${agent.owner.email}>`],
+      ['technical owner', `${agent.technicalOwner.name} <${agent.technicalOwner.email}>`],
+      ['business owner', `${agent.businessOwner.name} <${agent.businessOwner.email}>`],
+      ['escalation', agent.manifest.escalation],
+      ['may stop it', ['owners', 'operators', ...agent.manifest.mayStop].join(', ')],
+    ],
+  );
+  out.say``;
+  out.table(
+    [{ title: 'TOOL' }, { title: 'CLASS' }, { title: 'NOW' }, { title: 'BECAUSE' }],
+    rights.items.map((right) => [right.tool, right.class, outcomeStyled(right.outcome), right.because]),
+  );
+  return exitCodes.ok;
+};
+
+export const enrolAgent: Command = async (cli, [name = '']) => {
+  const operator = await cli.operator();
+  const agent = await operator.call('agents.show', { params: { id: name } });
+  const issued = await operator.call('agents.joinToken', { params: { id: agent.id } });
+  cli.out.document({ agent: agent.name, ...issued });
+  cli.out.say`One-time join token of ${agent.name}, until ${issued.expiresAt}:`;
+  cli.out.say`${style('bold', issued.joinToken)}`;
+  cli.out.say`For a stock MCP host: atf connect SERVER --agent ${agent.name} --join-token TOKEN`;
+  return exitCodes.ok;
+};

@@ -1,0 +1,109 @@
+/**
+ * `atf connect`: a local shim for stock MCP hosts, which cannot prove possession of a key (I-2). It enrols once, keeps the key in the
+ * person's configuration folder, and hands every message to the gateway with a fresh proof. It decides nothing and rewrites nothing.
+ */
+import type { Credential } from '@atf/core/wire/api';
+import { type AgentFetch, agentFetch } from '@atf/sdk/agent-fetch';
+import { exportAgentKey, generateAgentKey, importAgentKey } from '@atf/sdk/agent-key';
+import { enrolInstance, renewCredential } from '@atf/sdk/enrol';
+import type { Cli, Command } from '../cli.ts';
+import { CliFailure, exitCodes } from '../exit-codes.ts';
+import { readInstance, writeInstance } from '../key-store.ts';
+import { configDirOf } from '../place.ts';
+
+interface ConnectOptions {
+  readonly agent: string;
+  readonly joinToken?: string;
+  readonly http?: string | boolean;
+}
+
+export const connect: Command<ConnectOptions> = async (cli, [server = ''], options) => {
+  const governed = await governedFetch(cli, options);
+  const credential = governed.credential();
+  if (!credential.servers.includes(server)) {
+    throw new CliFailure(exitCodes.refused, `${credential.agent} has no tools on a server ${server}`, {
+      code: 'segmentation.server_unknown',
+      help: `It has tools on: ${credential.servers.join(', ') || 'no server'}.`,
+    });
+  }
+  const address = `${credential.gatewayUrl.replace(/\/+$/, '')}/mcp/${server}`;
+  if (options.http !== undefined) {
+    const { serveShimHttp } = await import('../connect/http-shim.ts');
+    return serveShimHttp(cli, {
+      address,
+      fetch: governed,
+      port: portOf(options.http),
+      says: `${credential.agent} on ${server}`,
+    });
+  }
+  const { serveStdio } = await import('../connect/stdio-shim.ts');
+  // Standard output belongs to the protocol; people are told on standard error.
+  cli.out.note`${credential.agent} is connected to ${server} through ${credential.gatewayUrl}`;
+  await serveStdio({
+    address,
+    fetch: governed,
+    input: process.stdin,
+    output: process.stdout,
+    stop: cli.interrupted,
+  });
+  return exitCodes.ok;
+};
+
+function portOf(http: string | boolean): number {
+  const port = http === true ? 0 : Number(http);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new CliFailure(exitCodes.usage, '--http takes a port, 0 to 65535');
+  return port;
+}
+
+/** The fetch of the agent, with the stored key, or with a new one that a join token enrols. */
+async function governedFetch(cli: Cli, options: ConnectOptions): Promise<AgentFetch> {
+  const configDir = configDirOf(cli.env);
+  const { controlUrl } = cli;
+  const joinToken = options.joinToken ?? cli.env.ATF_JOIN_TOKEN;
+  const { key, credential } =
+    joinToken === undefined
+      ? await resumed(cli, configDir, options.agent)
+      : await enrolled(cli, configDir, options.agent, joinToken);
+  const renew = (current: Credential) => renewCredential({ controlUrl, key, instanceId: current.instanceId });
+  return agentFetch({ credential, key, renew });
+}
+
+async function enrolled(cli: Cli, configDir: string, agent: string, joinToken: string) {
+  const { controlUrl } = cli;
+  const key = await generateAgentKey({ extractable: true });
+  const credential = await enrolInstance({ controlUrl, key, joinToken });
+  if (credential.agent !== agent) {
+    throw new CliFailure(exitCodes.refused, `That join token is for ${credential.agent}, not for ${agent}`, {
+      help: `Issue one with: atf agent enrol ${agent}`,
+    });
+  }
+  const file = writeInstance(configDir, {
+    controlUrl,
+    agent,
+    instanceId: credential.instanceId,
+    key: await exportAgentKey(key),
+  });
+  cli.out.note`${agent} is enrolled; its key is kept in ${file}`;
+  return { key, credential };
+}
+
+async function resumed(cli: Cli, configDir: string, agent: string) {
+  const { controlUrl } = cli;
+  const stored = readInstance(configDir, controlUrl, agent);
+  if (stored === undefined) {
+    throw new CliFailure(exitCodes.refused, `No key of ${agent} is kept here`, {
+      code: 'identity.credential_missing',
+      help: `Enrol once: atf agent enrol ${agent}, then connect with --join-token TOKEN.`,
+    });
+  }
+  const key = await importAgentKey(stored.key);
+  // Every start of the host is a session of its own.
+  const credential = await renewCredential({
+    controlUrl,
+    key,
+    instanceId: stored.instanceId,
+    newSession: true,
+  });
+  return { key, credential };
+}

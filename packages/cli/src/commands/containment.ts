@@ -1,0 +1,175 @@
+/**
+ * `atf kill` and `atf resume` (R-1, R-2). A kill says first what will stop and asks, then what did stop and how fast. A resume needs
+ * a person's fresh presence, so it hands over to the browser.
+ */
+import type { Agent, StopReport } from '@atf/core/wire/api';
+import type { Level, Scope } from '@atf/core/wire/words';
+import type { ControlClient } from '@atf/sdk/client';
+import type { Cli, Command } from '../cli.ts';
+import { confirm } from '../confirm.ts';
+import { CliFailure, exitCodes } from '../exit-codes.ts';
+import { openInBrowser } from '../open-browser.ts';
+import { style } from '../output.ts';
+import { toolOf } from '../tool-names.ts';
+import { untilDecided } from '../wait.ts';
+import { measured } from '../words.ts';
+import { personOf } from './people.ts';
+
+interface KillOptions {
+  readonly pause?: boolean;
+  readonly reason: string;
+  readonly yes?: boolean;
+  readonly offline?: boolean;
+}
+
+export const kill: Command<KillOptions> = async (cli, [kind = '', name], options) => {
+  if (options.offline === true) return killOffline(cli, kind, name, options);
+  const operator = await cli.operator();
+  const scope = await scopeOf(operator, kind, name);
+  const { items } = await operator.call('agents.list');
+  const concerned = items.filter((agent) => concerns(scope, agent));
+  preview(cli, scope, concerned, name);
+  if (options.yes !== true) await confirm(cli, options.pause === true ? 'Pause?' : 'Kill?');
+  const state = options.pause === true ? 'paused' : 'killed';
+  const report = await operator.call('containment.stop', { body: { scope, state, reason: options.reason } });
+  cli.out.document(report);
+  tell(cli, report);
+  return report.gateways.confirmed === report.gateways.connected ? exitCodes.ok : exitCodes.refused;
+};
+
+async function killOffline(cli: Cli, kind: string, name: string | undefined, options: KillOptions) {
+  const { writeStopFile } = await import('../stop-file.ts');
+  if (options.yes !== true) await confirm(cli, 'Stop through the stop file of this host?');
+  const file = writeStopFile(cli.dataDir, kind, name, options.reason);
+  cli.out.document({ stopFile: file });
+  cli.out
+    .say`${style('red', '■')} ${file} is written. The gateway of this host looks ten times a second and stops what it names, with or without control.`;
+  cli.out.say`To lift it: atf resume ${kind} --offline`;
+  return exitCodes.ok;
+}
+
+/** What people type, as the scope that control knows. @throws CliFailure (usage) */
+async function scopeOf(operator: ControlClient, kind: string, name: string | undefined): Promise<Scope> {
+  if (kind === 'fleet') return { kind, id: '*' };
+  if (name === undefined)
+    throw new CliFailure(exitCodes.usage, `Which ${kind}?`, { help: 'For example: atf kill agent my-agent' });
+  switch (kind) {
+    case 'agent':
+      return { kind, id: (await operator.call('agents.show', { params: { id: name } })).id };
+    case 'owner':
+      return { kind, id: (await personOf(operator, name)).id };
+    case 'tool':
+      if (!/^[a-z0-9_-]+\/\*$/.test(name)) toolOf(name);
+      return { kind, id: name };
+    default:
+      throw new CliFailure(exitCodes.usage, `Nothing is stopped by ${kind}`, {
+        help: 'Say agent, owner, tool or fleet.',
+      });
+  }
+}
+
+function concerns(scope: Scope, agent: Agent): boolean {
+  switch (scope.kind) {
+    case 'fleet':
+      return true;
+    case 'agent':
+      return agent.id === scope.id;
+    case 'owner':
+      return agent.owner.id === scope.id || agent.technicalOwner.id === scope.id;
+    case 'tool':
+      return agent.manifest.tools.some(
+        (tool) => tool === scope.id || (scope.id.endsWith('/*') && tool.startsWith(scope.id.slice(0, -1))),
+      );
+  }
+}
+
+function preview(cli: Cli, scope: Scope, agents: readonly Agent[], name: string | undefined): void {
+  const what = scope.kind === 'fleet' ? 'the whole fleet' : `${scope.kind} ${name ?? scope.id}`;
+  cli.out
+    .say`This stops ${style('bold', what)}: calls under way are cut, waiting approvals are void, the next call is refused.`;
+  const rows = agents.map((agent) => [agent.name, agent.effectiveLevel, agent.state, agent.instances]);
+  if (rows.length > 0)
+    cli.out.table(
+      [{ title: 'AGENT' }, { title: 'LEVEL' }, { title: 'STATE' }, { title: 'RUNNING', align: 'right' }],
+      rows,
+    );
+}
+
+function tell(cli: Cli, report: StopReport): void {
+  const { gateways } = report;
+  cli.out
+    .say`${style('red', `■ ${report.state}`)} in ${measured(report.tookMs)}: ${report.agents.length} agents, ${report.callsAborted} calls cut, ${report.approvalsVoided} approvals void.`;
+  if (gateways.confirmed === gateways.connected)
+    cli.out.say`${gateways.confirmed} of ${gateways.connected} connected gateways confirmed.`;
+  else
+    cli.out
+      .say`${style('yellow', `Only ${gateways.confirmed} of ${gateways.connected} gateways confirmed;`)} the others refuse everything once their lease has run out (800 ms).`;
+}
+
+interface ResumeOptions {
+  readonly as?: string;
+  readonly simulatePresence?: boolean;
+  readonly open: boolean;
+  readonly wait: string;
+  readonly ceiling?: Level;
+  readonly reason: string;
+  readonly offline?: boolean;
+}
+
+export const resume: Command<ResumeOptions> = async (cli, [kind = '', name], options) => {
+  if (options.offline === true) {
+    const { removeStopFile } = await import('../stop-file.ts');
+    const file = removeStopFile(cli.dataDir);
+    cli.out.document({ stopFile: file, removed: true });
+    cli.out.say`${style('green', '✓')} ${file} is removed.`;
+    return exitCodes.ok;
+  }
+  const operator = await cli.operator();
+  const scope = await scopeOf(operator, kind, name);
+  const stopped = async () =>
+    (await operator.call('containment.list')).items.find(
+      (each) => each.scope.kind === scope.kind && each.scope.id === scope.id,
+    );
+  if ((await stopped()) === undefined) {
+    throw new CliFailure(exitCodes.refused, `Nothing is stopped as ${kind} ${name ?? ''}`.trim(), {
+      code: 'containment.not_stopped',
+      help: 'List what is stopped with "atf status".',
+    });
+  }
+  if (options.simulatePresence === true) await resumeSimulated(cli, operator, scope, options);
+  else {
+    const address = `${cli.controlUrl}/stopped`;
+    cli.out.note`A person resumes it in the console, with passkey or passphrase: ${style('cyan', address)}`;
+    if (options.open && process.stdout.isTTY === true) openInBrowser(address);
+    cli.out.note`Waiting (Ctrl-C leaves it stopped) …`;
+    await untilDecided(cli, options.wait, async () => ((await stopped()) === undefined ? true : undefined));
+  }
+  cli.out.document({ resumed: scope });
+  cli.out
+    .say`${style('green', '✓')} ${kind} ${name ?? ''} runs again. Killed agents enrol anew: atf agent enrol NAME`;
+  return exitCodes.ok;
+};
+
+async function resumeSimulated(
+  cli: Cli,
+  operator: ControlClient,
+  scope: Scope,
+  options: ResumeOptions,
+): Promise<void> {
+  if (options.as === undefined) throw new CliFailure(exitCodes.usage, '--simulate-presence needs --as EMAIL');
+  const { signInAs } = await import('../person-session.ts');
+  const { resumeSubject } = await import('../resume-subject.ts');
+  const session = await signInAs(operator, await personOf(operator, options.as));
+  cli.out
+    .note`${style('yellow', `SIMULATED: the presence of ${session.person.name} is simulated, as only the example workspace allows.`)}`;
+  try {
+    const { reason, ceiling } = options;
+    const subject = resumeSubject(scope, ceiling);
+    const presence = await session.simulatePresence(subject);
+    await session.client.call('containment.resume', {
+      body: { scope, reason, presence, ...(ceiling === undefined ? {} : { ceiling }) },
+    });
+  } finally {
+    await session.signOut();
+  }
+}

@@ -1,0 +1,231 @@
+/** `atf tool …` (S-1): servers, tools, classification, and changed definitions. */
+import type { BodyIn, Tool } from '@atf/core/wire/api';
+import type { ControlClient } from '@atf/sdk/client';
+import type { Command } from '../cli.ts';
+import { confirm } from '../confirm.ts';
+import { CliFailure, exitCodes } from '../exit-codes.ts';
+import { type Output, type Styled, style } from '../output.ts';
+import { toolOf } from '../tool-names.ts';
+
+interface AddOptions {
+  readonly url?: string;
+  readonly stdio?: boolean;
+  readonly cmd?: string;
+  readonly privateNetwork?: boolean;
+  readonly domain: string;
+  readonly trusted?: boolean;
+  readonly stateless?: boolean;
+}
+
+export const addServer: Command<AddOptions> = async (cli, [name = ''], options) => {
+  const stdio = options.stdio === true || options.cmd !== undefined;
+  if (options.url === undefined && !stdio) {
+    throw new CliFailure(exitCodes.usage, 'How is the server reached?', {
+      help: 'Say --url URL, or --stdio for one that the gateway host starts.',
+    });
+  }
+  const operator = await cli.operator();
+  if (options.cmd !== undefined || options.privateNetwork === true) {
+    const { writeHostEntry } = await import('../servers-file.ts');
+    const entry = {
+      ...(options.cmd === undefined ? {} : { command: options.cmd }),
+      ...(options.privateNetwork === true ? { privateNetwork: true } : {}),
+    };
+    cli.out.note`What this host says about it stands in ${writeHostEntry(cli.dataDir, name, entry)} now.`;
+  }
+  const server = await operator.call('servers.add', {
+    body: {
+      name,
+      transport: options.url === undefined ? { kind: 'stdio' } : { kind: 'http', url: options.url },
+      domain: options.domain,
+      outputTrust: options.trusted === true ? 'trusted' : 'untrusted',
+      stateless: options.stateless === true,
+    },
+  });
+  cli.out.document(server);
+  cli.out
+    .say`${style('green', '✓')} ${server.name} is registered. The gateway looks what it offers; see: atf tool list --server ${server.name}`;
+  if (stdio && options.cmd === undefined)
+    cli.out
+      .say`Its command must stand in the servers file of the gateway's host; commands never come over the API.`;
+  return exitCodes.ok;
+};
+
+export const listTools: Command<{ readonly server?: string }> = async (cli, _, { server }) => {
+  const operator = await cli.operator();
+  const [tools, servers] = await Promise.all([operator.call('tools.list'), operator.call('servers.list')]);
+  const items = tools.items.filter((tool) => server === undefined || tool.server === server);
+  for (const tool of items) cli.out.document(tool);
+  for (const each of servers.items.filter(({ name }) => server === undefined || name === server)) {
+    if (each.fault !== undefined) cli.out.note`${style('red', '✗')} ${each.name}: ${each.fault}`;
+  }
+  if (items.length === 0)
+    cli.out
+      .say`No tools${server === undefined ? '' : ` of ${server}`} yet. Register a server: atf tool add NAME --url URL --domain DOMAIN`;
+  else cli.out.table(columns, items.map(rowOf));
+  return exitCodes.ok;
+};
+
+const columns = [
+  { title: 'TOOL' },
+  { title: 'CLASS' },
+  { title: 'DATA' },
+  { title: 'DOMAIN' },
+  { title: 'UNDO' },
+  { title: 'STATE' },
+] as const;
+
+function rowOf(tool: Tool) {
+  const { classification } = tool;
+  const undo = classification.inverse ?? (classification.reversible ? 'yes' : 'no');
+  return [
+    `${tool.server}/${tool.name}`,
+    classOf(tool),
+    classification.sensitivity,
+    classification.domain,
+    undo,
+    stateOf(tool),
+  ];
+}
+
+function classOf({ classification, effectiveClass }: Tool): string {
+  if (classification.class === undefined) return `${effectiveClass} (unclassified)`;
+  return classification.by === 'person' ? effectiveClass : `${effectiveClass} (automatic)`;
+}
+
+function stateOf({ state }: Tool): Styled {
+  if (state === 'active') return style('green', state);
+  return style(state === 'quarantined' ? 'yellow' : 'dim', state === 'quarantined' ? `! ${state}` : state);
+}
+
+export const showTool: Command = async (cli, [ref = '']) => {
+  const operator = await cli.operator();
+  const tool = await operator.call('tools.show', { params: toolOf(ref) });
+  cli.out.document(tool);
+  show(cli.out, tool);
+  return exitCodes.ok;
+};
+
+function show(out: Output, tool: Tool): void {
+  const { classification } = tool;
+  out.say`${style('bold', `${tool.server}/${tool.name}`)}: ${stateOf(tool)}${tool.why === undefined ? '' : ` because ${tool.why}`}`;
+  out.table(
+    [{ title: 'FACT' }, { title: '' }],
+    [
+      ['class', classOf(tool)],
+      ['sensitivity', classification.sensitivity],
+      ['output', classification.outputTrust],
+      ['domain', classification.domain],
+      [
+        'reversible',
+        classification.reversible
+          ? `yes${classification.inverse === undefined ? '' : `, by ${classification.inverse}`}`
+          : 'no',
+      ],
+      ['may be repeated', classification.idempotent ? 'yes' : 'no'],
+      ['an agent may write alone', classification.writeSafe ? 'yes' : 'no'],
+      [
+        'arguments',
+        Object.entries(classification.arguments)
+          .map(([role, name]) => `${role}=${name}`)
+          .join(', ') || '–',
+      ],
+      ['definition', tool.definitionDigest],
+    ],
+  );
+  if (tool.diff.length > 0) showDiff(out, tool);
+  out.say`What the server says about it (untrusted):`;
+  out.block(JSON.stringify(tool.definition, undefined, 2));
+}
+
+function showDiff(out: Output, tool: Tool): void {
+  out.say`${style('yellow', 'The definition on offer is not the accepted one:')} ${tool.offeredDigest ?? ''}`;
+  for (const line of tool.diff) {
+    out.say`${line.path}`;
+    if (line.accepted !== undefined) out.say`  ${style('red', `- ${line.accepted}`)}`;
+    if (line.offered !== undefined) out.say`  ${style('green', `+ ${line.offered}`)}`;
+  }
+}
+
+interface ClassifyOptions {
+  readonly class?: Tool['effectiveClass'];
+  readonly sensitivity?: Tool['classification']['sensitivity'];
+  readonly output?: 'trusted' | 'untrusted';
+  readonly domain?: string;
+  readonly reversible?: 'yes' | 'no';
+  readonly inverse?: string;
+  readonly idempotent?: 'yes' | 'no';
+  readonly writeSafe?: 'yes' | 'no';
+  readonly amount?: string;
+  readonly currency?: string;
+  readonly destination?: string;
+  readonly object?: string;
+  readonly query?: string;
+}
+
+export const classifyTool: Command<ClassifyOptions> = async (cli, [ref = ''], options) => {
+  const operator = await cli.operator();
+  const roles = await rolesOf(operator, ref, options);
+  const body: BodyIn<'tools.classify'> = {
+    ...(options.class === undefined ? {} : { class: options.class }),
+    ...(options.sensitivity === undefined ? {} : { sensitivity: options.sensitivity }),
+    ...(options.output === undefined ? {} : { outputTrust: options.output }),
+    ...(options.domain === undefined ? {} : { domain: options.domain }),
+    ...(options.reversible === undefined ? {} : { reversible: options.reversible === 'yes' }),
+    ...(options.inverse === undefined ? {} : { inverse: options.inverse }),
+    ...(options.idempotent === undefined ? {} : { idempotent: options.idempotent === 'yes' }),
+    ...(options.writeSafe === undefined ? {} : { writeSafe: options.writeSafe === 'yes' }),
+    ...(Object.keys(roles).length === 0 ? {} : { arguments: roles }),
+  };
+  if (Object.keys(body).length === 0)
+    throw new CliFailure(exitCodes.usage, 'Nothing to correct', {
+      help: 'Say for example --class write --domain finance.',
+    });
+  const tool = await operator.call('tools.classify', { params: toolOf(ref), body });
+  cli.out.document(tool);
+  show(cli.out, tool);
+  return exitCodes.ok;
+};
+
+const argumentRoles = ['amount', 'currency', 'destination', 'object', 'query'] as const;
+
+/** The roles that were named, beside the ones that stay as they are. */
+async function rolesOf(
+  operator: ControlClient,
+  ref: string,
+  options: ClassifyOptions,
+): Promise<Tool['classification']['arguments']> {
+  const named = Object.fromEntries(
+    argumentRoles.flatMap((role) => (options[role] === undefined ? [] : [[role, options[role]]])),
+  );
+  if (Object.keys(named).length === 0) return {};
+  const { classification } = await operator.call('tools.show', { params: toolOf(ref) });
+  return { ...classification.arguments, ...named };
+}
+
+export const acceptTool: Command<{ readonly digest?: string; readonly yes?: boolean }> = async (
+  cli,
+  [ref = ''],
+  options,
+) => {
+  const operator = await cli.operator();
+  const tool = await operator.call('tools.show', { params: toolOf(ref) });
+  const digest =
+    options.digest ??
+    tool.offeredDigest ??
+    (tool.state === 'quarantined' ? tool.definitionDigest : undefined);
+  if (digest === undefined) {
+    cli.out.document(tool);
+    cli.out
+      .say`There is nothing to accept: ${ref} is ${tool.state} with the definition that its server offers.`;
+    return exitCodes.ok;
+  }
+  if (options.digest === undefined && options.yes !== true) {
+    show(cli.out, tool);
+    await confirm(cli, `Accept this definition of ${tool.server}/${tool.name}?`);
+  }
+  const accepted = await operator.call('tools.accept', { params: toolOf(ref), body: { digest } });
+  cli.out.document(accepted);
+  cli.out.say`${style('green', '✓')} ${ref} is ${accepted.state} with ${accepted.definitionDigest}.`;
+  return exitCodes.ok;
+};

@@ -1,0 +1,138 @@
+/** The files that the command line writes on a host: stop file, servers file, key store. */
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { exportAgentKey, generateAgentKey } from '@atf/sdk/agent-key';
+import { afterAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { exitCodes } from './exit-codes.ts';
+import { readInstance, removeInstance, writeInstance } from './key-store.ts';
+import { dataDirOf, operatorToken } from './place.ts';
+import { writeHostEntry } from './servers-file.ts';
+import { removeStopFile, writeStopFile } from './stop-file.ts';
+
+const folders: string[] = [];
+const folder = () => {
+  const made = mkdtempSync(join(tmpdir(), 'atf-cli-'));
+  folders.push(made);
+  return made;
+};
+afterAll(() => folders.forEach((each) => rmSync(each, { recursive: true, force: true })));
+const thrown = (work: () => unknown) => {
+  try {
+    work();
+  } catch (error) {
+    return error;
+  }
+  return undefined;
+};
+
+describe('the stop file', () => {
+  const read = (dir: string) =>
+    JSON.parse(readFileSync(join(dir, 'gateway', 'stop'), 'utf8')) as { scopes: unknown; reason: string };
+
+  it('collects stops, names each once, and is for its owner only', () => {
+    const dir = folder();
+    writeStopFile(dir, 'agent', 'junior-support', 'first');
+    const file = writeStopFile(dir, 'tool', 'back-office/*', 'second');
+    writeStopFile(dir, 'agent', 'junior-support', 'third');
+    expect(read(dir)).toMatchObject({
+      reason: 'third',
+      scopes: [
+        { kind: 'tool', id: 'back-office/*' },
+        { kind: 'agent', id: 'junior-support' },
+      ],
+    });
+    expect(statSync(file).mode & 0o077).toBe(0);
+    removeStopFile(dir);
+    expect(thrown(() => removeStopFile(dir))).toMatchObject({ code: 'containment.not_stopped' });
+  });
+
+  it('goes on stopping everything when the file before could not be understood', () => {
+    const dir = folder();
+    writeStopFile(dir, 'fleet', undefined, 'x');
+    writeFileSync(join(dir, 'gateway', 'stop'), 'not json');
+    writeStopFile(dir, 'agent', 'a', 'y');
+    expect(read(dir).scopes).toEqual([
+      { kind: 'fleet', id: '*' },
+      { kind: 'agent', id: 'a' },
+    ]);
+  });
+
+  it('takes no word that the gateway could not', () => {
+    expect(thrown(() => writeStopFile(folder(), 'planet', 'x', 'y'))).toMatchObject({
+      exitCode: exitCodes.usage,
+    });
+    expect(thrown(() => writeStopFile(folder(), 'owner', 'ines@example.com', 'y'))).toMatchObject({
+      exitCode: exitCodes.usage,
+    });
+  });
+});
+
+describe('the servers file', () => {
+  it('keeps what is there, comments too', () => {
+    const dir = folder();
+    writeHostEntry(dir, 'crm', { command: '["/usr/bin/node", "server.js", "--port", "1"]' });
+    const file = join(dir, 'gateway', 'servers.yaml');
+    writeFileSync(file, `# of the host\n${readFileSync(file, 'utf8')}`);
+    writeHostEntry(dir, 'wiki', { privateNetwork: true });
+    const text = readFileSync(file, 'utf8');
+    expect(text).toContain('# of the host');
+    expect(parse(text)).toEqual({
+      crm: { command: '/usr/bin/node', args: ['server.js', '--port', '1'] },
+      wiki: { privateNetwork: true },
+    });
+  });
+
+  it.each(['rm -rf /', '[]', '[1]', '{"a":1}'])('takes no command like %s', (command) => {
+    expect(thrown(() => writeHostEntry(folder(), 'crm', { command }))).toMatchObject({
+      exitCode: exitCodes.usage,
+    });
+  });
+});
+
+describe('the key store', () => {
+  it('keeps a key for its owner only, by deployment and agent', async () => {
+    const dir = folder();
+    const key = await exportAgentKey(await generateAgentKey({ extractable: true }));
+    const stored = {
+      controlUrl: 'http://localhost:7780',
+      agent: 'junior-support',
+      instanceId: '6f1d6f57-1c0e-4a1b-9d2b-0a1b2c3d4e5f',
+      key,
+    };
+    const file = writeInstance(dir, stored);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(readInstance(dir, 'http://localhost:7780', 'junior-support')).toEqual(stored);
+    expect(readInstance(dir, 'http://localhost:7790', 'junior-support')).toBeUndefined();
+    chmodSync(file, 0o644);
+    expect(thrown(() => readInstance(dir, stored.controlUrl, stored.agent))).toMatchObject({
+      exitCode: exitCodes.refused,
+    });
+    removeInstance(dir, stored.controlUrl, stored.agent);
+    expect(readInstance(dir, stored.controlUrl, stored.agent)).toBeUndefined();
+  });
+});
+
+describe('where things are', () => {
+  it('finds the data directory by option, environment, or upwards', () => {
+    const home = folder();
+    writeStopFile(join(home, '.atf'), 'fleet', undefined, 'x');
+    expect(dataDirOf('/x', { ATF_DATA_DIR: '/y' }, home)).toBe('/x');
+    expect(dataDirOf(undefined, { ATF_DATA_DIR: '/y' }, home)).toBe('/y');
+    expect(dataDirOf(undefined, {}, join(home, 'a', 'b'))).toBe(join(home, '.atf'));
+  });
+
+  it("does not send the operator's token in clear over a network", () => {
+    const dir = folder();
+    writeFileSync(join(dir, 'operator.token'), 'secret\n');
+    expect(operatorToken(dir, 'http://localhost:7780')).toBe('secret');
+    expect(operatorToken(dir, 'https://atf.example.com')).toBe('secret');
+    expect(thrown(() => operatorToken(dir, 'http://atf.example.com'))).toMatchObject({
+      exitCode: exitCodes.usage,
+    });
+    expect(thrown(() => operatorToken(folder(), 'http://localhost:7780'))).toMatchObject({
+      exitCode: exitCodes.unreachable,
+    });
+  });
+});

@@ -1,0 +1,95 @@
+/**
+ * `atf`, the command line. Commands are loaded when they are asked for, so that it starts at once. Not here: what commands do
+ * (commands/), and any right of its own: it acts as the host operator, whose token lies in the data directory.
+ */
+import { Command as Commander, CommanderError } from 'commander';
+import { Cli, type Command, type CommonOptions } from './cli.ts';
+import { addCommands, programHelp } from './command-table.ts';
+import { CliFailure, type ExitCode, exitCodes } from './exit-codes.ts';
+import { Output } from './output.ts';
+
+/** Runs one command line; resolves with the exit code and never throws. */
+export async function runCli(argv: readonly string[]): Promise<ExitCode> {
+  const interrupt = new AbortController();
+  const onInterrupt = () => interrupt.abort();
+  process.once('SIGINT', onInterrupt);
+  // A reader that goes away (`atf activity | head`) is the end of the work, not a fault.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) =>
+    process.exit(error.code === 'EPIPE' ? exitCodes.ok : exitCodes.refused),
+  );
+  let result: ExitCode = exitCodes.ok;
+  const act =
+    (load: () => Promise<Command<never>>) =>
+    async (...given: unknown[]) => {
+      const command = given.at(-1) as Commander;
+      const options = command.opts<CommonOptions>();
+      const out = outputFor(options.json === true);
+      try {
+        const run = (await load()) as Command;
+        result = await run(
+          new Cli(out, options, process.env, process.cwd(), interrupt.signal),
+          command.args,
+          options,
+        );
+      } catch (error) {
+        result = await tellFailure(out, error, interrupt.signal.aborted);
+      }
+    };
+  const program = new Commander('atf')
+    .description(
+      'Agents under governance: identified, contained, authorised, gated by level, recorded before they act.',
+    )
+    .version('0.1.0')
+    .showHelpAfterError('(add --help for what it takes)')
+    .exitOverride()
+    .addHelpText('after', programHelp);
+  addCommands(program, act);
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+  } finally {
+    process.off('SIGINT', onInterrupt);
+  }
+  return result;
+}
+
+function outputFor(json: boolean): Output {
+  return new Output({ json, stdout: process.stdout, stderr: process.stderr, env: process.env });
+}
+
+/** One sentence what went wrong and one what to do, or the same as a document. The stack of a bug is shown with ATF_DEBUG. */
+async function tellFailure(out: Output, error: unknown, interrupted: boolean): Promise<ExitCode> {
+  if (interrupted) return exitCodes.interrupted;
+  const { ControlRefusal, ControlUnreachable } = await import('@atf/sdk/control-refusal');
+  const failure = read(error, ControlRefusal, ControlUnreachable);
+  if (out.json) {
+    const { exitCode, message, help, code } = failure;
+    process.stderr.write(
+      `${JSON.stringify({ error: { exitCode, message, ...(code === undefined ? {} : { code }), ...(help === undefined ? {} : { help }) } })}\n`,
+    );
+  } else {
+    out.note`${failure.message}${failure.code === undefined ? '' : ` (${failure.code})`}`;
+    if (failure.help !== undefined) out.note`${failure.help}`;
+  }
+  if (process.env.ATF_DEBUG !== undefined && error instanceof Error)
+    process.stderr.write(`${error.stack ?? ''}\n`);
+  return failure.exitCode;
+}
+
+function read(
+  error: unknown,
+  Refusal: typeof import('@atf/sdk/control-refusal').ControlRefusal,
+  Unreachable: typeof import('@atf/sdk/control-refusal').ControlUnreachable,
+): CliFailure {
+  if (error instanceof CliFailure) return error;
+  if (error instanceof Refusal)
+    return new CliFailure(exitCodes.refused, error.message, { code: error.code, help: error.help });
+  if (error instanceof Unreachable) {
+    return new CliFailure(exitCodes.unreachable, error.message, {
+      help: 'Start ATF with "npm start", or name its address with --control or its directory with --data.',
+    });
+  }
+  return new CliFailure(exitCodes.refused, error instanceof Error ? error.message : 'unknown fault');
+}

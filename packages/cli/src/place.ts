@@ -1,0 +1,104 @@
+/**
+ * Where things are: the data directory, the running product in it, the host operator's token, and the folder for agents' keys.
+ * Nothing is created here.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { CliFailure, exitCodes } from './exit-codes.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export const controlPortDefault = 7780;
+export const gatewayPortDefault = 7781;
+export const dataDirName = '.atf';
+const runningFile = 'running.json';
+const operatorTokenFile = 'operator.token';
+const fileBytesMax = 65_536;
+
+/** What `atf up` writes into the data directory while it runs. */
+export interface Running {
+  readonly pid: number;
+  readonly controlUrl: string;
+  readonly gatewayUrl: string;
+  readonly startedAt: string;
+}
+
+/** `--data`, ATF_DATA_DIR, the nearest `.atf` from here upwards, or `.atf` here. */
+export function dataDirOf(option: string | undefined, env: Environment, cwd: string): string {
+  const named = option ?? env.ATF_DATA_DIR;
+  if (named !== undefined && named !== '') return resolve(cwd, named);
+  for (let folder = cwd; ; folder = dirname(folder)) {
+    const candidate = join(folder, dataDirName);
+    if (existsSync(candidate)) return candidate;
+    if (dirname(folder) === folder) return join(cwd, dataDirName);
+  }
+}
+
+export const runningFileOf = (dataDir: string): string => join(dataDir, runningFile);
+
+export function readRunning(dataDir: string): Running | undefined {
+  const parsed = readJson(runningFileOf(dataDir));
+  if (typeof parsed !== 'object' || parsed === null) return undefined;
+  const { pid, controlUrl, gatewayUrl, startedAt } = parsed as Partial<Running>;
+  if (typeof pid !== 'number' || typeof controlUrl !== 'string' || typeof gatewayUrl !== 'string')
+    return undefined;
+  return { pid, controlUrl, gatewayUrl, startedAt: startedAt ?? '' };
+}
+
+/** `--control`, ATF_CONTROL_URL, what runs in the data directory, or the default address. @throws CliFailure on a bad address */
+export function controlUrlOf(option: string | undefined, env: Environment, dataDir: string): string {
+  const named =
+    option ??
+    env.ATF_CONTROL_URL ??
+    readRunning(dataDir)?.controlUrl ??
+    `http://localhost:${controlPortDefault}`;
+  if (!URL.canParse(named) || !/^https?:$/.test(new URL(named).protocol)) {
+    throw new CliFailure(exitCodes.usage, `Not an http address: ${named}`, {
+      help: 'Give one like http://localhost:7780 with --control.',
+    });
+  }
+  return named.replace(/\/+$/, '');
+}
+
+/** The host operator's token. @throws CliFailure when there is none, or when the address would get it in clear over a network */
+export function operatorToken(dataDir: string, controlUrl: string): string {
+  const { protocol, hostname } = new URL(controlUrl);
+  if (protocol === 'http:' && !['localhost', '127.0.0.1', '[::1]'].includes(hostname)) {
+    throw new CliFailure(exitCodes.usage, "The host operator's token would cross the network in clear", {
+      help: 'Use an https address, or run this on the host of control.',
+    });
+  }
+  const token = readBounded(join(dataDir, operatorTokenFile))?.trim();
+  if (token === undefined || token === '') {
+    throw new CliFailure(exitCodes.unreachable, `There is no ATF in ${dataDir} (no ${operatorTokenFile})`, {
+      help: 'Start it with "npm start", or name its data directory with --data.',
+    });
+  }
+  return token;
+}
+
+/** Where agents' keys are kept, outside the clone and the data directory: ATF_CONFIG_DIR, or the system's place for such things. */
+export function configDirOf(env: Environment): string {
+  if (env.ATF_CONFIG_DIR !== undefined && env.ATF_CONFIG_DIR !== '') return resolve(env.ATF_CONFIG_DIR);
+  if (process.platform === 'win32' && env.APPDATA !== undefined) return join(env.APPDATA, 'atf');
+  return join(env.XDG_CONFIG_HOME ?? join(env.HOME ?? homedir(), '.config'), 'atf');
+}
+
+/** A small text file, or undefined when it cannot be read. */
+export function readBounded(file: string): string | undefined {
+  try {
+    const bytes = readFileSync(file);
+    return bytes.length <= fileBytesMax ? bytes.toString('utf8') : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function readJson(file: string): unknown {
+  try {
+    return JSON.parse(readBounded(file) ?? '');
+  } catch {
+    return undefined;
+  }
+}

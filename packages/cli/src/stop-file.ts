@@ -1,0 +1,70 @@
+/**
+ * The stop file of the gateway's host (R-2): a stop that works with control down. The gateway looks ten times a second; it stops
+ * everything when it cannot read or understand the file, so the file is replaced whole, never written in place.
+ */
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Scope, scopeSchema } from '@atf/core/wire/words';
+import { z } from 'zod';
+import { CliFailure, exitCodes } from './exit-codes.ts';
+
+const stopFileSchema = z.strictObject({
+  scopes: z.array(scopeSchema).max(1_000),
+  since: z.string(),
+  reason: z.string().max(500),
+});
+
+export const stopFileOf = (dataDir: string): string => join(dataDir, 'gateway', 'stop');
+
+/** Adds a stop to the file; returns it. Agents may be named: the gateway knows their ids. @throws CliFailure on words it cannot take */
+export function writeStopFile(
+  dataDir: string,
+  kind: string,
+  name: string | undefined,
+  reason: string,
+): string {
+  const scope = scopeOf(kind, name);
+  const file = stopFileOf(dataDir);
+  const earlier = readScopes(file).filter((each) => each.kind !== scope.kind || each.id !== scope.id);
+  const stop = { scopes: [...earlier, scope], since: new Date().toISOString(), reason: reason.slice(0, 500) };
+  mkdirSync(join(dataDir, 'gateway'), { recursive: true, mode: 0o700 });
+  const draft = `${file}.${process.pid}.draft`;
+  writeFileSync(draft, JSON.stringify(stop), { mode: 0o600 });
+  renameSync(draft, file);
+  return file;
+}
+
+/** Removes the file; returns where it was. @throws CliFailure when there is none */
+export function removeStopFile(dataDir: string): string {
+  const file = stopFileOf(dataDir);
+  if (!existsSync(file))
+    throw new CliFailure(exitCodes.refused, `There is no stop file ${file}`, {
+      code: 'containment.not_stopped',
+    });
+  rmSync(file);
+  return file;
+}
+
+function scopeOf(kind: string, name: string | undefined): Scope {
+  if (kind === 'owner' && name?.includes('@') === true) {
+    throw new CliFailure(exitCodes.usage, 'Without control nobody knows who has that e-mail address', {
+      help: 'Name the id of the person, or stop the fleet.',
+    });
+  }
+  const parsed = scopeSchema.safeParse({ kind, id: kind === 'fleet' ? '*' : name });
+  if (!parsed.success)
+    throw new CliFailure(exitCodes.usage, `Cannot stop ${kind} ${name ?? ''}`.trim(), {
+      help: 'Say agent NAME, owner ID, tool server/tool, or fleet.',
+    });
+  return parsed.data;
+}
+
+/** A file that cannot be understood already stops everything; it is replaced by what is asked for now together with the fleet. */
+function readScopes(file: string): Scope[] {
+  if (!existsSync(file)) return [];
+  try {
+    return stopFileSchema.parse(JSON.parse(readFileSync(file, 'utf8'))).scopes;
+  } catch {
+    return [{ kind: 'fleet', id: '*' }];
+  }
+}

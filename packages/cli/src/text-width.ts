@@ -1,0 +1,54 @@
+/** How many columns text takes on a terminal, and where to break it. Styles count nothing. */
+
+// biome-ignore lint: the escape character is what styles begin with
+const stylePattern = /\u001b\[[0-9;]*m/g;
+/** East Asian wide and fullwidth, and emoji (UAX #11); close enough for tables, never used for a decision. */
+const widePattern =
+  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u;
+
+export function textWidth(text: string): number {
+  let width = 0;
+  for (const character of text.replaceAll(stylePattern, '')) width += characterWidth(character);
+  return width;
+}
+
+function characterWidth(character: string): number {
+  if (/^\p{M}$/u.test(character)) return 0;
+  return widePattern.test(character) ? 2 : 1;
+}
+
+/** Breaks plain text into lines of at most `columns`, at spaces where there are some; nothing but those spaces is lost. */
+export function wrap(text: string, columns: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    const joined = line === '' ? word : `${line} ${word}`;
+    if (textWidth(joined) <= columns) {
+      line = joined;
+      continue;
+    }
+    if (line !== '') lines.push(line);
+    const pieces = cut(word, columns);
+    line = pieces.pop() ?? '';
+    lines.push(...pieces);
+  }
+  lines.push(line);
+  return lines;
+}
+
+function cut(word: string, columns: number): string[] {
+  const pieces: string[] = [];
+  let piece = '';
+  let width = 0;
+  for (const character of word) {
+    const next = characterWidth(character);
+    if (width + next > columns && piece !== '') {
+      pieces.push(piece);
+      piece = '';
+      width = 0;
+    }
+    piece += character;
+    width += next;
+  }
+  return [...pieces, piece];
+}
