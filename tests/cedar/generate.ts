@@ -96,7 +96,7 @@ const ATTRIBUTE_NAMES = Object.values(ATTRIBUTES).flat();
 /** Cedar's JSON form cannot hold these as plain names, so only policies speak of them. */
 const JSON_ESCAPES = new Set(['__entity', '__extn', '__proto__']);
 
-const STRINGS = [
+export const STRINGS = [
   '',
   'a',
   'ab',
@@ -132,7 +132,7 @@ const SAFE_LONGS = [
   0, 1, -1, 2, 3, 7, 42, 255, 1000, 86400000, 2147483647, -2147483648, 4294967296, 9007199254740991,
   -9007199254740991,
 ];
-const LONG_TEXTS = [
+export const LONG_TEXTS = [
   ...SAFE_LONGS.map(String),
   '9007199254740992',
   '9007199254740993',
@@ -145,7 +145,7 @@ const LONG_TEXTS = [
   '-9223372036854775808',
   '007',
 ];
-const TEXTS: Readonly<
+export const TEXTS: Readonly<
   Record<
     'decimal' | 'ip' | 'datetime' | 'duration',
     readonly [valid: readonly string[], wrong: readonly string[]]
@@ -347,7 +347,7 @@ const group = (level: number): Uid => ({ type: 'Group', id: `g${level}` });
 const action = (id: string): Uid => ({ type: 'Action', id });
 
 /** Text inside quotes: characters as they are, or as one of Cedar's escapes. */
-const escapeText = (random: Random, text: string, pattern: boolean): string =>
+export const escapeText = (random: Random, text: string, pattern: boolean): string =>
   Array.from(text, (char) => {
     if (char === '"') return '\\"';
     if (char === '\\') return '\\\\';
@@ -579,7 +579,7 @@ export class Generator {
       case 'record':
         return 'context';
       default:
-        return `${CONSTRUCTORS[type]}(${this.#string(random.pick(TEXTS[type][random.chance(0.85) ? 0 : 1]))})`;
+        return `${CONSTRUCTORS[type]}(${this.#string(random.pick(TEXTS[type][random.chance(0.8) ? 0 : 1]))})`;
     }
   }
 
@@ -651,12 +651,19 @@ export class Generator {
     ]);
   }
 
+  /** Deep ones, which mix everything and often fail, and shallow ones, which bring an operator to its edge. */
+  #condition(): string {
+    return this.#random.chance(0.5)
+      ? this.expression('bool', 0)
+      : this.#bool(DEPTH_MAX - 1 - this.#random.below(2));
+  }
+
   policy(forbids: boolean): string {
     const random = this.#random;
     const effect = forbids && random.chance(0.4) ? 'forbid' : 'permit';
     const clauses = random.list(
       2,
-      () => `${random.pick(['when', 'when', 'unless'])} { ${this.expression('bool', 0)} }`,
+      () => `${random.pick(['when', 'when', 'unless'])} { ${this.#condition()} }`,
     );
     return `${effect}(${this.#scope('principal')}, ${this.#actionScope()}, ${this.#scope('resource')})\n${clauses.join('\n')};`;
   }
