@@ -1,0 +1,333 @@
+/**
+ * Approvals from the gateway's side (invariant 5): a call that needs a person is stored at control exactly as it was decided; once
+ * released, the STORED bytes are decided again, recorded, looked at a last time and executed, once. Control consumes the approval by
+ * compare-and-set; here everybody who asks meanwhile waits for the one redemption.
+ *
+ * A redemption whose answer was lost is never tried again as if new: its outcome is unknown, and a person must look.
+ */
+import { type Refusal, refusal } from '@atf/core/errors';
+import type { ResponseOf } from '@atf/core/wire/api';
+import type { ApprovalDoc } from '@atf/core/wire/feed';
+import { isJsonObject, parseStrictText } from '@atf/core/wire/json';
+import type { CredentialFacts } from '@atf/core/world';
+import { type AnswerIds, answerOf, type CallAnswer, given, refused, said, waiting } from './answers.ts';
+import { type Decider, type ExactCall, exactCall, receivedOf } from './decision.ts';
+import type { Ran } from './execute.ts';
+import type { ControlAnswer, Ports } from './ports.ts';
+import type { ToolResult } from './protocols/protocol.ts';
+import { type Decided, recordDecision } from './record.ts';
+
+const redemptionsMax = 1_024;
+const becauseLengthMax = 500;
+const finishAttemptsMax = 5;
+const listedMax = 20;
+
+type Redeemed = ResponseOf<'gateway.redeemApproval'>;
+type Requested = ControlAnswer<ResponseOf<'gateway.requestApproval'>>;
+
+/** What one redemption came to; shared by everybody who asked for it meanwhile. */
+type Settled =
+  | { readonly kind: 'ran'; readonly ran: Ran }
+  | { readonly kind: 'stored'; readonly outcome: NonNullable<Redeemed['outcome']> }
+  | { readonly kind: 'waits'; readonly expiresAt: string }
+  | { readonly kind: 'refused'; readonly refusal: Refusal; readonly uncertain: boolean };
+
+export interface ApprovalsInput {
+  readonly ports: Ports;
+  readonly decider: Decider;
+  /** Steps 6 to 9 for a decision that allows. */
+  readonly release: (decided: Decided) => Promise<Ran>;
+  /** Pause before an outcome that control did not take is sent again. */
+  readonly pause: (attempt: number) => Promise<void>;
+}
+
+export class Approvals {
+  readonly #input: ApprovalsInput;
+  readonly #requests = new Map<string, Promise<Requested>>();
+  readonly #redemptions = new Map<string, Promise<Settled>>();
+
+  constructor(input: ApprovalsInput) {
+    this.#input = input;
+  }
+
+  /** For a decision that asks: an equal call may have been approved already; otherwise a person is asked now. */
+  async onAsk(decided: Decided, call: ExactCall): Promise<CallAnswer> {
+    const { ports } = this.#input;
+    const held = ports.snapshot.approvalFor(keyOf(decided));
+    if (held !== undefined && held.state !== 'waiting' && held.state !== 'rejected') {
+      const answer = await this.#redeemFor(decided, held.id);
+      if (answer !== undefined) return answer;
+    } else if (held !== undefined) {
+      return await this.#tellState(decided, held);
+    }
+    return await this.#request(decided, call);
+  }
+
+  /** For the built-in tool: how an approval of this agent stands; redeems it when it can be. */
+  async result(
+    credential: CredentialFacts,
+    approvalId: string | undefined,
+    actionId: string,
+  ): Promise<CallAnswer> {
+    const { snapshot } = this.#input.ports;
+    if (approvalId === undefined) return listing(snapshot.approvalsOf(credential.agentId), actionId);
+    const doc = snapshot.approval(approvalId);
+    if (doc === undefined || doc.agentId !== credential.agentId)
+      return refused(refusal('approvals.not_found'), { actionId });
+    const ids = { actionId, approvalId };
+    const told = stateRefusal(doc);
+    if (doc.state === 'waiting') return waiting(refusal('maturity.approval_required'), ids, doc.expiresAt);
+    if (told !== undefined) return refused(told, ids);
+    return answerOfSettled(await this.#redeem(approvalId, credential, actionId), ids);
+  }
+
+  async #tellState(decided: Decided, held: ApprovalDoc): Promise<CallAnswer> {
+    const ids = { actionId: decided.received.actionId, approvalId: held.id };
+    const unrecorded = await recordDecision(this.#input.ports, 'action.asked', {
+      ...decided,
+      approvalId: held.id,
+    });
+    if (unrecorded !== undefined) return refused(unrecorded, ids);
+    const told = stateRefusal(held);
+    return told === undefined ? waiting(requiredOf(decided), ids, held.expiresAt) : refused(told, ids);
+  }
+
+  /** Undefined: it was released once and not executed, so a person may be asked anew. */
+  async #redeemFor(decided: Decided, approvalId: string): Promise<CallAnswer | undefined> {
+    const { actionId, credential } = decided.received;
+    const ids = { actionId, approvalId };
+    const joined = this.#redemptions.has(approvalId);
+    const settled = await this.#redeem(approvalId, credential, actionId);
+    if (settled.kind === 'stored' && settled.outcome.status === 'not_executed') return undefined;
+    // Whoever ran it has intent and outcome on record; everybody else gets a record of having asked.
+    if (joined || settled.kind !== 'ran') {
+      const unrecorded = await recordDecision(this.#input.ports, 'action.asked', { ...decided, approvalId });
+      if (unrecorded !== undefined) return refused(unrecorded, ids);
+    }
+    return answerOfSettled(settled, ids);
+  }
+
+  /** Records that it was asked, then stores the exact call at control. Equal calls at the same time share one request. */
+  async #request(decided: Decided, call: ExactCall): Promise<CallAnswer> {
+    const { ports } = this.#input;
+    const { actionId } = decided.received;
+    const unrecorded = await recordDecision(ports, 'action.asked', decided);
+    if (unrecorded !== undefined) return refused(unrecorded, { actionId });
+    const key = Object.values(keyOf(decided)).join(' ');
+    const running = this.#requests.get(key);
+    const request = running ?? this.#send(decided, call);
+    if (running === undefined) {
+      this.#requests.set(key, request);
+      void request.finally(() => this.#requests.delete(key));
+    }
+    const answer = await request;
+    if (!answer.ok) return refused(answer.refusal, { actionId });
+    return waiting(requiredOf(decided), { actionId, approvalId: answer.value.id }, answer.value.expiresAt);
+  }
+
+  async #send(decided: Decided, call: ExactCall): Promise<Requested> {
+    const { control, snapshot } = this.#input.ports;
+    const { received, decision } = decided;
+    const { agentId, instanceId, sid } = received.credential;
+    const key = keyOf(decided);
+    const answer = await control.request('gateway.requestApproval', {
+      body: {
+        actionId: received.actionId,
+        agentId,
+        instanceId,
+        sid,
+        tool: key.tool,
+        argsText: call.argsText,
+        argsDigest: key.argsDigest,
+        definitionDigest: key.definitionDigest,
+        class: decision.actionClass ?? 'admin',
+        because: (decision.refusal?.detail ?? 'A person must approve this call.').slice(0, becauseLengthMax),
+      },
+    });
+    if (answer.ok) {
+      const { id, state, expiresAt } = answer.value;
+      snapshot.expectApproval({ id, sid, ...key, state, expiresAt });
+    }
+    return answer;
+  }
+
+  #redeem(approvalId: string, credential: CredentialFacts, actionId: string): Promise<Settled> {
+    const running = this.#redemptions.get(approvalId);
+    if (running !== undefined) return running;
+    if (this.#redemptions.size >= redemptionsMax) {
+      return Promise.resolve({ kind: 'refused', refusal: refusal('request.overloaded'), uncertain: false });
+    }
+    const redemption = this.#redeemOnce(approvalId, credential, actionId).finally(() =>
+      this.#redemptions.delete(approvalId),
+    );
+    this.#redemptions.set(approvalId, redemption);
+    return redemption;
+  }
+
+  async #redeemOnce(id: string, credential: CredentialFacts, actionId: string): Promise<Settled> {
+    const unready = await this.#prepare(id, credential);
+    if (unready !== undefined) return { kind: 'refused', refusal: unready, uncertain: false };
+    const { control } = this.#input.ports;
+    const answer = await control.request('gateway.redeemApproval', {
+      params: { id },
+      body: { agentId: credential.agentId, actionId },
+    });
+    if (!answer.ok) {
+      // Control may have consumed it without our hearing so: it is not ours to assume anything.
+      const why = answer.sent
+        ? refusal('maturity.approval_outcome_unknown', 'Control did not answer.')
+        : answer.refusal;
+      return { kind: 'refused', refusal: why, uncertain: false };
+    }
+    if (!answer.value.released) return unreleased(answer.value);
+    const ran = await this.#run(id, answer.value, credential, actionId);
+    await this.#finish(id, actionId, ran);
+    return { kind: 'ran', ran };
+  }
+
+  /** An approval is not spent on a tool server that cannot be reached. */
+  async #prepare(id: string, { instanceId }: CredentialFacts): Promise<Refusal | undefined> {
+    const { snapshot, upstream } = this.#input.ports;
+    const server = snapshot.server(snapshot.approval(id)?.tool.split('/')[0] ?? '');
+    if (server === undefined) return refusal('segmentation.server_unknown');
+    const prepared = await upstream.prepare(server, instanceId);
+    return prepared.ok ? undefined : refusal(prepared.fault.code, prepared.fault.detail);
+  }
+
+  /** The stored bytes, decided again with the approval held. */
+  async #run(id: string, redeemed: Redeemed, credential: CredentialFacts, actionId: string): Promise<Ran> {
+    const { decider, release, ports } = this.#input;
+    const call = storedCall(redeemed);
+    if (call === undefined) return notExecuted(refusal('approvals.digest_mismatch'));
+    const { agentId, sid } = credential;
+    const { tool, argsDigest, definitionDigest, expiresAt, decidedBy } = redeemed;
+    const by = decidedBy === undefined ? {} : { decidedBy };
+    const approval: ApprovalDoc = {
+      id,
+      agentId,
+      sid,
+      tool,
+      argsDigest,
+      definitionDigest,
+      expiresAt,
+      state: 'consumed',
+      ...by,
+    };
+    const decided = decider.decide(receivedOf(actionId, credential, call), call, approval);
+    if (decided.decision.outcome === 'allow') return await release(decided);
+    const why = decided.decision.refusal ?? refusal('internal.fault');
+    return notExecuted((await recordDecision(ports, 'action.refused', decided)) ?? why);
+  }
+
+  /** Stores the outcome at control. One attempt belongs to the call; further ones go on beside it. */
+  async #finish(id: string, actionId: string, ran: Ran): Promise<void> {
+    const text = ran.resultText === undefined ? {} : { resultText: ran.resultText };
+    const outcome = { status: ran.status, ...text };
+    const send = () =>
+      this.#input.ports.control.request('gateway.finishApproval', {
+        params: { id },
+        body: { actionId, outcome },
+      });
+    if ((await send()).ok) return;
+    void (async () => {
+      for (let attempt = 1; attempt < finishAttemptsMax; attempt++) {
+        await this.#input.pause(attempt);
+        if ((await send()).ok) return;
+      }
+    })();
+  }
+}
+
+const notExecuted = (why: Refusal): Ran => ({
+  status: 'not_executed',
+  result: undefined,
+  resultText: undefined,
+  refusal: why,
+});
+
+const requiredOf = ({ decision }: Decided): Refusal =>
+  decision.refusal ?? refusal('maturity.approval_required');
+
+function keyOf({ received, world }: Decided) {
+  const { server, tool, argsDigest, credential } = received;
+  return {
+    agentId: credential.agentId,
+    tool: `${server}/${tool}`,
+    argsDigest,
+    definitionDigest: world.tool?.definitionDigest ?? '',
+  };
+}
+
+/** The stored call, when it is what its digest says. */
+function storedCall({ tool, argsText, argsDigest }: Redeemed): ExactCall | undefined {
+  const parsed = argsText === undefined ? undefined : parseStrictText(argsText);
+  const slash = tool.indexOf('/');
+  if (parsed?.ok !== true || !isJsonObject(parsed.value)) return undefined;
+  const call = exactCall(tool.slice(0, slash), tool.slice(slash + 1), parsed.value);
+  return call.argsText === argsText && call.argsDigest === argsDigest ? call : undefined;
+}
+
+const rejected = (reason: string | undefined): Refusal =>
+  refusal('maturity.approval_rejected', reason === undefined ? undefined : `The person wrote: ${reason}`);
+
+/** What an agent is told about an approval that can neither be redeemed nor waits. */
+function stateRefusal({ state, reason }: Pick<ApprovalDoc, 'state' | 'reason'>): Refusal | undefined {
+  if (state === 'rejected') return rejected(reason);
+  if (state === 'expired') return refusal('maturity.approval_expired');
+  if (state === 'void') return refusal('maturity.approval_expired', 'A stop voided it.');
+  return undefined;
+}
+
+function unreleased({ state, reason, expiresAt, outcome }: Redeemed): Settled {
+  const told = stateRefusal({ state, reason });
+  if (told !== undefined) return { kind: 'refused', refusal: told, uncertain: false };
+  if (state === 'waiting' || state === 'approved') return { kind: 'waits', expiresAt };
+  if (outcome !== undefined && outcome.status !== 'unknown') return { kind: 'stored', outcome };
+  return { kind: 'refused', refusal: refusal('maturity.approval_outcome_unknown'), uncertain: true };
+}
+
+function answerOfSettled(settled: Settled, ids: AnswerIds): CallAnswer {
+  switch (settled.kind) {
+    case 'ran':
+      return answerOf(settled.ran, ids);
+    case 'waits':
+      return waiting(refusal('maturity.approval_required'), ids, settled.expiresAt);
+    case 'refused':
+      return refused(settled.refusal, ids, settled.uncertain ? 'unknown' : 'refused');
+    case 'stored':
+      return answerOfStored(settled.outcome, ids);
+  }
+}
+
+function answerOfStored(
+  { status, resultText }: NonNullable<Redeemed['outcome']>,
+  ids: AnswerIds,
+): CallAnswer {
+  if (status === 'not_executed') {
+    return refused(
+      refusal('execution.not_executed', 'The approval was spent without a call; ask a person again.'),
+      ids,
+    );
+  }
+  const parsed =
+    resultText === undefined
+      ? undefined
+      : parseStrictText(resultText, { bytesMax: 16_777_216, depthMax: 68, valuesMax: 400_000 });
+  if (parsed?.ok === true && isJsonObject(parsed.value) && Array.isArray(parsed.value['content'])) {
+    return given(parsed.value as unknown as ToolResult, ids);
+  }
+  return refused(refusal('maturity.approval_outcome_unknown'), ids, 'unknown');
+}
+
+function listing(docs: readonly ApprovalDoc[], actionId: string): CallAnswer {
+  const open = docs.filter(({ state }) => state === 'waiting' || state === 'approved').slice(0, listedMax);
+  const approvals = open.map(({ id, tool, state, expiresAt }) => ({ id, tool, state, expiresAt }));
+  const lines = approvals.map(
+    ({ id, tool, state, expiresAt }) => `${id}: ${tool}, ${state}, until ${expiresAt}`,
+  );
+  return said(
+    lines.length === 0 ? 'No call of yours waits for a person.' : lines.join('\n'),
+    { approvals },
+    { actionId },
+  );
+}

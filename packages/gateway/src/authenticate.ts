@@ -1,0 +1,225 @@
+/**
+ * Room: identity (I-1, I-2, R-3), step 1 of the pipeline. Verifies the credential at the edge: token, proof of possession, binding of
+ * both, replay. Whether agent, instance, session and epochs still count is decided in `decide()`, from the snapshot.
+ *
+ * A verified token is remembered by its digest; a hit checks again whatever may have changed since: expiry, keys and issuer
+ * (generation), epoch, binding. Replay is keyed on `jti`, never on the raw proof, which has many spellings.
+ */
+import { type KeyObject, createHash } from 'node:crypto';
+import { type Refusal, refusal } from '@atf/core/errors';
+import { verifyAccessToken } from '@atf/core/identity/access-token';
+import { dpopReplayMs, verifyDpopProof } from '@atf/core/identity/dpop';
+import { lookAtRate } from '@atf/core/segmentation/rate';
+import type { AccessTokenClaims } from '@atf/core/wire/token';
+import type { CredentialFacts } from '@atf/core/world';
+import type { RawRequest } from './protocols/protocol.ts';
+import type { ClockPort, SnapshotPort } from './ports.ts';
+
+export const verifiedTokensMax = 20_000;
+export const proofKeysMax = 20_000;
+export const replayEntriesMax = 500_000;
+const replayBucketMs = 10_000;
+/** Failed credentials of one source before it is turned away unread; they refill evenly. */
+export const failuresRate = { max: 120, perSeconds: 60 } as const;
+const failureSourcesMax = 50_000;
+
+/** A map that drops its oldest entry when it is full. */
+class BoundedMap<V> {
+  readonly #map = new Map<string, V>();
+  readonly #max: number;
+  constructor(max: number) {
+    this.#max = max;
+  }
+  get(key: string): V | undefined {
+    return this.#map.get(key);
+  }
+  set(key: string, value: V): void {
+    const [oldest] = this.#map.keys();
+    if (!this.#map.has(key) && this.#map.size >= this.#max && oldest !== undefined) this.#map.delete(oldest);
+    this.#map.set(key, value);
+  }
+  delete(key: string): void {
+    this.#map.delete(key);
+  }
+}
+
+/** Proofs already seen, in buckets of time that are dropped whole. Full: no proof is taken, because replay could not be seen. */
+export class ReplayCache {
+  readonly #buckets = new Map<number, Set<string>>();
+  readonly #entriesMax: number;
+  #size = 0;
+
+  constructor(entriesMax = replayEntriesMax) {
+    this.#entriesMax = entriesMax;
+  }
+
+  take(key: string, nowMs: number): 'new' | 'replayed' | 'full' {
+    const current = Math.floor(nowMs / replayBucketMs);
+    const oldest = Math.floor((nowMs - dpopReplayMs) / replayBucketMs);
+    for (const [bucket, keys] of this.#buckets) {
+      if (bucket < oldest) {
+        this.#size -= keys.size;
+        this.#buckets.delete(bucket);
+      } else if (keys.has(key)) return 'replayed';
+    }
+    if (this.#size >= this.#entriesMax) return 'full';
+    const bucket = this.#buckets.get(current) ?? new Set<string>();
+    this.#buckets.set(current, bucket.add(key));
+    this.#size++;
+    return 'new';
+  }
+}
+
+export type Authenticated =
+  | { readonly ok: true; readonly credential: CredentialFacts }
+  | { readonly ok: false; readonly refusal: Refusal };
+
+const no = (code: Refusal['code'], detail?: string): Authenticated => ({
+  ok: false,
+  refusal: refusal(code, detail),
+});
+
+interface Verified {
+  readonly claims: AccessTokenClaims;
+  readonly generation: number;
+}
+
+export class Authenticator {
+  readonly #clock: ClockPort;
+  readonly #snapshot: SnapshotPort;
+  readonly #publicUrl: () => string;
+  readonly #tokens = new BoundedMap<Verified>(verifiedTokensMax);
+  readonly #proofKeys = new BoundedMap<KeyObject>(proofKeysMax);
+  readonly #failures = new BoundedMap<number>(failureSourcesMax);
+  readonly #replay: ReplayCache;
+
+  constructor(input: {
+    readonly clock: ClockPort;
+    readonly snapshot: SnapshotPort;
+    readonly publicUrl: () => string;
+    readonly replay?: ReplayCache;
+  }) {
+    this.#clock = input.clock;
+    this.#snapshot = input.snapshot;
+    this.#publicUrl = input.publicUrl;
+    this.#replay = input.replay ?? new ReplayCache();
+  }
+
+  /** `source`: the address of the peer. */
+  authenticate(
+    { headers, method, url }: Pick<RawRequest, 'headers' | 'method' | 'url'>,
+    source: string,
+  ): Authenticated {
+    const { authorization, dpop } = headers;
+    if (typeof authorization !== 'string') return no('identity.credential_missing');
+    const [, scheme = '', token = ''] =
+      /^(DPoP|Bearer) ([A-Za-z0-9._~+/-]{20,4096})$/i.exec(authorization) ?? [];
+    if (token === '') return no('identity.credential_invalid', 'The scheme is DPoP or Bearer.');
+    const digest = createHash('sha256').update(token).digest('base64url');
+    // Whoever holds a token that was verified is throttled by it, so that strangers on the same address cannot lock them out.
+    const blamed = this.#tokens.get(digest) === undefined ? `from ${source}` : `with ${digest}`;
+    const spent = lookAtRate(this.#failures.get(blamed), this.#clock.monotonicMs(), failuresRate);
+    if (!spent.ok)
+      return {
+        ok: false,
+        refusal: refusal('identity.proof_flood', undefined, { retryAfterMs: spent.retryAfterMs }),
+      };
+    const verdict = this.#verify(
+      token,
+      digest,
+      scheme.toLowerCase() === 'dpop' ? dpop : undefined,
+      scheme.toLowerCase(),
+      { method, url },
+    );
+    if (!verdict.ok) this.#failures.set(blamed, spent.nextMs);
+    return verdict;
+  }
+
+  #verify(
+    token: string,
+    digest: string,
+    proof: string | readonly string[] | undefined,
+    scheme: string,
+    request: { readonly method: string; readonly url: string },
+  ): Authenticated {
+    const claims = this.#claims(token, digest);
+    if ('code' in claims) return { ok: false, refusal: claims };
+    if (claims.tenant !== this.#snapshot.settings()?.tenant)
+      return no('identity.credential_invalid', 'It belongs to another tenant.');
+    if (scheme === 'bearer') {
+      // RFC 9449 §7.2: a bound token is worth nothing without its proof.
+      if (claims.cnf !== undefined)
+        return no('identity.proof_invalid', 'This token is bound to a key and needs a DPoP proof.');
+      return { ok: true, credential: credentialOf(claims, 'none') };
+    }
+    if (claims.cnf === undefined)
+      return no('identity.credential_invalid', 'This token is not bound to a key.');
+    if (typeof proof !== 'string') return no('identity.proof_invalid', 'The DPoP header is missing.');
+    const refused = this.#provePossession(proof, token, claims, request);
+    return refused === undefined
+      ? { ok: true, credential: credentialOf(claims, 'dpop') }
+      : { ok: false, refusal: refused };
+  }
+
+  #claims(token: string, digest: string): AccessTokenClaims | Refusal {
+    const settings = this.#snapshot.settings();
+    if (settings === undefined) return refusal('containment.feed_stale');
+    const generation = this.#snapshot.trustGeneration();
+    const nowMs = this.#clock.nowMs();
+    const held = this.#tokens.get(digest);
+    if (held !== undefined && held.generation === generation) {
+      if (held.claims.exp * 1000 <= nowMs) {
+        this.#tokens.delete(digest);
+        return refusal('identity.credential_expired');
+      }
+      const agent = this.#snapshot.agent(held.claims.agent);
+      if (agent !== undefined && agent.credentialEpoch === held.claims.cep) return held.claims;
+    }
+    this.#tokens.delete(digest);
+    const verdict = verifyAccessToken(token, this.#snapshot.tokenKeys(), nowMs, settings.issuer);
+    if (!verdict.ok) return verdict.refusal;
+    this.#tokens.set(digest, { claims: verdict.claims, generation });
+    return verdict.claims;
+  }
+
+  #provePossession(
+    proof: string,
+    accessToken: string,
+    claims: AccessTokenClaims,
+    { method, url }: { readonly method: string; readonly url: string },
+  ): Refusal | undefined {
+    const nowMs = this.#clock.nowMs();
+    const verdict = verifyDpopProof({
+      proof,
+      method,
+      url: `${this.#publicUrl()}${url}`,
+      accessToken,
+      nowMs,
+      keys: this.#proofKeys,
+    });
+    if (!verdict.ok) return verdict.refusal;
+    const bound = this.#snapshot.instance(claims.inst)?.jkt;
+    if (verdict.jkt !== claims.cnf?.jkt || (bound !== undefined && bound !== verdict.jkt)) {
+      return refusal(
+        'identity.proof_invalid',
+        'The proof was made with another key than the one of this credential.',
+      );
+    }
+    const seen = this.#replay.take(`${verdict.jkt} ${verdict.jti}`, nowMs);
+    if (seen === 'full') return refusal('request.overloaded');
+    return seen === 'replayed' ? refusal('identity.proof_replayed') : undefined;
+  }
+}
+
+function credentialOf(claims: AccessTokenClaims, proof: CredentialFacts['proof']): CredentialFacts {
+  return {
+    agentId: claims.agent,
+    instanceId: claims.inst,
+    sid: claims.sid,
+    jti: claims.jti,
+    expiresAtMs: claims.exp * 1000,
+    manifestDigest: claims.ver,
+    credentialEpoch: claims.cep,
+    proof,
+  };
+}

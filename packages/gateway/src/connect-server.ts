@@ -1,0 +1,59 @@
+/**
+ * Room: segmentation (S-1). From the document of a tool server and the host's own file to a connection: stdio servers run only what the
+ * file of this host says, HTTP servers are reached through the vetting dialer.
+ */
+import type { ServerDoc } from '@atf/core/wire/feed';
+import { dialPolicyDefault, vettedDispatcher } from './protocols/dialer.ts';
+import { McpUpstream, type UpstreamAddress } from './protocols/mcp-upstream.ts';
+import type { HostServer, ServersFile } from './servers-file.ts';
+import type { ConnectServer } from './upstreams.ts';
+
+export interface ConnectInput {
+  readonly file: Pick<ServersFile, 'read'>;
+  readonly environment: NodeJS.ProcessEnv;
+  readonly onState: (server: string, state: 'connected' | 'lost' | 'failed', detail: string) => void;
+}
+
+/** The address, or in plain words why this host has none. */
+export function addressOf(
+  server: ServerDoc,
+  host: HostServer | undefined,
+  environment: NodeJS.ProcessEnv,
+): UpstreamAddress | string {
+  if (server.transport.kind === 'stdio') {
+    if (host?.command === undefined)
+      return 'The gateway host has no command for this server in servers.yaml.';
+    const { command, args, cwd, env } = host;
+    return { kind: 'stdio', command, args, env, ...(cwd === undefined ? {} : { cwd }) };
+  }
+  const headers: Record<string, string> = {};
+  for (const [header, variable] of Object.entries(host?.headersFrom ?? {})) {
+    const value = environment[variable];
+    if (value === undefined)
+      return 'A credential that servers.yaml names is not in the environment of the gateway.';
+    headers[header] = value;
+  }
+  const dispatcher = vettedDispatcher({
+    ...dialPolicyDefault,
+    privateAllowed: host?.privateNetwork ?? false,
+  });
+  return { kind: 'http', url: server.transport.url, headers, dispatcher };
+}
+
+export function createConnect({ file, environment, onState }: ConnectInput): ConnectServer {
+  return (server, { onToolsChanged, onLost }) => {
+    const read = file.read();
+    const address = read.ok ? addressOf(server, read.servers.get(server.name), environment) : read.problem;
+    if (typeof address === 'string') {
+      return { ok: false, fault: { code: 'upstream.unavailable', dispatched: false, detail: address } };
+    }
+    const upstream = new McpUpstream(server.name, address, {
+      onToolsChanged,
+      onState: (state, detail) => {
+        if (state !== 'connected') onLost();
+        onState(server.name, state, detail);
+      },
+    });
+    return { ok: true, upstream };
+  };
+}

@@ -1,0 +1,121 @@
+/**
+ * Steps 6 to 8 of the pipeline for a call that was allowed: record the intent, look a last time, execute, inspect the output, record
+ * the outcome. Nothing runs before its intent is durable, and nothing of a result leaves before its outcome is.
+ *
+ * The gateway never repeats a call. A call whose connection failed after it was sent is `unknown`: it may have happened.
+ */
+import { type Refusal, refusal } from '@atf/core/errors';
+import type { OutcomeStatus } from '@atf/core/record';
+import { canonicalJson, type Json } from '@atf/core/wire/json';
+import type { CallUnderWay } from './calls.ts';
+import { lastLook } from './last-look.ts';
+import type { Ports } from './ports.ts';
+import type { ToolResult, UpstreamCallOutcome } from './protocols/protocol.ts';
+import { type Decided, type Outcome, recordDecision, recordOutcome } from './record.ts';
+import type { SchemaCheck } from './schema-check.ts';
+
+/** Characters of a result as canonical JSON; control stores no longer outcome (wire/api.ts, `storedOutcomeSchema`). */
+export const resultLengthMax = 4_194_304;
+const upstreamTimeoutMsDefault = 60_000;
+
+/** What came of one call. `refusal` says why there is no result, or why the result is not given. */
+export interface Ran {
+  readonly status: OutcomeStatus;
+  readonly result: ToolResult | undefined;
+  readonly resultText: string | undefined;
+  readonly refusal: Refusal | undefined;
+}
+
+/** Step 6 and following. */
+export async function execute(
+  ports: Ports,
+  schemas: SchemaCheck,
+  decided: Decided,
+  call: CallUnderWay,
+): Promise<Ran> {
+  const unrecorded = await recordDecision(ports, 'action.intent', decided);
+  if (unrecorded !== undefined)
+    return { status: 'not_executed', result: undefined, resultText: undefined, refusal: unrecorded };
+  const startedMs = ports.clock.nowMs();
+  const startedMonotonicMs = ports.clock.monotonicMs();
+  const ran = await lookAndDispatch(ports, schemas, decided, call);
+  const outcome: Outcome = {
+    status: ran.status,
+    code: ran.refusal?.code,
+    resultText: ran.resultText,
+    startedMs,
+    durationMs: Math.round((ports.clock.monotonicMs() - startedMonotonicMs) * 1000) / 1000,
+  };
+  const lost = await recordOutcome(ports, decided, outcome);
+  // What is not on record does not leave. It may have happened, so nobody may take this for a refusal.
+  return lost === undefined
+    ? ran
+    : {
+        status: ran.status === 'not_executed' ? 'not_executed' : 'unknown',
+        result: undefined,
+        resultText: undefined,
+        refusal: lost,
+      };
+}
+
+/** Step 7 in one tick, then step 8. */
+async function lookAndDispatch(
+  ports: Ports,
+  schemas: SchemaCheck,
+  decided: Decided,
+  call: CallUnderWay,
+): Promise<Ran> {
+  const { received, world } = decided;
+  const refused = lastLook(ports, decided, call);
+  const server = world.server;
+  if (refused !== undefined || server === undefined) {
+    return without('not_executed', refused ?? refusal('segmentation.server_unknown'));
+  }
+  call.dispatched = true;
+  const target = { server, tool: received.tool, instanceId: received.credential.instanceId };
+  const outcome = await ports.upstream.call(target, received.args, {
+    signal: call.signal,
+    timeoutMs: ports.snapshot.settings()?.upstreamTimeoutMs ?? upstreamTimeoutMsDefault,
+    idempotencyKey: decided.approvalId ?? received.actionId,
+  });
+  return inspectOutput(schemas, decided, outcome, call);
+}
+
+const without = (status: OutcomeStatus, why: Refusal): Ran => ({
+  status,
+  result: undefined,
+  resultText: undefined,
+  refusal: why,
+});
+
+/** Step 8 (D-4): size and schema of the output; what does not fit is recorded and not given. */
+function inspectOutput(
+  schemas: SchemaCheck,
+  decided: Decided,
+  outcome: UpstreamCallOutcome,
+  call: CallUnderWay,
+): Ran {
+  if (outcome.kind === 'fault') return faulted(outcome.fault, call);
+  const { result } = outcome;
+  const { tool } = decided.world;
+  const resultText = canonicalJson(result as unknown as Json);
+  if (resultText.length > resultLengthMax) return without('unknown', refusal('upstream.result_too_large'));
+  const status: OutcomeStatus = result.isError === true ? 'failed' : 'done';
+  // A stop that arrives while the answer is on its way: it happened, and it is not given to who is stopped.
+  if (call.cut !== undefined) return { status, result: undefined, resultText, refusal: call.cut };
+  const schema = tool === undefined ? undefined : schemas.output(tool, result);
+  if (schema?.verdict === 'valid') return { status, result, resultText, refusal: undefined };
+  return {
+    status,
+    result: undefined,
+    resultText,
+    refusal: refusal('data.output_invalid', schema?.problems.join('; ')),
+  };
+}
+
+function faulted(fault: Extract<UpstreamCallOutcome, { kind: 'fault' }>['fault'], call: CallUnderWay): Ran {
+  const why = refusal(fault.code, fault.detail);
+  if (call.cut !== undefined) return without(fault.dispatched ? 'aborted' : 'not_executed', call.cut);
+  if (!fault.dispatched) return without('not_executed', why);
+  return without(fault.code === 'upstream.call_refused' ? 'failed' : 'unknown', why);
+}

@@ -1,0 +1,225 @@
+/**
+ * The gateway's end of the feed (R-2, invariants 2, 3 and 7; wire/feed.ts): documents into the snapshot, nonce beats into the lease, stops
+ * acted on in the tick in which their frame arrives. What is not understood makes the gateway stale. When the connection drops the
+ * snapshot stays, and serves until the lease is over.
+ */
+import {
+  type ContainmentDoc,
+  type ControlFrame,
+  controlFrameSchema,
+  feedFrameBytesMax,
+  type GatewayFrame,
+  heartbeatEveryMs,
+  leaseMs,
+} from '@atf/core/wire/feed';
+import { rawPaths } from '@atf/core/wire/api';
+import { parseStrict } from '@atf/core/wire/json';
+import { WebSocket } from 'ws';
+import type { Lease } from './lease.ts';
+import type { ClockPort } from './ports.ts';
+import type { Snapshot } from './snapshot.ts';
+import type { SpoolHead } from './spool.ts';
+import type { Stopper } from './stop.ts';
+
+const frameBounds = { bytesMax: feedFrameBytesMax, depthMax: 200, valuesMax: 2_000_000 };
+const handshakeTimeoutMs = 5_000;
+const reconnectFirstMs = 50;
+const reconnectLastMs = 2_000;
+/** A connection whose beats stay unanswered this long is given up. */
+const silenceMsMax = 3 * leaseMs;
+const noncesMax = 64;
+/** How often the lease is looked at, so that calls under way are cut in time. */
+const watchEveryMs = 50;
+
+export interface FeedInput {
+  /** Address of control, `http:` or `https:`, without a trailing slash. */
+  readonly controlUrl: string;
+  readonly authorization: (method: string, url: string) => string;
+  readonly snapshot: Snapshot;
+  readonly lease: Lease;
+  readonly stopper: Stopper;
+  readonly clock: ClockPort;
+  readonly random: (bytes: number) => Uint8Array;
+  readonly spoolHead: () => SpoolHead;
+  readonly version: string;
+  readonly mcpUrl: string;
+  /** What happened, for the operator's log; holds no content. */
+  readonly onState: (
+    state: 'connected' | 'lost' | 'complete' | 'not_understood' | 'revoked' | 'lease_lost' | 'rewound',
+    detail?: string,
+  ) => void;
+}
+
+interface Beat {
+  readonly sentMs: number;
+  readonly have: number;
+}
+
+export class Feed {
+  readonly #input: FeedInput;
+  readonly #nonces = new Map<string, Beat>();
+  readonly #timers: NodeJS.Timeout[] = [];
+  #socket: WebSocket | undefined;
+  #have = 0;
+  /** A beat that attests more than is held here: it counts once the documents are here. */
+  #owed: { readonly sentMs: number; readonly version: number } | undefined;
+  #heardMs = 0;
+  #attempts = 0;
+  #reconnect: NodeJS.Timeout | undefined;
+  #closed = false;
+  #wasFresh = false;
+
+  constructor(input: FeedInput) {
+    this.#input = input;
+  }
+
+  start(): void {
+    this.#connect();
+    this.#timers.push(setInterval(() => this.#beat(), heartbeatEveryMs));
+    this.#timers.push(setInterval(() => this.#watch(), watchEveryMs));
+  }
+
+  get connected(): boolean {
+    return this.#socket?.readyState === WebSocket.OPEN;
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const timer of this.#timers) clearInterval(timer);
+    clearTimeout(this.#reconnect);
+    this.#socket?.terminate();
+  }
+
+  #connect(): void {
+    const { controlUrl, authorization, version, mcpUrl, lease, clock, onState } = this.#input;
+    const url = `${controlUrl}${rawPaths.feed}`;
+    const socket = new WebSocket(url.replace(/^http/, 'ws'), {
+      headers: { authorization: authorization('GET', url) },
+      maxPayload: feedFrameBytesMax,
+      perMessageDeflate: false,
+      handshakeTimeout: handshakeTimeoutMs,
+      followRedirects: false,
+    });
+    this.#socket = socket;
+    socket.on('open', () => {
+      this.#nonces.clear();
+      this.#owed = undefined;
+      this.#heardMs = clock.monotonicMs();
+      lease.restart();
+      this.#send({ t: 'hello', have: this.#have, version, mcpUrl });
+      this.#beat();
+      onState('connected');
+    });
+    socket.on('message', (data, binary) => {
+      if (socket === this.#socket) this.#receive(data as Buffer, binary);
+    });
+    // The close event follows and says all there is to say.
+    socket.on('error', () => undefined);
+    socket.on('close', () => {
+      if (socket !== this.#socket) return;
+      this.#socket = undefined;
+      onState('lost');
+      this.#later();
+    });
+  }
+
+  #later(): void {
+    if (this.#closed) return;
+    const [byte = 0] = this.#input.random(1);
+    const spreadMs = Math.min(reconnectLastMs, reconnectFirstMs * 2 ** Math.min(this.#attempts++, 10));
+    this.#reconnect = setTimeout(() => this.#connect(), spreadMs * (0.5 + byte / 512));
+  }
+
+  #send(frame: GatewayFrame): void {
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(frame));
+  }
+
+  #beat(): void {
+    const { clock, random, spoolHead } = this.#input;
+    if (this.#socket?.readyState !== WebSocket.OPEN) return;
+    const sentMs = clock.monotonicMs();
+    if (sentMs - this.#heardMs > silenceMsMax) return this.#socket.terminate();
+    const nonce = Buffer.from(random(16)).toString('base64url');
+    const [oldest] = this.#nonces.keys();
+    if (this.#nonces.size >= noncesMax && oldest !== undefined) this.#nonces.delete(oldest);
+    this.#nonces.set(nonce, { sentMs, have: this.#have });
+    this.#send({ t: 'beat', nonce, have: this.#have, spool: spoolHead() });
+  }
+
+  /** Cuts what runs when the lease is over: control may have killed anybody meanwhile. */
+  #watch(): void {
+    const fresh = this.#input.snapshot.fresh();
+    if (this.#wasFresh && !fresh) this.#input.onState('lease_lost', String(this.#input.stopper.leaseLost()));
+    this.#wasFresh = fresh;
+  }
+
+  #receive(data: Buffer, binary: boolean): void {
+    const parsed = binary ? undefined : parseStrict(data, frameBounds);
+    const frame = parsed?.ok === true ? controlFrameSchema.safeParse(parsed.value) : undefined;
+    if (frame?.success !== true) return this.#distrust('a frame');
+    switch (frame.data.t) {
+      case 'docs':
+        return this.#take(frame.data);
+      case 'beat':
+        return this.#answered(frame.data.nonce, frame.data.version);
+      case 'contain':
+        return this.#contain(frame.data.key, frame.data.body);
+      case 'revoked':
+        this.#input.lease.distrust();
+        this.#watch();
+        this.close();
+        return this.#input.onState('revoked');
+    }
+  }
+
+  #take({ docs, version, more, full }: Extract<ControlFrame, { t: 'docs' }>): void {
+    const { snapshot, onState } = this.#input;
+    if (full === true) snapshot.clear();
+    for (const { topic, key, body } of docs) {
+      if (!snapshot.apply(topic, key, body)) return this.#distrust(`a document of ${topic}`);
+    }
+    this.#have = version;
+    if (more) return;
+    snapshot.setComplete(true);
+    onState('complete');
+    if (this.#owed !== undefined && this.#owed.version <= version) {
+      this.#input.lease.renew(this.#owed.sentMs);
+      this.#owed = undefined;
+    }
+  }
+
+  #answered(nonce: string, version: number): void {
+    const beat = this.#nonces.get(nonce);
+    if (beat === undefined) return this.#distrust('a beat that was not asked for');
+    this.#nonces.delete(nonce);
+    this.#heardMs = this.#input.clock.monotonicMs();
+    this.#attempts = 0;
+    if (version < beat.have) {
+      // Control's history is shorter than ours: its store was restored. Nothing held here can be told apart from what never was.
+      this.#have = 0;
+      this.#input.snapshot.setComplete(false);
+      this.#input.onState('rewound');
+      this.#socket?.terminate();
+      return;
+    }
+    if (version <= this.#have) this.#input.lease.renew(beat.sentMs);
+    else if (this.#owed === undefined || beat.sentMs > this.#owed.sentMs)
+      this.#owed = { sentMs: beat.sentMs, version };
+  }
+
+  #contain(key: string, body: ContainmentDoc): void {
+    const { snapshot, stopper, clock } = this.#input;
+    const startedMs = clock.monotonicMs();
+    if (!snapshot.containAhead(key, body)) return this.#distrust('too many stops');
+    const aborted = stopper.contain(body);
+    this.#send({ t: 'contained', key, aborted, tookMs: clock.monotonicMs() - startedMs });
+  }
+
+  /** Stale at once, and a new connection: what was not understood may have been a stop. */
+  #distrust(what: string): void {
+    this.#input.lease.distrust();
+    this.#input.onState('not_understood', what);
+    this.#watch();
+    this.#socket?.terminate();
+  }
+}

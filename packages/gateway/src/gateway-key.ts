@@ -1,0 +1,167 @@
+/**
+ * Room: identity (I-2). The gateway's own P-256 key: it proves every request to control and seals every batch of records. At rest it is
+ * wrapped (AES-256-GCM) under a key that stands outside the gateway's directory; in clear it exists in memory only.
+ */
+import {
+  createCipheriv,
+  createDecipheriv,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  randomBytes,
+  sign,
+} from 'node:crypto';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { type SealSigner, sealSigner } from '@atf/core/audit/gateway-key';
+import { refuse } from '@atf/core/errors';
+import { base64url } from '@atf/core/identity/base64url';
+import { p256PublicJwk, type P256PublicJwk, signingInput } from '@atf/core/identity/compact-jws';
+import { jwkThumbprint } from '@atf/core/identity/dpop';
+import { gatewayProofType } from '@atf/core/wire/token';
+import { z } from 'zod';
+
+const keyTextPattern = /^[A-Za-z0-9+/]{43}=$/;
+const fileBytesMax = 4_096;
+const context = Buffer.from('atf gateway key v1');
+const storedSchema = z.strictObject({ v: z.literal(1), wrapped: z.string().max(2_048) });
+
+export const controlAudience = 'atf:control';
+
+/** Where the key-encryption key comes from. */
+export interface KeySource {
+  /** `ATF_KEY`: 32 bytes in base64; it wins over the file. */
+  readonly fromEnvironment: string | undefined;
+  readonly keyFile: string | undefined;
+  /** The gateway's own directory: the key file must not be in it. */
+  readonly dir: string;
+}
+
+function decodeKey(text: string, from: string): Buffer {
+  const trimmed = text.trim();
+  if (!keyTextPattern.test(trimmed))
+    refuse('storage.key_missing', `${from} does not hold 32 bytes in base64.`);
+  return Buffer.from(trimmed, 'base64');
+}
+
+/** Writes a file of mode 0600 that is there whole or not at all. */
+export function writePrivateFile(file: string, text: string): void {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  const draft = `${file}.new`;
+  const handle = openSync(draft, 'w', 0o600);
+  try {
+    writeSync(handle, text);
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+  renameSync(draft, file);
+  chmodSync(file, 0o600);
+}
+
+/** The 32 bytes that protect the gateway's key; a key file is made when `first`. Refuses `storage.key_missing`. */
+export function keyEncryptionKey({ fromEnvironment, keyFile, dir }: KeySource, first: boolean): Buffer {
+  if (fromEnvironment !== undefined && fromEnvironment !== '') return decodeKey(fromEnvironment, 'ATF_KEY');
+  if (keyFile === undefined) return refuse('storage.key_missing');
+  const file = resolve(keyFile);
+  const path = relative(resolve(dir), file);
+  if (path !== '..' && !path.startsWith(`..${sep}`) && !isAbsolute(path)) {
+    refuse('storage.key_missing', 'The key file must be outside the directory that it protects.');
+  }
+  if (!existsSync(file)) {
+    if (!first) refuse('storage.key_missing', 'The key file is not there.');
+    writePrivateFile(file, `${randomBytes(32).toString('base64')}\n`);
+  }
+  const found = statSync(file);
+  if (process.platform !== 'win32' && (found.mode & 0o077) !== 0)
+    refuse('storage.key_missing', 'Others may read the key file.');
+  if (!found.isFile() || found.size > fileBytesMax) refuse('storage.key_missing', 'It is not a key file.');
+  return decodeKey(readFileSync(file, 'utf8'), 'The key file');
+}
+
+function wrap(key: Uint8Array, plain: Uint8Array): Buffer {
+  const nonce = randomBytes(12);
+  const cipher = createCipheriv('aes-256-gcm', key, nonce, { authTagLength: 16 });
+  cipher.setAAD(context);
+  const body = Buffer.concat([cipher.update(plain), cipher.final()]);
+  return Buffer.concat([nonce, cipher.getAuthTag(), body]);
+}
+
+function unwrap(key: Uint8Array, box: Buffer): Buffer {
+  const decipher = createDecipheriv('aes-256-gcm', key, box.subarray(0, 12), { authTagLength: 16 });
+  decipher.setAAD(context);
+  decipher.setAuthTag(box.subarray(12, 28));
+  try {
+    return Buffer.concat([decipher.update(box.subarray(28)), decipher.final()]);
+  } catch {
+    return refuse('storage.key_missing', 'The key does not open the key of this gateway.');
+  }
+}
+
+export interface GatewayKey {
+  readonly publicJwk: P256PublicJwk;
+  readonly seal: SealSigner;
+  /** A signed proof for one request: `iss` is the gateway's id, absent while it enrols. */
+  proof(request: {
+    readonly method: string;
+    readonly url: string;
+    readonly gatewayId: string | undefined;
+    readonly nowMs: number;
+  }): string;
+}
+
+export function gatewayKeyOf(privateKey: KeyObject): GatewayKey {
+  const publicJwk = p256PublicJwk(createPublicKey(privateKey).export({ format: 'jwk' }));
+  if (publicJwk === undefined) throw new TypeError('a gateway key is a P-256 key');
+  const kid = jwkThumbprint(publicJwk);
+  return {
+    publicJwk,
+    seal: sealSigner(kid, privateKey),
+    proof: ({ method, url, gatewayId, nowMs }) => {
+      const { origin, pathname } = new URL(url);
+      const iss = gatewayId === undefined ? {} : { iss: gatewayId };
+      const claims = {
+        ...iss,
+        aud: controlAudience,
+        htm: method,
+        htu: `${origin}${pathname}`,
+        iat: Math.floor(nowMs / 1000),
+        jti: randomBytes(16).toString('base64url'),
+      };
+      const input = signingInput({ alg: 'ES256', typ: gatewayProofType, kid }, claims);
+      return `${input}.${base64url(sign('sha256', Buffer.from(input), { key: privateKey, dsaEncoding: 'ieee-p1363' }))}`;
+    },
+  };
+}
+
+/** Opens the gateway's key, or makes it at the first start. */
+export function openGatewayKey(source: KeySource): GatewayKey {
+  const file = join(source.dir, 'gateway.key');
+  const first = !existsSync(file);
+  const protecting = keyEncryptionKey(source, first);
+  if (first) {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const wrapped = wrap(protecting, privateKey.export({ format: 'der', type: 'pkcs8' })).toString(
+      'base64url',
+    );
+    writePrivateFile(file, `${JSON.stringify({ v: 1, wrapped })}\n`);
+    return gatewayKeyOf(privateKey);
+  }
+  if (statSync(file).size > fileBytesMax)
+    refuse('storage.key_missing', 'The key of this gateway is damaged.');
+  const stored = storedSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+  const der = unwrap(protecting, Buffer.from(stored.wrapped, 'base64url'));
+  return gatewayKeyOf(createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }));
+}

@@ -1,0 +1,69 @@
+/**
+ * Obligation `notify` (maturity model, Senior: act and notify): people are told what an agent did and why, after the outcome. Queued and
+ * bounded; it never delays a call. The record of the action stands in any case: this is news, not evidence.
+ */
+import type { Decided } from './record.ts';
+import type { Ran } from './execute.ts';
+import type { ControlPort } from './ports.ts';
+
+export const notificationsWaitingMax = 1_000;
+const summaryLengthMax = 1_000;
+
+interface Notification {
+  readonly actionId: string;
+  readonly agentId: string;
+  readonly tool: string;
+  readonly summary: string;
+  readonly because: string;
+}
+
+export class Notifier {
+  readonly #control: ControlPort;
+  readonly #waiting: Notification[] = [];
+  #sending: Promise<void> | undefined;
+  /** Given up because too many waited or control did not take them. */
+  dropped = 0;
+
+  constructor(control: ControlPort) {
+    this.#control = control;
+  }
+
+  /** Queues the notification that the decision asks for, if it does. */
+  after(decided: Decided, ran: Ran): void {
+    const { decision, received, world } = decided;
+    if (
+      !decision.obligations.includes('notify') ||
+      ran.status === 'not_executed' ||
+      world.agent === undefined
+    )
+      return;
+    if (this.#waiting.length >= notificationsWaitingMax) {
+      this.dropped++;
+      return;
+    }
+    const tool = `${received.server}/${received.tool}`;
+    const because = decision.checks.findLast(({ verdict }) => verdict === 'pass')?.because ?? '';
+    this.#waiting.push({
+      actionId: received.actionId,
+      agentId: world.agent.id,
+      tool,
+      summary: `${world.agent.name} called ${tool}: ${ran.status}`.slice(0, summaryLengthMax),
+      because: `${because}; purpose: ${world.agent.purpose}`.slice(0, summaryLengthMax),
+    });
+    this.#sending ??= this.#send().finally(() => {
+      this.#sending = undefined;
+    });
+  }
+
+  /** Resolves when nothing waits any more. */
+  async idle(): Promise<void> {
+    while (this.#sending !== undefined) await this.#sending;
+  }
+
+  async #send(): Promise<void> {
+    for (let body = this.#waiting.shift(); body !== undefined; body = this.#waiting.shift()) {
+      const answer = await this.#control.request('gateway.notify', { body });
+      if (!answer.ok) this.dropped++;
+    }
+  }
+}

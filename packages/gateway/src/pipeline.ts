@@ -1,0 +1,271 @@
+/**
+ * The life of one action, in the order of ARCHITECTURE.md. Everything that an agent does passes this page, and nothing else
+ * does. It takes ports only, so that the simulator runs this very code under virtual time.
+ */
+import { type Refusal, refusal } from '@atf/core/errors';
+import type { ToolDoc } from '@atf/core/wire/feed';
+import type { CredentialFacts, Decision } from '@atf/core/world';
+import { answerOf, type CallAnswer, refused } from './answers.ts';
+import { Approvals } from './approvals.ts';
+import { type Authenticated, Authenticator } from './authenticate.ts';
+import { approvalResultName, builtInTools, isBuiltIn, readApprovalQuestion } from './built-in-tools.ts';
+import { CallsUnderWay } from './calls.ts';
+import { createDecider, type ExactCall, exactCall, receivedOf } from './decision.ts';
+import { execute, type Ran } from './execute.ts';
+import { Limiter } from './limiter.ts';
+import { Notifier } from './notify.ts';
+import type { Ports } from './ports.ts';
+import type {
+  CancelledRequest,
+  RawRequest,
+  ToolDefinition,
+  ToolsCallRequest,
+  UnsupportedRequest,
+} from './protocols/protocol.ts';
+import { type Decided, recordDecision } from './record.ts';
+import { RefusalCount } from './refusal-count.ts';
+import { SchemaCheck } from './schema-check.ts';
+import { Stopper } from './stop.ts';
+
+/** What the pipeline reports for metrics: no names of people, no arguments. */
+export interface Observed {
+  readonly outcome: Decision['outcome'];
+  readonly code: string | undefined;
+  readonly status: Ran['status'] | undefined;
+  readonly tookMs: number;
+}
+
+export interface PipelineOptions {
+  /** Address by which agents know this gateway, without a trailing slash: what `htu` of their proofs names. */
+  readonly publicUrl: () => string;
+  readonly onObserved?: (observed: Observed) => void;
+  /** Pause before an approval's outcome is sent to control again. */
+  readonly pause: (attempt: number) => Promise<void>;
+}
+
+export interface Pipeline {
+  authenticate(raw: Pick<RawRequest, 'headers' | 'method' | 'url'>, source: string): Authenticated;
+  /** `gone` fires when the client hangs up: reads are cut, writes that were sent go on. */
+  call(credential: CredentialFacts, request: ToolsCallRequest, gone: AbortSignal): Promise<CallAnswer>;
+  listTools(
+    credential: CredentialFacts,
+    server: string,
+  ): { readonly tools: readonly ToolDefinition[] } | { readonly refusal: Refusal };
+  /** Whether this caller may be served at all: known, not stopped, feed fresh, server known. */
+  admit(credential: CredentialFacts, server: string): Refusal | undefined;
+  unsupported(credential: CredentialFacts, request: UnsupportedRequest): Promise<Refusal | undefined>;
+  cancel(credential: CredentialFacts, request: CancelledRequest): void;
+  readonly stopper: Stopper;
+  readonly calls: CallsUnderWay;
+  readonly refusals: RefusalCount;
+  readonly notifier: Notifier;
+}
+
+export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline {
+  const { clock, snapshot, upstream } = ports;
+  const authenticator = new Authenticator({ clock, snapshot, publicUrl: options.publicUrl });
+  const schemas = new SchemaCheck();
+  const decider = createDecider(ports, new Limiter(), schemas);
+  const calls = new CallsUnderWay();
+  const stopper = new Stopper(calls, upstream);
+  const notifier = new Notifier(ports.control);
+  const refusals = new RefusalCount({
+    clock,
+    spool: ports.spool,
+    tenant: () => snapshot.settings()?.tenant,
+    salt: ports.random(32),
+  });
+  const approvals = new Approvals({
+    ports,
+    decider,
+    release: (decided) => run(decided),
+    pause: options.pause,
+  });
+
+  /** Steps 2 to 9; step 1 was {@link Pipeline.authenticate}, at the edge, before the request was read. */
+  async function call(
+    credential: CredentialFacts,
+    request: ToolsCallRequest,
+    gone: AbortSignal,
+  ): Promise<CallAnswer> {
+    const actionId = newActionId(ports);
+    if (isBuiltIn(request.toolName)) return await callBuiltIn(credential, request, actionId);
+    const exact = exactCall(request.serverName, request.toolName, request.args);
+    const received = receivedOf(actionId, credential, exact);
+    if (!calls.hasRoom(credential.agentId)) return busy(credential);
+    await prepare(credential, exact, actionId);
+    const decided = decider.decide(received, exact, undefined); //         2 contain, 3 authorise, 4 govern data, 5 gate by maturity
+    if (decided.decision.outcome === 'refuse') return await refuse(decided); // 6 record: refusals too
+    if (decided.decision.outcome === 'ask') return await ask(decided, exact);
+    return answerOf(await run(decided, request, gone), { actionId }); //      6 to 9
+  }
+
+  /** Lists a server's tools before the first decision about them, unless the caller would be refused anyway. */
+  async function prepare(credential: CredentialFacts, exact: ExactCall, actionId: string): Promise<void> {
+    const server = snapshot.server(exact.server);
+    if (server === undefined || upstream.live(server, credential.instanceId, exact.tool).state !== 'unknown')
+      return;
+    if (decider.peek(receivedOf(actionId, credential, exact), exact).decision.outcome === 'refuse') return;
+    await upstream.prepare(server, credential.instanceId);
+  }
+
+  async function refuse(decided: Decided): Promise<CallAnswer> {
+    const { received, decision, world } = decided;
+    const why = decision.refusal ?? refusal('internal.fault');
+    observe(decided, undefined);
+    if (world.agent === undefined) {
+      refusals.unauthenticated(received.credential.agentId, why.code);
+      return { kind: 'problem', refusal: why };
+    }
+    if (refusals.single(world.agent.id, why.code)) {
+      const unrecorded = await recordDecision(ports, 'action.refused', decided);
+      if (unrecorded !== undefined) return refused(unrecorded, received);
+    }
+    return why.code.startsWith('identity.') ? { kind: 'problem', refusal: why } : refused(why, received);
+  }
+
+  async function ask(decided: Decided, exact: ExactCall): Promise<CallAnswer> {
+    observe(decided, undefined);
+    return await approvals.onAsk(decided, exact);
+  }
+
+  /** Steps 6 to 9 for a decision that allows: record intent, last look, execute, inspect output, record outcome, observe. */
+  async function run(decided: Decided, request?: ToolsCallRequest, gone?: AbortSignal): Promise<Ran> {
+    const { received, world, decision } = decided;
+    const { agent } = world;
+    const underWay =
+      agent === undefined
+        ? undefined
+        : calls.begin({
+            actionId: received.actionId,
+            agentId: agent.id,
+            ownerIds: [agent.ownerId, agent.technicalOwnerId],
+            instanceId: received.credential.instanceId,
+            sid: received.credential.sid,
+            server: received.server,
+            tool: received.tool,
+            actionClass: decision.actionClass ?? 'admin',
+            requestId: request?.id,
+          });
+    if (underWay === undefined)
+      return {
+        status: 'not_executed',
+        result: undefined,
+        resultText: undefined,
+        refusal: refusal('request.overloaded'),
+      };
+    const hungUp = () => {
+      if (!underWay.dispatched || underWay.actionClass === 'read') stopper.cancel(underWay);
+    };
+    gone?.addEventListener('abort', hungUp, { once: true });
+    if (gone?.aborted === true) hungUp();
+    try {
+      const ran = await execute(ports, schemas, decided, underWay);
+      observe(decided, ran);
+      notifier.after(decided, ran);
+      return ran;
+    } finally {
+      gone?.removeEventListener('abort', hungUp);
+      calls.end(underWay);
+    }
+  }
+
+  /** Step 9. Baselines and anomalies hang here later. */
+  function observe({ decision, world }: Decided, ran: Ran | undefined): void {
+    const code = ran === undefined ? decision.refusal?.code : ran.refusal?.code;
+    options.onObserved?.({
+      outcome: decision.outcome,
+      code,
+      status: ran?.status,
+      tookMs: clock.nowMs() - world.nowMs,
+    });
+  }
+
+  async function callBuiltIn(
+    credential: CredentialFacts,
+    request: ToolsCallRequest,
+    actionId: string,
+  ): Promise<CallAnswer> {
+    const stopped = admit(credential, request.serverName);
+    if (stopped !== undefined) return notAdmitted(credential, stopped, actionId);
+    const question = readApprovalQuestion(request.args);
+    if (!question.ok) return refused(refusal('data.schema_invalid', question.problem), { actionId });
+    return await approvals.result(credential, question.approvalId, actionId);
+  }
+
+  function notAdmitted(credential: CredentialFacts, why: Refusal, actionId: string): CallAnswer {
+    refusals.unauthenticated(credential.agentId, why.code);
+    return why.code.startsWith('identity.') ? { kind: 'problem', refusal: why } : refused(why, { actionId });
+  }
+
+  /** Asks `decide()` about a tool that no server has: it says who may not even ask for one. */
+  function admit(credential: CredentialFacts, server: string): Refusal | undefined {
+    const exact = exactCall(server, approvalResultName, {});
+    const { decision } = decider.peek(receivedOf('admission', credential, exact), exact);
+    return decision.refusal?.code === 'segmentation.tool_unknown'
+      ? undefined
+      : (decision.refusal ?? refusal('internal.fault'));
+  }
+
+  function listTools(credential: CredentialFacts, server: string): ReturnType<Pipeline['listTools']> {
+    const stopped = admit(credential, server);
+    if (stopped !== undefined) return { refusal: stopped };
+    const visible = (tool: ToolDoc): boolean => {
+      if (tool.state !== 'active' || isBuiltIn(tool.name)) return false;
+      const exact = exactCall(server, tool.name, {});
+      const { decision } = decider.peek(receivedOf('listing', credential, exact), exact);
+      return decision.outcome !== 'refuse' || argumentRefusals.has(decision.refusal?.code ?? '');
+    };
+    const tools = snapshot
+      .toolsOf(server)
+      .filter(visible)
+      .map(({ definition }) => definition as unknown as ToolDefinition);
+    return { tools: [...tools, ...builtInTools] };
+  }
+
+  async function unsupported(
+    credential: CredentialFacts,
+    request: UnsupportedRequest,
+  ): Promise<Refusal | undefined> {
+    const stopped = admit(credential, request.serverName);
+    if (stopped !== undefined) return stopped;
+    const exact = exactCall(request.serverName, request.method.slice(0, 128), {});
+    const decided = decider.peek(receivedOf(newActionId(ports), credential, exact), exact);
+    if (!refusals.single(credential.agentId, request.problem.code)) return undefined;
+    return await recordDecision(ports, 'action.refused', decided);
+  }
+
+  function cancel({ instanceId, sid }: CredentialFacts, { serverName, requestId }: CancelledRequest): void {
+    const found = calls.find({ instanceId, sid, server: serverName, requestId });
+    if (found !== undefined) stopper.cancel(found);
+  }
+
+  function busy(credential: CredentialFacts): CallAnswer {
+    refusals.unauthenticated(credential.agentId, 'request.overloaded');
+    return { kind: 'problem', refusal: refusal('request.overloaded') };
+  }
+
+  const authenticate: Pipeline['authenticate'] = (raw, source) => {
+    const verdict = authenticator.authenticate(raw, source);
+    if (!verdict.ok) refusals.unauthenticated(source, verdict.refusal.code);
+    return verdict;
+  };
+  return { authenticate, call, listTools, admit, unsupported, cancel, stopper, calls, refusals, notifier };
+}
+
+/** Refusals that depend on arguments or the moment: they do not hide a tool. */
+const argumentRefusals: ReadonlySet<string> = new Set([
+  'segmentation.rate_exceeded',
+  'segmentation.transaction_exceeded',
+  'segmentation.amount_unreadable',
+  'data.schema_invalid',
+]);
+
+/** A random UUID (RFC 9562, version 4) from the port's bytes. */
+function newActionId(ports: Ports): string {
+  const bytes = Buffer.from(ports.random(16));
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  const hex = bytes.toString('hex');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+}

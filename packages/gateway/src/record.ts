@@ -1,0 +1,163 @@
+/**
+ * Room: audit (B-1, B-2, B-5). Writes the records of an action: the decision before anything happens, the outcome before anything of
+ * the result leaves. A refusal from here means that nothing may run, or that nothing may be given out.
+ */
+import type { EntryDraft } from '@atf/core/audit/entry';
+import { type Refusal, refusal } from '@atf/core/errors';
+import type { EventName } from '@atf/core/events';
+import { type DecisionRecord, factsOf, type OutcomeRecord, type OutcomeStatus } from '@atf/core/record';
+import type { AgentDoc } from '@atf/core/wire/feed';
+import type { JsonObject } from '@atf/core/wire/json';
+import type { Decision, Received, World } from '@atf/core/world';
+import { sealText } from './payload.ts';
+import type { Ports } from './ports.ts';
+
+/** A decision together with everything it knew. */
+export interface Decided {
+  readonly received: Received;
+  /** Canonical JSON of the arguments: the bytes that were decided on. */
+  readonly argsText: string;
+  readonly world: World;
+  readonly decision: Decision;
+  /** The approval under which the call is redeemed or for which it waits. */
+  readonly approvalId: string | undefined;
+}
+
+type DecisionEvent = Extract<EventName, 'action.intent' | 'action.refused' | 'action.asked'>;
+const words = { 'action.intent': 'allowed', 'action.refused': 'refused', 'action.asked': 'waiting' } as const;
+
+export const isoOf = (ms: number): string => new Date(ms).toISOString();
+
+function decisionRecord(
+  decided: Decided,
+  agent: AgentDoc,
+  payload: DecisionRecord['payload'],
+): DecisionRecord {
+  const { received, world, decision } = decided;
+  const { credential } = received;
+  return {
+    actionId: received.actionId,
+    agentId: agent.id,
+    agent: agent.name,
+    agentVersion: agent.version,
+    manifestDigest: credential.manifestDigest,
+    instanceId: credential.instanceId,
+    sid: credential.sid,
+    jti: credential.jti,
+    proof: credential.proof,
+    responsibleId: agent.ownerId,
+    protocol: received.protocol,
+    server: received.server,
+    tool: received.tool,
+    class: decision.actionClass,
+    definitionDigest: world.tool?.definitionDigest,
+    level: decision.effectiveLevel,
+    outcome: decision.outcome,
+    code: decision.refusal?.code,
+    checks: decision.checks,
+    policies: decision.policies,
+    policyDigest: world.policy?.digest,
+    obligations: decision.obligations,
+    approvalId: decided.approvalId,
+    facts: factsOf(received, world, decision),
+    payload,
+  };
+}
+
+/** Durable when it resolves with undefined. An unknown agent has no record of its own: those callers are counted (refusal-count.ts). */
+export async function recordDecision(
+  ports: Ports,
+  event: DecisionEvent,
+  decided: Decided,
+): Promise<Refusal | undefined> {
+  const { received, world } = decided;
+  const { agent } = world;
+  const settings = ports.snapshot.settings();
+  const wrapping = ports.wrappingKey();
+  if (agent === undefined || settings === undefined || wrapping === undefined) {
+    return refusal('audit.record_unavailable', 'The control plane has not said yet how to record.');
+  }
+  const sealed = sealText(received.actionId, decided.argsText, wrapping, ports.random);
+  const body = decisionRecord(decided, agent, sealed.ref);
+  const draft: EntryDraft<DecisionRecord> = {
+    type: event,
+    at: isoOf(world.nowMs),
+    tenant: settings.tenant,
+    agent: agent.id,
+    session: received.credential.sid,
+    action: received.actionId,
+    outcome: words[event],
+    payload: { id: sealed.ref.id, commitment: sealed.ref.commitment },
+    body,
+  };
+  const appended = await ports.spool.append(draft as unknown as EntryDraft, sealed.frame);
+  return appended.ok ? undefined : appended.refusal;
+}
+
+export interface Outcome {
+  readonly status: OutcomeStatus;
+  readonly code: string | undefined;
+  /** Canonical JSON of the result, when there is one. */
+  readonly resultText: string | undefined;
+  readonly startedMs: number;
+  readonly durationMs: number;
+}
+
+function outcomeDraft(
+  ports: Ports,
+  decided: Decided,
+  outcome: Outcome,
+): { draft: EntryDraft; frame: ReturnType<typeof sealText>['frame'] | undefined } | undefined {
+  const { received, world } = decided;
+  const settings = ports.snapshot.settings();
+  const wrapping = ports.wrappingKey();
+  if (world.agent === undefined || settings === undefined) return undefined;
+  if (outcome.resultText !== undefined && wrapping === undefined) return undefined;
+  const sealed =
+    outcome.resultText === undefined || wrapping === undefined
+      ? undefined
+      : sealText(received.actionId, outcome.resultText, wrapping, ports.random);
+  const body: OutcomeRecord = {
+    actionId: received.actionId,
+    agentId: world.agent.id,
+    agent: world.agent.name,
+    server: received.server,
+    tool: received.tool,
+    status: outcome.status,
+    code: outcome.code,
+    startedAt: isoOf(outcome.startedMs),
+    durationMs: outcome.durationMs,
+    approvalId: decided.approvalId,
+    payload: sealed?.ref,
+  };
+  const draft = {
+    type: 'action.outcome' as const,
+    at: isoOf(ports.clock.nowMs()),
+    tenant: settings.tenant,
+    agent: world.agent.id,
+    session: received.credential.sid,
+    action: received.actionId,
+    outcome: outcome.status,
+    ...(sealed === undefined ? {} : { payload: { id: sealed.ref.id, commitment: sealed.ref.commitment } }),
+    body: body as unknown as JsonObject,
+  };
+  return { draft, frame: sealed?.frame };
+}
+
+/**
+ * Durable when it resolves with undefined. What has happened must be recorded: a spool that refuses gets the record again as urgent
+ * one. When that fails too the result is withheld, and the intent without outcome says that nobody knows.
+ */
+export async function recordOutcome(
+  ports: Ports,
+  decided: Decided,
+  outcome: Outcome,
+): Promise<Refusal | undefined> {
+  const made = outcomeDraft(ports, decided, outcome);
+  if (made === undefined)
+    return refusal('audit.record_unavailable', 'The control plane has not said yet how to record.');
+  const first = await ports.spool.append(made.draft, made.frame);
+  if (first.ok) return undefined;
+  const again = await ports.spool.appendUrgent(made.draft, made.frame);
+  return again.ok ? undefined : again.refusal;
+}

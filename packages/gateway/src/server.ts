@@ -1,0 +1,286 @@
+/**
+ * The gateway's front door: raw HTTP with a bound on everything, Host checked against DNS rebinding, one address per tool server. It reads
+ * a body, authenticates, parses, hands over to the pipeline and writes the answer; it decides nothing.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { problemOf, type Refusal, refusal } from '@atf/core/errors';
+import type { CredentialFacts } from '@atf/core/world';
+import type { CallAnswer } from './answers.ts';
+import type { Pipeline } from './pipeline.ts';
+import {
+  encodeAccepted,
+  encodeDiscover,
+  encodeInitialize,
+  encodePing,
+  encodeProblem,
+  encodeProtocolRefusal,
+  encodeToolRefusal,
+  encodeToolResult,
+  encodeToolsList,
+} from './protocols/mcp-encode.ts';
+import { parseAgentRequest, parseOptionsDefault } from './protocols/mcp-parse.ts';
+import type {
+  EncodedResponse,
+  ParsedRequest,
+  RawRequest,
+  RequestId,
+  ToolsCallRequest,
+  ToolsListRequest,
+} from './protocols/protocol.ts';
+
+export interface ServerBounds {
+  readonly bodyBytesMax: number;
+  readonly headerBytesMax: number;
+  readonly connectionsMax: number;
+  readonly requestsMax: number;
+  /** Reading one request. */
+  readonly requestMs: number;
+}
+
+export const serverBoundsDefault: ServerBounds = {
+  bodyBytesMax: 1_048_576,
+  headerBytesMax: 16_384,
+  connectionsMax: 4_096,
+  requestsMax: 2_048,
+  requestMs: 15_000,
+};
+
+export interface ServerInput {
+  readonly pipeline: Pipeline;
+  /** Values of `Host` under which this gateway is known, in lower case. Asked once the port is known. */
+  readonly hosts: (port: number) => readonly string[];
+  readonly ready: () => { readonly ok: boolean; readonly why: string | undefined };
+  readonly metrics: () => Promise<{ readonly type: string; readonly text: string }>;
+  /** An unexpected fault, with the id that the caller is told. */
+  readonly onFault: (error: unknown) => string;
+  readonly bounds?: ServerBounds;
+}
+
+const authenticate = 'DPoP algs="ES256"';
+
+export class GatewayServer {
+  readonly #input: ServerInput;
+  readonly #bounds: ServerBounds;
+  readonly #server: Server;
+  #hosts: ReadonlySet<string> = new Set();
+  #requests = 0;
+  #draining = false;
+
+  constructor(input: ServerInput) {
+    this.#input = input;
+    this.#bounds = input.bounds ?? serverBoundsDefault;
+    const { headerBytesMax, requestMs, connectionsMax } = this.#bounds;
+    this.#server = createServer(
+      {
+        maxHeaderSize: headerBytesMax,
+        requestTimeout: requestMs,
+        headersTimeout: requestMs,
+        keepAliveTimeout: 30_000,
+        insecureHTTPParser: false,
+      },
+      (request, response) => void this.#serve(request, response),
+    );
+    this.#server.maxConnections = connectionsMax;
+    this.#server.maxHeadersCount = 100;
+    this.#server.on('clientError', (_, socket) => {
+      if (socket.writable)
+        socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+    });
+  }
+
+  /** @throws with `code` EADDRINUSE or EACCES. */
+  async listen(port: number, host: string): Promise<number> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(port, host, () => {
+        this.#server.off('error', reject);
+        resolve();
+      });
+    });
+    const { port: bound } = this.#server.address() as AddressInfo;
+    this.#hosts = new Set(this.#input.hosts(bound));
+    return bound;
+  }
+
+  /** Takes no more; resolves when what runs is answered, or after `boundMs`. */
+  async drain(boundMs: number): Promise<void> {
+    this.#draining = true;
+    this.#server.close();
+    this.#server.closeIdleConnections();
+    const deadline = performance.now() + boundMs;
+    while (this.#requests > 0 && performance.now() < deadline)
+      await new Promise((next) => setTimeout(next, 10));
+  }
+
+  close(): void {
+    this.#server.close();
+    this.#server.closeAllConnections();
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.#requests++;
+    try {
+      write(response, await this.#answer(request, response));
+    } catch (error) {
+      const id = this.#input.onFault(error);
+      write(response, encodeProblem(null, refusal('internal.fault', `Fault ${id}`)));
+    } finally {
+      this.#requests--;
+    }
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<EncodedResponse> {
+    if (!this.#hosts.has((request.headers.host ?? '').toLowerCase()))
+      return plain(refusal('request.origin_refused', 'The Host is not one of this gateway.'));
+    const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
+    if (request.method === 'GET' && path === '/healthz')
+      return text(200, 'text/plain; charset=utf-8', 'ok\n');
+    if (request.method === 'GET' && path === '/readyz') return this.#readiness();
+    if (request.method === 'GET' && path === '/metrics') {
+      const metrics = await this.#input.metrics();
+      return text(200, metrics.type, metrics.text);
+    }
+    if (!path.startsWith('/mcp/')) return plain(refusal('request.not_found'));
+    if (this.#draining || this.#requests > this.#bounds.requestsMax)
+      return plain(refusal('request.overloaded'));
+    return await this.#mcp(request, response);
+  }
+
+  #readiness(): EncodedResponse {
+    const { ok, why } = this.#input.ready();
+    return text(ok ? 200 : 503, 'text/plain; charset=utf-8', `${ok ? 'ready' : (why ?? 'not ready')}\n`);
+  }
+
+  async #mcp(request: IncomingMessage, response: ServerResponse): Promise<EncodedResponse> {
+    const { pipeline } = this.#input;
+    const gone = new AbortController();
+    response.once('close', () => {
+      if (!response.writableEnded) gone.abort();
+    });
+    const body = await readBody(request, this.#bounds.bodyBytesMax);
+    if (body === 'too_large') return closing(encodeProblem(null, refusal('request.too_large')));
+    if (body === 'gone') return closing(encodeProblem(null, refusal('request.malformed')));
+    const raw: RawRequest = {
+      method: request.method ?? '',
+      url: request.url ?? '/',
+      headers: request.headers,
+      body,
+    };
+    const source = request.socket.remoteAddress ?? 'unknown';
+    // Other methods have no action behind them: the parser says what is served.
+    if (raw.method !== 'POST') return protocolRefused(raw);
+    const caller = pipeline.authenticate({ ...raw, url: raw.url.split('?', 1)[0] ?? '/' }, source);
+    if (!caller.ok) return problem(null, caller.refusal);
+    const parsed = parseAgentRequest(raw);
+    if (parsed.kind === 'refusal') {
+      pipeline.refusals.unauthenticated(caller.credential.agentId, parsed.code);
+      return encodeProtocolRefusal(parsed);
+    }
+    return await this.#dispatch(caller.credential, parsed, gone.signal);
+  }
+
+  async #dispatch(
+    credential: CredentialFacts,
+    parsed: ParsedRequest,
+    gone: AbortSignal,
+  ): Promise<EncodedResponse> {
+    const { pipeline } = this.#input;
+    if (parsed.kind === 'tools_call')
+      return encodeCall(parsed, await pipeline.call(credential, parsed, gone));
+    if (parsed.kind === 'tools_list') return this.#list(credential, parsed);
+    if (parsed.kind === 'cancelled') {
+      pipeline.cancel(credential, parsed);
+      return encodeAccepted();
+    }
+    if (parsed.kind === 'notification') return encodeAccepted();
+    if (parsed.kind === 'unsupported') {
+      const unrecorded = await pipeline.unsupported(credential, parsed);
+      return unrecorded === undefined
+        ? encodeProtocolRefusal(parsed.problem)
+        : problem(parsed.id, unrecorded);
+    }
+    const stopped = pipeline.admit(credential, parsed.serverName);
+    if (stopped !== undefined) return problem(parsed.id, stopped);
+    if (parsed.kind === 'initialize') return encodeInitialize(parsed);
+    return parsed.kind === 'discover' ? encodeDiscover(parsed) : encodePing(parsed);
+  }
+
+  #list(credential: CredentialFacts, parsed: ToolsListRequest): EncodedResponse {
+    const listed = this.#input.pipeline.listTools(credential, parsed.serverName);
+    return 'refusal' in listed ? problem(parsed.id, listed.refusal) : encodeToolsList(parsed, listed.tools);
+  }
+}
+
+function encodeCall(request: ToolsCallRequest, answer: CallAnswer): EncodedResponse {
+  if (answer.kind === 'result') return encodeToolResult(request, answer.result, answer.facts);
+  return answer.kind === 'refused'
+    ? encodeToolRefusal(request, answer.facts)
+    : problem(request.id, answer.refusal);
+}
+
+function problem(id: RequestId | null, refused: Refusal): EncodedResponse {
+  const { status, retryAfterMs } = problemOf(refused);
+  const later = retryAfterMs === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) };
+  return encodeProblem(id, refused, {
+    ...(status === 401 ? { 'www-authenticate': authenticate } : {}),
+    ...later,
+  });
+}
+
+function protocolRefused(raw: RawRequest): EncodedResponse {
+  const parsed = parseAgentRequest(raw, parseOptionsDefault);
+  return parsed.kind === 'refusal'
+    ? encodeProtocolRefusal(parsed)
+    : plain(refusal('request.method_not_allowed'));
+}
+
+function plain(refused: Refusal): EncodedResponse {
+  const body = Buffer.from(JSON.stringify(problemOf(refused)));
+  const headers = {
+    'content-type': 'application/problem+json',
+    'content-length': String(body.byteLength),
+    'cache-control': 'no-store',
+  };
+  return closing({ status: problemOf(refused).status, headers, body });
+}
+
+function text(status: number, type: string, content: string): EncodedResponse {
+  const body = Buffer.from(content);
+  return {
+    status,
+    headers: { 'content-type': type, 'content-length': String(body.byteLength), 'cache-control': 'no-store' },
+    body,
+  };
+}
+
+/** What was not read must not be taken for the next request. */
+const closing = (response: EncodedResponse): EncodedResponse => ({
+  ...response,
+  headers: { ...response.headers, connection: 'close' },
+});
+
+function write(response: ServerResponse, { status, headers, body }: EncodedResponse): void {
+  if (response.headersSent || response.destroyed) return;
+  response.writeHead(status, headers);
+  response.end(body);
+}
+
+/** The body, bounded while it is read. */
+function readBody(request: IncomingMessage, bytesMax: number): Promise<Uint8Array | 'too_large' | 'gone'> {
+  if (Number(request.headers['content-length'] ?? 0) > bytesMax) return Promise.resolve('too_large');
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    request.on('data', (chunk: Buffer) => {
+      bytes += chunk.byteLength;
+      if (bytes <= bytesMax) return void chunks.push(chunk);
+      request.pause();
+      request.removeAllListeners('data');
+      resolve('too_large');
+    });
+    request.once('end', () => resolve(Buffer.concat(chunks)));
+    request.once('error', () => resolve('gone'));
+    request.once('close', () => resolve('gone'));
+  });
+}

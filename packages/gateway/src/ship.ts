@@ -1,0 +1,122 @@
+/**
+ * Room: audit, gateway side (B-1). Ships the spool's frames to control, in order, one at a time, as they become durable. Control's intake is
+ * idempotent, so a frame whose answer was lost is sent again. Only what control says it holds is ever deleted here.
+ */
+import type { SpoolPosition } from '@atf/core/audit/spool-frame';
+import { rawPaths } from '@atf/core/wire/api';
+import { isJsonObject, parseStrict } from '@atf/core/wire/json';
+import type { RawAnswer } from './control-client.ts';
+import type { Spool } from './spool.ts';
+
+/** Request header: records before this batch are not here any more, and control is to record the gap. */
+export const gapHeader = 'atf-gap';
+export const frameContentType = 'application/vnd.atf.spool-frame';
+const retryFirstMs = 100;
+const retryLastMs = 10_000;
+/** Without news from the spool it looks again after this. */
+const idleMs = 5_000;
+
+export interface ShipperInput {
+  readonly spool: Pick<Spool, 'readFrom' | 'acknowledged' | 'onDurable' | 'head'>;
+  readonly send: (
+    path: string,
+    frame: Uint8Array,
+    headers: Readonly<Record<string, string>>,
+  ) => Promise<RawAnswer | undefined>;
+  /** Waits; ends early when the signal fires. */
+  readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** Control refused a batch for good: people must look. */
+  readonly onRefused: (code: string) => void;
+}
+
+/** Where control stands after an answer, with the code of its refusal when it refused. */
+export function readShipAnswer(answer: RawAnswer): {
+  readonly ok: boolean;
+  readonly position: SpoolPosition | undefined;
+  readonly code: string | undefined;
+} {
+  const parsed = parseStrict(answer.body);
+  const value = parsed.ok && isJsonObject(parsed.value) ? parsed.value : {};
+  const place = isJsonObject(value['position']) ? value['position'] : value;
+  const { epoch, seq } = place;
+  const whole = Number.isSafeInteger(epoch) && Number.isSafeInteger(seq);
+  const position = whole ? { epoch: epoch as number, seq: seq as number } : undefined;
+  const code = typeof value['code'] === 'string' ? value['code'] : undefined;
+  return { ok: answer.status >= 200 && answer.status < 300, position, code };
+}
+
+export class Shipper {
+  readonly #input: ShipperInput;
+  readonly #ending = new AbortController();
+  #cursor: SpoolPosition | undefined;
+  #news = new AbortController();
+  #running: Promise<void> | undefined;
+  #unlisten: (() => void) | undefined;
+
+  constructor(input: ShipperInput) {
+    this.#input = input;
+  }
+
+  start(): void {
+    this.#unlisten = this.#input.spool.onDurable(() => this.#news.abort());
+    this.#running = this.#run();
+  }
+
+  /** Records that control does not hold yet. */
+  behind(): number {
+    return Math.max(0, this.#input.spool.head().seq - (this.#cursor?.seq ?? 0));
+  }
+
+  /** Ships what is durable now, within `boundMs`, then stops. */
+  async close(boundMs: number): Promise<void> {
+    const deadline = performance.now() + boundMs;
+    while (this.behind() > 0 && performance.now() < deadline && !this.#ending.signal.aborted) {
+      this.#news.abort();
+      await this.#input.pause(20, this.#ending.signal);
+    }
+    this.#unlisten?.();
+    this.#ending.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#ending;
+    let failures = 0;
+    while (!signal.aborted) {
+      const step = await this.#step().catch(() => 'failed' as const);
+      if (step === 'shipped') {
+        failures = 0;
+        continue;
+      }
+      const waitMs =
+        step === 'idle' ? idleMs : Math.min(retryLastMs, retryFirstMs * 2 ** Math.min(failures, 10));
+      failures = step === 'idle' ? 0 : failures + 1;
+      const wake = step === 'idle' ? AbortSignal.any([signal, this.#news.signal]) : signal;
+      await this.#input.pause(waitMs, wake);
+    }
+  }
+
+  async #step(): Promise<'shipped' | 'idle' | 'failed'> {
+    const { spool, send, onRefused } = this.#input;
+    this.#news = new AbortController();
+    const shipment = await spool.readFrom(this.#cursor);
+    if (shipment === undefined) return 'idle';
+    const gap = shipment.gap && this.#cursor !== undefined ? { [gapHeader]: 'declared' } : {};
+    const answer = await send(rawPaths.spool, shipment.frame, { 'content-type': frameContentType, ...gap });
+    if (answer === undefined) return 'failed';
+    const { ok, position, code } = readShipAnswer(answer);
+    if (ok) {
+      this.#cursor =
+        position !== undefined && position.seq > shipment.position.seq ? position : shipment.position;
+      await spool.acknowledged(shipment.position);
+      return 'shipped';
+    }
+    if (code === 'audit.batch_out_of_order' && position !== undefined && position.seq !== this.#cursor?.seq) {
+      // Control stands elsewhere: go on from there.
+      this.#cursor = position.seq <= spool.head().seq ? position : undefined;
+      return 'shipped';
+    }
+    onRefused(code ?? `status ${answer.status}`);
+    return 'failed';
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * Room: incident (R-2). A stop that works without control: the file `stop` in the gateway's directory. A file that cannot be read or
+ * understood stops everything. It is read synchronously: when the disk hangs, nothing else runs either.
+ */
+import { type FSWatcher, readFileSync, statSync, watch } from 'node:fs';
+import { join } from 'node:path';
+import type { ContainmentDoc } from '@atf/core/wire/feed';
+import { parseStrict } from '@atf/core/wire/json';
+import { isoTimeSchema, scopeSchema, uuidSchema } from '@atf/core/wire/words';
+import { z } from 'zod';
+
+export const stopFileName = 'stop';
+export const stopFilePollMs = 100;
+const bytesMax = 65_536;
+const scopesMax = 1_000;
+
+const stopFileSchema = z.strictObject({
+  scopes: z.array(scopeSchema).min(1).max(scopesMax),
+  since: isoTimeSchema,
+  reason: z.string().max(500),
+});
+
+const author = 'stop file of the gateway host';
+
+/** What a stop file says. Pure. `agentIdOf` finds the id of an agent that is named; an unknown name stops everything. */
+export function readStopFile(
+  bytes: Uint8Array,
+  nowMs: number,
+  agentIdOf: (name: string) => string | undefined,
+): ContainmentDoc[] {
+  const parsed = parseStrict(bytes, { bytesMax, depthMax: 4, valuesMax: 4 * scopesMax });
+  const read = parsed.ok ? stopFileSchema.safeParse(parsed.value) : undefined;
+  if (read?.success !== true) return [everything(nowMs, 'The stop file cannot be understood.')];
+  const { scopes, since, reason } = read.data;
+  return scopes.map((scope) => {
+    if (scope.kind !== 'agent' || uuidSchema.safeParse(scope.id).success)
+      return { scope, state: 'killed', since, reason, by: author };
+    const id = agentIdOf(scope.id);
+    const named = id === undefined ? ({ kind: 'fleet', id: '*' } as const) : ({ kind: 'agent', id } as const);
+    return { scope: named, state: 'killed', since, reason, by: author };
+  });
+}
+
+function everything(nowMs: number, reason: string): ContainmentDoc {
+  return {
+    scope: { kind: 'fleet', id: '*' },
+    state: 'killed',
+    since: new Date(nowMs).toISOString(),
+    reason,
+    by: author,
+  };
+}
+
+export interface StopFileInput {
+  readonly dir: string;
+  readonly nowMs: () => number;
+  readonly agentIdOf: (name: string) => string | undefined;
+  /** Called in the tick in which the file was found changed. */
+  readonly onStops: (stops: readonly ContainmentDoc[]) => void;
+}
+
+export class StopFile {
+  readonly #input: StopFileInput;
+  #timer: NodeJS.Timeout | undefined;
+  #watcher: FSWatcher | undefined;
+  #last = '[]';
+
+  constructor(input: StopFileInput) {
+    this.#input = input;
+  }
+
+  start(): void {
+    this.look();
+    this.#timer = setInterval(() => this.look(), stopFilePollMs);
+    try {
+      this.#watcher = watch(this.#input.dir, (_, name) => {
+        if (name === stopFileName || name === null) this.look();
+      });
+      // Watching only makes it faster: polling goes on without it.
+      this.#watcher.on('error', () => this.#watcher?.close());
+    } catch {
+      this.#watcher = undefined;
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#watcher?.close();
+  }
+
+  look(): void {
+    const stops = this.#read();
+    // Without the time of reading: a file that stays malformed is one stop, not a new one with every look.
+    const text = JSON.stringify(stops.map(({ scope, reason }) => [scope, reason]));
+    if (text === this.#last) return;
+    this.#last = text;
+    this.#input.onStops(stops);
+  }
+
+  #read(): ContainmentDoc[] {
+    const { dir, nowMs, agentIdOf } = this.#input;
+    const file = join(dir, stopFileName);
+    try {
+      if (statSync(file).size > bytesMax) return [everything(nowMs(), 'The stop file cannot be understood.')];
+      return readStopFile(readFileSync(file), nowMs(), agentIdOf);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+      return [everything(nowMs(), 'The stop file cannot be read.')];
+    }
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * Room: incident (R-2, R-3). What cuts calls under way, in the tick in which the gateway hears of it: a containment, a revoked
+ * credential, session or instance, a lease that ran out. A forced stop also kills the tool server's process when the call may change
+ * something, because a server may ignore a cancellation; others who share that process see its calls as unknown.
+ */
+import { refusal } from '@atf/core/errors';
+import { containmentOf } from '@atf/core/incident/containment';
+import type { AgentDoc, ContainmentDoc, FeedTopic, InstanceDoc } from '@atf/core/wire/feed';
+import type { CallsUnderWay, CallUnderWay } from './calls.ts';
+import type { UpstreamPort } from './ports.ts';
+
+export class Stopper {
+  readonly #calls: CallsUnderWay;
+  readonly #upstream: Pick<UpstreamPort, 'kill'>;
+
+  constructor(calls: CallsUnderWay, upstream: Pick<UpstreamPort, 'kill'>) {
+    this.#calls = calls;
+    this.#upstream = upstream;
+  }
+
+  /** Cuts what a containment stops; returns how many calls that were sent it cut. */
+  contain(doc: ContainmentDoc): number {
+    const why = refusal('containment.call_aborted', `${doc.state} since ${doc.since}`);
+    const cut = this.#calls.cut((call) => containmentOf([doc], call) !== undefined, why);
+    if (doc.state === 'killed') this.#force(cut);
+    return cut.length;
+  }
+
+  /** Control was not heard within the lease: it may have killed anybody. */
+  leaseLost(): number {
+    const cut = this.#calls.cut(() => true, refusal('containment.feed_stale'));
+    this.#force(cut);
+    return cut.length;
+  }
+
+  /** A document that voids credentials cuts what runs under them. */
+  observe(topic: FeedTopic, key: string, body: unknown, before: unknown): void {
+    if (topic === 'containment' && body !== null) this.contain(body as ContainmentDoc);
+    if (topic === 'revoked_session' && body !== null)
+      this.#revoke(({ sid }) => sid === key, 'identity.session_revoked');
+    if (topic === 'instance' && (body === null || (body as InstanceDoc).state === 'revoked')) {
+      this.#revoke(({ instanceId }) => instanceId === key, 'identity.instance_unknown');
+    }
+    if (topic !== 'agent' || before === undefined) return;
+    const epochs = [(before as AgentDoc).credentialEpoch, (body as AgentDoc | null)?.credentialEpoch];
+    if (epochs[0] !== epochs[1])
+      this.#revoke(({ agentId }) => agentId === key, 'identity.credential_revoked');
+  }
+
+  /** Cuts one call that its own caller gives up. */
+  cancel(call: CallUnderWay): void {
+    this.#calls.cut(
+      (each) => each.actionId === call.actionId,
+      refusal('upstream.aborted', 'The caller cancelled it.'),
+    );
+  }
+
+  /** The gateway ends and its time to drain is over. */
+  shutDown(): number {
+    return this.#calls.cut(() => true, refusal('upstream.aborted', 'The gateway shut down.')).length;
+  }
+
+  #revoke(
+    fits: (call: CallUnderWay) => boolean,
+    code: 'identity.session_revoked' | 'identity.instance_unknown' | 'identity.credential_revoked',
+  ): void {
+    this.#force(this.#calls.cut(fits, refusal(code)));
+  }
+
+  #force(cut: readonly CallUnderWay[]): void {
+    for (const { server, instanceId, actionClass } of cut)
+      if (actionClass !== 'read') this.#upstream.kill(server, instanceId);
+  }
+}
