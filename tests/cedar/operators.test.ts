@@ -199,3 +199,66 @@ it('like', LIMIT, () => {
   expect(seen.satisfied).toBeGreaterThan(500);
   expect(seen.failed).toBe(0);
 });
+
+it('every operator on every pair of types', LIMIT, () => {
+  const values = [
+    'true',
+    'false',
+    '0',
+    '1',
+    '""',
+    '"0"',
+    '"true"',
+    'principal',
+    'User::"b"',
+    '[]',
+    '[0]',
+    '[principal]',
+    '["0", 0]',
+    '{}',
+    '{"a": 0}',
+    'context',
+    'decimal("0.0")',
+    'ip("::1")',
+    'datetime("1970-01-01")',
+    'duration("0ms")',
+  ];
+  const infix = ['==', '!=', '<', '<=', '>', '>=', '&&', '||', '+', '-', '*', 'in'];
+  const methods = [
+    'contains',
+    'containsAll',
+    'containsAny',
+    'hasTag',
+    'getTag',
+    'lessThan',
+    'isInRange',
+    'offset',
+    'durationSince',
+  ];
+  const unary = ['isEmpty', 'isIpv4', 'toDate', 'toTime', 'toDays'];
+  // The outer comparison shows the operand's own outcome: `true && 1` fails inside, it is not 1.
+  const shown = (expression: string): readonly string[] => [
+    `(${expression}) == 1`,
+    `(${expression}) != false`,
+  ];
+  const seen = compare([
+    ...pairs(values, (left, right) => infix.flatMap((operator) => shown(`${left} ${operator} ${right}`))),
+    ...pairs(values, (left, right) => methods.flatMap((name) => shown(`${left}.${name}(${right})`))),
+    ...pairs(values, (left, right) => shown(`if ${left} then ${right} else 2`)),
+    ...values.flatMap((value) => unary.flatMap((name) => shown(`${value}.${name}()`))),
+    ...values.flatMap((value) =>
+      [
+        `!${value}`,
+        `-${value}`,
+        `${value} like "*"`,
+        `${value} has a`,
+        `${value} has a.b`,
+        `${value} is User`,
+        `${value} is User in ${value}`,
+        `${value}["a"]`,
+      ].flatMap(shown),
+    ),
+  ]);
+  expect(seen.satisfied).toBeGreaterThan(500);
+  expect(seen.failed).toBeGreaterThan(5_000);
+});

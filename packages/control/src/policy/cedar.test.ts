@@ -181,6 +181,12 @@ describe('the worker', () => {
     await busy.close();
   });
 
+  it('looks through hostile text in linear time', async () => {
+    const started = performance.now();
+    await cedar.compileText([file(`${'"\\"'.repeat(300_000)}\\`)]);
+    expect(performance.now() - started).toBeLessThan(10_000);
+  });
+
   it('answers what waits when it is closed, and refuses afterwards', async () => {
     const closing = new Cedar();
     const pending = Promise.all([

@@ -66,11 +66,17 @@ const refuse = (
   problems: [{ code, message }],
 });
 
+/**
+ * Strings, comments and brackets. A string may end with the text: an expression that had to fail there would start again at
+ * every quote and take quadratic time.
+ */
+const BRACKETS = /"(?:[^"\\]|\\.?)*(?:"|$)|\/\/[^\n]*|[([{]|[)\]}]/gs;
+
 /** The deepest nesting of brackets outside strings and comments. */
 const nestingOf = (text: string): number => {
   let depth = 0;
   let deepest = 0;
-  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|\/\/[^\n]*|[([{]|[)\]}]/gs)) {
+  for (const [token] of text.matchAll(BRACKETS)) {
     if (token === '(' || token === '[' || token === '{') deepest = Math.max(deepest, ++depth);
     else if (token === ')' || token === ']' || token === '}') depth -= 1;
   }
