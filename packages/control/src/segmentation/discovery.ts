@@ -1,0 +1,226 @@
+/**
+ * Room: segmentation (S-1). What a tool server offers, against what people accepted. A person who registers a server accepts what it offers
+ * at its first discovery; whatever is added, renamed or changed after that is quarantined, with its difference, until a person accepts it.
+ * A definition that went away and comes back unchanged is the one that was accepted.
+ */
+import { refuse } from '@atf/core/errors';
+import { classify } from '@atf/core/segmentation/classify';
+import { definitionDigest } from '@atf/core/segmentation/definition';
+import { changedMembers, differenceOf } from '@atf/core/segmentation/difference';
+import { canonicalJson, type JsonObject, parseStrictText } from '@atf/core/wire/json';
+import { toolRefSchema } from '@atf/core/wire/words';
+import type { Control, Tx } from '../context.ts';
+import { toolDocOf } from './documents.ts';
+import { lockServer, noteDiscovery, putTool, type ServerRow, type ToolRow, toolsOfServer } from './store.ts';
+
+/** Bytes of one definition. */
+const definitionBytesMax = 131_072;
+/** Tools that one server may have, removed ones included. */
+export const toolsPerServerMax = 2_000;
+
+interface Offer {
+  readonly name: string;
+  readonly digest: string;
+  readonly text: string;
+  readonly definition: JsonObject;
+}
+
+/** Reads the definitions of a report. A string is what is wrong with the whole of it: a server that offers garbage offers nothing. */
+function readOffers(
+  server: string,
+  definitions: readonly Record<string, unknown>[],
+): Map<string, Offer> | string {
+  const offers = new Map<string, Offer>();
+  for (const given of definitions) {
+    const name = given['name'];
+    if (typeof name !== 'string' || !toolRefSchema.safeParse(`${server}/${name}`).success)
+      return 'a tool has no usable name';
+    if (offers.has(name)) return 'two tools have the same name';
+    // Through text once, so that what is digested and stored is exactly what JSON says.
+    const parsed = parseStrictText(JSON.stringify(given), {
+      bytesMax: definitionBytesMax,
+      depthMax: 32,
+      valuesMax: 20_000,
+    });
+    if (!parsed.ok) return `the definition of a tool cannot be taken: ${parsed.problem}`;
+    const definition = parsed.value as JsonObject;
+    const text = canonicalJson(definition);
+    if (Buffer.byteLength(text) > definitionBytesMax) return 'the definition of a tool is too large';
+    offers.set(name, { name, digest: definitionDigest(definition), text, definition });
+  }
+  return offers;
+}
+
+interface Turn {
+  readonly control: Control;
+  readonly tx: Tx;
+  readonly server: ServerRow;
+  readonly nowMs: number;
+}
+
+async function store({ control, tx }: Turn, row: ToolRow): Promise<void> {
+  const written = await putTool(tx, row);
+  await control.feed.put(tx, 'tool', `${row.server}/${row.name}`, toolDocOf(written));
+}
+
+async function tell(
+  { control, tx, server }: Turn,
+  event:
+    | 'segmentation.tool_discovered'
+    | 'segmentation.tool_quarantined'
+    | 'segmentation.tool_removed'
+    | 'segmentation.tool_accepted',
+  tool: string,
+  more: Record<string, unknown>,
+): Promise<void> {
+  await control.audit.enqueue(tx, event, { server: server.name, tool, ...more });
+}
+
+async function discoverNew(
+  turn: Turn,
+  offer: Offer,
+  names: readonly string[],
+  first: boolean,
+): Promise<void> {
+  const { server, nowMs } = turn;
+  const classification = classify(offer.definition, {
+    domain: server.domain,
+    outputTrust: server.output_trust,
+    siblings: names.filter((name) => name !== offer.name),
+  });
+  await store(turn, {
+    tenant: server.tenant,
+    server: server.name,
+    name: offer.name,
+    state: first ? 'active' : 'quarantined',
+    why: first ? null : 'The server offers a tool that it did not offer when a person registered it.',
+    accepted: first,
+    definition_digest: offer.digest,
+    definition: offer.text,
+    offered_digest: null,
+    offered: null,
+    classification,
+    epoch: 0,
+    updated_at: nowMs,
+  });
+  await tell(turn, 'segmentation.tool_discovered', offer.name, {
+    digest: offer.digest,
+    class: classification.class ?? null,
+    state: first ? 'active' : 'quarantined',
+    // The person who registered the server accepted what it offers at its first discovery.
+    ...(first ? { because: 'first_discovery', acceptedBy: server.registered_by } : { because: 'added' }),
+  });
+  if (!first)
+    await tell(turn, 'segmentation.tool_quarantined', offer.name, {
+      offered: offer.digest,
+      because: 'added',
+    });
+}
+
+/** A tool that was never accepted: what is on offer is what a person will look at. */
+async function reofferUnaccepted(turn: Turn, row: ToolRow, offer: Offer): Promise<void> {
+  if (row.state === 'quarantined' && row.definition_digest === offer.digest) return;
+  await store(turn, {
+    ...row,
+    state: 'quarantined',
+    definition_digest: offer.digest,
+    definition: offer.text,
+    updated_at: turn.nowMs,
+  });
+  await tell(turn, 'segmentation.tool_quarantined', row.name, { offered: offer.digest, because: 'added' });
+}
+
+async function reoffer(turn: Turn, row: ToolRow, offer: Offer): Promise<void> {
+  if (!row.accepted) return reofferUnaccepted(turn, row, offer);
+  if (offer.digest === row.definition_digest) {
+    if (row.state === 'active') return;
+    await store(turn, {
+      ...row,
+      state: 'active',
+      why: null,
+      offered: null,
+      offered_digest: null,
+      updated_at: turn.nowMs,
+    });
+    await tell(turn, 'segmentation.tool_discovered', row.name, {
+      digest: offer.digest,
+      because: 'accepted_definition_returned',
+    });
+    return;
+  }
+  if (row.state === 'quarantined' && row.offered_digest === offer.digest) return;
+  const changed = changedMembers(differenceOf(JSON.parse(row.definition) as JsonObject, offer.definition));
+  await store(turn, {
+    ...row,
+    state: 'quarantined',
+    why: `The definition has changed: ${changed.join(', ')}`.slice(0, 500),
+    offered: offer.text,
+    offered_digest: offer.digest,
+    updated_at: turn.nowMs,
+  });
+  await tell(turn, 'segmentation.tool_quarantined', row.name, {
+    accepted: row.definition_digest,
+    offered: offer.digest,
+    because: 'changed',
+    changed,
+  });
+}
+
+async function remove(turn: Turn, row: ToolRow): Promise<void> {
+  if (row.state === 'removed') return;
+  await store(turn, {
+    ...row,
+    state: 'removed',
+    why: 'The server does not offer it any more.',
+    offered: null,
+    offered_digest: null,
+    updated_at: turn.nowMs,
+  });
+  await tell(turn, 'segmentation.tool_removed', row.name, { digest: row.definition_digest });
+}
+
+const faultMax = 500;
+
+/**
+ * Takes in the report of a gateway. A fault, or a list that cannot be understood, changes no tool: gateways refuse by themselves what
+ * differs from the accepted definition. Refuses `segmentation.server_unknown`.
+ */
+export async function takeDiscovery(
+  control: Control,
+  name: string,
+  report: { definitions?: readonly Record<string, unknown>[] | undefined; fault?: string | undefined },
+): Promise<void> {
+  const { tenant } = control.config;
+  await control.change(async (tx) => {
+    const server = (await lockServer(tx, tenant, name)) ?? refuse('segmentation.server_unknown');
+    const nowMs = control.clock.nowMs();
+    const offers =
+      report.definitions === undefined
+        ? (report.fault ?? 'the report is empty')
+        : readOffers(name, report.definitions);
+    if (typeof offers === 'string') {
+      await noteDiscovery(tx, tenant, name, { fault: offers.slice(0, faultMax) });
+      return;
+    }
+    const known = await toolsOfServer(tx, tenant, name);
+    const unknown = [...offers.keys()].filter((offer) => !known.some((row) => row.name === offer));
+    if (known.length + unknown.length > toolsPerServerMax) {
+      await noteDiscovery(tx, tenant, name, {
+        fault: `more than ${toolsPerServerMax} tools, removed ones included`,
+      });
+      return;
+    }
+    const turn: Turn = { control, tx, server, nowMs };
+    const first = server.discovered_at === null;
+    const names = [...offers.keys()];
+    for (const row of known) {
+      const offer = offers.get(row.name);
+      await (offer === undefined ? remove(turn, row) : reoffer(turn, row, offer));
+    }
+    for (const fresh of unknown) {
+      const offer = offers.get(fresh);
+      if (offer !== undefined) await discoverNew(turn, offer, names, first);
+    }
+    await noteDiscovery(tx, tenant, name, { discovered_at: nowMs, fault: null });
+  });
+}

@@ -1,0 +1,59 @@
+/** Room: segmentation. Handlers of tool servers, tools and what gateways discover. */
+import { refuse } from '@atf/core/errors';
+import type { Handlers } from '../context.ts';
+import { actingGateway, actingPerson } from '../identity/acting.ts';
+import { takeDiscovery } from './discovery.ts';
+import { serverViewOf, toolViewOf } from './documents.ts';
+import { serverRows, toolByName, toolRows } from './store.ts';
+import { acceptTool, addServer, classifyTool } from './tools.ts';
+
+type Operation =
+  | 'servers.list'
+  | 'servers.add'
+  | 'tools.list'
+  | 'tools.show'
+  | 'tools.classify'
+  | 'tools.accept'
+  | 'gateway.discovered';
+
+const toolsListedMax = 5_000;
+
+export const segmentationRoutes: Handlers<Operation> = {
+  async 'servers.list'(control) {
+    return { items: (await serverRows(control.db, control.config.tenant)).map(serverViewOf) };
+  },
+
+  async 'servers.add'(control, { body, actor }) {
+    const person = actingPerson(actor);
+    return serverViewOf(await control.change((tx) => addServer(control, tx, body, person.id)));
+  },
+
+  async 'tools.list'(control) {
+    return { items: (await toolRows(control.db, control.config.tenant, toolsListedMax)).map(toolViewOf) };
+  },
+
+  async 'tools.show'(control, { params }) {
+    const row = await toolByName(control.db, control.config.tenant, params.server, params.name);
+    return row === undefined ? refuse('segmentation.tool_unknown') : toolViewOf(row);
+  },
+
+  async 'tools.classify'(control, { params, body, actor }) {
+    const person = actingPerson(actor);
+    return toolViewOf(
+      await control.change((tx) => classifyTool(control, tx, params.server, params.name, body, person.id)),
+    );
+  },
+
+  async 'tools.accept'(control, { params, body, actor }) {
+    const person = actingPerson(actor);
+    return toolViewOf(
+      await control.change((tx) => acceptTool(control, tx, params.server, params.name, body.digest, person)),
+    );
+  },
+
+  async 'gateway.discovered'(control, { params, body, actor }) {
+    actingGateway(actor);
+    await takeDiscovery(control, params.name, body);
+    return { ok: true };
+  },
+};

@@ -1,0 +1,149 @@
+/** Room: segmentation. SQL of tool servers and tools. */
+import type { Insertable, Selectable } from 'kysely';
+import { sql } from 'kysely';
+import type { Db, Tx } from '../context.ts';
+import type { SegmentationTables } from './tables.ts';
+
+export type ServerRow = Selectable<SegmentationTables['tool_server']>;
+export type ToolRow = Selectable<SegmentationTables['tool']>;
+
+export async function serverByName(
+  db: Db | Tx,
+  tenant: string,
+  name: string,
+): Promise<ServerRow | undefined> {
+  return db
+    .selectFrom('tool_server')
+    .selectAll()
+    .where('tenant', '=', tenant)
+    .where('name', '=', name)
+    .executeTakeFirst();
+}
+
+/** The server under a row lock: discoveries of one server by several gateways come one after the other. */
+export async function lockServer(tx: Tx, tenant: string, name: string): Promise<ServerRow | undefined> {
+  return tx
+    .selectFrom('tool_server')
+    .selectAll()
+    .where('tenant', '=', tenant)
+    .where('name', '=', name)
+    .forUpdate()
+    .executeTakeFirst();
+}
+
+export async function serverRows(db: Db | Tx, tenant: string): Promise<ServerRow[]> {
+  return db.selectFrom('tool_server').selectAll().where('tenant', '=', tenant).orderBy('name').execute();
+}
+
+export async function serverCount(db: Db | Tx, tenant: string): Promise<number> {
+  const row = await db
+    .selectFrom('tool_server')
+    .select(sql<number>`count(*)::int`.as('n'))
+    .where('tenant', '=', tenant)
+    .executeTakeFirst();
+  return row?.n ?? 0;
+}
+
+/** False: a server with this name exists. */
+export async function insertServer(
+  tx: Tx,
+  row: Insertable<SegmentationTables['tool_server']>,
+): Promise<boolean> {
+  const done = await tx
+    .insertInto('tool_server')
+    .values(row)
+    .onConflict((conflict) => conflict.constraint('tool_server_pk').doNothing())
+    .executeTakeFirst();
+  return Number(done.numInsertedOrUpdatedRows ?? 0) === 1;
+}
+
+export async function noteDiscovery(
+  tx: Tx,
+  tenant: string,
+  name: string,
+  set: { discovered_at?: number; fault: string | null },
+): Promise<void> {
+  await tx
+    .updateTable('tool_server')
+    .set(set)
+    .where('tenant', '=', tenant)
+    .where('name', '=', name)
+    .execute();
+}
+
+export async function toolRows(db: Db | Tx, tenant: string, limit: number): Promise<ToolRow[]> {
+  return db
+    .selectFrom('tool')
+    .selectAll()
+    .where('tenant', '=', tenant)
+    .orderBy('server')
+    .orderBy('name')
+    .limit(limit)
+    .execute();
+}
+
+export async function toolsOfServer(db: Db | Tx, tenant: string, server: string): Promise<ToolRow[]> {
+  return db
+    .selectFrom('tool')
+    .selectAll()
+    .where('tenant', '=', tenant)
+    .where('server', '=', server)
+    .orderBy('name')
+    .execute();
+}
+
+export async function toolByName(
+  db: Db | Tx,
+  tenant: string,
+  server: string,
+  name: string,
+): Promise<ToolRow | undefined> {
+  return db
+    .selectFrom('tool')
+    .selectAll()
+    .where('tenant', '=', tenant)
+    .where('server', '=', server)
+    .where('name', '=', name)
+    .executeTakeFirst();
+}
+
+export async function lockTool(
+  tx: Tx,
+  tenant: string,
+  server: string,
+  name: string,
+): Promise<ToolRow | undefined> {
+  return tx
+    .selectFrom('tool')
+    .selectAll()
+    .where('tenant', '=', tenant)
+    .where('server', '=', server)
+    .where('name', '=', name)
+    .forUpdate()
+    .executeTakeFirst();
+}
+
+/** Writes the tool under its next epoch. */
+export async function putTool(tx: Tx, row: ToolRow): Promise<ToolRow> {
+  const { tenant, server, name, ...rest } = {
+    ...row,
+    epoch: row.epoch + 1,
+    classification: JSON.stringify(row.classification),
+  };
+  await tx
+    .insertInto('tool')
+    .values({ tenant, server, name, ...rest })
+    .onConflict((conflict) => conflict.constraint('tool_pk').doUpdateSet(rest))
+    .execute();
+  return { ...row, epoch: row.epoch + 1 };
+}
+
+export async function quarantinedCount(db: Db | Tx, tenant: string): Promise<number> {
+  const row = await db
+    .selectFrom('tool')
+    .select(sql<number>`count(*)::int`.as('n'))
+    .where('tenant', '=', tenant)
+    .where('state', '=', 'quarantined')
+    .executeTakeFirst();
+  return row?.n ?? 0;
+}

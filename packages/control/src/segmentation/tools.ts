@@ -1,0 +1,151 @@
+/** Room: segmentation (S-1). What people do about tools: register servers, correct classifications, accept definitions. */
+import { refuse } from '@atf/core/errors';
+import type { BodyOut, Person } from '@atf/core/wire/api';
+import type { Classification } from '@atf/core/wire/feed';
+import { isJsonObject, type Json, type JsonObject } from '@atf/core/wire/json';
+import type { Control, Tx } from '../context.ts';
+import { serverDocOf, toolDocOf } from './documents.ts';
+import {
+  insertServer,
+  lockTool,
+  putTool,
+  type ServerRow,
+  serverCount,
+  type ToolRow,
+  toolsOfServer,
+} from './store.ts';
+
+export const serversMax = 500;
+
+export type ServerGiven = BodyOut<'servers.add'>;
+
+/** Registers a server. Whoever does so accepts what it offers at its first discovery; the record says so. */
+export async function addServer(
+  control: Control,
+  tx: Tx,
+  given: ServerGiven,
+  by: string,
+): Promise<ServerRow> {
+  const { tenant } = control.config;
+  if ((await serverCount(tx, tenant)) >= serversMax)
+    refuse('request.overloaded', `more than ${serversMax} tool servers`);
+  const row: ServerRow = {
+    tenant,
+    name: given.name,
+    transport: given.transport,
+    domain: given.domain,
+    output_trust: given.outputTrust,
+    stateless: given.stateless,
+    epoch: 1,
+    registered_at: control.clock.nowMs(),
+    registered_by: by,
+    discovered_at: null,
+    fault: null,
+  };
+  if (!(await insertServer(tx, { ...row, transport: JSON.stringify(row.transport) })))
+    refuse('segmentation.server_exists');
+  await control.feed.put(tx, 'server', row.name, serverDocOf(row));
+  await control.audit.enqueue(tx, 'segmentation.server_registered', {
+    server: row.name,
+    transport: row.transport.kind,
+    domain: row.domain,
+    outputTrust: row.output_trust,
+    acceptsFirstDiscovery: true,
+    by,
+  });
+  return row;
+}
+
+async function write(control: Control, tx: Tx, row: ToolRow): Promise<ToolRow> {
+  const written = await putTool(tx, row);
+  await control.feed.put(tx, 'tool', `${row.server}/${row.name}`, toolDocOf(written));
+  return written;
+}
+
+function argumentNames(definition: JsonObject): ReadonlySet<string> {
+  const schema = definition['inputSchema'];
+  const properties = isJsonObject(schema) ? schema['properties'] : undefined;
+  return new Set(isJsonObject(properties) ? Object.keys(properties) : []);
+}
+
+/** A role on an argument that is not there, or an inverse that is no tool, would silently never bind. */
+function checkReferences(row: ToolRow, classification: Classification, siblings: ReadonlySet<string>): void {
+  const { inverse } = classification;
+  if (inverse !== undefined && !siblings.has(inverse))
+    refuse('request.malformed', 'inverse: the server has no such tool');
+  const names = argumentNames(JSON.parse(row.definition) as JsonObject);
+  for (const [role, name] of Object.entries(classification.arguments)) {
+    if (name !== undefined && !names.has(name))
+      refuse('request.malformed', `arguments.${role}: the tool has no such argument`);
+  }
+}
+
+export type Correction = BodyOut<'tools.classify'>;
+
+/** Corrects the classification of a tool; what is not named stays. Refuses `segmentation.tool_unknown`, `request.malformed`. */
+export async function classifyTool(
+  control: Control,
+  tx: Tx,
+  server: string,
+  name: string,
+  correction: Correction,
+  by: string,
+): Promise<ToolRow> {
+  const { tenant } = control.config;
+  const row = (await lockTool(tx, tenant, server, name)) ?? refuse('segmentation.tool_unknown');
+  const given = Object.fromEntries(
+    Object.entries(correction).filter(([, value]) => value !== undefined),
+  ) as Partial<Classification>;
+  const classification: Classification = { ...row.classification, ...given, by: 'person' };
+  // A tool that has become reading is nothing to be undone.
+  if (given.reversible === false && given.inverse === undefined) delete classification.inverse;
+  const siblings = new Set((await toolsOfServer(tx, tenant, server)).map((tool) => tool.name));
+  checkReferences(row, classification, siblings);
+  const written = await write(control, tx, { ...row, classification, updated_at: control.clock.nowMs() });
+  await control.audit.enqueue(tx, 'segmentation.tool_classified', {
+    server,
+    tool: name,
+    before: row.classification as unknown as Json,
+    after: classification as unknown as Json,
+    by,
+  });
+  return written;
+}
+
+/**
+ * Accepts the definition on offer, and only the one that was looked at: `digest` names it. The classification stays as it was. Refuses
+ * `segmentation.tool_unknown`, `segmentation.tool_removed`, `segmentation.definition_stale`.
+ */
+export async function acceptTool(
+  control: Control,
+  tx: Tx,
+  server: string,
+  name: string,
+  digest: string,
+  by: Person,
+): Promise<ToolRow> {
+  const row =
+    (await lockTool(tx, control.config.tenant, server, name)) ?? refuse('segmentation.tool_unknown');
+  if (row.state === 'removed') refuse('segmentation.tool_removed');
+  const current = row.accepted ? row.offered_digest : row.definition_digest;
+  if (row.state === 'active' || current !== digest) refuse('segmentation.definition_stale');
+  const written = await write(control, tx, {
+    ...row,
+    state: 'active',
+    why: null,
+    accepted: true,
+    definition: row.offered ?? row.definition,
+    definition_digest: digest,
+    offered: null,
+    offered_digest: null,
+    updated_at: control.clock.nowMs(),
+  });
+  await control.audit.enqueue(tx, 'segmentation.tool_accepted', {
+    server,
+    tool: name,
+    ...(row.accepted ? { previous: row.definition_digest } : {}),
+    digest,
+    by: by.id,
+  });
+  return written;
+}

@@ -1,0 +1,249 @@
+/**
+ * Room: segmentation (S-1, S-2). The first guess at what a tool does, from its name, description, schema and annotations. A person corrects it.
+ *
+ * Everything here comes from the tool server. What it says may raise the danger that the name suggests and never lowers it; a server that
+ * people do not trust cannot make a tool harmless by annotating it, and a name that says nothing leaves the tool unclassified, which counts
+ * as the most dangerous class. Whether an agent may write alone (`writeSafe`) is never guessed.
+ */
+import type { Classification } from '../wire/feed.ts';
+import { isJsonObject, type JsonObject } from '../wire/json.ts';
+import { type ActionClass, actionClasses, type Sensitivity, sensitivities } from '../wire/words.ts';
+
+const words = (text: string) => new Set(text.split(' '));
+
+/** Verbs that say the same wherever they stand in a name. */
+const verbs: Record<ActionClass, ReadonlySet<string>> = {
+  read: words(
+    'get list read search find fetch show describe view lookup query retrieve download inspect browse count summarize check compare calculate',
+  ),
+  write: words(
+    'create update write set edit add insert put modify change rename move copy append save replace patch assign cancel close reopen approve reject refund archive restore merge upsert increment mark complete register import',
+  ),
+  send: words('send publish forward broadcast notify tweet dispatch submit upload transmit'),
+  execute: words(
+    'execute exec run eval invoke trigger deploy launch spawn start stop restart install build schedule',
+  ),
+  admin: words(
+    'delete remove destroy drop purge truncate wipe erase grant revoke impersonate configure reset uninstall shutdown disable enable ban kill',
+  ),
+};
+/** Words that are verbs only where a name begins: `email_customer`, not `get_email`. */
+const leadingVerbs: Record<ActionClass, ReadonlySet<string>> = {
+  read: words('tree diff status'),
+  write: words('book order pay transfer charge issue log tag label comment'),
+  send: words('email mail message post share reply text sms call invite share'),
+  execute: words('test process automate script shell bash command cmd'),
+  admin: words('admin configure permission role'),
+};
+/** Arguments through which anything can be done. */
+const executableArguments = words('command cmd script shell bash sql');
+const sensitiveWords: readonly (readonly [Sensitivity, ReadonlySet<string>])[] = [
+  [
+    'restricted',
+    words(
+      'secret secrets password passwords credential credentials token tokens apikey privatekey payroll salary patient medical diagnosis',
+    ),
+  ],
+  [
+    'confidential',
+    words(
+      'customer customers user users person people employee employees email emails phone address addresses contact contacts account accounts iban invoice invoices payment payments',
+    ),
+  ],
+];
+const inverses: Readonly<Record<string, readonly string[]>> = {
+  create: ['cancel', 'delete', 'remove'],
+  add: ['remove', 'delete'],
+  insert: ['delete', 'remove'],
+  issue: ['cancel', 'revoke'],
+  enable: ['disable'],
+  disable: ['enable'],
+  archive: ['restore', 'unarchive'],
+  close: ['reopen', 'open'],
+  lock: ['unlock'],
+  start: ['stop'],
+  grant: ['revoke'],
+  assign: ['unassign'],
+};
+
+/** Characters of a description that are looked at. */
+const descriptionMax = 4_000;
+const argumentsMax = 200;
+
+/** `createRefund`, `create_refund`, `billing.create-refund` → create, refund. */
+export function wordsOf(name: string): string[] {
+  return name
+    .replace(/([a-z0-9])([A-Z])/g, '$1 $2')
+    .replace(/([A-Z]+)([A-Z][a-z])/g, '$1 $2')
+    .toLowerCase()
+    .split(/[^a-z0-9]+/)
+    .filter((word) => word !== '');
+}
+
+function higher(a: ActionClass | undefined, b: ActionClass | undefined): ActionClass | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return actionClasses.indexOf(a) >= actionClasses.indexOf(b) ? a : b;
+}
+
+function classOfVerb(word: string, leading: boolean): ActionClass | undefined {
+  return actionClasses.findLast(
+    (action) => verbs[action].has(word) || (leading && leadingVerbs[action].has(word)),
+  );
+}
+
+function classOfName(name: string): ActionClass | undefined {
+  return wordsOf(name).reduce<ActionClass | undefined>(
+    (found, word, at) => higher(found, classOfVerb(word, at === 0)),
+    undefined,
+  );
+}
+
+/** `Deletes`, `deletes`, `Delete` → delete. Only what a sentence begins with counts: descriptions mention other tools. */
+function classOfDescription(description: string): ActionClass | undefined {
+  let found: ActionClass | undefined;
+  for (const [, word = ''] of description
+    .slice(0, descriptionMax)
+    .matchAll(/(?:^|[.!?]\s+)([A-Za-z]{2,20})/g)) {
+    const lower = word.toLowerCase();
+    const forms = [lower, lower.replace(/s$/, ''), lower.replace(/es$/, '')];
+    found = forms.map((form) => classOfVerb(form, false)).reduce(higher, found);
+  }
+  return found;
+}
+
+interface Argument {
+  readonly name: string;
+  readonly words: readonly string[];
+  readonly types: readonly string[];
+}
+
+function argumentsOf(definition: JsonObject): Argument[] {
+  const schema = definition['inputSchema'];
+  const properties = isJsonObject(schema) ? schema['properties'] : undefined;
+  if (!isJsonObject(properties)) return [];
+  return Object.entries(properties)
+    .slice(0, argumentsMax)
+    .filter(([name]) => name.length <= 128)
+    .map(([name, value]) => {
+      const type = isJsonObject(value) ? value['type'] : undefined;
+      const types = Array.isArray(type)
+        ? type.filter((one) => typeof one === 'string')
+        : typeof type === 'string'
+          ? [type]
+          : [];
+      return { name, words: wordsOf(name), types };
+    });
+}
+
+function rolesOf(given: readonly Argument[], action: ActionClass | undefined): Classification['arguments'] {
+  const textual = given.filter(
+    ({ types }) => types.length === 0 || types.some((type) => type === 'string' || type === 'array'),
+  );
+  const numeric = given.filter(({ types }) =>
+    types.some((type) => type === 'number' || type === 'integer' || type === 'string'),
+  );
+  const named = (from: readonly Argument[], ...names: string[]) =>
+    names
+      .map((name) => from.find((argument) => argument.words.includes(name))?.name)
+      .find((name) => name !== undefined);
+  // Cents and basis points are other units than the limits speak: a person says what they are.
+  const amounts = numeric.filter(
+    (argument) =>
+      !argument.words.some((word) => ['cents', 'minor', 'bps', 'percent', 'count'].includes(word)),
+  );
+  const amount = named(amounts, 'amount', 'total', 'sum', 'price');
+  const currency = given.find(
+    (argument) => argument.words[0] === 'currency' && argument.types.includes('string'),
+  )?.name;
+  const destination = named(
+    textual,
+    'to',
+    'recipient',
+    'recipients',
+    'destination',
+    'webhook',
+    'url',
+    'iban',
+    'channel',
+    'email',
+    'phone',
+  );
+  const object =
+    textual.find((argument) => argument.words.at(-1) === 'id')?.name ??
+    named(textual, 'path', 'file', 'filename', 'key', 'source');
+  const query = named(textual, 'query', 'q', 'search', 'sql', 'pattern', 'filter');
+  return {
+    ...(amount === undefined || action === 'read' ? {} : { amount }),
+    ...(currency === undefined || action === 'read' ? {} : { currency }),
+    ...(destination === undefined || action === 'read' ? {} : { destination }),
+    ...(object === undefined ? {} : { object }),
+    ...(query === undefined ? {} : { query }),
+  };
+}
+
+function sensitivityOf(texts: readonly string[]): Sensitivity {
+  const present = new Set(texts.flatMap(wordsOf));
+  const found = sensitiveWords.find(([, marks]) => [...present].some((word) => marks.has(word)))?.[0];
+  return found ?? (sensitivities[1] as Sensitivity);
+}
+
+function inverseOf(name: string, siblings: readonly string[]): string | undefined {
+  const [verb = '', ...rest] = wordsOf(name);
+  return (inverses[verb] ?? []).flatMap((opposite) => {
+    const wanted = [opposite, ...rest].join(' ');
+    const found = siblings.find((sibling) => wordsOf(sibling).join(' ') === wanted);
+    return found === undefined ? [] : [found];
+  })[0];
+}
+
+export interface ClassifyFacts {
+  /** What the person who registered the server said about it. */
+  readonly domain: string;
+  readonly outputTrust: 'trusted' | 'untrusted';
+  /** Names of the other tools of the server. */
+  readonly siblings: readonly string[];
+}
+
+/** Guesses the class of a tool; undefined when its name and what it says leave it open. */
+function classOf(definition: JsonObject, trusted: boolean): ActionClass | undefined {
+  const text = (key: string) => (typeof definition[key] === 'string' ? definition[key] : '');
+  const annotations = isJsonObject(definition['annotations']) ? definition['annotations'] : {};
+  const suggested = classOfName(text('name'));
+  const described = classOfDescription(text('description'));
+  const harmless = trusted && annotations['readOnlyHint'] === true && annotations['destructiveHint'] !== true;
+  // A trusted server may say what a silent name does not; nobody may talk a name down.
+  const base = suggested ?? (harmless ? 'read' : undefined);
+  if (base === undefined) return undefined;
+  const admitted: ActionClass | undefined =
+    annotations['readOnlyHint'] === false || annotations['destructiveHint'] === true ? 'write' : undefined;
+  const open = argumentsOf(definition).some((argument) =>
+    argument.words.some((word) => executableArguments.has(word)),
+  );
+  return higher(higher(higher(base, described), admitted), open ? 'execute' : undefined);
+}
+
+/** The automatic classification of one definition. Total and deterministic; never `writeSafe`, never a trust that the server lacks. */
+export function classify(
+  definition: JsonObject,
+  { domain, outputTrust, siblings }: ClassifyFacts,
+): Classification {
+  const name = typeof definition['name'] === 'string' ? definition['name'] : '';
+  const annotations = isJsonObject(definition['annotations']) ? definition['annotations'] : {};
+  const trusted = outputTrust === 'trusted';
+  const action = classOf(definition, trusted);
+  const given = argumentsOf(definition);
+  const reads = action === 'read';
+  const inverse = reads ? undefined : inverseOf(name, siblings);
+  return {
+    ...(action === undefined ? {} : { class: action }),
+    sensitivity: sensitivityOf([name, ...given.map((argument) => argument.name)]),
+    outputTrust,
+    domain,
+    reversible: reads || inverse !== undefined,
+    ...(inverse === undefined ? {} : { inverse }),
+    idempotent: reads || (trusted && annotations['idempotentHint'] === true),
+    writeSafe: false,
+    arguments: rolesOf(given, action),
+    by: 'automatic',
+  };
+}
