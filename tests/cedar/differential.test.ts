@@ -15,7 +15,8 @@ import { type AuthorizationAnswer, decideStrict, isAuthorized } from '@atf/core/
 import { EntityUid } from '@atf/core/policy/runtime-value';
 import { recordFromCedarJson } from '@atf/core/policy/values';
 import { expect, it } from 'vitest';
-import { type EntityJson, Generator, Random, type Request, type Uid, type World } from './generate.ts';
+import { type EntityJson, Generator, type Request, type Uid, type World } from './generate.ts';
+import { Random } from './random.ts';
 
 const seed = Number(process.env.ATF_SEED ?? randomInt(2 ** 32));
 const WORLDS = Number(process.env.ATF_CEDAR_WORLDS ?? 510);

@@ -9,7 +9,9 @@ import { EMPTY_STORE } from '@atf/core/policy/entities';
 import { isAuthorized } from '@atf/core/policy/evaluate';
 import { EMPTY_RECORD, EntityUid } from '@atf/core/policy/runtime-value';
 import { expect, it } from 'vitest';
-import { escapeText, LONG_TEXTS, Random, STRINGS, TEXTS } from './generate.ts';
+import { LONG_TEXTS, STRINGS, TEXTS } from './edge-values.ts';
+import { escapeText } from './generate.ts';
+import { Random } from './random.ts';
 
 const POLICIES_PER_CALL = 400;
 const random = new Random(1);
