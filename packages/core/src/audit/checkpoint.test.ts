@@ -2,6 +2,7 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:cry
 import { expect, test } from 'vitest';
 import {
   type Checkpoint,
+  checkpointSigner,
   formatVkey,
   parseVkey,
   signCheckpoint,
@@ -17,8 +18,8 @@ const privateKey = createPrivateKey({
   type: 'pkcs8',
 });
 const name = 'atf.example/log/main';
-const signer = { name, privateKey };
-const vkey = formatVkey(name, privateKey);
+const signer = checkpointSigner(name, privateKey);
+const vkey = formatVkey(name, signer.publicKey);
 const key = parseVkey(vkey) as VerifierKey;
 const checkpoint: Checkpoint = {
   origin: name,
@@ -68,7 +69,7 @@ test('extension lines and the empty tree round-trip', () => {
 test('signatures of unknown keys are ignored, but never count', () => {
   const note = signCheckpoint(checkpoint, signer);
   const other = generateKeyPairSync('ed25519').privateKey;
-  const foreign = signCheckpoint(checkpoint, { name: 'witness.example', privateKey: other }).split(
+  const foreign = signCheckpoint(checkpoint, checkpointSigner('witness.example', other)).split(
     '\n\n',
   )[1] as string;
   expect(verifyCheckpoint(`${note}${foreign}`, key).ok).toBe(true);
@@ -104,7 +105,7 @@ test('a checkpoint of another origin is refused even when the key signs it', () 
 
 test('verifier keys are strict', () => {
   expect(key.publicKey.equals(createPublicKey(privateKey))).toBe(true);
-  expect(formatVkey(name, createPublicKey(privateKey))).toBe(vkey);
+  expect(() => formatVkey('a b', signer.publicKey)).toThrow(RangeError);
   const [, id, data] = vkey.split('+') as [string, string, string];
   const broken = [
     `${name}+00000000+${data}`,
@@ -114,7 +115,7 @@ test('verifier keys are strict', () => {
     '',
   ];
   for (const text of broken) expect(parseVkey(text)).toBeUndefined();
-  expect(() => formatVkey(name, generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey)).toThrow(
+  expect(() => checkpointSigner(name, generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey)).toThrow(
     TypeError,
   );
 });

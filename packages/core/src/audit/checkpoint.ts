@@ -30,11 +30,18 @@ export interface VerifierKey {
   readonly publicKey: KeyObject;
 }
 
-/** Key name and key of the log. The name equals the origin (tlog-checkpoint, "Signatures"). */
+/** What signs for a log. The name equals the origin (tlog-checkpoint, "Signatures"). */
 export interface CheckpointSigner {
   readonly name: string;
-  /** Ed25519 private key. */
-  readonly privateKey: KeyObject;
+  /** Raw Ed25519 public key, 32 bytes. */
+  readonly publicKey: Uint8Array;
+  /** Ed25519 signature of 64 bytes (RFC 8032) by the matching private key. */
+  sign(text: Uint8Array): Uint8Array;
+}
+
+/** A signer over a private key held in memory. @throws TypeError for other keys than Ed25519. */
+export function checkpointSigner(name: string, privateKey: KeyObject): CheckpointSigner {
+  return { name, publicKey: rawPublicKey(privateKey), sign: (text) => sign(null, text, privateKey) };
 }
 
 function decodeBase64(text: string): Buffer | undefined {
@@ -63,12 +70,12 @@ export function keyId(name: string, publicKey: Uint8Array): number {
     .readUInt32BE(0);
 }
 
-/** The verifier key of a signer, one line of text without newline. Takes the private or the public key. @throws on other key types. */
-export function formatVkey(name: string, key: KeyObject): string {
-  if (!isKeyName(name)) throw new RangeError('key name is not valid in a signed note');
-  const raw = rawPublicKey(key);
-  const id = keyId(name, raw).toString(16).padStart(8, '0');
-  return `${name}+${id}+${Buffer.concat([Uint8Array.of(ed25519Type), raw]).toString('base64')}`;
+/** The verifier key of a log, one line without newline, from its raw 32-byte public key. @throws RangeError on impossible names or keys. */
+export function formatVkey(name: string, publicKey: Uint8Array): string {
+  if (!isKeyName(name) || publicKey.length !== ed25519KeyBytes)
+    throw new RangeError('key or its name is not valid in a signed note');
+  const id = keyId(name, publicKey).toString(16).padStart(8, '0');
+  return `${name}+${id}+${Buffer.concat([Uint8Array.of(ed25519Type), publicKey]).toString('base64')}`;
 }
 
 /** Reads `<name>+<8 hex digits>+<base64>`; undefined when malformed, of another type, or when the key id does not match. */
@@ -118,8 +125,8 @@ export function signCheckpoint(checkpoint: Checkpoint, signer: CheckpointSigner)
   if (!isKeyName(signer.name)) throw new RangeError('key name is not valid in a signed note');
   const body = checkpointBody(checkpoint);
   const id = Buffer.alloc(4);
-  id.writeUInt32BE(keyId(signer.name, rawPublicKey(signer.privateKey)));
-  const signature = sign(null, Buffer.from(body), signer.privateKey);
+  id.writeUInt32BE(keyId(signer.name, signer.publicKey));
+  const signature = signer.sign(Buffer.from(body));
   return `${body}\n— ${signer.name} ${Buffer.concat([id, signature]).toString('base64')}\n`;
 }
 

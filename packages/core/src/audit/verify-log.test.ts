@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Checkpoint, formatVkey, signCheckpoint } from './checkpoint.ts';
+import { type Checkpoint, checkpointSigner, formatVkey, signCheckpoint } from './checkpoint.ts';
 import { type EntryDraft, encodeEntry } from './entry.ts';
 import {
   exportGatewayKey,
@@ -18,7 +18,8 @@ import { type LogReport, type VerifyOptions, verifyTree } from './verify-log.ts'
 
 const log = generateKeyPairSync('ed25519').privateKey;
 const origin = 'atf.example/log/main';
-const vkey = formatVkey(origin, log);
+const logSigner = checkpointSigner(origin, log);
+const vkey = formatVkey(origin, logSigner.publicKey);
 const gatewayKey = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
 const signer = sealSigner('k1', gatewayKey);
 const keys = parseGatewayKeys(
@@ -67,7 +68,7 @@ function logOf(entries: readonly Uint8Array[]): Log {
   const head = { origin, size: entries.length, root, extensions: [] };
   return {
     files: new Map(files.map(({ path, bytes }) => [path, bytes])),
-    checkpoint: signCheckpoint(head, { name: origin, privateKey: log }),
+    checkpoint: signCheckpoint(head, logSigner),
     head,
   };
 }
@@ -176,7 +177,10 @@ test('a full tile stands in for a partial one that was deleted', async () => {
 });
 
 test('the checkpoint counts only with the key of the log', async () => {
-  const other = formatVkey(origin, generateKeyPairSync('ed25519').privateKey);
+  const other = formatVkey(
+    origin,
+    checkpointSigner(origin, generateKeyPairSync('ed25519').privateKey).publicKey,
+  );
   const read = async (path: string): Promise<Uint8Array | undefined> => whole.files.get(path);
   expect(await verifyTree(read, whole.checkpoint, other, keys)).toMatchObject({
     ok: false,

@@ -1,0 +1,62 @@
+/** Room: audit (B-1, B-2). SQL of the index of the activity. Every row is derived from one leaf of the log. */
+import type { Selectable } from 'kysely';
+import type { Db, Tx } from '../context.ts';
+import type { AuditTables } from './tables.ts';
+
+const rowsPerInsert = 2_000;
+export const activityRowsMax = 500;
+
+export type IndexRow = Selectable<AuditTables['audit_index']>;
+
+export async function insertIndexRows(tx: Tx, rows: readonly IndexRow[]): Promise<void> {
+  for (let i = 0; i < rows.length; i += rowsPerInsert) {
+    await tx
+      .insertInto('audit_index')
+      .values(rows.slice(i, i + rowsPerInsert))
+      .execute();
+  }
+}
+
+/** Rows above a log index are not part of the log (any more). */
+export async function deleteIndexFrom(tx: Tx, tenant: string, logIndex: number): Promise<void> {
+  await tx
+    .deleteFrom('audit_index')
+    .where('tenant', '=', tenant)
+    .where('log_index', '>=', logIndex)
+    .execute();
+}
+
+export interface ActivityQuery {
+  readonly tenant: string;
+  /** Only rows with a smaller log index: the last one of the page before. */
+  readonly before?: number | undefined;
+  readonly after?: number | undefined;
+  readonly agent?: string | undefined;
+  readonly action?: string | undefined;
+  readonly outcome?: string | undefined;
+  readonly types?: readonly string[] | undefined;
+  readonly limit: number;
+}
+
+/** Newest first; at most 500. */
+export function activityRows(db: Db | Tx, query: ActivityQuery): Promise<IndexRow[]> {
+  let select = db.selectFrom('audit_index').selectAll().where('tenant', '=', query.tenant);
+  if (query.before !== undefined) select = select.where('log_index', '<', query.before);
+  if (query.after !== undefined) select = select.where('log_index', '>', query.after);
+  if (query.agent !== undefined) select = select.where('agent', '=', query.agent);
+  if (query.action !== undefined) select = select.where('action', '=', query.action);
+  if (query.outcome !== undefined) select = select.where('outcome', '=', query.outcome);
+  if (query.types !== undefined) select = select.where('type', 'in', query.types);
+  return select.orderBy('log_index', 'desc').limit(Math.min(activityRowsMax, query.limit)).execute();
+}
+
+export async function indexedRows(db: Db | Tx, tenant: string): Promise<number> {
+  const newest = await db
+    .selectFrom('audit_index')
+    .select('log_index')
+    .where('tenant', '=', tenant)
+    .orderBy('log_index', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  return newest === undefined ? 0 : newest.log_index + 1;
+}

@@ -1,0 +1,306 @@
+/**
+ * Room: audit (B-1, B-2). Takes in what gateways ship. A batch counts once, whatever is sent again: idempotent by (gateway, epoch, seq).
+ * A second, different record for a place is a fork: refused, and put on record. A chain that jumps, because a gateway lost records, is
+ * taken in only together with a recorded gap, so that the log itself says what is missing.
+ * Not here: who may ship (the route authenticates the gateway and looks up its keys).
+ */
+import type { EntryDraft } from '@atf/core/audit/entry';
+import type { GapBody, GapReason } from '@atf/core/audit/gap';
+import type { GatewayKey } from '@atf/core/audit/gateway-key';
+import { hashesEqual } from '@atf/core/audit/merkle';
+import {
+  decodeBatch,
+  genesisHash,
+  type SpoolBatch,
+  type SpoolPosition,
+  type VerifiedRecord,
+  verifyBatch,
+} from '@atf/core/audit/spool-frame';
+import { type Refusal, RefusalError, refusal, refuse } from '@atf/core/errors';
+import type { JsonObject } from '@atf/core/wire/json';
+import type { Clock, Control, Tx } from '../context.ts';
+import { enqueue } from './outbox.ts';
+import {
+  type GatewayRow,
+  gatewayRow,
+  insertPayloads,
+  insertPending,
+  lockGateway,
+  recordHash,
+  updateGateway,
+} from './store.ts';
+
+/** Heartbeats come five times a second; what they report is written at most this often. */
+const reportEveryMs = 1_000;
+
+/** The gateway that ships, as its route has authenticated it. */
+export interface Shipper {
+  readonly gateway: string;
+  readonly keys: readonly GatewayKey[];
+}
+
+export interface IntakeOptions {
+  readonly db: Control['db'];
+  readonly change: Control['change'];
+  readonly clock: Clock;
+  readonly tenant: string;
+}
+
+export type IntakeResult =
+  /** Everything up to `position` is durable here; `fresh` records of this batch were new. */
+  | { readonly ok: true; readonly position: SpoolPosition; readonly fresh: number }
+  /** `position` is where control stands, so that the gateway can go on from there. */
+  | { readonly ok: false; readonly refusal: Refusal; readonly position: SpoolPosition };
+
+interface Report {
+  readonly epoch: number;
+  readonly seq: number;
+  readonly before: number;
+  readonly writtenAt: number;
+}
+
+/** What a batch means for a chain. */
+type Verdict =
+  | { readonly kind: 'duplicate' }
+  | {
+      readonly kind: 'take';
+      readonly from: number;
+      readonly gap: { readonly reason: GapReason; readonly from: number; readonly to: number } | undefined;
+    }
+  | { readonly kind: 'out_of_order' }
+  | { readonly kind: 'fork'; readonly place: SpoolPosition };
+
+export class Intake {
+  private readonly options: IntakeOptions;
+  private readonly reports = new Map<string, Report>();
+
+  constructor(options: IntakeOptions) {
+    this.options = options;
+  }
+
+  /** Where control stands with a gateway's chain: ship from here. */
+  async position(gateway: string): Promise<SpoolPosition> {
+    const row = await gatewayRow(this.options.db, this.options.tenant, gateway);
+    return { epoch: row?.epoch ?? 0, seq: row?.seq ?? 0 };
+  }
+
+  /** The highest epoch known of a gateway: a spool that lost its directory starts above it. */
+  async epochMax(gateway: string): Promise<number> {
+    const row = await gatewayRow(this.options.db, this.options.tenant, gateway);
+    return Math.max(row?.epoch ?? 0, row?.reported_epoch ?? 0, this.reports.get(gateway)?.epoch ?? 0);
+  }
+
+  /** Head that a heartbeat reports (wire/feed.ts). Kept in memory, written about once a second: it tells a lost tail later. */
+  async reported(gateway: string, head: SpoolPosition): Promise<void> {
+    const { clock, change } = this.options;
+    const known = this.reports.get(gateway);
+    if (
+      known !== undefined &&
+      (head.epoch < known.epoch || (head.epoch === known.epoch && head.seq <= known.seq))
+    )
+      return;
+    const now = clock.nowMs();
+    const before =
+      known !== undefined && head.epoch > known.epoch
+        ? Math.max(known.before, known.seq)
+        : (known?.before ?? 0);
+    const due = known === undefined || head.epoch !== known.epoch || now - known.writtenAt >= reportEveryMs;
+    this.reports.set(gateway, { ...head, before, writtenAt: due ? now : (known?.writtenAt ?? now) });
+    if (!due) return;
+    await change(async (tx) => {
+      const row = await lockGateway(tx, this.initial(gateway));
+      await updateGateway(tx, mergeReport(row, { ...head, before }));
+    });
+  }
+
+  private initial(gateway: string): GatewayRow {
+    const { tenant } = this.options;
+    return {
+      tenant,
+      gateway,
+      epoch: 0,
+      seq: 0,
+      hash: genesisHash,
+      reported_epoch: 0,
+      reported_seq: 0,
+      reported_before: 0,
+      forked_at: null,
+    };
+  }
+
+  /**
+   * Takes in one shipped frame. `gapDeclared`: the gateway says itself that the records before it are gone. Resolves when everything
+   * that it acknowledges is durable. Refusals: `audit.batch_invalid`, `audit.batch_out_of_order`, `audit.gateway_forked`.
+   */
+  async accept(frame: Uint8Array, shipper: Shipper, gapDeclared = false): Promise<IntakeResult> {
+    const batch = decodeBatch(frame);
+    if (batch === undefined)
+      return this.refused(shipper, refusal('audit.batch_invalid', 'The frame is torn or altered.'));
+    if (batch.gateway !== shipper.gateway)
+      return this.refused(shipper, refusal('audit.batch_invalid', 'The batch is of another gateway.'));
+    const verified = verifyBatch(batch, shipper.keys);
+    if (!verified.ok) {
+      return this.refused(
+        shipper,
+        refusal('audit.batch_invalid', `${verified.problem.replaceAll('_', ' ')} at record ${verified.seq}`),
+      );
+    }
+    if (verified.records.some(({ entry }) => entry.tenant !== this.options.tenant)) {
+      return this.refused(shipper, refusal('audit.batch_invalid', 'A record is of another tenant.'));
+    }
+    try {
+      const result = await this.options.change((tx) => this.take(tx, batch, verified.records, gapDeclared));
+      const report = this.reports.get(shipper.gateway);
+      if (result.ok && report !== undefined && report.epoch <= batch.epoch)
+        this.reports.set(shipper.gateway, { ...report, before: 0 });
+      return result;
+    } catch (fault) {
+      if (fault instanceof RefusalError) return this.refused(shipper, fault.refusal);
+      throw fault;
+    }
+  }
+
+  private async refused(shipper: Shipper, refused: Refusal): Promise<IntakeResult> {
+    return { ok: false, refusal: refused, position: await this.position(shipper.gateway) };
+  }
+
+  private async take(
+    tx: Tx,
+    batch: SpoolBatch,
+    records: readonly VerifiedRecord[],
+    gapDeclared: boolean,
+  ): Promise<IntakeResult> {
+    const { tenant, clock } = this.options;
+    const { gateway, epoch } = batch;
+    const stored = await lockGateway(tx, this.initial(gateway));
+    const report = this.reports.get(gateway);
+    const row = report === undefined ? stored : mergeReport(stored, report);
+    const position = { epoch: row.epoch, seq: row.seq };
+    const verdict = await this.judge(tx, row, batch, records, gapDeclared);
+    if (verdict.kind === 'out_of_order')
+      return { ok: false, refusal: refusal('audit.batch_out_of_order'), position };
+    if (verdict.kind === 'fork') return this.fork(tx, row, verdict.place);
+    const last = records.at(-1) as VerifiedRecord;
+    if (verdict.kind === 'duplicate') return { ok: true, position: { epoch, seq: last.seq }, fresh: 0 };
+    const fresh = records.filter(({ seq }) => seq >= verdict.from);
+    if (verdict.gap !== undefined) await this.recordGap(tx, verdict.gap, batch, fresh[0] as VerifiedRecord);
+    await insertPending(
+      tx,
+      tenant,
+      fresh.map(({ bytes, hash, seq }) => ({ entry: bytes, hash, place: { gateway, epoch, seq } })),
+    );
+    const payloads = fresh.flatMap(({ payload }) => (payload === undefined ? [] : [payload]));
+    if ((await insertPayloads(tx, tenant, payloads, clock.nowMs())) !== payloads.length) {
+      // Throwing takes everything of this batch back.
+      refuse('audit.batch_invalid', 'A payload id was used before.');
+    }
+    const moved = { ...row, epoch, seq: last.seq, hash: last.hash };
+    await updateGateway(tx, epoch > row.epoch ? settleReports(moved) : moved);
+    return { ok: true, position: { epoch, seq: last.seq }, fresh: fresh.length };
+  }
+
+  /** Holds a batch against the chain as it stands. */
+  private async judge(
+    tx: Tx,
+    row: GatewayRow,
+    batch: SpoolBatch,
+    records: readonly VerifiedRecord[],
+    gapDeclared: boolean,
+  ): Promise<Verdict> {
+    const { epoch, firstSeq } = batch;
+    const last = records.at(-1) as VerifiedRecord;
+    if (epoch > row.epoch) return newEpoch(row, batch, gapDeclared);
+    if (epoch < row.epoch || last.seq <= row.seq) {
+      const known = await recordHash(tx, row.tenant, { gateway: row.gateway, epoch, seq: last.seq });
+      if (known === undefined) return { kind: 'out_of_order' };
+      // Equal leaf hashes mean equal records, and by their prev equal records before them.
+      return hashesEqual(known, last.hash)
+        ? { kind: 'duplicate' }
+        : { kind: 'fork', place: { epoch, seq: last.seq } };
+    }
+    if (firstSeq > row.seq + 1) {
+      if (!gapDeclared) return { kind: 'out_of_order' };
+      return {
+        kind: 'take',
+        from: firstSeq,
+        gap: { reason: 'records_skipped', from: row.seq + 1, to: firstSeq - 1 },
+      };
+    }
+    const before =
+      firstSeq === row.seq + 1 ? batch.prev : (records[row.seq - firstSeq] as VerifiedRecord).hash;
+    if (!hashesEqual(before, row.hash)) return { kind: 'fork', place: { epoch, seq: row.seq } };
+    return { kind: 'take', from: row.seq + 1, gap: undefined };
+  }
+
+  private async recordGap(
+    tx: Tx,
+    gap: { readonly reason: GapReason; readonly from: number; readonly to: number },
+    batch: SpoolBatch,
+    first: VerifiedRecord,
+  ): Promise<void> {
+    const prev = 'prev' in first.entry.source ? first.entry.source.prev : '';
+    const body: GapBody = {
+      gateway: batch.gateway,
+      ...gap,
+      resume: { epoch: batch.epoch, seq: first.seq, prev },
+    };
+    await enqueue(tx, this.event('audit.gap_recorded', body as unknown as JsonObject));
+  }
+
+  private async fork(tx: Tx, row: GatewayRow, place: SpoolPosition): Promise<IntakeResult> {
+    const position = { epoch: row.epoch, seq: row.seq };
+    if (row.forked_at === null) {
+      await updateGateway(tx, { ...row, forked_at: this.options.clock.nowMs() });
+      await enqueue(
+        tx,
+        this.event('audit.gateway_forked', { gateway: row.gateway, epoch: place.epoch, seq: place.seq }),
+      );
+    }
+    return { ok: false, refusal: refusal('audit.gateway_forked'), position };
+  }
+
+  private event(type: EntryDraft['type'], body: JsonObject): EntryDraft {
+    const { tenant, clock } = this.options;
+    return { type, at: new Date(clock.nowMs()).toISOString(), tenant, body };
+  }
+}
+
+/** A gateway began a new epoch: does its chain continue, and did it lose what it had reported before? */
+function newEpoch(row: GatewayRow, batch: SpoolBatch, gapDeclared: boolean): Verdict {
+  const { epoch, firstSeq, prev } = batch;
+  const connected = firstSeq === row.seq + 1 && hashesEqual(prev, row.hash);
+  if (firstSeq > row.seq + 1 && !gapDeclared) return { kind: 'out_of_order' };
+  const reported = Math.max(row.reported_before, row.reported_epoch < epoch ? row.reported_seq : 0);
+  const lostTo = Math.max(reported, firstSeq - 1);
+  if (connected && reported <= row.seq) return { kind: 'take', from: firstSeq, gap: undefined };
+  const reason: GapReason = connected
+    ? 'tail_lost'
+    : firstSeq > row.seq + 1
+      ? 'records_skipped'
+      : 'spool_replaced';
+  return { kind: 'take', from: firstSeq, gap: { reason, from: row.seq + 1, to: Math.max(row.seq, lostTo) } };
+}
+
+function mergeReport(
+  row: GatewayRow,
+  report: { readonly epoch: number; readonly seq: number; readonly before: number },
+): GatewayRow {
+  const before = Math.max(row.reported_before, report.before);
+  if (report.epoch < row.reported_epoch) return { ...row, reported_before: before };
+  if (report.epoch === row.reported_epoch) {
+    return { ...row, reported_seq: Math.max(row.reported_seq, report.seq), reported_before: before };
+  }
+  return {
+    ...row,
+    reported_epoch: report.epoch,
+    reported_seq: report.seq,
+    reported_before: Math.max(before, row.reported_seq),
+  };
+}
+
+/** The chain went on in a new epoch: what was reported before it is settled, as taken in or as a gap. */
+function settleReports(row: GatewayRow): GatewayRow {
+  if (row.reported_epoch > row.epoch) return row;
+  if (row.reported_epoch === row.epoch) return { ...row, reported_before: 0 };
+  return { ...row, reported_epoch: row.epoch, reported_seq: row.seq, reported_before: 0 };
+}
