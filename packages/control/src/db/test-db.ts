@@ -43,7 +43,8 @@ function dropOld(): void {
   }
 }
 
-async function snapshot(): Promise<Uint8Array> {
+/** Tar of an embedded database with all migrations and no rows. */
+export async function migratedSnapshot(): Promise<Uint8Array> {
   const path = snapshotPath();
   if (existsSync(path)) return readFileSync(path);
   dropOld();
@@ -58,7 +59,7 @@ async function snapshot(): Promise<Uint8Array> {
 
 /** `close()` it in `afterAll`. */
 export async function testDb(): Promise<TestDb> {
-  const database = await openDb({ snapshot: await snapshot() });
+  const database = await openDb({ snapshot: await migratedSnapshot() });
   const onCommitted = new Set<() => void>();
   const change = changeOf(database, () => {
     for (const listener of onCommitted) listener();

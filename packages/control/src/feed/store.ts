@@ -78,3 +78,15 @@ export async function docsAfter(
   const rows = await query.orderBy('version').limit(limit).execute();
   return rows.map((row) => ({ ...row, topic: row.topic as FeedTopic }));
 }
+
+/** The newest text of one document; undefined: never written, null: gone. */
+export async function docText(db: Db | Tx, tenant: string, topic: FeedTopic, key: string): Promise<string | null | undefined> {
+  const row = await db
+    .selectFrom('feed_doc')
+    .select('body')
+    .where('tenant', '=', tenant)
+    .where('topic', '=', topic)
+    .where('key', '=', key)
+    .executeTakeFirst();
+  return row?.body;
+}
