@@ -79,9 +79,9 @@ function useFocusOnArrival() {
 
 function ExampleMark() {
   return (
-    <p className="border-b border-line bg-warn-soft px-4 py-1 text-xs text-warn md:px-6 print:border print:px-2">
+    <aside aria-label="Example workspace" className="border-b border-line bg-warn-soft px-4 py-1 text-xs text-warn md:px-6 print:border print:px-2">
       <strong>Example workspace</strong>, simulated presence: people, money and data here are invented.
-    </p>
+    </aside>
   );
 }
 
