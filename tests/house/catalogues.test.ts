@@ -10,7 +10,7 @@ import { root, sourceFiles } from './source-files.ts';
 const doc = (name: string) => readFileSync(join(root, 'docs', name), 'utf8');
 
 describe('catalogues', () => {
-  it.each(['errors.md', 'events.md'] as const)('docs/%s says what the catalogue says', (name) => {
+  it.each(['errors.md', 'events.md', 'conformance.md'] as const)('docs/%s says what the catalogue says', (name) => {
     expect(doc(name)).toBe(catalogueTables()[name]);
   });
 

@@ -1,5 +1,5 @@
 /** Room: audit (B-1, B-2). SQL of the index of the activity. Every row is derived from one leaf of the log. */
-import type { Selectable } from 'kysely';
+import { type Selectable, sql } from 'kysely';
 import type { Db, Tx } from '../context.ts';
 import type { AuditTables } from './tables.ts';
 
@@ -59,4 +59,47 @@ export async function indexedRows(db: Db | Tx, tenant: string): Promise<number> 
     .limit(1)
     .executeTakeFirst();
   return newest === undefined ? 0 : newest.log_index + 1;
+}
+
+/** When the newest record of each of these agents was made, Unix milliseconds; agents without records are absent. */
+export async function lastActionTimes(
+  db: Db | Tx,
+  tenant: string,
+  agents: readonly string[],
+): Promise<Map<string, number>> {
+  if (agents.length === 0) return new Map();
+  const rows = await db
+    .selectFrom('agent')
+    .select((eb) => [
+      'agent.id',
+      eb
+        .selectFrom('audit_index')
+        .select('audit_index.at')
+        .whereRef('audit_index.tenant', '=', 'agent.tenant')
+        .whereRef('audit_index.agent', '=', 'agent.id')
+        .where('audit_index.type', 'like', 'action.%')
+        .orderBy('audit_index.log_index', 'desc')
+        .limit(1)
+        .as('at'),
+    ])
+    .where('agent.tenant', '=', tenant)
+    .where('agent.id', 'in', agents)
+    .execute();
+  return new Map(rows.flatMap(({ id, at }) => (at === null ? [] : [[id, at] as const])));
+}
+
+export interface MinuteRow {
+  readonly minute: number;
+  readonly outcome: string;
+  readonly count: number;
+}
+
+/** Records of decisions and of calls that a stop cut, counted by minute (Unix minutes) and outcome, since `sinceMs`. */
+export async function decisionsPerMinute(db: Db | Tx, tenant: string, sinceMs: number): Promise<MinuteRow[]> {
+  const { rows } = await sql<MinuteRow>`
+    select (at / 60000)::int as minute, outcome, count(*)::int as count
+    from audit_index
+    where tenant = ${tenant} and at >= ${sinceMs} and outcome in ('allowed', 'waiting', 'refused', 'aborted', 'not_executed')
+    group by 1, 2 order by 1`.execute(db);
+  return rows;
 }

@@ -63,6 +63,7 @@ export const migrations: readonly Migration[] = [
           db,
         );
       }
+      await sql`create index audit_index_at on audit_index (tenant, at)`.execute(db);
       await db.schema
         .createTable('audit_payload')
         .addColumn('tenant', 'text', (c) => c.notNull())

@@ -1,7 +1,6 @@
 /** Room: db. Every room's migrations; a room adds one import and one line. They run in the order of their names. */
 import type { Migration } from '../context.ts';
 import { migrations as audit } from '../audit/migrations.ts';
-import { migrations as activity } from '../activity/migrations.ts';
 import { migrations as approvals } from '../approvals/migrations.ts';
 import { migrations as feed } from '../feed/migrations.ts';
 import { migrations as gateways } from '../gateways/migrations.ts';
@@ -16,7 +15,6 @@ import { migrations as workspace } from '../workspace/migrations.ts';
 
 export const migrations: readonly Migration[] = [
   ...audit,
-  ...activity,
   ...approvals,
   ...feed,
   ...gateways,

@@ -4,7 +4,6 @@
  * with `JSON.stringify` and arrives parsed, times are `bigint` Unix milliseconds.
  */
 import type { AuditTables } from '../audit/tables.ts';
-import type { ActivityTables } from '../activity/tables.ts';
 import type { ApprovalTables } from '../approvals/tables.ts';
 import type { FeedTables } from '../feed/tables.ts';
 import type { GatewayTables } from '../gateways/tables.ts';
@@ -18,8 +17,7 @@ import type { SegmentationTables } from '../segmentation/tables.ts';
 import type { WorkspaceTables } from '../workspace/tables.ts';
 
 export interface Tables
-  extends ActivityTables,
-    ApprovalTables,
+  extends ApprovalTables,
     FeedTables,
     GatewayTables,
     IdentityTables,

@@ -11,6 +11,7 @@ import type { Agent } from '@atf/core/wire/api';
 import type { Manifest } from '@atf/core/wire/manifest';
 import type { Level } from '@atf/core/wire/words';
 import type { Control, Db, Tx } from '../context.ts';
+import { lastActionTimes } from '../audit/index-store.ts';
 import { containments } from '../incident/store.ts';
 import { agentDocOf, agentViewOf } from './documents.ts';
 import {
@@ -131,7 +132,6 @@ async function registerNew(control: Control, tx: Tx, given: Registration): Promi
     epoch: 1,
     credential_epoch: 0,
     registered_at: control.clock.nowMs(),
-    last_action_at: null,
   };
   if (!(await insertAgent(tx, row))) refuse('identity.name_taken');
   await putVersion(control, tx, id, given);
@@ -272,12 +272,17 @@ export async function agentViews(
     single === undefined
       ? await activeInstanceCounts(db, tenant)
       : new Map([[single.id, (await activeInstances(db, tenant, single.id)).length]]);
+  const actedAt = await lastActionTimes(
+    db,
+    tenant,
+    rows.map(({ id }) => id),
+  );
   return rows.flatMap((row) => {
     const version = versions.get(row.id);
     if (version === undefined) return [];
-    return [
-      agentViewOf(row, { manifest: version.manifest, people, stops, instances: counts.get(row.id) ?? 0 }),
-    ];
+    const instances = counts.get(row.id) ?? 0;
+    const lastActionMs = actedAt.get(row.id);
+    return [agentViewOf(row, { manifest: version.manifest, people, stops, instances, lastActionMs })];
   });
 }
 

@@ -48,9 +48,11 @@ export interface AgentSurroundings {
   readonly people: ReadonlyMap<string, PersonRef>;
   readonly stops: readonly ContainmentDoc[];
   readonly instances: number;
+  /** When its newest record in the log was made. */
+  readonly lastActionMs: number | undefined;
 }
 
-export function agentViewOf(row: AgentRow, { manifest, people, stops, instances }: AgentSurroundings): Agent {
+export function agentViewOf(row: AgentRow, { manifest, people, stops, instances, lastActionMs }: AgentSurroundings): Agent {
   const person = (id: string) => people.get(id) ?? { id, ...gone };
   return {
     id: row.id,
@@ -68,6 +70,6 @@ export function agentViewOf(row: AgentRow, { manifest, people, stops, instances 
     state: agentStateOf(row, stops),
     instances,
     registeredAt: new Date(row.registered_at).toISOString(),
-    ...(row.last_action_at === null ? {} : { lastActionAt: new Date(row.last_action_at).toISOString() }),
+    ...(lastActionMs === undefined ? {} : { lastActionAt: new Date(lastActionMs).toISOString() }),
   };
 }

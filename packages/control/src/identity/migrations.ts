@@ -21,7 +21,6 @@ async function agents(db: Kysely<unknown>): Promise<void> {
     .addColumn('epoch', 'bigint', (c) => c.notNull())
     .addColumn('credential_epoch', 'bigint', (c) => c.notNull())
     .addColumn('registered_at', 'bigint', (c) => c.notNull())
-    .addColumn('last_action_at', 'bigint')
     .addPrimaryKeyConstraint('agent_pk', ['tenant', 'id'])
     .addUniqueConstraint('agent_name_once', ['tenant', 'name'])
     .addForeignKeyConstraint('agent_owner', ['tenant', 'owner_id'], 'person', ['tenant', 'id'])

@@ -128,15 +128,6 @@ export async function updateAgent(
     .executeTakeFirst();
 }
 
-export async function noteLastAction(tx: Tx, tenant: string, agentId: string, atMs: number): Promise<void> {
-  await tx
-    .updateTable('agent')
-    .set({ last_action_at: sql<number>`greatest(coalesce(last_action_at, 0), ${atMs})` })
-    .where('tenant', '=', tenant)
-    .where('id', '=', agentId)
-    .execute();
-}
-
 export async function versionByDigest(
   db: Db | Tx,
   tenant: string,
@@ -400,4 +391,16 @@ export async function setLevel(
     bootstrap,
     epoch: sql<number>`epoch + 1` as unknown as number,
   });
+}
+
+/** Names of agents by id. */
+export async function agentNames(db: Db | Tx, tenant: string, ids: readonly string[]): Promise<Map<string, string>> {
+  if (ids.length === 0) return new Map();
+  const rows = await db
+    .selectFrom('agent')
+    .select(['id', 'name'])
+    .where('tenant', '=', tenant)
+    .where('id', 'in', [...new Set(ids)])
+    .execute();
+  return new Map(rows.map(({ id, name }) => [id, name]));
 }

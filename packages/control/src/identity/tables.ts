@@ -28,7 +28,6 @@ export interface IdentityTables {
     /** Raised by a kill or revocation; voids every credential below. */
     credential_epoch: number;
     registered_at: number;
-    last_action_at: number | null;
   };
   agent_version: {
     tenant: string;
