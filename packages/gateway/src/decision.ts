@@ -58,8 +58,8 @@ const nothingToCheck: SchemaFact = { verdict: 'valid', problems: [] };
 export interface Decider {
   /** Decides in this tick; reserves the limits when the outcome is `allow`. */
   decide(received: Received, call: ExactCall, approval: ApprovalDoc | undefined): Decided;
-  /** The same decision without reserving anything. */
-  peek(received: Received, call: ExactCall): Decided;
+  /** The same decision without reserving anything; with `anyArguments` without looking at the arguments. */
+  peek(received: Received, call: ExactCall, anyArguments?: boolean): Decided;
 }
 
 export function createDecider(ports: Ports, limiter: Limiter, schemas: SchemaCheck): Decider {
@@ -68,7 +68,7 @@ export function createDecider(ports: Ports, limiter: Limiter, schemas: SchemaChe
     received: Received,
     call: ExactCall,
     approval: ApprovalDoc | undefined,
-    reserve: boolean,
+    how: { readonly reserve: boolean; readonly anyArguments: boolean },
   ): Decided => {
     const { credential, server, tool: name } = received;
     const agent = snapshot.agent(credential.agentId);
@@ -96,17 +96,19 @@ export function createDecider(ports: Ports, limiter: Limiter, schemas: SchemaChe
       policy: snapshot.policy(),
       limits: look.facts,
       approval,
-      schema: tool === undefined ? nothingToCheck : schemas.input(tool, received.args),
+      schema: tool === undefined || how.anyArguments ? nothingToCheck : schemas.input(tool, received.args),
       labels: [],
       provenance: [],
       detectors: [],
     };
     const decision = decide(received, world);
-    if (reserve && decision.outcome === 'allow') limiter.reserve(look);
+    if (how.reserve && decision.outcome === 'allow') limiter.reserve(look);
     return { received, argsText: call.argsText, world, decision, approvalId: approval?.id };
   };
   return {
-    decide: (received, call, approval) => inThisTick(received, call, approval, true),
-    peek: (received, call) => inThisTick(received, call, undefined, false),
+    decide: (received, call, approval) =>
+      inThisTick(received, call, approval, { reserve: true, anyArguments: false }),
+    peek: (received, call, anyArguments = false) =>
+      inThisTick(received, call, undefined, { reserve: false, anyArguments }),
   };
 }

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as pauseFor } from 'node:timers/promises';
 import { refuse, RefusalError } from '@atf/core/errors';
 import { policyFactsOf } from '@atf/core/policy/question';
-import { type ContainmentDoc, leaseMs } from '@atf/core/wire/feed';
+import { type ContainmentDoc, leaseMs, type ToolDoc } from '@atf/core/wire/feed';
 import type { Logger } from 'pino';
 import type { GatewayConfig } from './config.ts';
 import { createConnect } from './connect-server.ts';
@@ -240,7 +240,10 @@ async function assemble({ options, key, control, enrolled, spool }: Parts): Prom
       if (state === 'complete') discovery.tick(snapshot.servers());
     },
   });
-  snapshot.onApplied((topic, docKey, body, before) => pipeline.stopper.observe(topic, docKey, body, before));
+  snapshot.onApplied((topic, docKey, body, before) => {
+    pipeline.stopper.observe(topic, docKey, body, before);
+    if (topic === 'tool' && body !== null) pipeline.schemas.warm(body as ToolDoc);
+  });
   const stopFile = new StopFile({
     dir,
     nowMs: () => clock.nowMs(),

@@ -59,6 +59,7 @@ export interface Pipeline {
   readonly calls: CallsUnderWay;
   readonly refusals: RefusalCount;
   readonly notifier: Notifier;
+  readonly schemas: SchemaCheck;
 }
 
 export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline {
@@ -213,7 +214,7 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     const visible = (tool: ToolDoc): boolean => {
       if (tool.state !== 'active' || isBuiltIn(tool.name)) return false;
       const exact = exactCall(server, tool.name, {});
-      const { decision } = decider.peek(receivedOf('listing', credential, exact), exact);
+      const { decision } = decider.peek(receivedOf('listing', credential, exact), exact, true);
       return decision.outcome !== 'refuse' || argumentRefusals.has(decision.refusal?.code ?? '');
     };
     const tools = snapshot
@@ -250,7 +251,19 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     if (!verdict.ok) refusals.unauthenticated(source, verdict.refusal.code);
     return verdict;
   };
-  return { authenticate, call, listTools, admit, unsupported, cancel, stopper, calls, refusals, notifier };
+  return {
+    authenticate,
+    call,
+    listTools,
+    admit,
+    unsupported,
+    cancel,
+    stopper,
+    calls,
+    refusals,
+    notifier,
+    schemas,
+  };
 }
 
 /** Refusals that depend on arguments or the moment: they do not hide a tool. */
@@ -258,7 +271,6 @@ const argumentRefusals: ReadonlySet<string> = new Set([
   'segmentation.rate_exceeded',
   'segmentation.transaction_exceeded',
   'segmentation.amount_unreadable',
-  'data.schema_invalid',
 ]);
 
 /** A random UUID (RFC 9562, version 4) from the port's bytes. */

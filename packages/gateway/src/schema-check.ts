@@ -22,14 +22,28 @@ const pointerLengthMax = 200;
 const nestedRepetition = /\((?:[^()\\]|\\.)*[*+}](?:[^()\\]|\\.)*\)\s*(?:[*+]|\{\d+,)/;
 const backReference = /\\(?:[1-9]|k<)/;
 
-function boundedRegExp(pattern: string, flags: string): { test(text: string): boolean } {
-  if (pattern.length > patternLengthMax || nestedRepetition.test(pattern) || backReference.test(pattern)) {
-    throw new Error('pattern refused');
+/** What ajv calls a pattern: it tells patterns apart by their text, so each must say which it is. */
+class BoundedPattern {
+  readonly #compiled: RegExp;
+
+  constructor(pattern: string, flags: string) {
+    if (pattern.length > patternLengthMax || nestedRepetition.test(pattern) || backReference.test(pattern)) {
+      throw new Error('pattern refused');
+    }
+    this.#compiled = new RegExp(pattern, flags);
   }
-  const compiled = new RegExp(pattern, flags);
-  return { test: (text) => text.length <= patternSubjectMax && compiled.test(text) };
+
+  test(text: string): boolean {
+    return text.length <= patternSubjectMax && this.#compiled.test(text);
+  }
+
+  toString(): string {
+    return String(this.#compiled);
+  }
 }
-const regExp = Object.assign(boundedRegExp, { code: 'boundedRegExp' });
+
+const boundedPattern = (pattern: string, flags: string): BoundedPattern => new BoundedPattern(pattern, flags);
+const regExp = Object.assign(boundedPattern, { code: 'boundedPattern' });
 
 const options: Options = {
   strictSchema: true,
@@ -51,19 +65,27 @@ const draft2020 = /^https:\/\/json-schema\.org\/draft\/2020-12\/schema#?$/;
 /** Annotations that servers commonly write and that check nothing. */
 const annotationKeywords = ['x-mcp-header', 'example', 'x-order', 'enumNames'];
 
+/** One compiler for each dialect: compiling its own meta-schema costs far more than any tool's. Schemas are not kept in it. */
+function compiler(Dialect: typeof Ajv | typeof Ajv2020): Ajv | Ajv2020 {
+  const ajv = new Dialect(options);
+  formats.default(ajv);
+  ajv.addVocabulary(annotationKeywords);
+  return ajv;
+}
+const compilers = { draft7: compiler(Ajv), draft2020: compiler(Ajv2020) };
+
 function compile(schema: JsonObject): ValidateFunction | undefined {
   if (Buffer.byteLength(canonicalJson(schema)) > schemaBytesMax) return undefined;
   const { $schema } = schema;
   const dialect = typeof $schema === 'string' ? $schema : 'https://json-schema.org/draft/2020-12/schema';
   if (!draft7.test(dialect) && !draft2020.test(dialect)) return undefined;
-  // An instance of its own for each schema: ids of one cannot reach into another.
-  const ajv = draft7.test(dialect) ? new Ajv(options) : new Ajv2020(options);
-  formats.default(ajv);
-  ajv.addVocabulary(annotationKeywords);
+  const ajv = draft7.test(dialect) ? compilers.draft7 : compilers.draft2020;
   try {
     return ajv.compile(schema);
   } catch {
     return undefined;
+  } finally {
+    ajv.removeSchema(schema);
   }
 }
 
@@ -86,6 +108,22 @@ interface Compiled {
 
 export class SchemaCheck {
   readonly #compiled = new Map<string, Compiled>();
+  readonly #toWarm: ToolDoc[] = [];
+
+  /** Compiles ahead of the first call, one schema in each turn of the event loop, so that beats and calls go on meanwhile. */
+  warm(tool: ToolDoc): void {
+    if (this.#toWarm.length >= compiledMax) return;
+    this.#toWarm.push(tool);
+    if (this.#toWarm.length === 1) setImmediate(() => this.#warmNext());
+  }
+
+  #warmNext(): void {
+    const [tool] = this.#toWarm;
+    if (tool === undefined) return;
+    this.#of(tool);
+    this.#toWarm.shift();
+    if (this.#toWarm.length > 0) setImmediate(() => this.#warmNext());
+  }
 
   /** The verdict on the arguments of a call. */
   input(tool: ToolDoc, args: JsonObject): SchemaFact {

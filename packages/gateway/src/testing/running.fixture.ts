@@ -1,0 +1,168 @@
+/** A whole gateway for tests, over a fake control and the real back office. Whatever is started here is ended by `cleanUp`. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { JsonObject } from '@atf/core/wire/json';
+import type { ActionClass } from '@atf/core/wire/words';
+import { pino } from 'pino';
+import { type RunningGateway, startGateway } from '../gateway.ts';
+import { McpUpstream } from '../protocols/mcp-upstream.ts';
+import { TestAgent, TokenIssuer } from './agent.fixture.ts';
+import {
+  agentDoc,
+  instanceDoc,
+  policyDoc,
+  serverDoc,
+  settingsDoc,
+  toolDoc,
+  uuid,
+} from './documents.fixture.ts';
+import { FakeControl } from './fake-control.fixture.ts';
+
+const office = join(dirname(fileURLToPath(import.meta.url)), '../../../../examples/back-office/main.ts');
+const cleanups: (() => Promise<unknown> | unknown)[] = [];
+
+export async function cleanUp(): Promise<void> {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+}
+
+export function folder(): string {
+  const dir = mkdtempSync(join(tmpdir(), 'atf-gateway-'));
+  cleanups.push(() => rmSync(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+/** Polls a condition within a bound; the only waiting in these tests. */
+export async function until(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  boundMs = 10_000,
+): Promise<void> {
+  const deadline = performance.now() + boundMs;
+  while (!(await holds())) {
+    if (performance.now() > deadline) throw new Error(`waited in vain: ${what}`);
+    await new Promise((next) => setTimeout(next, 5));
+  }
+}
+
+const classes: Record<string, ActionClass> = {
+  list_customers: 'read',
+  search_customers: 'read',
+  list_orders: 'read',
+  get_order: 'read',
+  list_refunds: 'read',
+  create_refund: 'write',
+  cancel_refund: 'write',
+  update_order_status: 'write',
+  export_report: 'write',
+  send_email: 'send',
+  delete_customer: 'admin',
+};
+
+let definitions: readonly (JsonObject & { name: string })[] | undefined;
+
+/** What the back office offers, asked once. */
+async function offered(): Promise<readonly (JsonObject & { name: string })[]> {
+  if (definitions !== undefined) return definitions;
+  const upstream = new McpUpstream('back-office', {
+    kind: 'stdio',
+    command: process.execPath,
+    args: [office, '--data', folder()],
+    env: {},
+  });
+  const listed = await upstream.listTools({ signal: new AbortController().signal, timeoutMs: 20_000 });
+  await upstream.close();
+  if (listed.kind !== 'tools') throw new Error('the back office does not answer');
+  definitions = listed.tools as unknown as readonly (JsonObject & { name: string })[];
+  return definitions;
+}
+
+export interface World {
+  readonly control: FakeControl;
+  readonly issuer: TokenIssuer;
+  readonly gateway: RunningGateway;
+  readonly dir: string;
+  readonly officeDir: string;
+  readonly mcp: string;
+  readonly intern: TestAgent;
+  readonly junior: TestAgent;
+  readonly senior: TestAgent;
+  /** Lines of the back office's effects. */
+  effects(): { effect: string; at?: string }[];
+}
+
+export const everyTool = Object.keys(classes).map((name) => `back-office/${name}`);
+
+export interface StartOptions {
+  readonly stateless?: boolean;
+}
+
+/** Starts control, gateway and back office with three agents: 1 Intern, 2 Junior, 3 Senior. */
+export async function startWorld({ stateless = true }: StartOptions = {}): Promise<World> {
+  const tools = await offered();
+  const control = new FakeControl();
+  const controlUrl = await control.listen();
+  cleanups.push(() => control.close());
+  const issuer = new TokenIssuer();
+  const dir = folder();
+  const officeDir = folder();
+  control.put('settings', '*', settingsDoc);
+  control.put('jwks', '*', issuer.jwks());
+  control.put('policy', '*', policyDoc);
+  control.put('server', 'back-office', serverDoc('back-office', { stateless }));
+  for (const definition of tools)
+    control.put(
+      'tool',
+      `back-office/${definition.name}`,
+      toolDoc('back-office', definition, classes[definition.name]),
+    );
+  const agent = (n: number, level: 'intern' | 'junior' | 'senior') => {
+    const made = new TestAgent({ issuer, agentId: uuid(n), instanceId: uuid(100 + n) });
+    control.put('agent', uuid(n), agentDoc(n, level, everyTool));
+    control.put('instance', uuid(100 + n), instanceDoc(100 + n, uuid(n), made.jkt));
+    return made;
+  };
+  const [intern, junior, senior] = [agent(1, 'intern'), agent(2, 'junior'), agent(3, 'senior')];
+  writeFileSync(
+    join(dir, 'servers.yaml'),
+    `back-office:\n  command: ${JSON.stringify(process.execPath)}\n  args: ${JSON.stringify([office, '--data', officeDir])}\n`,
+    { mode: 0o600 },
+  );
+  const gateway = await startGateway({
+    dir,
+    controlUrl,
+    host: '127.0.0.1',
+    port: 0,
+    publicUrl: undefined,
+    keyFromEnvironment: randomBytes(32).toString('base64'),
+    keyFile: undefined,
+    joinToken: control.joinToken,
+    log: pino({ level: process.env['ATF_LOG'] ?? 'silent' }),
+  });
+  cleanups.push(() => gateway.close());
+  if (!(await gateway.ready(10_000))) throw new Error('the gateway did not get ready');
+  const effects = () => {
+    try {
+      const lines = readFileSync(join(officeDir, 'effects.log'), 'utf8').trim().split('\n');
+      return lines
+        .filter((line) => line !== '')
+        .map((line) => JSON.parse(line) as { effect: string; at?: string });
+    } catch {
+      return [];
+    }
+  };
+  return {
+    control,
+    issuer,
+    gateway,
+    dir,
+    officeDir,
+    mcp: `${gateway.url}/mcp/back-office`,
+    intern,
+    junior,
+    senior,
+    effects,
+  };
+}
