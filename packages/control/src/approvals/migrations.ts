@@ -35,6 +35,7 @@ export const migrations: readonly Migration[] = [
         .addColumn('outcome_kid', 'text')
         .addColumn('outcome_box', 'bytea')
         .addColumn('finished_at', 'bigint')
+        .addColumn('told', 'boolean', (c) => c.notNull())
         .addPrimaryKeyConstraint('approval_pk', ['tenant', 'id'])
         .addForeignKeyConstraint('approval_agent', ['tenant', 'agent_id'], 'agent', ['tenant', 'id'])
         .execute();
@@ -49,7 +50,7 @@ export const migrations: readonly Migration[] = [
         .columns(['tenant', 'requested_at'])
         .execute();
       // An equal call that already waits is that approval, whoever asks at the same moment.
-      await sql`create unique index approval_waits_once on approval (tenant, agent_id, instance_id, tool, args_digest, definition_digest)
+      await sql`create unique index approval_waits_once on approval (tenant, agent_id, tool, args_digest, definition_digest)
         where state in ('waiting', 'approved')`.execute(db);
     },
   },

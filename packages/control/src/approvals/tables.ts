@@ -35,5 +35,7 @@ export interface ApprovalTables {
     outcome_kid: string | null;
     outcome_box: Uint8Array | null;
     finished_at: number | null;
+    /** Gateways hold a document of it. */
+    told: boolean;
   };
 }

@@ -48,7 +48,7 @@ const sessionMsMax = 24 * 3_600_000;
 const lapsedSessionsPerTurn = 50;
 
 /** Refuses what is stopped: no credential is worth having, and one that was voided must not come back by another door. */
-async function refuseStopped(tx: Tx, tenant: string, agent: AgentRow): Promise<void> {
+export async function refuseStopped(tx: Tx, tenant: string, agent: AgentRow): Promise<void> {
   const stops = (await containments(tx, tenant)).filter(({ scope }) => scope.kind !== 'tool');
   const ownerIds = [agent.owner_id, agent.technical_owner_id];
   const found = containmentOf(stops, { agentId: agent.id, ownerIds, server: '', tool: '' });

@@ -52,7 +52,10 @@ export interface AgentSurroundings {
   readonly lastActionMs: number | undefined;
 }
 
-export function agentViewOf(row: AgentRow, { manifest, people, stops, instances, lastActionMs }: AgentSurroundings): Agent {
+export function agentViewOf(
+  row: AgentRow,
+  { manifest, people, stops, instances, lastActionMs }: AgentSurroundings,
+): Agent {
   const person = (id: string) => people.get(id) ?? { id, ...gone };
   return {
     id: row.id,

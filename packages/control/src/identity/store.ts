@@ -394,7 +394,11 @@ export async function setLevel(
 }
 
 /** Names of agents by id. */
-export async function agentNames(db: Db | Tx, tenant: string, ids: readonly string[]): Promise<Map<string, string>> {
+export async function agentNames(
+  db: Db | Tx,
+  tenant: string,
+  ids: readonly string[],
+): Promise<Map<string, string>> {
   if (ids.length === 0) return new Map();
   const rows = await db
     .selectFrom('agent')

@@ -1,0 +1,80 @@
+/** Room: approvals. Handlers for people and gateways. */
+import { refuse } from '@atf/core/errors';
+import type { Handlers } from '../context.ts';
+import { actingGateway, actingPerson } from '../identity/acting.ts';
+import { agentById } from '../identity/store.ts';
+import { approve, mayReadContent, reject } from './decide.ts';
+import { approvalViews } from './documents.ts';
+import { finishApproval, redeemApproval, requestApproval, storedArguments } from './request.ts';
+import { approvalById, approvalPage } from './store.ts';
+
+type Operation =
+  | 'approvals.list'
+  | 'approvals.show'
+  | 'approvals.approve'
+  | 'approvals.reject'
+  | 'gateway.requestApproval'
+  | 'gateway.redeemApproval'
+  | 'gateway.finishApproval';
+
+const listedDefault = 100;
+
+/** `after` is the id of the last approval of the page before. */
+const cursorPattern = /^[0-9a-f-]{36}$/;
+
+export const approvalRoutes: Handlers<Operation> = {
+  async 'approvals.list'(control, { query, actor }) {
+    actingPerson(actor);
+    const { tenant } = control.config;
+    const { after, limit = listedDefault, state } = query;
+    if (after !== undefined && !cursorPattern.test(after)) refuse('request.malformed', 'after: not a cursor');
+    const last =
+      after === undefined
+        ? undefined
+        : ((await approvalById(control.db, tenant, after)) ?? refuse('request.malformed', 'after: unknown'));
+    const rows = await approvalPage(control.db, tenant, {
+      state,
+      limit,
+      nowMs: control.clock.nowMs(),
+      ...(last === undefined ? {} : { after: { requestedAt: last.requested_at, id: last.id } }),
+    });
+    return { items: await approvalViews(control, rows) };
+  },
+
+  async 'approvals.show'(control, { params, actor }) {
+    const person = actingPerson(actor);
+    const { tenant } = control.config;
+    const row = (await approvalById(control.db, tenant, params.id)) ?? refuse('approvals.not_found');
+    const agent = await agentById(control.db, tenant, row.agent_id);
+    const argsText = mayReadContent(person, agent) ? storedArguments(control, row) : undefined;
+    const [view] = await approvalViews(control, [row], argsText);
+    return view ?? refuse('approvals.not_found');
+  },
+
+  async 'approvals.approve'(control, { params, body, actor }) {
+    const person = actingPerson(actor);
+    // The server has refused it already; releasing a call is too much to hang on one check.
+    if (actor.kind !== 'person' || actor.by !== 'session') refuse('people.presence_required');
+    return approve(control, params.id, person, { ...body, reason: body.reason });
+  },
+
+  async 'approvals.reject'(control, { params, body, actor }) {
+    return reject(control, params.id, actingPerson(actor), body.reason);
+  },
+
+  async 'gateway.requestApproval'(control, { body, actor }) {
+    actingGateway(actor);
+    return requestApproval(control, body);
+  },
+
+  async 'gateway.redeemApproval'(control, { params, body, actor }) {
+    actingGateway(actor);
+    return redeemApproval(control, params.id, body.agentId, body.actionId);
+  },
+
+  async 'gateway.finishApproval'(control, { params, body, actor }) {
+    actingGateway(actor);
+    await finishApproval(control, params.id, body.actionId, body.outcome);
+    return { ok: true };
+  },
+};
