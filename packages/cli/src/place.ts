@@ -22,6 +22,8 @@ export interface Running {
   readonly controlUrl: string;
   readonly gatewayUrl: string;
   readonly startedAt: string;
+  /** Process ids of the planes. */
+  readonly planes: { readonly control: number; readonly gateway: number };
 }
 
 /** `--data`, ATF_DATA_DIR, the nearest `.atf` from here upwards, or `.atf` here. */
@@ -40,10 +42,16 @@ export const runningFileOf = (dataDir: string): string => join(dataDir, runningF
 export function readRunning(dataDir: string): Running | undefined {
   const parsed = readJson(runningFileOf(dataDir));
   if (typeof parsed !== 'object' || parsed === null) return undefined;
-  const { pid, controlUrl, gatewayUrl, startedAt } = parsed as Partial<Running>;
+  const { pid, controlUrl, gatewayUrl, startedAt, planes } = parsed as Partial<Running>;
   if (typeof pid !== 'number' || typeof controlUrl !== 'string' || typeof gatewayUrl !== 'string')
     return undefined;
-  return { pid, controlUrl, gatewayUrl, startedAt: startedAt ?? '' };
+  return {
+    pid,
+    controlUrl,
+    gatewayUrl,
+    startedAt: startedAt ?? '',
+    planes: planes ?? { control: 0, gateway: 0 },
+  };
 }
 
 /** `--control`, ATF_CONTROL_URL, what runs in the data directory, or the default address. @throws CliFailure on a bad address */

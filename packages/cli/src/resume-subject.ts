@@ -1,14 +1,15 @@
-/**
- * What a person confirms when something is resumed: the scope, and a digest that binds the confirmation to the ceiling that was
- * chosen, so that a presence given for "as Intern" cannot lift a stop without a ceiling.
- */
-import { containmentKey } from '@atf/core/incident/containment';
-import type { PresenceSubject } from '@atf/core/wire/api';
-import { canonicalJson } from '@atf/core/wire/json';
-import type { Level, Scope } from '@atf/core/wire/words';
+/** What a person confirms when something is resumed: exactly the request that will follow (`resumeShownText` of the contract). */
 import { sha256 } from '@atf/core/digest';
+import { containmentKey } from '@atf/core/incident/containment';
+import { type PresenceSubject, resumeShownText } from '@atf/core/wire/api';
+import type { Level, Scope } from '@atf/core/wire/words';
 
-export function resumeSubject(scope: Scope, ceiling: Level | undefined): PresenceSubject {
-  const shown = canonicalJson({ scope: { ...scope }, ...(ceiling === undefined ? {} : { ceiling }) });
-  return { kind: 'resume', id: containmentKey(scope), digest: sha256(shown) };
+export interface ResumeRequest {
+  readonly scope: Scope;
+  readonly reason: string;
+  readonly ceiling?: Level | undefined;
+}
+
+export function resumeSubject(request: ResumeRequest): PresenceSubject {
+  return { kind: 'resume', id: containmentKey(request.scope), digest: sha256(resumeShownText(request)) };
 }

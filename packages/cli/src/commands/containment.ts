@@ -164,7 +164,7 @@ async function resumeSimulated(
     .note`${style('yellow', `SIMULATED: the presence of ${session.person.name} is simulated, as only the example workspace allows.`)}`;
   try {
     const { reason, ceiling } = options;
-    const subject = resumeSubject(scope, ceiling);
+    const subject = resumeSubject({ scope, reason, ceiling });
     const presence = await session.simulatePresence(subject);
     await session.client.call('containment.resume', {
       body: { scope, reason, presence, ...(ceiling === undefined ? {} : { ceiling }) },

@@ -1,0 +1,76 @@
+/**
+ * Room: audit (B-1), command line side: verifies the log that control serves, over the same static paths as in its directory and by the
+ * same rules. Control's word counts for nothing here but the files it hands out; what only the host knows (the keys of the gateways)
+ * is read from the data directory where it is on this machine.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseGatewayKeys } from '@atf/core/audit/gateway-key';
+import { type LogReader, type LogReport, verifyTree } from '@atf/core/audit/verify-log';
+import { rawPaths } from '@atf/core/wire/api';
+import type { ControlClient } from '@atf/sdk/client';
+import { CliFailure, exitCodes } from './exit-codes.ts';
+
+export interface VerifyServedOptions {
+  readonly dataDir: string;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** @throws ControlUnreachable; CliFailure when control does not hand out its log */
+export async function verifyServedLog(
+  operator: ControlClient,
+  options: VerifyServedOptions,
+): Promise<LogReport> {
+  const [checkpoint, vkey] = await Promise.all([
+    textOf(operator, rawPaths.checkpoint),
+    textOf(operator, rawPaths.vkey),
+  ]);
+  const { onProgress } = options;
+  return verifyTree(
+    servedReader(operator),
+    checkpoint,
+    vkey,
+    await gatewayKeys(operator, options.dataDir),
+    onProgress === undefined ? {} : { onProgress },
+  );
+}
+
+/** Over HTTP what `directoryReader` is over a directory. */
+function servedReader(operator: ControlClient): LogReader {
+  return async (path, bytesMax) => {
+    const { status, bytes } = await operator.get(`/${path}`);
+    if (status === 404) return undefined;
+    if (status !== 200)
+      throw new CliFailure(exitCodes.refused, `Control did not hand out ${path} (HTTP ${status})`);
+    if (bytes.length > bytesMax) throw new RangeError(`${path} is larger than any file of its kind can be`);
+    return bytes;
+  };
+}
+
+async function textOf(operator: ControlClient, path: string): Promise<string> {
+  const { status, bytes } = await operator.get(path);
+  if (status !== 200)
+    throw new CliFailure(exitCodes.refused, `Control did not hand out ${path} (HTTP ${status})`);
+  return Buffer.from(bytes).toString('utf8');
+}
+
+const gatewayKeysPath = '/log/gateways';
+
+async function gatewayKeys(operator: ControlClient, dataDir: string) {
+  const served = await operator.get(gatewayKeysPath);
+  const text =
+    served.status === 200
+      ? Buffer.from(served.bytes).toString('utf8')
+      : await readFile(join(dataDir, 'log', 'gateways.json'), 'utf8').catch(() => '');
+  const keys = parseGatewayKeys(text);
+  if (keys === undefined) {
+    throw new CliFailure(
+      exitCodes.unverified,
+      'The keys of the gateways are not to be had, so their seals cannot be checked',
+      {
+        help: 'Run this on the host of control with --data, or verify a copy with --offline DIR.',
+      },
+    );
+  }
+  return keys;
+}
