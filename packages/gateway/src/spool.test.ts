@@ -24,7 +24,7 @@ import {
 import { RefusalError } from '@atf/core/errors';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type AppendResult, openSpool, type Spool, type SpoolOptions } from './spool.ts';
-import { FaultyDisk } from './spool-disk.fake.ts';
+import { FaultyDisk } from './spool-disk.fixture.ts';
 
 const gateway = '6f0c1d9e-1111-4222-8333-444455556666';
 const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });

@@ -13,7 +13,7 @@
  *  3. The work goes on in a new epoch, so that (gateway, epoch, seq) never names two records.
  */
 import { type EntryDraft, encodeEntry } from '@atf/core/audit/entry';
-import { makeSeal, type SealSigner } from '@atf/core/audit/gateway-key';
+import { makeSeal } from '@atf/core/audit/gateway-key';
 import { leafHash } from '@atf/core/audit/merkle';
 import {
   batchBytesMax,
@@ -25,7 +25,16 @@ import {
   payloadBytesMax,
   type SpoolPosition,
 } from '@atf/core/audit/spool-frame';
-import { type Refusal, refusal, refuse } from '@atf/core/errors';
+import { refusal, refuse } from '@atf/core/errors';
+import {
+  type AppendResult,
+  probeEveryMsDefault,
+  reserveBytes,
+  segmentBytesMaxDefault,
+  type SpoolHead,
+  type SpoolOptions,
+  spoolBytesMaxDefault,
+} from './spool-options.ts';
 import { openSpoolDisk, type SpoolDisk, type SpoolFile } from './spool-disk.ts';
 import { lockSpool } from './spool-lock.ts';
 import { type Shipment, SpoolReader } from './spool-reader.ts';
@@ -40,41 +49,13 @@ import {
   segmentName,
 } from './spool-recovery.ts';
 
-export const segmentBytesMaxDefault = 16 * 1_048_576;
-/** Unshipped records that may wait on disk for the control plane before the gateway refuses to act. */
-export const spoolBytesMaxDefault = 4 * 1_073_741_824;
-export const reserveBytes = 1_048_576;
 /** Must fit before a failed spool counts as well again, so that it does not flap at the last free block. */
 const probeBytes = 262_144;
-export const probeEveryMsDefault = 1_000;
 /** Part of the queue that only urgent records may use. */
 const urgentRecords = 64;
 const urgentBytes = 1_048_576;
 
-export interface SpoolOptions {
-  readonly directory: string;
-  /** Id of the gateway: first part of the name of every record. */
-  readonly gateway: string;
-  readonly signer: SealSigner;
-  readonly segmentBytesMax?: number;
-  readonly spoolBytesMax?: number;
-  readonly probeEveryMs?: number;
-  /** The highest epoch that control has seen of this gateway; a spool that lost its directory must not repeat one. */
-  readonly epochMin?: number;
-  /** Another disk, for tests; then the caller answers for exclusive use. */
-  readonly disk?: SpoolDisk;
-}
-
-export type AppendResult =
-  | { readonly ok: true; readonly epoch: number; readonly seq: number }
-  | { readonly ok: false; readonly refusal: Refusal };
-
-/** What heartbeats report (wire/feed.ts, `beat.spool`): the last durable record. `head` is its leaf hash, base64url. */
-export interface SpoolHead {
-  readonly epoch: number;
-  readonly seq: number;
-  readonly head: string;
-}
+export type { AppendResult, SpoolHead, SpoolOptions } from './spool-options.ts';
 
 interface Waiting {
   readonly entry: Uint8Array;
@@ -403,10 +384,12 @@ export class Spool {
   /** Control has everything up to `position` durably: whole segments before it are deleted. The youngest always stays. */
   async acknowledged(position: SpoolPosition): Promise<void> {
     if (position.seq > this.durable.seq) throw new RangeError('acknowledged more than was recorded');
-    while (this.segments.length > 1 && (this.segments[0] as Segment).lastSeq <= position.seq) {
-      const [oldest] = this.segments as [Segment];
+    for (;;) {
+      const [oldest] = this.segments;
+      if (oldest === undefined || this.segments.length < 2 || oldest.lastSeq > position.seq) return;
       await this.disk.remove(oldest.name);
-      this.segments.splice(this.segments.indexOf(oldest), 1);
+      // Another acknowledgement may have been faster.
+      if (this.segments[0] === oldest) this.segments.shift();
     }
   }
 

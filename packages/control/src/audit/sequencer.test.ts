@@ -6,7 +6,8 @@ import {
   proveInclusion,
   leafHash,
 } from '@atf/core/audit/merkle';
-import { decodeBundle } from '@atf/core/audit/tiles';
+import { decodeBundle, tileWidth } from '@atf/core/audit/tiles';
+import { encodeEntry } from '@atf/core/audit/entry';
 import { RefusalError } from '@atf/core/errors';
 import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -23,9 +24,10 @@ import {
   verifyStore,
   vkey,
 } from './log.fixture.ts';
-import { nodeReader, readEntry, rootAt } from './log-files.ts';
+import { bundleEntries, nodeReader, readEntry, rootAt } from './log-files.ts';
 import { rebuildIndex } from './log-index.ts';
 import { enqueue } from './outbox.ts';
+import { insertPending } from './store.ts';
 import type { Sequencer } from './sequencer.ts';
 
 let db: TestDb;
@@ -41,19 +43,21 @@ afterEach(async () => {
   }
 });
 
+/** Many events of control in one transaction, and one statement, so that the tests take their time for crashes. */
 async function put(...numbers: number[]): Promise<void> {
-  await db.change(async (tx) => {
-    for (const n of numbers) {
-      const at = new Date(clock.nowMs()).toISOString();
-      await enqueue(tx, {
-        type: 'identity.agent_registered',
-        at,
-        tenant,
-        agent: `agent-${n % 3}`,
-        body: { n },
-      });
-    }
+  const at = new Date(clock.nowMs()).toISOString();
+  const leaves = numbers.map((n) => {
+    const draft = {
+      type: 'identity.agent_registered',
+      at,
+      tenant,
+      agent: `agent-${n % 3}`,
+      body: { n },
+    } as const;
+    const entry = encodeEntry(draft, { control: `event-${n}` }) as Uint8Array;
+    return { entry, hash: leafHash(entry), place: undefined };
   });
+  await db.change((tx) => insertPending(tx, tenant, leaves));
 }
 
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
@@ -62,10 +66,11 @@ const range = (from: number, to: number): number[] => Array.from({ length: to - 
 async function logged(store: FaultyStore): Promise<number[]> {
   const { size } = signedIn(store);
   const numbers: number[] = [];
-  for (let i = 0; i < size; i++) {
-    const entry = await readEntry(store, i, size);
-    const { body } = JSON.parse(Buffer.from(entry as Uint8Array).toString()) as { body: { n?: number } };
-    if (body.n !== undefined) numbers.push(body.n);
+  for (let n = 0; n * tileWidth < size; n++) {
+    for (const entry of (await bundleEntries(store, n, size)) as Uint8Array[]) {
+      const { body } = JSON.parse(Buffer.from(entry).toString()) as { body: { n?: number } };
+      if (body.n !== undefined) numbers.push(body.n);
+    }
   }
   return numbers;
 }

@@ -111,6 +111,9 @@ export class FileTileStore implements TileStore {
     if (folder !== this.directory) await this.ensureFolder(dirname(folder));
     await mkdir(folder, { mode: 0o700, recursive: folder === this.directory });
     await syncPath(dirname(folder));
+    // What a crash left half written never had its name.
+    const unnamed = (await readdir(folder)).filter((name) => name.endsWith('.new'));
+    await Promise.all(unnamed.map((name) => rm(join(folder, name), { force: true })));
     this.folders.add(folder);
   }
 

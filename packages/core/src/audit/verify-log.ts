@@ -109,7 +109,7 @@ class LogCheck {
   }
 
   /** A tile, or for a partial one the full tile that replaced it (tlog-tiles, "Partial Tiles"). */
-  private async fetch(tile: TileId): Promise<Uint8Array | undefined> {
+  private async load(tile: TileId): Promise<Uint8Array | undefined> {
     const max = tile.level === 'entries' ? bundleBytesMax : tileBytesMax;
     const exact = await this.read(tilePath(tile), max);
     if (exact !== undefined || tile.width === tileWidth) return exact;
@@ -122,9 +122,9 @@ class LogCheck {
     );
   }
 
-  private async fetchHashes(level: number, index: number): Promise<Uint8Array[] | undefined> {
+  private async loadHashes(level: number, index: number): Promise<Uint8Array[] | undefined> {
     const tile: TileId = { level, index, width: widthAt(level, index, this.size) };
-    const bytes = await this.fetch(tile);
+    const bytes = await this.load(tile);
     const hashes = bytes === undefined ? undefined : decodeTile(bytes, tile.width);
     if (hashes === undefined)
       this.problem({ kind: 'tile_missing', message: `${tilePath(tile)} is missing or has the wrong length` });
@@ -134,8 +134,8 @@ class LogCheck {
   async bundle(n: number): Promise<void> {
     const tile: TileId = { level: 'entries', index: n, width: widthAt(0, n, this.size) };
     const first = n * tileWidth;
-    const bytes = await this.fetch(tile);
-    const stored = await this.fetchHashes(0, n);
+    const bytes = await this.load(tile);
+    const stored = await this.loadHashes(0, n);
     if (bytes === undefined) {
       this.problem({
         kind: 'bundle_missing',
@@ -216,7 +216,7 @@ class LogCheck {
     const index = Math.floor(n / tileWidth);
     if (this.parent?.index !== index) {
       const width = widthAt(1, index, this.size);
-      const bytes = await this.fetch({ level: 1, index, width });
+      const bytes = await this.load({ level: 1, index, width });
       this.parent = { index, hashes: bytes === undefined ? undefined : decodeTile(bytes, width) };
     }
     return this.parent.hashes;
@@ -236,7 +236,7 @@ class LogCheck {
   }
 
   private async compareRow(level: number, index: number, row: readonly Uint8Array[]): Promise<void> {
-    const stored = await this.fetchHashes(level, index);
+    const stored = await this.loadHashes(level, index);
     const at = stored?.findIndex((hash, i) => !hashesEqual(hash, row[i] as Uint8Array)) ?? -1;
     if (at < 0) return;
     const path = tilePath({ level, index, width: row.length });
