@@ -2,8 +2,7 @@
  * `atf up` (what `npm start` runs): both planes on this machine, with addresses, a one-time sign-in link and commands to try. Not here:
  * how planes are kept running (up/supervisor.ts), and anything that the planes do.
  */
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { ControlClient } from '@atf/sdk/client';
@@ -17,11 +16,11 @@ import {
   gatewayPortDefault,
   readRunning,
   type Running,
-  runningFileOf,
 } from '../place.ts';
 import { freePort } from '../up/free-port.ts';
 import { gatewayKeyFor } from '../up/gateway-key.ts';
 import { PlaneFailed, type PlaneSpec, type ReadyMessage } from '../up/plane.ts';
+import { removeRunning, storeRunning, updateRunning } from '../up/running.ts';
 import { Supervisor, type SupervisorEvent } from '../up/supervisor.ts';
 import { duration } from '../words.ts';
 
@@ -56,7 +55,7 @@ export const up: Command<UpOptions> = async (cli, _, options) => {
   try {
     const ready = await started(supervisor, signals);
     if (ready === undefined) return exitCodes.interrupted;
-    writeRunning(plan, ready.control.url, supervisor);
+    noteRunning(plan, ready.control.url, supervisor);
     const operator = await operatorOf(plan, ready.control.url);
     await serversAnswered(operator);
     await tellUp(cli, plan, { ready, operator, supervisor, tookMs: performance.now() - startMs });
@@ -165,8 +164,13 @@ function supervise(cli: Cli, plan: Plan): Supervisor {
       argv: ['--dir', join(dataDir, 'gateway'), ...addresses, ...key.argv],
       env: key.env,
       logFile: join(dataDir, 'logs', 'gateway.log'),
-      onMessage: async (message) =>
-        wantsJoinToken(message) ? { joinToken: await joinToken(plan, url) } : undefined,
+      onMessage: async (message) => {
+        if (!wantsJoinToken(message)) return undefined;
+        const first = handed;
+        // It counts once; a gateway that asks again needs another.
+        handed = undefined;
+        return { joinToken: first ?? (await joinToken(plan, url)) };
+      },
     };
   };
   return new Supervisor({ control, gateway, onEvent: (event, pids) => tellEvent(cli, plan, event, pids) });
@@ -273,7 +277,7 @@ async function tellUp(cli: Cli, plan: Plan, { ready, operator, supervisor, tookM
     dataDir,
     example,
     pids,
-    signIn: link,
+    signInUrl,
     tookMs: Math.round(tookMs),
   });
   const elsewhere = dataDir === join(cli.cwd, dataDirName) ? '' : ` --data ${dataDir}`;
@@ -330,30 +334,14 @@ async function ended(cli: Cli, supervisor: Supervisor, signals: Signals): Promis
   return forced ? exitCodes.refused : exitCodes.ok;
 }
 
-function writeRunning(plan: Plan, controlUrl: string, supervisor: Supervisor): void {
+function noteRunning(plan: Plan, controlUrl: string, supervisor: Supervisor): void {
   const planes = { control: supervisor.pid('control'), gateway: supervisor.pid('gateway') };
-  store(plan.dataDir, {
+  const startedAt = new Date().toISOString();
+  storeRunning(plan.dataDir, {
     pid: process.pid,
     controlUrl,
     gatewayUrl: plan.gatewayUrl,
-    startedAt: new Date().toISOString(),
+    startedAt,
     planes,
   });
-}
-
-function updateRunning(dataDir: string, planes: Running['planes']): void {
-  const running = readRunning(dataDir);
-  if (running?.pid === process.pid) store(dataDir, { ...running, planes });
-}
-
-function store(dataDir: string, running: Running): void {
-  const file = runningFileOf(dataDir);
-  const draft = `${file}.${process.pid}.draft`;
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  writeFileSync(draft, `${JSON.stringify(running)}\n`, { mode: 0o600 });
-  renameSync(draft, file);
-}
-
-function removeRunning(dataDir: string): void {
-  if (readRunning(dataDir)?.pid === process.pid) rmSync(runningFileOf(dataDir), { force: true });
 }
