@@ -122,7 +122,12 @@ export class Approvals {
     }
     const answer = await request;
     if (!answer.ok) return refused(answer.refusal, { actionId });
-    return waiting(requiredOf(decided), { actionId, approvalId: answer.value.id }, answer.value.expiresAt);
+    const { id: approvalId, state, expiresAt } = answer.value;
+    const ids = { actionId, approvalId };
+    // An equal call was released already, and this gateway had not heard of it.
+    if (state === 'approved')
+      return answerOfSettled(await this.#redeem(approvalId, decided.received.credential, actionId), ids);
+    return waiting(requiredOf(decided), ids, expiresAt);
   }
 
   async #send(decided: Decided, call: ExactCall): Promise<Requested> {

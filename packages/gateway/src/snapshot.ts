@@ -74,7 +74,6 @@ export class Snapshot implements SnapshotPort {
   readonly #toolsOf = new Map<string, Map<string, ToolDoc>>();
   readonly #approvalsByCall = new Map<string, Map<string, ApprovalDoc>>();
   readonly #approvalsByAgent = new Map<string, Map<string, ApprovalDoc>>();
-  readonly #expected = new Set<string>();
   #stopFile: readonly ContainmentDoc[] = [];
   #containments: readonly ContainmentDoc[] | undefined;
   #keys: TokenKeys = new Map();
@@ -204,7 +203,6 @@ export class Snapshot implements SnapshotPort {
   expectApproval(doc: ApprovalDoc): void {
     if (this.#docs.approval.has(doc.id) || this.#docs.approval.size >= docsOfTopicMax) return;
     this.#docs.approval.set(doc.id, doc);
-    this.#expected.add(doc.id);
     this.#indexApproval(doc);
   }
 
@@ -248,7 +246,6 @@ export class Snapshot implements SnapshotPort {
       }
       case 'approval':
         if (before !== undefined) this.#unindexApproval(before as ApprovalDoc);
-        this.#expected.delete(key);
         this.#indexApproval(doc as ApprovalDoc);
         break;
       case 'containment': {

@@ -216,10 +216,10 @@ export class Upstreams implements UpstreamPort {
         return { ok: false, fault: outcome.fault };
       }
       if (generation !== connection.generation) continue;
-      connection.live = new Map(
-        outcome.tools.map((tool) => [tool.name, definitionDigest(tool as unknown as JsonObject)]),
-      );
-      this.#input.onListed(server, { ok: true, definitions: outcome.tools });
+      // Through text once, as control reads it: what is digested is exactly what JSON says.
+      const definitions = JSON.parse(JSON.stringify(outcome.tools)) as (JsonObject & ToolDefinition)[];
+      connection.live = new Map(definitions.map((tool) => [tool.name, definitionDigest(tool)]));
+      this.#input.onListed(server, { ok: true, definitions });
       return { ok: true };
     }
     const detail = 'The server keeps changing its list of tools.';

@@ -1,0 +1,344 @@
+/** Ports under virtual time, for tests of the real pipeline: nothing sleeps, nothing is random, and each port can fail. */
+import { createHash } from 'node:crypto';
+import type { EntryDraft } from '@atf/core/audit/entry';
+import type { PayloadFrame } from '@atf/core/audit/spool-frame';
+import { refusal } from '@atf/core/errors';
+import { policyFactsOf } from '@atf/core/policy/question';
+import type { OperationId, ResponseOf } from '@atf/core/wire/api';
+import { type ApprovalDoc, leaseMs } from '@atf/core/wire/feed';
+import type { JsonObject } from '@atf/core/wire/json';
+import type { CredentialFacts } from '@atf/core/world';
+import { Lease } from '../lease.ts';
+import { createPipeline, type Pipeline } from '../pipeline.ts';
+import type {
+  CallTarget,
+  ControlAnswer,
+  ControlCall,
+  ControlPort,
+  LiveDefinition,
+  Ports,
+  Prepared,
+  SpoolPort,
+  UpstreamPort,
+} from '../ports.ts';
+import type { ToolsCallRequest, UpstreamCallOptions, UpstreamCallOutcome } from '../protocols/protocol.ts';
+import { Snapshot } from '../snapshot.ts';
+import type { AppendResult } from '../spool.ts';
+import {
+  agentDoc,
+  instanceDoc,
+  manifestDigest,
+  policyDoc,
+  serverDoc,
+  settingsDoc,
+  toolDoc,
+  uuid,
+} from './documents.fixture.ts';
+
+export class VirtualClock {
+  #ms = 0;
+  readonly originMs = Date.UTC(2026, 10, 20);
+  nowMs(): number {
+    return this.originMs + this.#ms;
+  }
+  monotonicMs(): number {
+    return this.#ms;
+  }
+  advance(ms: number): void {
+    this.#ms += ms;
+  }
+}
+
+/** Holds work back until it is let go. */
+export class Gate {
+  readonly #waiting: (() => void)[] = [];
+  closed = false;
+  async pass(): Promise<void> {
+    if (this.closed) await new Promise<void>((go) => this.#waiting.push(go));
+  }
+  open(): void {
+    this.closed = false;
+    for (const go of this.#waiting.splice(0)) go();
+  }
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+}
+
+export class FakeSpool implements SpoolPort {
+  readonly drafts: EntryDraft[] = [];
+  readonly gate = new Gate();
+  /** Appends from this one on fail (0: all). */
+  failsFrom = Number.POSITIVE_INFINITY;
+  urgentFails = false;
+
+  async append(draft: EntryDraft, _payload?: PayloadFrame): Promise<AppendResult> {
+    await this.gate.pass();
+    if (this.drafts.length >= this.failsFrom)
+      return { ok: false, refusal: refusal('audit.record_unavailable', 'the disk failed') };
+    this.drafts.push(draft);
+    return { ok: true, epoch: 1, seq: this.drafts.length };
+  }
+
+  async appendUrgent(draft: EntryDraft): Promise<AppendResult> {
+    if (this.urgentFails || this.failsFrom === 0)
+      return { ok: false, refusal: refusal('audit.record_unavailable') };
+    this.drafts.push(draft);
+    return { ok: true, epoch: 1, seq: this.drafts.length };
+  }
+
+  types(): string[] {
+    return this.drafts.map(({ type, outcome }) => `${type} ${outcome ?? ''}`.trim());
+  }
+}
+
+export class FakeUpstream implements UpstreamPort {
+  readonly effects: { readonly tool: string; readonly args: JsonObject; readonly key: string | undefined }[] =
+    [];
+  readonly gate = new Gate();
+  readonly killed: string[] = [];
+  outcome: UpstreamCallOutcome = {
+    kind: 'result',
+    result: { content: [{ type: 'text', text: 'done' }] },
+    resultBytes: 40,
+  };
+  offers = new Map<string, string>();
+  prepared: Prepared = { ok: true };
+  /** Digests become known only by a listing. */
+  listed = true;
+
+  async prepare(): Promise<Prepared> {
+    if (this.prepared.ok) this.listed = true;
+    return this.prepared;
+  }
+
+  live(_server: unknown, _instance: string, tool: string): LiveDefinition {
+    if (!this.listed) return { state: 'unknown' };
+    const digest = this.offers.get(tool);
+    return digest === undefined ? { state: 'absent' } : { state: 'offered', digest };
+  }
+
+  async call(
+    { tool }: CallTarget,
+    args: JsonObject,
+    { signal, idempotencyKey }: UpstreamCallOptions,
+  ): Promise<UpstreamCallOutcome> {
+    this.effects.push({ tool, args, key: idempotencyKey });
+    const aborted = new Promise<UpstreamCallOutcome>((resolve) => {
+      const cut = {
+        kind: 'fault' as const,
+        fault: { code: 'upstream.aborted' as const, dispatched: true, detail: 'cut' },
+      };
+      signal.addEventListener('abort', () => resolve(cut), { once: true });
+    });
+    return await Promise.race([this.gate.pass().then(() => this.outcome), aborted]);
+  }
+
+  kill(server: string): void {
+    this.killed.push(server);
+  }
+}
+
+/** Answers approvals with compare-and-set; `lose` drops answers after they took effect. */
+export class FakeApprovals implements ControlPort {
+  readonly requests: { readonly operation: OperationId; readonly call: ControlCall<OperationId> }[] = [];
+  readonly stored = new Map<
+    string,
+    {
+      doc: ApprovalDoc;
+      argsText: string;
+      outcome: { status: string; resultText?: string } | undefined;
+      releases: number;
+    }
+  >();
+  readonly #told: (doc: ApprovalDoc) => void;
+  readonly #clock: VirtualClock;
+  lose = false;
+  away = false;
+
+  constructor(clock: VirtualClock, told: (doc: ApprovalDoc) => void) {
+    this.#clock = clock;
+    this.#told = told;
+  }
+
+  async request<K extends OperationId>(
+    operation: K,
+    call: ControlCall<K>,
+  ): Promise<ControlAnswer<ResponseOf<K>>> {
+    this.requests.push({ operation, call });
+    await Promise.resolve();
+    if (this.away) return { ok: false, refusal: refusal('containment.feed_stale'), sent: false };
+    const { id = '' } = (call.params ?? {}) as { id?: string };
+    const value = this.#answer(operation, id, (call.body ?? {}) as Record<string, string>);
+    if (this.lose) return { ok: false, refusal: refusal('containment.feed_stale'), sent: true };
+    if (value === undefined) return { ok: false, refusal: refusal('approvals.not_found'), sent: false };
+    return { ok: true, value: value as ResponseOf<K> };
+  }
+
+  #answer(operation: OperationId, id: string, body: Record<string, string>): object | undefined {
+    if (operation === 'gateway.requestApproval') return this.#store(body);
+    const approval = this.stored.get(id);
+    if (operation === 'gateway.notify') return { ok: true };
+    if (approval === undefined) return undefined;
+    if (operation === 'gateway.finishApproval') {
+      approval.outcome = body['outcome'] as unknown as { status: string };
+      this.#set(approval, 'done');
+      return { ok: true };
+    }
+    const released = approval.doc.state === 'approved';
+    if (released) {
+      approval.releases++;
+      this.#set(approval, 'consumed');
+    }
+    const { state, tool, argsDigest, definitionDigest, expiresAt } = approval.doc;
+    const outcome = approval.outcome === undefined ? {} : { outcome: approval.outcome };
+    return {
+      state,
+      released,
+      tool,
+      argsDigest,
+      definitionDigest,
+      expiresAt,
+      ...(released ? { argsText: approval.argsText } : {}),
+      ...outcome,
+    };
+  }
+
+  #store(body: Record<string, string>): object {
+    const id = uuid(5_000 + this.stored.size);
+    const { agentId = '', sid = '', tool = '', argsDigest = '', definitionDigest = '', argsText = '' } = body;
+    const expiresAt = new Date(this.#clock.nowMs() + 600_000).toISOString();
+    const doc: ApprovalDoc = {
+      id,
+      agentId,
+      sid,
+      tool,
+      argsDigest,
+      definitionDigest,
+      state: 'waiting',
+      expiresAt,
+    };
+    this.stored.set(id, { doc, argsText, outcome: undefined, releases: 0 });
+    this.#told(doc);
+    return { id, state: 'waiting', expiresAt };
+  }
+
+  #set(approval: { doc: ApprovalDoc }, state: ApprovalDoc['state']): void {
+    approval.doc = { ...approval.doc, state };
+    this.#told(approval.doc);
+  }
+
+  approve(id: string): void {
+    const approval = this.stored.get(id);
+    if (approval !== undefined) this.#set(approval, 'approved');
+  }
+}
+
+export interface Bench {
+  readonly clock: VirtualClock;
+  readonly lease: Lease;
+  readonly snapshot: Snapshot;
+  readonly spool: FakeSpool;
+  readonly upstream: FakeUpstream;
+  readonly control: FakeApprovals;
+  readonly ports: Ports;
+  readonly pipeline: Pipeline;
+  /** Control was heard now. */
+  hear(): void;
+  call(
+    credential: CredentialFacts,
+    tool: string,
+    args?: JsonObject,
+    gone?: AbortSignal,
+  ): ReturnType<Pipeline['call']>;
+}
+
+export const tools = {
+  look: toolDoc('office', { name: 'look', inputSchema: { type: 'object' } }, 'read'),
+  pay: toolDoc('office', { name: 'pay', inputSchema: { type: 'object' } }, 'write'),
+};
+export const [junior, senior] = [2, 3].map((n) => credentialOf(n)) as [CredentialFacts, CredentialFacts];
+
+export function credentialOf(n: number): CredentialFacts {
+  return {
+    agentId: uuid(n),
+    instanceId: uuid(100 + n),
+    sid: uuid(200 + n),
+    jti: uuid(300 + n),
+    expiresAtMs: Date.UTC(2026, 10, 21),
+    manifestDigest,
+    credentialEpoch: 1,
+    proof: 'dpop',
+  };
+}
+
+/** Bytes that are the same in every run. */
+function seeded(seed: string): (bytes: number) => Uint8Array {
+  let drawn = 0;
+  return (bytes) => {
+    const blocks = Array.from({ length: Math.ceil(bytes / 32) }, () =>
+      createHash('sha256').update(`${seed} ${drawn++}`).digest(),
+    );
+    return Buffer.concat(blocks).subarray(0, bytes);
+  };
+}
+
+/** A pipeline with a Junior (2) and a Senior (3) that may use `office/look` (read) and `office/pay` (write). */
+export function bench(seed = 'bench'): Bench {
+  const clock = new VirtualClock();
+  const lease = new Lease(leaseMs);
+  const snapshot = new Snapshot({
+    clock,
+    lease,
+    compilePolicy: (doc) => {
+      const compiled = policyFactsOf(doc);
+      return compiled.ok ? compiled.facts : undefined;
+    },
+  });
+  const spool = new FakeSpool();
+  const upstream = new FakeUpstream();
+  const control = new FakeApprovals(clock, (doc) => snapshot.apply('approval', doc.id, doc));
+  const random = seeded(seed);
+  const key = { kid: 'payload-1', key: Buffer.alloc(32, 7) };
+  const ports: Ports = { clock, random, spool, snapshot, upstream, control, wrappingKey: () => key };
+  const pipeline = createPipeline(ports, {
+    publicUrl: () => 'http://gateway.test',
+    pause: async () => undefined,
+  });
+  snapshot.onApplied((topic, docKey, body, before) => pipeline.stopper.observe(topic, docKey, body, before));
+  const names = Object.keys(tools).map((name) => `office/${name}`);
+  const put = (topic: Parameters<Snapshot['apply']>[0], docKey: string, body: object) => {
+    if (!snapshot.apply(topic, docKey, body)) throw new Error(`the ${topic} document is not valid`);
+  };
+  put('settings', '*', settingsDoc);
+  put('policy', '*', policyDoc);
+  put('server', 'office', serverDoc('office'));
+  for (const tool of Object.values(tools)) {
+    put('tool', `office/${tool.name}`, tool);
+    upstream.offers.set(tool.name, tool.definitionDigest);
+  }
+  for (const [n, level] of [
+    [2, 'junior'],
+    [3, 'senior'],
+  ] as const) {
+    put('agent', uuid(n), agentDoc(n, level, names));
+    put('instance', uuid(100 + n), instanceDoc(100 + n, uuid(n)));
+  }
+  const hear = () => lease.renew(clock.monotonicMs());
+  snapshot.setComplete(true);
+  hear();
+  let calls = 0;
+  const call: Bench['call'] = (credential, tool, args = {}, gone = new AbortController().signal) => {
+    const request: ToolsCallRequest = {
+      kind: 'tools_call',
+      era: '2025-11-25',
+      serverName: 'office',
+      id: calls++,
+      toolName: tool,
+      args,
+      argsBytes: Buffer.from(JSON.stringify(args)),
+    };
+    return pipeline.call(credential, request, gone);
+  };
+  return { clock, lease, snapshot, spool, upstream, control, ports, pipeline, hear, call };
+}
