@@ -50,6 +50,7 @@ export const errors = {
   'containment.feed_stale': entry(503, 'R-2', 'The gateway has not heard from the control plane in time', 'Try again shortly; operators: check that control runs and is reachable.'),
   'containment.call_aborted': entry(403, 'R-2', 'The call was cut by a stop', 'Nothing helps from here: a person must resume.'),
   'containment.not_stopped': entry(409, 'R-2', 'Nothing is stopped under that name', 'List what is stopped with `atf status`.'),
+  'containment.not_recorded': entry(503, 'R-2', 'The stop is in force, but could not be recorded yet', 'Operators: check the database and the disk of control; the record is tried again until it is written.'),
   'segmentation.tool_unknown': entry(404, 'S-1', 'There is no such tool', 'List the tools; names are case-sensitive.'),
   'segmentation.server_unknown': entry(404, 'S-1', 'There is no such tool server', 'List the servers with `atf tool list`.'),
   'segmentation.server_exists': entry(409, 'S-1', 'A tool server with this name exists', 'Choose another name.'),
