@@ -10,6 +10,7 @@ import { gatewayRows } from '../gateways/store.ts';
 import { agentRows } from '../identity/store.ts';
 import { agentsMax } from '../identity/agents.ts';
 import { containments, newestStopReport } from '../incident/store.ts';
+import { setupDone } from '../workspace/store.ts';
 import { agentsByLevel, quarantinedTools, waitingApprovals } from './store.ts';
 
 const minutesShown = 60;
@@ -75,7 +76,7 @@ async function gatewaysNow(control: Control): Promise<Overview['gateways']> {
 export function overviewRoutes(log: ReadableLog): Handlers<'overview'> {
   return {
     async overview(control) {
-      const { tenant, example } = control.config;
+      const { tenant } = control.config;
       const nowMs = control.clock.nowMs();
       const waiting = await waitingApprovals(control.db, tenant, nowMs);
       const { signedSize, signedAt, checkpoint } = log.status();
@@ -99,7 +100,7 @@ export function overviewRoutes(log: ReadableLog): Handlers<'overview'> {
         ...(lastStop === undefined
           ? {}
           : { lastKill: { at: new Date(lastStop.at).toISOString(), tookMs: lastStop.report.tookMs, scope: lastStop.report.scope } }),
-        example,
+        example: await setupDone(control.db, tenant),
       };
     },
   };

@@ -11,7 +11,7 @@ import { canonicalJson, type JsonObject, parseStrictText } from '@atf/core/wire/
 import { toolRefSchema } from '@atf/core/wire/words';
 import type { Control, Tx } from '../context.ts';
 import { toolDocOf } from './documents.ts';
-import { lockServer, noteDiscovery, putTool, type ServerRow, type ToolRow, toolsOfServer } from './store.ts';
+import { lockServer, noteDiscovery, preparedClassification, putTool, type ServerRow, type ToolRow, toolsOfServer } from './store.ts';
 
 /** Bytes of one definition. */
 const definitionBytesMax = 131_072;
@@ -83,11 +83,14 @@ async function discoverNew(
   first: boolean,
 ): Promise<void> {
   const { server, nowMs } = turn;
-  const classification = classify(offer.definition, {
-    domain: server.domain,
-    outputTrust: server.output_trust,
-    siblings: names.filter((name) => name !== offer.name),
-  });
+  const prepared = await preparedClassification(turn.tx, server.tenant, server.name, offer.name);
+  const classification =
+    prepared ??
+    classify(offer.definition, {
+      domain: server.domain,
+      outputTrust: server.output_trust,
+      siblings: names.filter((name) => name !== offer.name),
+    });
   await store(turn, {
     tenant: server.tenant,
     server: server.name,

@@ -21,6 +21,14 @@ export const migrations: readonly Migration[] = [
         .addPrimaryKeyConstraint('tool_server_pk', ['tenant', 'name'])
         .execute();
       await db.schema
+        .createTable('tool_classification_prepared')
+        .addColumn('tenant', 'text', (c) => c.notNull())
+        .addColumn('server', 'text', (c) => c.notNull())
+        .addColumn('tool', 'text', (c) => c.notNull())
+        .addColumn('classification', 'jsonb', (c) => c.notNull())
+        .addPrimaryKeyConstraint('tool_classification_prepared_pk', ['tenant', 'server', 'tool'])
+        .execute();
+      await db.schema
         .createTable('tool')
         .addColumn('tenant', 'text', (c) => c.notNull())
         .addColumn('server', 'text', (c) => c.notNull())

@@ -1,4 +1,5 @@
 /** Room: segmentation. SQL of tool servers and tools. */
+import type { Classification } from '@atf/core/wire/feed';
 import type { Insertable, Selectable } from 'kysely';
 import { sql } from 'kysely';
 import type { Db, Tx } from '../context.ts';
@@ -146,4 +147,33 @@ export async function quarantinedCount(db: Db | Tx, tenant: string): Promise<num
     .where('state', '=', 'quarantined')
     .executeTakeFirst();
   return row?.n ?? 0;
+}
+
+/** Writes a classification down before its tool is discovered. */
+export async function prepareClassification(
+  tx: Tx,
+  row: { tenant: string; server: string; tool: string; classification: Classification },
+): Promise<void> {
+  const classification = JSON.stringify(row.classification);
+  await tx
+    .insertInto('tool_classification_prepared')
+    .values({ ...row, classification })
+    .onConflict((conflict) => conflict.constraint('tool_classification_prepared_pk').doUpdateSet({ classification }))
+    .execute();
+}
+
+export async function preparedClassification(
+  tx: Tx,
+  tenant: string,
+  server: string,
+  tool: string,
+): Promise<Classification | undefined> {
+  const row = await tx
+    .selectFrom('tool_classification_prepared')
+    .select('classification')
+    .where('tenant', '=', tenant)
+    .where('server', '=', server)
+    .where('tool', '=', tool)
+    .executeTakeFirst();
+  return row?.classification;
 }

@@ -17,6 +17,13 @@ export interface SegmentationTables {
     discovered_at: number | null;
     fault: string | null;
   };
+  /** Classifications that a person wrote down before the tool was discovered; they take the place of the automatic one. */
+  tool_classification_prepared: {
+    tenant: string;
+    server: string;
+    tool: string;
+    classification: ColumnType<Classification, string, string>;
+  };
   tool: {
     tenant: string;
     server: string;
