@@ -1,5 +1,11 @@
 /** Every page's address. Pages load on demand, so that the first load stays small; filters live in the address. */
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet } from '@tanstack/react-router';
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  Outlet,
+} from '@tanstack/react-router';
 import { approvalStates } from '@atf/core/wire/words';
 import { Empty, FaultNote, Loading } from './parts/panel.tsx';
 import { outcomeWords } from './parts/outcome.tsx';
@@ -13,11 +19,16 @@ const shell = createRoute({ getParentRoute: () => rootRoute, id: 'shell', compon
 const textMax = 200;
 /** A filter from the address: text of bounded length, or nothing. */
 const text = (value: unknown): string | undefined =>
-  (typeof value === 'string' || typeof value === 'number') && String(value) !== '' ? String(value).slice(0, textMax) : undefined;
-const oneOf = <T extends string>(value: unknown, words: readonly T[]): T | undefined => words.find((word) => word === value);
+  (typeof value === 'string' || typeof value === 'number') && String(value) !== ''
+    ? String(value).slice(0, textMax)
+    : undefined;
+const oneOf = <T extends string>(value: unknown, words: readonly T[]): T | undefined =>
+  words.find((word) => word === value);
 /** Leaves out what is not set, as exact optional types want it. */
 const kept = <T extends object>(value: T) =>
-  Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as { [K in keyof T]?: NonNullable<T[K]> };
+  Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as {
+    [K in keyof T]?: NonNullable<T[K]>;
+  };
 
 const overview = createRoute({
   getParentRoute: () => shell,
@@ -37,7 +48,8 @@ const agent = createRoute({
 const approvals = createRoute({
   getParentRoute: () => shell,
   path: '/approvals',
-  validateSearch: (search: Record<string, unknown>) => kept({ state: oneOf(search['state'], [...approvalStates, 'all'] as const) }),
+  validateSearch: (search: Record<string, unknown>) =>
+    kept({ state: oneOf(search['state'], [...approvalStates, 'all'] as const) }),
   component: lazyRouteComponent(() => import('./places/approvals.tsx'), 'Approvals'),
 });
 const approval = createRoute({
@@ -49,7 +61,11 @@ const activity = createRoute({
   getParentRoute: () => shell,
   path: '/activity',
   validateSearch: (search: Record<string, unknown>) =>
-    kept({ agent: text(search['agent']), outcome: oneOf(search['outcome'], outcomeWords), find: text(search['find']) }),
+    kept({
+      agent: text(search['agent']),
+      outcome: oneOf(search['outcome'], outcomeWords),
+      find: text(search['find']),
+    }),
   component: lazyRouteComponent(() => import('./places/activity.tsx'), 'Activity'),
 });
 const action = createRoute({
@@ -61,7 +77,10 @@ const tools = createRoute({
   getParentRoute: () => shell,
   path: '/tools',
   validateSearch: (search: Record<string, unknown>) =>
-    kept({ find: text(search['find']), state: oneOf(search['state'], ['active', 'quarantined', 'removed'] as const) }),
+    kept({
+      find: text(search['find']),
+      state: oneOf(search['state'], ['active', 'quarantined', 'removed'] as const),
+    }),
   component: lazyRouteComponent(() => import('./places/tools.tsx'), 'Tools'),
 });
 const tool = createRoute({
@@ -87,11 +106,25 @@ const me = createRoute({
 
 const routeTree = rootRoute.addChildren([
   signIn,
-  shell.addChildren([overview, agents, agent, approvals, approval, activity, action, tools, tool, stopped, evidence, me]),
+  shell.addChildren([
+    overview,
+    agents,
+    agent,
+    approvals,
+    approval,
+    activity,
+    action,
+    tools,
+    tool,
+    stopped,
+    evidence,
+    me,
+  ]),
 ]);
 
 /** Plain query strings: `?agent=junior-support&outcome=refused` is what a colleague should get. */
-const parseSearch = (search: string): Record<string, unknown> => Object.fromEntries(new URLSearchParams(search));
+const parseSearch = (search: string): Record<string, unknown> =>
+  Object.fromEntries(new URLSearchParams(search));
 const stringifySearch = (search: Record<string, unknown>): string => {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(search)) if (value !== undefined) query.set(name, String(value));

@@ -36,6 +36,10 @@ export function call<K extends OperationId>(
     ...(operation === 'containment.stop' ? { timeoutMs: stopTimeoutMs } : {}),
   };
   // The argument list is conditional on K; TypeScript does not resolve it for an open K.
-  const ask = client.call.bind(client) as (op: K, input: CallInput<K>, options: object) => Promise<ResponseOf<K>>;
+  const ask = client.call.bind(client) as (
+    op: K,
+    input: CallInput<K>,
+    options: object,
+  ) => Promise<ResponseOf<K>>;
   return ask(operation, input, options);
 }

@@ -13,7 +13,11 @@ interface Live {
   subscribe(listener: Listener): () => void;
 }
 
-const LiveContext = createContext<Live>({ state: 'connecting', resumes: 0, subscribe: () => () => undefined });
+const LiveContext = createContext<Live>({
+  state: 'connecting',
+  resumes: 0,
+  subscribe: () => () => undefined,
+});
 
 /** Events come in bursts; answers are asked again at most this often. */
 const refreshEveryMs = 400;
@@ -25,7 +29,14 @@ export function madeOldBy(item: ActivityItem): readonly OperationId[] {
     case 'approvals':
       return ['approvals.list', 'approvals.show', 'overview', 'actions.show'];
     case 'incident':
-      return ['containment.list', 'agents.list', 'agents.show', 'agents.rights', 'overview', 'approvals.list'];
+      return [
+        'containment.list',
+        'agents.list',
+        'agents.show',
+        'agents.rights',
+        'overview',
+        'approvals.list',
+      ];
     case 'identity':
     case 'maturity':
       return ['agents.list', 'agents.show', 'agents.rights', 'overview'];

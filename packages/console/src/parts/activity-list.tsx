@@ -34,8 +34,22 @@ function fits(item: ActivityItem, { agent, outcome, find }: ActivityFilter): boo
   if (agent !== undefined && item.agent !== agent && item.agentId !== agent) return false;
   if (outcome !== undefined && item.outcome !== outcome) return false;
   if (find === undefined) return true;
-  const text = [item.type, item.agent, item.tool, item.class, item.code, item.person, item.summary, item.actionId].join(' ').toLowerCase();
-  return find.toLowerCase().split(/\s+/).every((word) => text.includes(word));
+  const text = [
+    item.type,
+    item.agent,
+    item.tool,
+    item.class,
+    item.code,
+    item.person,
+    item.summary,
+    item.actionId,
+  ]
+    .join(' ')
+    .toLowerCase();
+  return find
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => text.includes(word));
 }
 
 function usePages({ agent, outcome }: ActivityFilter) {
@@ -72,7 +86,13 @@ function useLines(filter: ActivityFilter, paused: boolean, reading: () => boolea
     setShown([]);
     setHeld([]);
     return live.subscribe((item) => {
-      if (!fits(item, { ...(agent === undefined ? {} : { agent }), ...(outcome === undefined ? {} : { outcome }) })) return;
+      if (
+        !fits(item, {
+          ...(agent === undefined ? {} : { agent }),
+          ...(outcome === undefined ? {} : { outcome }),
+        })
+      )
+        return;
       const add = (list: readonly ActivityItem[]) => [item, ...list].slice(0, liveItemsMax);
       if (hold.current || reading()) setHeld(add);
       else setShown(add);
@@ -95,7 +115,15 @@ function useLines(filter: ActivityFilter, paused: boolean, reading: () => boolea
     setShown((list) => [...held, ...list].slice(0, liveItemsMax));
     setHeld([]);
   }, [held]);
-  return { pages, lines: lines.all, loaded: lines.loaded, heldCount: held.length, release, fresh: shown, live };
+  return {
+    pages,
+    lines: lines.all,
+    loaded: lines.loaded,
+    heldCount: held.length,
+    release,
+    fresh: shown,
+    live,
+  };
 }
 
 export function ActivityList({ filter, label }: { readonly filter: ActivityFilter; readonly label: string }) {
@@ -104,7 +132,10 @@ export function ActivityList({ filter, label }: { readonly filter: ActivityFilte
   const box = useRef<HTMLDivElement>(null);
   const inside = useRef(false);
   const reading = useCallback(
-    () => inside.current || window.scrollY > readingScrollPx || (box.current?.querySelector('[role=table]')?.contains(document.activeElement) ?? false),
+    () =>
+      inside.current ||
+      window.scrollY > readingScrollPx ||
+      (box.current?.querySelector('[role=table]')?.contains(document.activeElement) ?? false),
     [],
   );
   const { pages, lines, loaded, heldCount, release, live } = useLines(filter, paused, reading);
@@ -114,7 +145,15 @@ export function ActivityList({ filter, label }: { readonly filter: ActivityFilte
   }, [pages.hasNextPage, pages.isFetchingNextPage, pages.fetchNextPage]);
   const stale = live.state === 'stale';
   return (
-    <div ref={box} onPointerEnter={() => { inside.current = true; }} onPointerLeave={() => { inside.current = false; }}>
+    <div
+      ref={box}
+      onPointerEnter={() => {
+        inside.current = true;
+      }}
+      onPointerLeave={() => {
+        inside.current = false;
+      }}
+    >
       <div className="flex h-11 items-center gap-3 border-b border-line px-4 text-xs text-ink-2">
         <Button
           look="quiet"
@@ -128,15 +167,31 @@ export function ActivityList({ filter, label }: { readonly filter: ActivityFilte
           <Icon name={paused ? 'play' : 'pause'} /> {paused ? 'Go on' : 'Pause'}
         </Button>
         <span role="status" className={`truncate ${stale ? 'font-medium text-danger' : ''}`}>
-          {stale ? 'Stale: the stream broke, trying again' : paused ? 'Paused' : live.state === 'live' ? 'Live' : 'Not live yet'}
+          {stale
+            ? 'Stale: the stream broke, trying again'
+            : paused
+              ? 'Paused'
+              : live.state === 'live'
+                ? 'Live'
+                : 'Not live yet'}
         </span>
         <span className="flex-1" />
         {heldCount > 0 && (
-          <Button className="!h-8" onClick={() => { window.scrollTo({ top: 0 }); release(); }}>
+          <Button
+            className="!h-8"
+            onClick={() => {
+              window.scrollTo({ top: 0 });
+              release();
+            }}
+          >
             Show {heldCount} new
           </Button>
         )}
-        {filter.find !== undefined && <span className="whitespace-nowrap">{lines.length} of {loaded} loaded</span>}
+        {filter.find !== undefined && (
+          <span className="whitespace-nowrap">
+            {lines.length} of {loaded} loaded
+          </span>
+        )}
       </div>
       {pages.error !== null && (
         <div className="p-4">
@@ -152,7 +207,8 @@ export function ActivityList({ filter, label }: { readonly filter: ActivityFilte
           columns={columns}
           rowId={(item) => item.cursor}
           onOpen={(item) => {
-            if (item.actionId !== undefined) void navigate({ to: '/activity/$id', params: { id: item.actionId } });
+            if (item.actionId !== undefined)
+              void navigate({ to: '/activity/$id', params: { id: item.actionId } });
           }}
           onEnd={onEnd}
           empty={
@@ -162,7 +218,13 @@ export function ActivityList({ filter, label }: { readonly filter: ActivityFilte
               <Empty command="npm run demo">Nothing has happened yet. The demo lets four agents work.</Empty>
             )
           }
-          foot={pages.hasNextPage ? <p role="status" className="px-4 py-2 text-xs text-ink-3">{pages.isFetchingNextPage ? 'Loading older lines' : 'Scroll for older lines'}</p> : null}
+          foot={
+            pages.hasNextPage ? (
+              <p role="status" className="px-4 py-2 text-xs text-ink-3">
+                {pages.isFetchingNextPage ? 'Loading older lines' : 'Scroll for older lines'}
+              </p>
+            ) : null
+          }
         />
       )}
     </div>
@@ -171,7 +233,14 @@ export function ActivityList({ filter, label }: { readonly filter: ActivityFilte
 
 /** What a line is about: the tool of an action, or the event of control. */
 function What({ item }: { readonly item: ActivityItem }) {
-  const words = item.tool === undefined ? <span>{item.type}</span> : <code><UntrustedText text={item.tool} /></code>;
+  const words =
+    item.tool === undefined ? (
+      <span>{item.type}</span>
+    ) : (
+      <code>
+        <UntrustedText text={item.tool} />
+      </code>
+    );
   if (item.actionId === undefined) return words;
   return (
     <Link to="/activity/$id" params={{ id: item.actionId }} className="font-medium hover:underline">
@@ -183,7 +252,7 @@ function What({ item }: { readonly item: ActivityItem }) {
 function Who({ item }: { readonly item: ActivityItem }) {
   if (item.agent === undefined) return <span className="text-ink-2">{item.person ?? 'ATF'}</span>;
   return (
-    <span className="inline-flex min-w-0 items-center gap-1.5">
+    <span className="inline-flex max-w-full min-w-0 items-center gap-1.5 align-bottom">
       {item.level !== undefined && (
         <span title={levelNames[item.level]}>
           <LevelMark level={item.level} />
@@ -199,10 +268,53 @@ function Who({ item }: { readonly item: ActivityItem }) {
 
 const allColumns: readonly ListColumn<ActivityItem>[] = [
   { id: 'what', title: 'What', width: 'minmax(11rem,1.1fr)', cell: (item) => <What item={item} /> },
-  { id: 'outcome', title: 'Outcome', width: '6.5rem', cell: (item) => (item.outcome === undefined ? <span className="text-ink-3">event</span> : <OutcomeMark outcome={item.outcome} />) },
-  { id: 'who', title: 'Who', width: 'minmax(9rem,0.9fr)', narrow: 'second', cell: (item) => <Who item={item} /> },
-  { id: 'why', title: 'Why', width: 'minmax(0,2fr)', narrow: 'hide', cell: (item) => <span className="text-ink-2"><UntrustedText text={item.summary} /></span> },
-  { id: 'took', title: 'Took', width: '4.5rem', narrow: 'hide', align: 'right', cell: (item) => (item.tookMs === undefined ? '' : durationWords(item.tookMs)) },
-  { id: 'when', title: 'When', width: '5.5rem', narrow: 'second', align: 'right', cell: (item) => <Time at={item.at} className="text-ink-3" /> },
+  {
+    id: 'outcome',
+    title: 'Outcome',
+    width: '6.5rem',
+    cell: (item) =>
+      item.outcome === undefined ? (
+        <span className="text-ink-3">event</span>
+      ) : (
+        <OutcomeMark outcome={item.outcome} />
+      ),
+  },
+  {
+    id: 'who',
+    title: 'Who',
+    width: 'minmax(9rem,0.9fr)',
+    narrow: 'second',
+    cell: (item) => <Who item={item} />,
+  },
+  {
+    id: 'why',
+    title: 'Why',
+    width: 'minmax(0,2fr)',
+    narrow: 'hide',
+    cell: (item) => (
+      <span className="text-ink-2">
+        <UntrustedText text={item.summary} />
+      </span>
+    ),
+  },
+  {
+    id: 'took',
+    title: 'Took',
+    width: '4.5rem',
+    narrow: 'hide',
+    align: 'right',
+    cell: (item) => (item.tookMs === undefined ? '' : durationWords(item.tookMs)),
+  },
+  {
+    id: 'when',
+    title: 'When',
+    width: '5.5rem',
+    narrow: 'second',
+    align: 'right',
+    cell: (item) => <Time at={item.at} className="text-ink-3" />,
+  },
 ];
-const ownColumns = allColumns.filter(({ id }) => id !== 'who');
+/** On the page of one agent the agent goes without saying; there the reason takes its place on narrow screens. */
+const ownColumns = allColumns
+  .filter(({ id }) => id !== 'who')
+  .map((column) => (column.id === 'why' ? { ...column, narrow: 'second' as const } : column));

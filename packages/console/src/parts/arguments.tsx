@@ -28,17 +28,23 @@ export function Arguments({ text, digest, by }: ArgumentsProps) {
     <div className="overflow-clip rounded-md border border-dashed border-line-strong">
       <div className="flex flex-wrap justify-between gap-x-3 border-b border-dashed border-line-strong bg-sunken px-3 py-1 text-xs text-ink-3">
         <span>Claimed by {by}</span>
-        {hidden > 0 && <span className="font-medium text-danger">{hidden} hidden characters made visible</span>}
+        {hidden > 0 && (
+          <span className="font-medium text-danger">{hidden} hidden characters made visible</span>
+        )}
       </div>
       {value !== undefined && <ArgumentRows value={value} />}
-      {value !== undefined && Object.keys(value).length === 0 && <p className="px-3 py-2 text-ink-2">No arguments.</p>}
+      {value !== undefined && Object.keys(value).length === 0 && (
+        <p className="px-3 py-2 text-ink-2">No arguments.</p>
+      )}
       {!parsed.ok && (
         <p className="border-b border-line px-3 py-2 text-danger">
           <Icon name="failed" /> This text is not strict JSON ({parsed.problem}); read it as it stands.
         </p>
       )}
       <details open={value === undefined} className="border-t border-dashed border-line-strong bg-sunken">
-        <summary className="px-3 py-1.5 text-xs text-ink-2">Exact text, {new TextEncoder().encode(text).byteLength} bytes</summary>
+        <summary className="px-3 py-1.5 text-xs text-ink-2">
+          Exact text, {new TextEncoder().encode(text).byteLength} bytes
+        </summary>
         <ScrollBox label="Exact text of the arguments" className="max-h-80 px-3 pb-2 font-mono text-xs">
           <UntrustedText text={text} />
         </ScrollBox>
@@ -72,7 +78,8 @@ function ArgumentValue({ value }: { readonly value: Json }) {
   if (typeof value === 'string') {
     return value === '' ? <span className="text-ink-3">empty text</span> : <UntrustedText text={value} />;
   }
-  if (value === null || typeof value !== 'object') return <code className="font-semibold">{String(value)}</code>;
+  if (value === null || typeof value !== 'object')
+    return <code className="font-semibold">{String(value)}</code>;
   return (
     <code className="text-xs">
       <UntrustedText text={JSON.stringify(value, null, 2)} />

@@ -24,7 +24,14 @@ interface ButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
   readonly busy?: boolean;
 }
 
-export function Button({ look = 'plain', size = 'md', busy = false, className = '', disabled, ...rest }: ButtonProps) {
+export function Button({
+  look = 'plain',
+  size = 'md',
+  busy = false,
+  className = '',
+  disabled,
+  ...rest
+}: ButtonProps) {
   return (
     <button
       type="button"

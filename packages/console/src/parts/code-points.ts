@@ -16,12 +16,34 @@ const hidden =
 const stacked = /(\p{M}{4})(\p{M}+)/gu;
 
 const names: Record<number, string> = {
-  0x00: 'NUL', 0x07: 'bell', 0x08: 'backspace', 0x09: 'tab', 0x0b: 'vertical tab', 0x0d: 'carriage return', 0x1b: 'escape',
-  0x7f: 'delete', 0xa0: 'no-break space', 0xad: 'soft hyphen', 0x61c: 'Arabic letter mark', 0x200b: 'zero-width space',
-  0x200c: 'zero-width non-joiner', 0x200d: 'zero-width joiner', 0x200e: 'left-to-right mark', 0x200f: 'right-to-left mark',
-  0x2028: 'line separator', 0x2029: 'paragraph separator', 0x202a: 'left-to-right embedding', 0x202b: 'right-to-left embedding',
-  0x202c: 'end of embedding', 0x202d: 'left-to-right override', 0x202e: 'right-to-left override', 0x2060: 'word joiner',
-  0x2066: 'left-to-right isolate', 0x2067: 'right-to-left isolate', 0x2068: 'first strong isolate', 0x2069: 'end of isolate',
+  0x00: 'NUL',
+  0x07: 'bell',
+  0x08: 'backspace',
+  0x09: 'tab',
+  0x0b: 'vertical tab',
+  0x0d: 'carriage return',
+  0x1b: 'escape',
+  0x7f: 'delete',
+  0xa0: 'no-break space',
+  0xad: 'soft hyphen',
+  0x61c: 'Arabic letter mark',
+  0x200b: 'zero-width space',
+  0x200c: 'zero-width non-joiner',
+  0x200d: 'zero-width joiner',
+  0x200e: 'left-to-right mark',
+  0x200f: 'right-to-left mark',
+  0x2028: 'line separator',
+  0x2029: 'paragraph separator',
+  0x202a: 'left-to-right embedding',
+  0x202b: 'right-to-left embedding',
+  0x202c: 'end of embedding',
+  0x202d: 'left-to-right override',
+  0x202e: 'right-to-left override',
+  0x2060: 'word joiner',
+  0x2066: 'left-to-right isolate',
+  0x2067: 'right-to-left isolate',
+  0x2068: 'first strong isolate',
+  0x2069: 'end of isolate',
   0xfeff: 'byte-order mark',
 };
 
@@ -52,7 +74,9 @@ export function piecesOf(text: string): Piece[] {
     plain(text.slice(at, match.index));
     at = match.index + match[0].length;
     if (match[0] === '\n') pieces.push({ kind: 'newline' });
-    else for (const letter of match[0]) pieces.push(letter === '\n' ? { kind: 'newline' } : mark(letter.codePointAt(0) ?? 0));
+    else
+      for (const letter of match[0])
+        pieces.push(letter === '\n' ? { kind: 'newline' } : mark(letter.codePointAt(0) ?? 0));
   }
   plain(text.slice(at));
   return pieces;

@@ -24,8 +24,8 @@ export interface ListColumn<T> {
   readonly cell: (row: T) => ReactNode;
   /** Value to sort by; absent: not sortable. */
   readonly sort?: (row: T) => string | number;
-  /** On narrow screens: hidden, or in the second line of the row. */
-  readonly narrow?: 'hide' | 'second' | 'first';
+  /** On narrow screens a row has two lines of two cells: this one is hidden, or stands in the second line. */
+  readonly narrow?: 'hide' | 'second';
   readonly align?: 'right';
 }
 
@@ -86,78 +86,106 @@ export function DataTable<T extends object>(props: DataTableProps<T>) {
 
   const tracks = columns.map(({ width }) => width).join(' ');
   const cellClass = ({ narrow, align }: ListColumn<T>): string =>
-    `min-w-0 truncate ${narrow === 'hide' ? 'max-md:hidden' : ''} ${narrow === 'second' ? 'max-md:order-2 max-md:text-xs max-md:text-ink-3' : ''} ${align === 'right' ? 'md:text-right tabular-nums' : ''}`;
+    `min-w-0 truncate ${narrow === 'hide' ? 'max-md:hidden' : ''} ${narrow === 'second' ? 'max-md:order-2 max-md:text-xs max-md:text-ink-2' : ''} ${align === 'right' ? 'text-right tabular-nums' : ''}`;
 
   return (
-    <div role="table" aria-label={label} aria-rowcount={model.length + 1} style={{ '--tracks': tracks } as never}>
-      <div role="rowgroup" className="max-md:sr-only">
-        <div role="row" aria-rowindex={1} className="grid grid-cols-(--tracks) gap-x-4 border-b border-line px-4 py-2 text-xs font-medium text-ink-3">
-          {table.getHeaderGroups()[0]?.headers.map((header, index) => {
-            const column = columns[index] as ListColumn<T>;
-            const sorted = header.column.getIsSorted();
+    <>
+      <div
+        role="table"
+        aria-label={label}
+        aria-rowcount={model.length + 1}
+        style={{ '--tracks': tracks } as never}
+      >
+        <div role="rowgroup" className="max-md:sr-only">
+          <div
+            role="row"
+            aria-rowindex={1}
+            className="grid grid-cols-(--tracks) gap-x-4 border-b border-line px-4 py-2 text-xs font-medium text-ink-3"
+          >
+            {table.getHeaderGroups()[0]?.headers.map((header, index) => {
+              const column = columns[index] as ListColumn<T>;
+              const sorted = header.column.getIsSorted();
+              return (
+                <div
+                  key={header.id}
+                  role="columnheader"
+                  aria-sort={sorted === 'asc' ? 'ascending' : sorted === 'desc' ? 'descending' : undefined}
+                  className={column.align === 'right' ? 'text-right' : ''}
+                >
+                  {header.column.getCanSort() ? (
+                    <button
+                      type="button"
+                      className="-mx-1 rounded px-1 hover:text-ink"
+                      onClick={header.column.getToggleSortingHandler()}
+                    >
+                      {column.title}
+                      <span aria-hidden="true" className="ml-1 inline-block w-2">
+                        {sorted === 'asc' ? '↑' : sorted === 'desc' ? '↓' : ''}
+                      </span>
+                    </button>
+                  ) : (
+                    column.title
+                  )}
+                </div>
+              );
+            })}
+          </div>
+        </div>
+        <div
+          ref={body}
+          role="rowgroup"
+          className="relative"
+          style={{ height: model.length === 0 ? 'auto' : virtual.getTotalSize() }}
+        >
+          {model.length === 0 && (
+            <div role="row">
+              <div role="cell">{empty}</div>
+            </div>
+          )}
+          {items.map((item) => {
+            const row = model[item.index];
+            if (row === undefined) return null;
             return (
               <div
-                key={header.id}
-                role="columnheader"
-                aria-sort={sorted === 'asc' ? 'ascending' : sorted === 'desc' ? 'descending' : undefined}
-                className={column.align === 'right' ? 'text-right' : ''}
+                key={item.key}
+                ref={virtual.measureElement}
+                data-index={item.index}
+                role="row"
+                aria-rowindex={item.index + 2}
+                onClick={(event) => {
+                  // A click on a link or button in the row is that element's own.
+                  if (
+                    onOpen === undefined ||
+                    (event.target as Element).closest('a,button,input,select') !== null
+                  )
+                    return;
+                  if (window.getSelection()?.type === 'Range') return;
+                  onOpen(row.original);
+                }}
+                className={`absolute inset-x-0 top-0 grid min-h-[38px] grid-cols-[minmax(0,1fr)_auto] items-center gap-x-3 gap-y-0.5 border-b border-line px-4 py-2 focus-within:bg-accent-soft md:grid-cols-(--tracks) md:gap-x-4 ${onOpen === undefined ? '' : 'cursor-pointer hover:bg-sunken'} ${fresh?.has(row.id) ? 'bg-accent-soft' : ''}`}
+                style={{ transform: `translateY(${item.start - virtual.options.scrollMargin}px)` }}
               >
-                {header.column.getCanSort() ? (
-                  <button type="button" className="-mx-1 rounded px-1 hover:text-ink" onClick={header.column.getToggleSortingHandler()}>
-                    {column.title}
-                    <span aria-hidden="true" className="ml-1 inline-block w-2">
-                      {sorted === 'asc' ? '↑' : sorted === 'desc' ? '↓' : ''}
-                    </span>
-                  </button>
-                ) : (
-                  column.title
-                )}
+                {columns.map((column) => (
+                  <div key={column.id} role="cell" className={cellClass(column)}>
+                    {column.cell(row.original)}
+                  </div>
+                ))}
               </div>
             );
           })}
         </div>
       </div>
-      <div ref={body} role="rowgroup" className="relative" style={{ height: model.length === 0 ? 'auto' : virtual.getTotalSize() }}>
-        {model.length === 0 && (
-          <div role="row">
-            <div role="cell">{empty}</div>
-          </div>
-        )}
-        {items.map((item) => {
-          const row = model[item.index];
-          if (row === undefined) return null;
-          return (
-            <div
-              key={item.key}
-              ref={virtual.measureElement}
-              data-index={item.index}
-              role="row"
-              aria-rowindex={item.index + 2}
-              onClick={(event) => {
-                // A click on a link or button in the row is that element's own.
-                if (onOpen === undefined || (event.target as Element).closest('a,button,input,select') !== null) return;
-                if (window.getSelection()?.type === 'Range') return;
-                onOpen(row.original);
-              }}
-              className={`absolute inset-x-0 top-0 flex min-h-[38px] flex-wrap items-center gap-x-3 gap-y-0.5 border-b border-line px-4 py-2 last:border-b-0 focus-within:bg-accent-soft md:grid md:grid-cols-(--tracks) md:gap-x-4 ${onOpen === undefined ? '' : 'cursor-pointer hover:bg-sunken'} ${fresh?.has(row.id) ? 'bg-accent-soft' : ''}`}
-              style={{ transform: `translateY(${item.start - virtual.options.scrollMargin}px)` }}
-            >
-              {columns.map((column) => (
-                <div key={column.id} role="cell" className={cellClass(column)}>
-                  {column.cell(row.original)}
-                </div>
-              ))}
-            </div>
-          );
-        })}
-      </div>
       {foot}
-    </div>
+    </>
   );
 }
 
 /** `j`, `k`, Home and End move the focus between the rows' links; outside of text fields only. */
-function useRowKeys(body: React.RefObject<HTMLDivElement | null>, count: number, reveal: (index: number) => void): void {
+function useRowKeys(
+  body: React.RefObject<HTMLDivElement | null>,
+  count: number,
+  reveal: (index: number) => void,
+): void {
   const revealRef = useRef(reveal);
   revealRef.current = reveal;
   useEffect(() => {
@@ -168,11 +196,18 @@ function useRowKeys(body: React.RefObject<HTMLDivElement | null>, count: number,
       const active = document.activeElement?.closest<HTMLElement>('[data-index]');
       // With several lists on a page, the one that holds the focus answers; without focus, the first.
       if (active !== null && active !== undefined && !element.contains(active)) return;
-      if ((active === null || active === undefined) && document.querySelector('[role=table] [data-index]')?.parentElement !== element) return;
+      if (
+        (active === null || active === undefined) &&
+        document.querySelector('[role=table] [data-index]')?.parentElement !== element
+      )
+        return;
       const at = active === null || active === undefined ? -1 : Number(active.dataset['index']);
       const next = Math.max(0, Math.min(count - 1, at + step));
       event.preventDefault();
-      const focus = () => element.querySelector<HTMLElement>(`[data-index="${next}"] a, [data-index="${next}"] button`)?.focus();
+      const focus = () =>
+        element
+          .querySelector<HTMLElement>(`[data-index="${next}"] a, [data-index="${next}"] button`)
+          ?.focus();
       if (element.querySelector(`[data-index="${next}"]`) === null) {
         revealRef.current(next);
         requestAnimationFrame(() => requestAnimationFrame(focus));

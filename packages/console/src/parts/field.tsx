@@ -1,5 +1,11 @@
 /** Form fields with their labels; the label is always visible and tied to its control. */
-import { type InputHTMLAttributes, type ReactNode, type SelectHTMLAttributes, type TextareaHTMLAttributes, useId } from 'react';
+import {
+  type InputHTMLAttributes,
+  type ReactNode,
+  type SelectHTMLAttributes,
+  type TextareaHTMLAttributes,
+  useId,
+} from 'react';
 
 const box =
   'w-full rounded-md border border-line-strong bg-panel px-2.5 text-ink placeholder:text-ink-3 disabled:opacity-60 max-md:text-base';
@@ -13,14 +19,24 @@ interface Labelled {
 
 const labelClass = (bare: boolean) => (bare ? 'sr-only' : 'mb-1 block text-xs font-medium text-ink-2');
 
-export function TextField({ label, hint, bare = false, ...rest }: Labelled & InputHTMLAttributes<HTMLInputElement>) {
+export function TextField({
+  label,
+  hint,
+  bare = false,
+  ...rest
+}: Labelled & InputHTMLAttributes<HTMLInputElement>) {
   const id = useId();
   return (
     <div>
       <label htmlFor={id} className={labelClass(bare)}>
         {label}
       </label>
-      <input id={id} className={`${box} h-8 max-md:h-10`} aria-describedby={hint === undefined ? undefined : `${id}-hint`} {...rest} />
+      <input
+        id={id}
+        className={`${box} h-8 max-md:h-10`}
+        aria-describedby={hint === undefined ? undefined : `${id}-hint`}
+        {...rest}
+      />
       {hint !== undefined && (
         <p id={`${id}-hint`} className="mt-1 text-xs text-ink-3">
           {hint}
@@ -30,14 +46,25 @@ export function TextField({ label, hint, bare = false, ...rest }: Labelled & Inp
   );
 }
 
-export function TextArea({ label, hint, bare = false, ...rest }: Labelled & TextareaHTMLAttributes<HTMLTextAreaElement>) {
+export function TextArea({
+  label,
+  hint,
+  bare = false,
+  ...rest
+}: Labelled & TextareaHTMLAttributes<HTMLTextAreaElement>) {
   const id = useId();
   return (
     <div>
       <label htmlFor={id} className={labelClass(bare)}>
         {label}
       </label>
-      <textarea id={id} rows={2} className={`${box} py-1.5`} aria-describedby={hint === undefined ? undefined : `${id}-hint`} {...rest} />
+      <textarea
+        id={id}
+        rows={2}
+        className={`${box} py-1.5`}
+        aria-describedby={hint === undefined ? undefined : `${id}-hint`}
+        {...rest}
+      />
       {hint !== undefined && (
         <p id={`${id}-hint`} className="mt-1 text-xs text-ink-3">
           {hint}
@@ -58,7 +85,12 @@ export function SelectField({ label, hint, options, bare = false, ...rest }: Sel
       <label htmlFor={id} className={labelClass(bare)}>
         {label}
       </label>
-      <select id={id} className={`${box} h-8 max-md:h-10`} aria-describedby={hint === undefined ? undefined : `${id}-hint`} {...rest}>
+      <select
+        id={id}
+        className={`${box} h-8 max-md:h-10`}
+        aria-describedby={hint === undefined ? undefined : `${id}-hint`}
+        {...rest}
+      >
         {options.map(({ value, text }) => (
           <option key={value} value={value}>
             {text}
@@ -74,7 +106,11 @@ export function SelectField({ label, hint, options, bare = false, ...rest }: Sel
   );
 }
 
-export function CheckField({ label, hint, ...rest }: Omit<Labelled, 'bare'> & InputHTMLAttributes<HTMLInputElement>) {
+export function CheckField({
+  label,
+  hint,
+  ...rest
+}: Omit<Labelled, 'bare'> & InputHTMLAttributes<HTMLInputElement>) {
   const id = useId();
   return (
     <div className="flex items-start gap-2">

@@ -15,7 +15,13 @@ const fills: Record<Level, string> = {
   principal: 'fill-(--level-principal)',
 };
 
-export function LevelMark({ level, className = 'size-4' }: { readonly level: Level; readonly className?: string }) {
+export function LevelMark({
+  level,
+  className = 'size-4',
+}: {
+  readonly level: Level;
+  readonly className?: string;
+}) {
   const rank = levels.indexOf(level);
   return (
     <svg viewBox="0 0 16 16" aria-hidden="true" className={`inline-block shrink-0 ${className}`}>
@@ -43,7 +49,7 @@ interface LevelProps {
 export function LevelBadge({ level, effective }: LevelProps) {
   const capped = effective !== undefined && effective !== level;
   return (
-    <span className="inline-flex items-center gap-1.5 whitespace-nowrap">
+    <span className="inline-flex items-center gap-1.5 align-bottom whitespace-nowrap">
       <LevelMark level={effective ?? level} />
       <span className="font-medium">{levelNames[effective ?? level]}</span>
       {capped && <span className="text-xs text-ink-3">capped, earned {levelNames[level]}</span>}

@@ -10,7 +10,15 @@ interface Mark {
   readonly tone: Tone;
 }
 
-export const outcomeWords = ['allowed', 'done', 'waiting', 'refused', 'stopped', 'failed', 'unknown'] as const;
+export const outcomeWords = [
+  'allowed',
+  'done',
+  'waiting',
+  'refused',
+  'stopped',
+  'failed',
+  'unknown',
+] as const;
 export type Outcome = (typeof outcomeWords)[number];
 
 const outcomes: Record<Outcome, Mark> = {
@@ -63,15 +71,25 @@ const tones: Record<Tone, string> = {
 
 function Marked({ mark }: { readonly mark: Mark }) {
   return (
-    <span className="inline-flex items-center gap-1.5 whitespace-nowrap">
+    <span className="inline-flex items-center gap-1.5 align-bottom whitespace-nowrap">
       <Icon name={mark.icon} className={tones[mark.tone]} />
       <span>{mark.word}</span>
     </span>
   );
 }
 
-export const OutcomeMark = ({ outcome }: { readonly outcome: Outcome }) => <Marked mark={outcomes[outcome]} />;
-export const DecisionMark = ({ outcome }: { readonly outcome: keyof typeof decisions }) => <Marked mark={decisions[outcome]} />;
-export const VerdictMark = ({ verdict }: { readonly verdict: keyof typeof verdicts }) => <Marked mark={verdicts[verdict]} />;
-export const ApprovalMark = ({ state }: { readonly state: ApprovalState }) => <Marked mark={approvals[state]} />;
-export const StateMark = ({ state }: { readonly state: keyof typeof states }) => <Marked mark={states[state]} />;
+export const OutcomeMark = ({ outcome }: { readonly outcome: Outcome }) => (
+  <Marked mark={outcomes[outcome]} />
+);
+export const DecisionMark = ({ outcome }: { readonly outcome: keyof typeof decisions }) => (
+  <Marked mark={decisions[outcome]} />
+);
+export const VerdictMark = ({ verdict }: { readonly verdict: keyof typeof verdicts }) => (
+  <Marked mark={verdicts[verdict]} />
+);
+export const ApprovalMark = ({ state }: { readonly state: ApprovalState }) => (
+  <Marked mark={approvals[state]} />
+);
+export const StateMark = ({ state }: { readonly state: keyof typeof states }) => (
+  <Marked mark={states[state]} />
+);

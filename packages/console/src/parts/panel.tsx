@@ -131,7 +131,10 @@ export function Loading({ lines = 4 }: { readonly lines?: number }) {
     <div role="status" className="space-y-3 p-4">
       <span className="sr-only">Loading</span>
       {Array.from({ length: lines }, (_, index) => (
-        <div key={index} className={`h-4 animate-pulse rounded bg-sunken ${index % 3 === 2 ? 'w-2/3' : 'w-full'}`} />
+        <div
+          key={index}
+          className={`h-4 animate-pulse rounded bg-sunken ${index % 3 === 2 ? 'w-2/3' : 'w-full'}`}
+        />
       ))}
     </div>
   );
@@ -151,7 +154,8 @@ interface ShownProps<T> {
 
 /** Loading, fault or content. An answer that could not be renewed stays on screen below the fault. */
 export function Shown<T>({ answer, lines, children }: ShownProps<T>) {
-  const fault = answer.error === null ? null : <FaultNote error={answer.error} retry={() => void answer.refetch()} />;
+  const fault =
+    answer.error === null ? null : <FaultNote error={answer.error} retry={() => void answer.refetch()} />;
   if (answer.data === undefined) return fault ?? <Loading {...(lines === undefined ? {} : { lines })} />;
   return (
     <>

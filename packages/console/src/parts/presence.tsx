@@ -28,7 +28,11 @@ interface PresenceProps {
   readonly onToken: (token: string) => Promise<void>;
 }
 
-type Step = { readonly at: 'idle' } | { readonly at: 'begin' } | { readonly at: 'choose'; readonly begun: Begun } | { readonly at: 'finish'; readonly begun: Begun };
+type Step =
+  | { readonly at: 'idle' }
+  | { readonly at: 'begin' }
+  | { readonly at: 'choose'; readonly begun: Begun }
+  | { readonly at: 'finish'; readonly begun: Begun };
 
 async function answerOf(method: Method, begun: Begun, passphrase: string) {
   if (method === 'passphrase') return { method, passphrase };
@@ -37,7 +41,14 @@ async function answerOf(method: Method, begun: Begun, passphrase: string) {
   return { method, response: (await startAuthentication({ optionsJSON })) as unknown };
 }
 
-export function Presence({ subject, verb, look = 'primary', says, disabled = false, onToken }: PresenceProps) {
+export function Presence({
+  subject,
+  verb,
+  look = 'primary',
+  says,
+  disabled = false,
+  onToken,
+}: PresenceProps) {
   const [step, setStep] = useState<Step>({ at: 'idle' });
   const [error, setError] = useState<unknown>();
   const [passphrase, setPassphrase] = useState('');
@@ -57,18 +68,24 @@ export function Presence({ subject, verb, look = 'primary', says, disabled = fal
   const finish = async (method: Method, begun: Begun) => {
     setError(undefined);
     setStep({ at: 'finish', begun });
+    let token: string;
     try {
       const body = await answerOf(method, begun, passphrase);
-      const { presence } = await call('people.finishPresence', { params: { id: begun.presenceId }, body });
-      await onToken(presence);
-      setStep({ at: 'idle' });
+      token = (await call('people.finishPresence', { params: { id: begun.presenceId }, body })).presence;
     } catch (fault) {
+      // A mistyped passphrase or a dismissed passkey can be tried again on the same confirmation.
       setError(fault);
-      // A begun confirmation counts once: the next try begins a new one.
-      setStep({ at: 'idle' });
+      setStep({ at: 'choose', begun });
+      return;
     } finally {
       setPassphrase('');
     }
+    try {
+      await onToken(token);
+    } catch (fault) {
+      setError(fault);
+    }
+    setStep({ at: 'idle' });
   };
   useEffect(() => {
     if (step.at === 'choose') box.current?.querySelector<HTMLElement>('input,button,a')?.focus();
@@ -78,7 +95,13 @@ export function Presence({ subject, verb, look = 'primary', says, disabled = fal
     return (
       <div className="space-y-3">
         {error !== undefined && <PresenceFault error={error} />}
-        <Button look={look} size="lg" busy={step.at === 'begin'} disabled={disabled} onClick={() => void begin()}>
+        <Button
+          look={look}
+          size="lg"
+          busy={step.at === 'begin'}
+          disabled={disabled}
+          onClick={() => void begin()}
+        >
           {verb}
         </Button>
       </div>
@@ -91,14 +114,24 @@ export function Presence({ subject, verb, look = 'primary', says, disabled = fal
     void finish('passphrase', begun);
   };
   return (
-    <div ref={box} role="group" aria-label={`Confirm: ${verb}`} className="space-y-3 rounded-lg border border-accent/60 bg-accent-soft p-3">
+    <div
+      ref={box}
+      role="group"
+      aria-label={`Confirm: ${verb}`}
+      className="space-y-3 rounded-lg border border-accent/60 bg-accent-soft p-3"
+    >
       <div>
         <p className="font-medium">Confirm that you are here</p>
         <p className="text-ink-2">{says}</p>
       </div>
+      {error !== undefined && <PresenceFault error={error} />}
       {begun.methods.length === 0 && (
         <p>
-          You have neither passkey nor passphrase yet. <Link to="/me" className="text-accent underline">Set one up</Link>, then come back.
+          You have neither passkey nor passphrase yet.{' '}
+          <Link to="/me" className="text-accent underline">
+            Set one up
+          </Link>
+          , then come back.
         </p>
       )}
       {begun.methods.includes('passkey') && (
@@ -109,7 +142,14 @@ export function Presence({ subject, verb, look = 'primary', says, disabled = fal
       {begun.methods.includes('passphrase') && (
         <form onSubmit={submit} className="flex flex-wrap items-end gap-2">
           <div className="min-w-48 flex-1">
-            <TextField label="Passphrase" type="password" autoComplete="current-password" required value={passphrase} onChange={(event) => setPassphrase(event.target.value)} />
+            <TextField
+              label="Passphrase"
+              type="password"
+              autoComplete="current-password"
+              required
+              value={passphrase}
+              onChange={(event) => setPassphrase(event.target.value)}
+            />
           </div>
           <Button type="submit" look={begun.methods.includes('passkey') ? 'plain' : look} busy={busy}>
             {verb} with passphrase
@@ -117,7 +157,11 @@ export function Presence({ subject, verb, look = 'primary', says, disabled = fal
         </form>
       )}
       {begun.methods.includes('simulated') && (
-        <Button look={begun.methods.length === 1 ? look : 'plain'} busy={busy} onClick={() => void finish('simulated', begun)}>
+        <Button
+          look={begun.methods.length === 1 ? look : 'plain'}
+          busy={busy}
+          onClick={() => void finish('simulated', begun)}
+        >
           {verb} with simulated presence
         </Button>
       )}
@@ -130,7 +174,8 @@ export function Presence({ subject, verb, look = 'primary', says, disabled = fal
 
 /** A passkey dialog that was dismissed is not a fault of the product: it gets words of its own. */
 function PresenceFault({ error }: { readonly error: unknown }) {
-  const dismissed = error instanceof Error && (error.name === 'NotAllowedError' || error.name === 'AbortError');
+  const dismissed =
+    error instanceof Error && (error.name === 'NotAllowedError' || error.name === 'AbortError');
   if (!dismissed) return <FaultNote error={error} />;
   return (
     <p role="alert" className="rounded-md border border-line-strong bg-sunken p-2">

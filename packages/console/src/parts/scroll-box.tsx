@@ -14,7 +14,9 @@ export function ScrollBox({ label, className = '', children }: ScrollBoxProps) {
     const element = box.current;
     if (element === null) return undefined;
     const measure = () =>
-      setScrolls(element.scrollHeight > element.clientHeight + 1 || element.scrollWidth > element.clientWidth + 1);
+      setScrolls(
+        element.scrollHeight > element.clientHeight + 1 || element.scrollWidth > element.clientWidth + 1,
+      );
     measure();
     const observer = new ResizeObserver(measure);
     observer.observe(element);

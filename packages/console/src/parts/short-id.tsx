@@ -30,7 +30,10 @@ export function Copy({ text, what }: CopyProps) {
       title={copied === 'failed' ? 'The browser does not allow copying here' : `Copy ${what}`}
       className="relative inline-flex size-5 items-center justify-center rounded text-ink-3 after:absolute after:-inset-1 hover:bg-sunken hover:text-ink print:hidden"
     >
-      <Icon name={copied === 'yes' ? 'allowed' : copied === 'failed' ? 'close' : 'copy'} className="size-3.5" />
+      <Icon
+        name={copied === 'yes' ? 'allowed' : copied === 'failed' ? 'close' : 'copy'}
+        className="size-3.5"
+      />
       <span role="status" className="sr-only">
         {copied === 'yes' ? 'Copied' : copied === 'failed' ? 'Not copied' : ''}
       </span>
@@ -40,7 +43,7 @@ export function Copy({ text, what }: CopyProps) {
 
 export function ShortId({ id, what = 'id' }: { readonly id: string; readonly what?: string }) {
   return (
-    <span className="inline-flex items-center gap-0.5 whitespace-nowrap">
+    <span className="inline-flex items-center gap-0.5 align-bottom whitespace-nowrap">
       <code title={id} className="text-ink-2">
         {id.length > shownChars + 2 ? id.slice(0, shownChars) : id}
       </code>

@@ -33,7 +33,9 @@ export function durationWords(ms: number): string {
   if (seconds < 3_600) return `${Math.floor(seconds / 60)} min`;
   if (seconds < 86_400) {
     const minutes = Math.floor((seconds % 3_600) / 60);
-    return minutes === 0 ? `${Math.floor(seconds / 3_600)} h` : `${Math.floor(seconds / 3_600)} h ${minutes} min`;
+    return minutes === 0
+      ? `${Math.floor(seconds / 3_600)} h`
+      : `${Math.floor(seconds / 3_600)} h ${minutes} min`;
   }
   return `${Math.floor(seconds / 86_400)} d`;
 }
@@ -65,7 +67,10 @@ export function Time({ at, className = '' }: { readonly at: string; readonly cla
 export function ExactTime({ at }: { readonly at: string }) {
   return (
     <span className="tabular-nums">
-      <time dateTime={at}>{exactUtc(at)}</time> <span className="text-ink-3">(<Time at={at} />)</span>
+      <time dateTime={at}>{exactUtc(at)}</time>{' '}
+      <span className="text-ink-3">
+        (<Time at={at} />)
+      </span>
     </span>
   );
 }

@@ -50,7 +50,10 @@ export function Untrusted({ text, by, mono = false }: UntrustedProps) {
           </span>
         )}
       </div>
-      <ScrollBox label={`Words of ${by}`} className={`max-h-[32rem] px-2.5 py-2 ${mono ? 'font-mono text-xs' : ''}`}>
+      <ScrollBox
+        label={`Words of ${by}`}
+        className={`max-h-[32rem] px-2.5 py-2 ${mono ? 'font-mono text-xs' : ''}`}
+      >
         <UntrustedText text={text} />
       </ScrollBox>
     </div>
@@ -60,7 +63,10 @@ export function Untrusted({ text, by, mono = false }: UntrustedProps) {
 /** A short claimed word inside a table cell: marked, without the frame's line. */
 export function UntrustedInline({ text }: { readonly text: string }) {
   return (
-    <span title="Claimed by an agent or a tool" className="rounded border border-dashed border-line-strong bg-sunken px-1">
+    <span
+      title="Claimed by an agent or a tool"
+      className="rounded border border-dashed border-line-strong bg-sunken px-1"
+    >
       <UntrustedText text={text} />
     </span>
   );

@@ -19,8 +19,17 @@ export function ActionPage() {
   return (
     <Page
       title={first === undefined ? 'Action' : `${first.agent ?? 'An agent'}: ${first.tool ?? first.type}`}
-      above={<Link to="/activity" className="hover:underline">Activity</Link>}
-      sub={<span className="flex flex-wrap items-center gap-x-4">Action <ShortId id={id} what="action id" />{first !== undefined && <ExactTime at={first.at} />}</span>}
+      above={
+        <Link to="/activity" className="hover:underline">
+          Activity
+        </Link>
+      }
+      sub={
+        <span className="flex flex-wrap items-center gap-x-4">
+          Action <ShortId id={id} what="action id" />
+          {first !== undefined && <ExactTime at={first.at} />}
+        </span>
+      }
     >
       <Shown answer={story} lines={12}>
         {(found) => (
@@ -43,7 +52,11 @@ export function ActionPage() {
 function DecisionPanel({ story }: { readonly story: ActionStory }) {
   const { decision } = story;
   if (decision === undefined) {
-    return <Panel title="Decision"><p className="text-ink-2">No decision is on record for this action yet.</p></Panel>;
+    return (
+      <Panel title="Decision">
+        <p className="text-ink-2">No decision is on record for this action yet.</p>
+      </Panel>
+    );
   }
   return (
     <Panel title="Decision" aside="checks in the order they ran" flush>
@@ -51,31 +64,50 @@ function DecisionPanel({ story }: { readonly story: ActionStory }) {
         <p className="flex flex-wrap items-center gap-x-4 gap-y-1 font-medium">
           <DecisionMark outcome={decision.outcome} />
           {decision.effectiveLevel !== undefined && <LevelBadge level={decision.effectiveLevel} />}
-          {decision.actionClass !== undefined && <span className="font-normal text-ink-2">class {decision.actionClass}</span>}
+          {decision.actionClass !== undefined && (
+            <span className="font-normal text-ink-2">class {decision.actionClass}</span>
+          )}
         </p>
         {decision.code !== undefined && (
           <p>
             <code>{decision.code}</code>
-            {decision.requirement !== undefined && <span className="text-ink-3"> · {decision.requirement}</span>}
-            {decision.detail !== undefined && <span className="block text-ink-2"><UntrustedText text={decision.detail} /></span>}
+            {decision.requirement !== undefined && (
+              <span className="text-ink-3"> · {decision.requirement}</span>
+            )}
+            {decision.detail !== undefined && (
+              <span className="block text-ink-2">
+                <UntrustedText text={decision.detail} />
+              </span>
+            )}
             {decision.help !== undefined && <span className="block text-ink-2">{decision.help}</span>}
           </p>
         )}
       </div>
       <ol>
         {decision.checks.map((check, index) => (
-          <li key={check.name} className="grid grid-cols-[1.5rem_minmax(0,1fr)_auto] gap-x-2 border-b border-line px-4 py-2 last:border-b-0">
+          <li
+            key={check.name}
+            className="grid grid-cols-[1.5rem_minmax(0,1fr)_auto] items-start gap-x-2 border-b border-line px-4 py-2 last:border-b-0"
+          >
             <span className="text-ink-3 tabular-nums">{index + 1}</span>
             <span>
               <span className="font-medium">{check.name}</span>
-              <span className="block text-ink-2"><UntrustedText text={check.because} /></span>
-              {check.policies !== undefined && check.policies.length > 0 && <code className="text-xs text-ink-3">{check.policies.join(' · ')}</code>}
+              <span className="block text-ink-2">
+                <UntrustedText text={check.because} />
+              </span>
+              {check.policies !== undefined && check.policies.length > 0 && (
+                <code className="text-xs text-ink-3">{check.policies.join(' · ')}</code>
+              )}
             </span>
             <VerdictMark verdict={check.verdict} />
           </li>
         ))}
       </ol>
-      {decision.obligations.length > 0 && <p className="border-t border-line px-4 py-2 text-ink-2">With obligations: {decision.obligations.join(', ')}</p>}
+      {decision.obligations.length > 0 && (
+        <p className="border-t border-line px-4 py-2 text-ink-2">
+          With obligations: {decision.obligations.join(', ')}
+        </p>
+      )}
     </Panel>
   );
 }
@@ -91,7 +123,13 @@ function WordsPanel({ story }: { readonly story: ActionStory }) {
         ) : (
           <Arguments text={story.argsText} by={`the agent ${agent}`} />
         )}
-        {story.resultText !== undefined && <Untrusted text={pretty(story.resultText)} by={tool === undefined ? 'the tool' : `the tool ${tool}`} mono />}
+        {story.resultText !== undefined && (
+          <Untrusted
+            text={pretty(story.resultText)}
+            by={tool === undefined ? 'the tool' : `the tool ${tool}`}
+            mono
+          />
+        )}
       </div>
     </Panel>
   );
@@ -115,10 +153,16 @@ function TimelinePanel({ story }: { readonly story: ActionStory }) {
         {items.map((item) => (
           <li key={item.cursor} className="border-b border-line px-4 py-2 last:border-b-0">
             <p className="flex items-center justify-between gap-2">
-              {item.outcome === undefined ? <span className="font-medium">{item.type}</span> : <OutcomeMark outcome={item.outcome} />}
+              {item.outcome === undefined ? (
+                <span className="font-medium">{item.type}</span>
+              ) : (
+                <OutcomeMark outcome={item.outcome} />
+              )}
               <Time at={item.at} className="text-xs text-ink-3" />
             </p>
-            <p className="text-ink-2"><UntrustedText text={item.summary} /></p>
+            <p className="text-ink-2">
+              <UntrustedText text={item.summary} />
+            </p>
             <p className="text-xs text-ink-3">
               {item.type}
               {item.person !== undefined && ` · ${item.person}`}
@@ -134,14 +178,27 @@ function TimelinePanel({ story }: { readonly story: ActionStory }) {
 function RecordsPanel({ story }: { readonly story: ActionStory }) {
   return (
     <Panel title="Records" aside="position in the log" flush>
-      {story.records.length === 0 && <p className="p-4 text-ink-2">Not in the signed log yet; records arrive within a second.</p>}
+      {story.records.length === 0 && (
+        <p className="p-4 text-ink-2">Not in the signed log yet; records arrive within a second.</p>
+      )}
       <ul>
         {story.records.map((record) => (
           <li key={record.index} className="border-b border-line px-4 py-2 last:border-b-0">
-            <Facts facts={[{ name: 'Position', value: <span className="tabular-nums">{record.index.toLocaleString('en')}</span> }, { name: 'Leaf hash', value: <ShortId id={record.leafHash} what="leaf hash" /> }]} />
+            <Facts
+              facts={[
+                {
+                  name: 'Position',
+                  value: <span className="tabular-nums">{record.index.toLocaleString('en')}</span>,
+                },
+                { name: 'Leaf hash', value: <ShortId id={record.leafHash} what="leaf hash" /> },
+              ]}
+            />
             <details className="mt-2">
               <summary className="text-xs text-ink-2">The entry as it is hashed</summary>
-              <ScrollBox label={`Entry ${record.index}`} className="mt-1 max-h-72 rounded bg-sunken p-2 font-mono text-xs">
+              <ScrollBox
+                label={`Entry ${record.index}`}
+                className="mt-1 max-h-72 rounded bg-sunken p-2 font-mono text-xs"
+              >
                 <UntrustedText text={record.entry} />
               </ScrollBox>
               <Copy text={record.entry} what="entry" />
@@ -149,7 +206,9 @@ function RecordsPanel({ story }: { readonly story: ActionStory }) {
           </li>
         ))}
       </ul>
-      <p className="border-t border-line px-4 py-2 text-xs text-ink-3">Check it yourself: <code>atf audit verify</code></p>
+      <p className="border-t border-line px-4 py-2 text-xs text-ink-3">
+        Check it yourself: <code>atf audit verify</code>
+      </p>
     </Panel>
   );
 }

@@ -35,7 +35,10 @@ export function Activity() {
             bare
             value={search.outcome ?? ''}
             onChange={(event) => set({ outcome: event.target.value || undefined })}
-            options={[{ value: '', text: 'All outcomes' }, ...outcomeWords.map((value) => ({ value, text: `Only ${value}` }))]}
+            options={[
+              { value: '', text: 'All outcomes' },
+              ...outcomeWords.map((value) => ({ value, text: `Only ${value}` })),
+            ]}
           />
         </div>
         <div className="max-sm:col-span-2 sm:w-72">
@@ -43,7 +46,11 @@ export function Activity() {
         </div>
       </div>
       <Panel flush>
-        <ActivityList key={`${search.agent ?? ''} ${search.outcome ?? ''}`} filter={search} label="Activity" />
+        <ActivityList
+          key={`${search.agent ?? ''} ${search.outcome ?? ''}`}
+          filter={search}
+          label="Activity"
+        />
       </Panel>
     </Page>
   );
@@ -57,5 +64,13 @@ function FindField({ value, onFind }: { readonly value: string; readonly onFind:
     const timer = setTimeout(() => onFind(typed.trim()), typingMs);
     return () => clearTimeout(timer);
   }, [typed]);
-  return <TextField label="Find in what is loaded" bare placeholder="Tool, code, person, id" value={typed} onChange={(event) => setTyped(event.target.value)} />;
+  return (
+    <TextField
+      label="Find in what is loaded"
+      bare
+      placeholder="Tool, code, person, id"
+      value={typed}
+      onChange={(event) => setTyped(event.target.value)}
+    />
+  );
 }

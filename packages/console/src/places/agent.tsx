@@ -24,12 +24,23 @@ export function AgentPage() {
   return (
     <Page
       title={data?.name ?? id}
-      above={<Link to="/agents" className="hover:underline">Agents</Link>}
+      above={
+        <Link to="/agents" className="hover:underline">
+          Agents
+        </Link>
+      }
       sub={data === undefined ? undefined : <Standing agent={data} />}
       actions={
         data !== undefined && (
           <>
-            {data.state !== 'active' && <Link to="/stopped" className="inline-flex h-8 items-center px-2 text-accent underline max-md:h-10">Resume</Link>}
+            {data.state !== 'active' && (
+              <Link
+                to="/stopped"
+                className="inline-flex h-8 items-center px-2 text-accent underline max-md:h-10"
+              >
+                Resume
+              </Link>
+            )}
             <Button look="danger" onClick={() => stop.open({ kind: 'agent', id: data.id })}>
               <Icon name="stopped" /> Stop this agent…
             </Button>
@@ -63,7 +74,11 @@ function Standing({ agent }: { readonly agent: Agent }) {
       <LevelBadge level={agent.level} effective={agent.effectiveLevel} />
       <StateMark state={agent.state} />
       <span>version {agent.version}</span>
-      {agent.bootstrap && <span className="rounded border border-line px-1.5 text-xs text-ink-2">example, level by bootstrap record</span>}
+      {agent.bootstrap && (
+        <span className="rounded border border-line px-1.5 text-xs text-ink-2">
+          example, level by bootstrap record
+        </span>
+      )}
     </span>
   );
 }
@@ -79,7 +94,11 @@ const autonomy: Record<Level, string> = {
 function Ladder({ agent }: { readonly agent: Agent }) {
   const now = levels.indexOf(agent.effectiveLevel);
   return (
-    <Panel title="Level" aside={agent.ceiling === undefined ? undefined : <>ceiling: {levelNames[agent.ceiling]}</>} flush>
+    <Panel
+      title="Level"
+      aside={agent.ceiling === undefined ? undefined : <>ceiling: {levelNames[agent.ceiling]}</>}
+      flush
+    >
       <ol className="grid sm:grid-cols-4">
         {levels.map((level, index) => {
           const here = index === now;
@@ -121,11 +140,18 @@ function IdentityPanel({ agent }: { readonly agent: Agent }) {
           { name: 'Owner', value: <PersonName person={agent.owner} /> },
           { name: 'Technical owner', value: <PersonName person={agent.technicalOwner} /> },
           { name: 'Business owner', value: <PersonName person={agent.businessOwner} /> },
-          { name: 'May also stop it', value: agent.manifest.mayStop.length === 0 ? 'nobody else named' : agent.manifest.mayStop.join(', ') },
+          {
+            name: 'May also stop it',
+            value:
+              agent.manifest.mayStop.length === 0 ? 'nobody else named' : agent.manifest.mayStop.join(', '),
+          },
           { name: 'Escalation', value: agent.manifest.escalation },
           { name: 'Instances', value: `${agent.instances} enrolled` },
           { name: 'Registered', value: <ExactTime at={agent.registeredAt} /> },
-          { name: 'Last action', value: agent.lastActionAt === undefined ? 'never' : <Time at={agent.lastActionAt} /> },
+          {
+            name: 'Last action',
+            value: agent.lastActionAt === undefined ? 'never' : <Time at={agent.lastActionAt} />,
+          },
         ]}
       />
     </Panel>
@@ -142,16 +168,35 @@ function PurposePanel({ agent }: { readonly agent: Agent }) {
           facts={[
             { name: 'Domain', value: manifest.domain },
             { name: 'Data domains', value: manifest.dataDomains.join(', ') },
-            { name: 'Model', value: <UntrustedText text={[manifest.model.provider, manifest.model.name, manifest.model.version].filter((word) => word !== undefined).join(' · ')} /> },
+            {
+              name: 'Model',
+              value: (
+                <UntrustedText
+                  text={[manifest.model.provider, manifest.model.name, manifest.model.version]
+                    .filter((word) => word !== undefined)
+                    .join(' · ')}
+                />
+              ),
+            },
             { name: 'Assurance', value: manifest.assurance },
             { name: 'May start others', value: manifest.maySpawn ? 'yes' : 'no' },
-            { name: 'Service hours', value: manifest.serviceHours === undefined ? 'not declared' : <UntrustedText text={manifest.serviceHours} /> },
+            {
+              name: 'Service hours',
+              value:
+                manifest.serviceHours === undefined ? (
+                  'not declared'
+                ) : (
+                  <UntrustedText text={manifest.serviceHours} />
+                ),
+            },
             {
               name: 'Capabilities',
               value: (
                 <ul className="list-disc pl-4">
                   {manifest.capabilities.map((capability) => (
-                    <li key={capability}><UntrustedText text={capability} /></li>
+                    <li key={capability}>
+                      <UntrustedText text={capability} />
+                    </li>
                   ))}
                 </ul>
               ),
@@ -178,20 +223,36 @@ function RightsPanel({ agent }: { readonly agent: Agent }) {
             <table className="w-full">
               <thead className="border-b border-line max-md:sr-only">
                 <tr>
-                  <th scope="col" className={th}>Tool</th>
-                  <th scope="col" className={th}>Class</th>
-                  <th scope="col" className={th}>Now</th>
-                  <th scope="col" className={th}>Because</th>
+                  <th scope="col" className={th}>
+                    Tool
+                  </th>
+                  <th scope="col" className={th}>
+                    Class
+                  </th>
+                  <th scope="col" className={th}>
+                    Now
+                  </th>
+                  <th scope="col" className={th}>
+                    Because
+                  </th>
                 </tr>
               </thead>
               <tbody>
                 {items.map((right) => (
-                  <tr key={right.tool} className="border-b border-line last:border-b-0 max-md:grid max-md:grid-cols-[minmax(0,1fr)_auto] max-md:py-1.5">
-                    <th scope="row" className={`${td} text-left font-normal [overflow-wrap:anywhere] max-md:py-0.5`}>
+                  <tr
+                    key={right.tool}
+                    className="border-b border-line last:border-b-0 max-md:grid max-md:grid-cols-[minmax(0,1fr)_auto] max-md:py-1.5"
+                  >
+                    <th
+                      scope="row"
+                      className={`${td} text-left font-normal [overflow-wrap:anywhere] max-md:py-0.5`}
+                    >
                       <ToolLink tool={right.tool} />
                     </th>
                     <td className={`${td} max-md:hidden`}>{right.class}</td>
-                    <td className={`${td} max-md:py-0.5`}><DecisionMark outcome={right.outcome} /></td>
+                    <td className={`${td} max-md:py-0.5`}>
+                      <DecisionMark outcome={right.outcome} />
+                    </td>
                     <td className={`${td} text-ink-2 max-md:col-span-2 max-md:py-0.5 max-md:text-xs`}>
                       {right.because}
                       <span className="block text-xs text-ink-3">
@@ -212,8 +273,14 @@ function RightsPanel({ agent }: { readonly agent: Agent }) {
 export function ToolLink({ tool }: { readonly tool: string }) {
   const slash = tool.indexOf('/');
   return (
-    <Link to="/tools/$server/$name" params={{ server: tool.slice(0, slash), name: tool.slice(slash + 1) }} className="hover:underline">
-      <code><UntrustedText text={tool} /></code>
+    <Link
+      to="/tools/$server/$name"
+      params={{ server: tool.slice(0, slash), name: tool.slice(slash + 1) }}
+      className="hover:underline"
+    >
+      <code>
+        <UntrustedText text={tool} />
+      </code>
     </Link>
   );
 }
@@ -221,27 +288,53 @@ export function ToolLink({ tool }: { readonly tool: string }) {
 function LimitsPanel({ agent }: { readonly agent: Agent }) {
   const { limits, checkpoints } = agent.manifest;
   return (
-    <Panel title="Limits and human checkpoints" aside="from the manifest; defaults of the level apply where none is set" flush>
+    <Panel
+      title="Limits and human checkpoints"
+      aside="from the manifest; defaults of the level apply where none is set"
+      flush
+    >
       {limits.length + checkpoints.length === 0 ? (
         <Empty>None of its own.</Empty>
       ) : (
         <ul>
           {limits.map((limit, index) => (
-            <li key={`limit ${index}`} className="grid gap-x-4 border-b border-line px-4 py-2 last:border-b-0 md:grid-cols-[minmax(0,1fr)_minmax(0,2fr)]">
-              {limit.tool === undefined ? <span>All its tools together</span> : <ToolLink tool={limit.tool} />}
+            <li
+              key={`limit ${index}`}
+              className="grid gap-x-4 border-b border-line px-4 py-2 last:border-b-0 md:grid-cols-[minmax(0,1fr)_minmax(0,2fr)]"
+            >
+              {limit.tool === undefined ? (
+                <span>All its tools together</span>
+              ) : (
+                <ToolLink tool={limit.tool} />
+              )}
               <span className="text-ink-2">
                 {[
-                  limit.calls === undefined ? undefined : `at most ${limit.calls.max} calls in ${limit.calls.perSeconds} s`,
-                  limit.amountMax === undefined ? undefined : `at most ${limit.amountMax.toLocaleString('en')} ${limit.currency ?? ''} in one action`,
-                ].filter((words) => words !== undefined).join('; ')}
+                  limit.calls === undefined
+                    ? undefined
+                    : `at most ${limit.calls.max} calls in ${limit.calls.perSeconds} s`,
+                  limit.amountMax === undefined
+                    ? undefined
+                    : `at most ${limit.amountMax.toLocaleString('en')} ${limit.currency ?? ''} in one action`,
+                ]
+                  .filter((words) => words !== undefined)
+                  .join('; ')}
               </span>
             </li>
           ))}
           {checkpoints.map((point, index) => (
-            <li key={`point ${index}`} className="grid gap-x-4 border-b border-line px-4 py-2 last:border-b-0 md:grid-cols-[minmax(0,1fr)_minmax(0,2fr)]">
-              {point.tool === undefined ? <span>Every {point.class} action</span> : <ToolLink tool={point.tool} />}
+            <li
+              key={`point ${index}`}
+              className="grid gap-x-4 border-b border-line px-4 py-2 last:border-b-0 md:grid-cols-[minmax(0,1fr)_minmax(0,2fr)]"
+            >
+              {point.tool === undefined ? (
+                <span>Every {point.class} action</span>
+              ) : (
+                <ToolLink tool={point.tool} />
+              )}
               <span className="text-ink-2">
-                a person decides{point.amountAbove === undefined ? '' : ` above ${point.amountAbove.toLocaleString('en')}`}: <UntrustedText text={point.reason} />
+                a person decides
+                {point.amountAbove === undefined ? '' : ` above ${point.amountAbove.toLocaleString('en')}`}:{' '}
+                <UntrustedText text={point.reason} />
               </span>
             </li>
           ))}

@@ -46,12 +46,53 @@ const columns: readonly ListColumn<Agent>[] = [
       </Link>
     ),
   },
-  { id: 'level', title: 'Level', width: 'minmax(8rem,1fr)', sort: (agent) => levels.indexOf(agent.effectiveLevel), cell: (agent) => <LevelBadge level={agent.level} effective={agent.effectiveLevel} /> },
-  { id: 'state', title: 'State', width: '7.5rem', narrow: 'second', sort: (agent) => agent.state, cell: (agent) => <StateMark state={agent.state} /> },
-  { id: 'owner', title: 'Owner', width: 'minmax(8rem,1fr)', narrow: 'hide', sort: (agent) => agent.owner.name, cell: (agent) => agent.owner.name },
-  { id: 'domain', title: 'Domain', width: 'minmax(6rem,0.7fr)', narrow: 'hide', sort: (agent) => agent.manifest.domain, cell: (agent) => agent.manifest.domain },
-  { id: 'version', title: 'Version', width: '5rem', narrow: 'hide', cell: (agent) => <span className="tabular-nums">{agent.version}</span> },
-  { id: 'instances', title: 'Instances', width: '5.5rem', narrow: 'hide', align: 'right', sort: (agent) => agent.instances, cell: (agent) => agent.instances },
+  {
+    id: 'level',
+    title: 'Level',
+    width: 'minmax(8rem,1fr)',
+    sort: (agent) => levels.indexOf(agent.effectiveLevel),
+    cell: (agent) => <LevelBadge level={agent.level} effective={agent.effectiveLevel} />,
+  },
+  {
+    id: 'state',
+    title: 'State',
+    width: '7.5rem',
+    narrow: 'second',
+    sort: (agent) => agent.state,
+    cell: (agent) => <StateMark state={agent.state} />,
+  },
+  {
+    id: 'owner',
+    title: 'Owner',
+    width: 'minmax(8rem,1fr)',
+    narrow: 'hide',
+    sort: (agent) => agent.owner.name,
+    cell: (agent) => agent.owner.name,
+  },
+  {
+    id: 'domain',
+    title: 'Domain',
+    width: 'minmax(6rem,0.7fr)',
+    narrow: 'hide',
+    sort: (agent) => agent.manifest.domain,
+    cell: (agent) => agent.manifest.domain,
+  },
+  {
+    id: 'version',
+    title: 'Version',
+    width: '5rem',
+    narrow: 'hide',
+    cell: (agent) => <span className="tabular-nums">{agent.version}</span>,
+  },
+  {
+    id: 'instances',
+    title: 'Instances',
+    width: '5.5rem',
+    narrow: 'hide',
+    align: 'right',
+    sort: (agent) => agent.instances,
+    cell: (agent) => agent.instances,
+  },
   {
     id: 'last',
     title: 'Last action',
@@ -59,6 +100,11 @@ const columns: readonly ListColumn<Agent>[] = [
     narrow: 'second',
     align: 'right',
     sort: (agent) => (agent.lastActionAt === undefined ? 0 : Date.parse(agent.lastActionAt)),
-    cell: (agent) => (agent.lastActionAt === undefined ? <span className="text-ink-3">never</span> : <Time at={agent.lastActionAt} />),
+    cell: (agent) =>
+      agent.lastActionAt === undefined ? (
+        <span className="text-ink-3">never</span>
+      ) : (
+        <Time at={agent.lastActionAt} />
+      ),
   },
 ];

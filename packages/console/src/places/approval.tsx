@@ -24,13 +24,23 @@ export function ApprovalPage() {
   return (
     <Page
       title={data === undefined ? 'Approval' : `${data.agent.name} asks for ${data.tool}`}
-      above={<Link to="/approvals" className="hover:underline">Approvals</Link>}
+      above={
+        <Link to="/approvals" className="hover:underline">
+          Approvals
+        </Link>
+      }
       sub={
         data === undefined ? undefined : (
           <span className="flex flex-wrap items-center gap-x-4 gap-y-1">
             <ApprovalMark state={data.state} />
-            <span>asked <Time at={data.requestedAt} /></span>
-            {(data.state === 'waiting' || data.state === 'approved') && <span>expires <Time at={data.expiresAt} /></span>}
+            <span>
+              asked <Time at={data.requestedAt} />
+            </span>
+            {(data.state === 'waiting' || data.state === 'approved') && (
+              <span>
+                expires <Time at={data.expiresAt} />
+              </span>
+            )}
           </span>
         )
       }
@@ -58,9 +68,15 @@ function CallPanel({ approval }: { readonly approval: Approval }) {
   return (
     <Panel title="Exactly this will run, once" aside={<ToolLink tool={approval.tool} />}>
       {approval.argsText === undefined ? (
-        <p className="text-ink-2">Your roles do not let you read the arguments, so you cannot decide about them.</p>
+        <p className="text-ink-2">
+          Your roles do not let you read the arguments, so you cannot decide about them.
+        </p>
       ) : (
-        <Arguments text={approval.argsText} digest={approval.argsDigest} by={`the agent ${approval.agent.name}`} />
+        <Arguments
+          text={approval.argsText}
+          digest={approval.argsDigest}
+          by={`the agent ${approval.agent.name}`}
+        />
       )}
     </Panel>
   );
@@ -80,11 +96,29 @@ function EffectPanel({ approval }: { readonly approval: Approval }) {
     <Panel title="What it changes">
       <Facts
         facts={[
-          { name: 'Class', value: <><strong className="font-medium">{approval.class}</strong> <span className="text-ink-2">{effects[approval.class]}</span></> },
+          {
+            name: 'Class',
+            value: (
+              <>
+                <strong className="font-medium">{approval.class}</strong>{' '}
+                <span className="text-ink-2">{effects[approval.class]}</span>
+              </>
+            ),
+          },
           {
             name: 'Can it be undone?',
             value: approval.reversible ? (
-              <>Yes{approval.inverse !== undefined && <>, with <code><UntrustedText text={approval.inverse} /></code></>}</>
+              <>
+                Yes
+                {approval.inverse !== undefined && (
+                  <>
+                    , with{' '}
+                    <code>
+                      <UntrustedText text={approval.inverse} />
+                    </code>
+                  </>
+                )}
+              </>
             ) : (
               <strong className="font-medium text-danger">No, it is final</strong>
             ),
@@ -92,12 +126,21 @@ function EffectPanel({ approval }: { readonly approval: Approval }) {
           { name: 'Why you are asked', value: <UntrustedText text={approval.because} /> },
           {
             name: 'Calls like it',
-            value: approved + rejected === 0 ? 'none was decided before' : `${approved} approved, ${rejected} rejected (same agent, same tool)`,
+            value:
+              approved + rejected === 0
+                ? 'none was decided before'
+                : `${approved} approved, ${rejected} rejected (same agent, same tool)`,
           },
           { name: 'Asked', value: <ExactTime at={approval.requestedAt} /> },
           { name: 'Expires', value: <ExactTime at={approval.expiresAt} /> },
-          { name: 'Definition', value: <ShortId id={approval.definitionDigest} what="digest of the tool definition" /> },
-          { name: 'Shown to you', value: <ShortId id={approval.shownDigest} what="digest of what is shown" /> },
+          {
+            name: 'Definition',
+            value: <ShortId id={approval.definitionDigest} what="digest of the tool definition" />,
+          },
+          {
+            name: 'Shown to you',
+            value: <ShortId id={approval.shownDigest} what="digest of what is shown" />,
+          },
         ]}
       />
     </Panel>
@@ -106,7 +149,14 @@ function EffectPanel({ approval }: { readonly approval: Approval }) {
 
 function AskerPanel({ approval }: { readonly approval: Approval }) {
   return (
-    <Panel title="Who asks" aside={<Link to="/agents/$id" params={{ id: approval.agent.name }} className="text-accent underline">{approval.agent.name}</Link>}>
+    <Panel
+      title="Who asks"
+      aside={
+        <Link to="/agents/$id" params={{ id: approval.agent.name }} className="text-accent underline">
+          {approval.agent.name}
+        </Link>
+      }
+    >
       <div className="space-y-3">
         <LevelBadge level={approval.agent.level} />
         <Untrusted text={approval.agent.purpose} by="its manifest" />
@@ -145,7 +195,10 @@ function Approve({ approval }: { readonly approval: Approval }) {
       says="This releases exactly the call that is shown, once."
       subject={() => ({ kind: 'approval', id: approval.id, digest: approval.shownDigest })}
       onToken={async (presence) => {
-        await approve.mutateAsync({ params: { id: approval.id }, body: { shownDigest: approval.shownDigest, presence } });
+        await approve.mutateAsync({
+          params: { id: approval.id },
+          body: { shownDigest: approval.shownDigest, presence },
+        });
       }}
     />
   );
@@ -160,7 +213,14 @@ function Reject({ approval }: { readonly approval: Approval }) {
   };
   return (
     <form onSubmit={submit} className="space-y-2">
-      <TextArea label="Reason for a rejection" hint="The agent reads it, so say what it should do instead." required maxLength={500} value={reason} onChange={(event) => setReason(event.target.value)} />
+      <TextArea
+        label="Reason for a rejection"
+        hint="The agent reads it, so say what it should do instead."
+        required
+        maxLength={500}
+        value={reason}
+        onChange={(event) => setReason(event.target.value)}
+      />
       {reject.error !== null && <FaultNote error={reject.error} />}
       <Button type="submit" busy={reject.isPending} disabled={reason.trim() === ''}>
         Reject
@@ -184,16 +244,24 @@ function DecidedPanel({ approval }: { readonly approval: Approval }) {
   return (
     <Panel title="Decided">
       <div role="status" className="space-y-2">
-        <p className="text-lg font-semibold"><ApprovalMark state={approval.state} /></p>
+        <p className="text-lg font-semibold">
+          <ApprovalMark state={approval.state} />
+        </p>
         <p className="text-ink-2">{after[approval.state]}</p>
         {approval.decidedBy !== undefined && (
           <p>
             By {approval.decidedBy}
-            {approval.decidedAt !== undefined && <>, <Time at={approval.decidedAt} /></>}
+            {approval.decidedAt !== undefined && (
+              <>
+                , <Time at={approval.decidedAt} />
+              </>
+            )}
           </p>
         )}
         {approval.reason !== undefined && (
-          <p className="border-l-2 border-line-strong pl-2 text-ink-2"><UntrustedText text={approval.reason} /></p>
+          <p className="border-l-2 border-line-strong pl-2 text-ink-2">
+            <UntrustedText text={approval.reason} />
+          </p>
         )}
       </div>
     </Panel>

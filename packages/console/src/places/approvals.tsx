@@ -29,9 +29,14 @@ export function Approvals() {
             label="State"
             bare
             value={state}
-            onChange={(event) => void navigate({ search: { state: event.target.value as typeof state }, replace: true })}
+            onChange={(event) =>
+              void navigate({ search: { state: event.target.value as typeof state }, replace: true })
+            }
             options={[
-              ...approvalStates.map((value) => ({ value, text: value === 'waiting' ? 'Waiting for a person' : `Only ${value}` })),
+              ...approvalStates.map((value) => ({
+                value,
+                text: value === 'waiting' ? 'Waiting for a person' : `Only ${value}`,
+              })),
               { value: 'all', text: 'All of them' },
             ]}
           />
@@ -80,7 +85,7 @@ const columns: readonly ListColumn<Approval>[] = [
     width: 'minmax(9rem,1fr)',
     narrow: 'second',
     cell: (item) => (
-      <span className="inline-flex items-center gap-1.5">
+      <span className="inline-flex items-center gap-1.5 align-bottom">
         <span title={levelNames[item.agent.level]}>
           <LevelMark level={item.agent.level} />
           <span className="sr-only">{levelNames[item.agent.level]}</span>
@@ -90,7 +95,36 @@ const columns: readonly ListColumn<Approval>[] = [
     ),
   },
   { id: 'class', title: 'Class', width: '5rem', narrow: 'hide', cell: (item) => item.class },
-  { id: 'because', title: 'Why a person is asked', width: 'minmax(0,1.6fr)', narrow: 'hide', cell: (item) => <span className="text-ink-2"><UntrustedText text={item.because} /></span> },
-  { id: 'asked', title: 'Asked', width: '5.5rem', narrow: 'second', align: 'right', cell: (item) => <Time at={item.requestedAt} /> },
-  { id: 'expires', title: 'Expires', width: '6rem', narrow: 'hide', align: 'right', cell: (item) => (item.state === 'waiting' || item.state === 'approved' ? <Time at={item.expiresAt} /> : <span className="text-ink-3">by {item.decidedBy ?? 'nobody'}</span>) },
+  {
+    id: 'because',
+    title: 'Why a person is asked',
+    width: 'minmax(0,1.6fr)',
+    narrow: 'hide',
+    cell: (item) => (
+      <span className="text-ink-2">
+        <UntrustedText text={item.because} />
+      </span>
+    ),
+  },
+  {
+    id: 'asked',
+    title: 'Asked',
+    width: '5.5rem',
+    narrow: 'second',
+    align: 'right',
+    cell: (item) => <Time at={item.requestedAt} />,
+  },
+  {
+    id: 'expires',
+    title: 'Expires',
+    width: '6rem',
+    narrow: 'hide',
+    align: 'right',
+    cell: (item) =>
+      item.state === 'waiting' || item.state === 'approved' ? (
+        <Time at={item.expiresAt} />
+      ) : (
+        <span className="text-ink-3">by {item.decidedBy ?? 'nobody'}</span>
+      ),
+  },
 ];

@@ -27,33 +27,66 @@ export function MePage() {
   );
 }
 
-const methodWords = { passkey: 'passkey', passphrase: 'passphrase', simulated: 'simulated, in the example workspace only' } as const;
+const methodWords = {
+  passkey: 'passkey',
+  passphrase: 'passphrase',
+  simulated: 'simulated, in the example workspace only',
+} as const;
 
 function PersonPanel({ me }: { readonly me: Me }) {
   const client = useQueryClient();
   const signOut = useChange('people.signOut');
   const leave = () =>
-    signOut.mutate({}, {
-      onSuccess: () => {
-        forgetCsrf();
-        client.clear();
-        location.assign('/');
+    signOut.mutate(
+      {},
+      {
+        onSuccess: () => {
+          forgetCsrf();
+          client.clear();
+          location.assign('/');
+        },
       },
-    });
+    );
   return (
     <Panel title={me.person.name}>
       <div className="space-y-4">
         <Facts
           facts={[
             { name: 'E-mail', value: me.person.email },
-            { name: 'Roles', value: me.person.roles.length === 0 ? 'none' : me.person.roles.map((role) => role.replaceAll('_', ' ')).join(', ') },
-            { name: 'Signed in by', value: me.by === 'session' ? 'a one-time link, with a session of this browser' : 'the host operator’s token, which may not approve, resume or promote' },
-            { name: 'Presence', value: me.presenceMethods.length === 0 ? <span className="text-danger">none yet: set up a passkey or a passphrase to approve and resume</span> : me.presenceMethods.map((method) => methodWords[method]).join(', ') },
-            ...(me.person.bootstrap ? [{ name: 'Example', value: 'an invented person of the example workspace' }] : []),
+            {
+              name: 'Roles',
+              value:
+                me.person.roles.length === 0
+                  ? 'none'
+                  : me.person.roles.map((role) => role.replaceAll('_', ' ')).join(', '),
+            },
+            {
+              name: 'Signed in by',
+              value:
+                me.by === 'session'
+                  ? 'a one-time link, with a session of this browser'
+                  : 'the host operator’s token, which may not approve, resume or promote',
+            },
+            {
+              name: 'Presence',
+              value:
+                me.presenceMethods.length === 0 ? (
+                  <span className="text-danger">
+                    none yet: set up a passkey or a passphrase to approve and resume
+                  </span>
+                ) : (
+                  me.presenceMethods.map((method) => methodWords[method]).join(', ')
+                ),
+            },
+            ...(me.person.bootstrap
+              ? [{ name: 'Example', value: 'an invented person of the example workspace' }]
+              : []),
           ]}
         />
         {signOut.error !== null && <FaultNote error={signOut.error} />}
-        <Button busy={signOut.isPending} onClick={leave}>Sign out</Button>
+        <Button busy={signOut.isPending} onClick={leave}>
+          Sign out
+        </Button>
       </div>
     </Panel>
   );
@@ -68,7 +101,9 @@ function PasskeyPanel({ me }: { readonly me: Me }) {
     setError(undefined);
     try {
       const { options } = await call('people.passkeyOptions', {});
-      const response = await startRegistration({ optionsJSON: options as PublicKeyCredentialCreationOptionsJSON });
+      const response = await startRegistration({
+        optionsJSON: options as PublicKeyCredentialCreationOptionsJSON,
+      });
       await call('people.addPasskey', { body: { response } });
       setState('done');
       await client.invalidateQueries({ queryKey: ['people.me'] });
@@ -81,10 +116,30 @@ function PasskeyPanel({ me }: { readonly me: Me }) {
   return (
     <Panel title="Passkey" aside={me.passkeys === 0 ? 'none yet' : `${me.passkeys} registered`}>
       <div className="space-y-3">
-        <p className="text-ink-2">A passkey stays in this device or key. It is the quickest and safest way to confirm an approval: one touch, nothing to type, nothing to steal.</p>
-        {error !== undefined && (dismissed ? <p role="alert">The browser stopped it. No passkey was added.</p> : <FaultNote error={error} />)}
-        <p role="status" className="empty:hidden">{state === 'done' ? <span className="inline-flex items-center gap-1.5 text-good"><Icon name="allowed" /> The passkey is registered.</span> : ''}</p>
-        <Button look={me.passkeys === 0 ? 'primary' : 'plain'} busy={state === 'busy'} onClick={() => void add()}>
+        <p className="text-ink-2">
+          A passkey stays in this device or key. It is the quickest and safest way to confirm an approval: one
+          touch, nothing to type, nothing to steal.
+        </p>
+        {error !== undefined &&
+          (dismissed ? (
+            <p role="alert">The browser stopped it. No passkey was added.</p>
+          ) : (
+            <FaultNote error={error} />
+          ))}
+        <p role="status" className="empty:hidden">
+          {state === 'done' ? (
+            <span className="inline-flex items-center gap-1.5 text-good">
+              <Icon name="allowed" /> The passkey is registered.
+            </span>
+          ) : (
+            ''
+          )}
+        </p>
+        <Button
+          look={me.passkeys === 0 ? 'primary' : 'plain'}
+          busy={state === 'busy'}
+          onClick={() => void add()}
+        >
           <Icon name="key" /> {me.passkeys === 0 ? 'Add a passkey' : 'Add another passkey'}
         </Button>
       </div>
@@ -113,11 +168,41 @@ function PassphrasePanel({ me }: { readonly me: Me }) {
   return (
     <Panel title="Passphrase" aside={me.hasPassphrase ? 'set' : 'none yet'}>
       <form onSubmit={submit} className="space-y-3">
-        {me.hasPassphrase && <TextField label="Current passphrase" type="password" autoComplete="current-password" required maxLength={200} value={current} onChange={(event) => setCurrent(event.target.value)} />}
-        <TextField label={me.hasPassphrase ? 'New passphrase' : 'Passphrase'} hint={`At least ${passphraseCharsMin} characters; several words are easier to keep.`} type="password" autoComplete="new-password" required minLength={passphraseCharsMin} maxLength={200} value={passphrase} onChange={(event) => setPassphrase(event.target.value)} />
+        {me.hasPassphrase && (
+          <TextField
+            label="Current passphrase"
+            type="password"
+            autoComplete="current-password"
+            required
+            maxLength={200}
+            value={current}
+            onChange={(event) => setCurrent(event.target.value)}
+          />
+        )}
+        <TextField
+          label={me.hasPassphrase ? 'New passphrase' : 'Passphrase'}
+          hint={`At least ${passphraseCharsMin} characters; several words are easier to keep.`}
+          type="password"
+          autoComplete="new-password"
+          required
+          minLength={passphraseCharsMin}
+          maxLength={200}
+          value={passphrase}
+          onChange={(event) => setPassphrase(event.target.value)}
+        />
         {save.error !== null && <FaultNote error={save.error} />}
-        <p role="status" className="empty:hidden">{save.isSuccess ? <span className="inline-flex items-center gap-1.5 text-good"><Icon name="allowed" /> The passphrase is set.</span> : ''}</p>
-        <Button type="submit" busy={save.isPending}>{me.hasPassphrase ? 'Change the passphrase' : 'Set the passphrase'}</Button>
+        <p role="status" className="empty:hidden">
+          {save.isSuccess ? (
+            <span className="inline-flex items-center gap-1.5 text-good">
+              <Icon name="allowed" /> The passphrase is set.
+            </span>
+          ) : (
+            ''
+          )}
+        </p>
+        <Button type="submit" busy={save.isPending}>
+          {me.hasPassphrase ? 'Change the passphrase' : 'Set the passphrase'}
+        </Button>
       </form>
     </Panel>
   );

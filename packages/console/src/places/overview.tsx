@@ -52,19 +52,49 @@ interface Concern {
 function concernsOf(data: OverviewAnswer): Concern[] {
   const away = data.gateways.filter(({ connected }) => !connected);
   const concerns: (Concern | false)[] = [
-    data.gateways.length > 0 && away.length === data.gateways.length && { grave: true, text: 'No gateway is in touch: every call is refused.' },
-    data.containments.length > 0 && { grave: true, text: <><Link to="/stopped" className="underline">{data.containments.length} stopped</Link>, until a person resumes.</> },
-    away.length > 0 && away.length < data.gateways.length && { grave: true, text: `${away.length} of ${data.gateways.length} gateways out of touch.` },
+    data.gateways.length > 0 &&
+      away.length === data.gateways.length && {
+        grave: true,
+        text: 'No gateway is in touch: every call is refused.',
+      },
+    data.containments.length > 0 && {
+      grave: true,
+      text: (
+        <>
+          <Link to="/stopped" className="underline">
+            {data.containments.length} {data.containments.length === 1 ? 'stop' : 'stops'} in force
+          </Link>
+          , until a person resumes.
+        </>
+      ),
+    },
+    away.length > 0 &&
+      away.length < data.gateways.length && {
+        grave: true,
+        text: `${away.length} of ${data.gateways.length} gateways out of touch.`,
+      },
     data.toolsQuarantined > 0 && {
       grave: false,
-      text: <><Link to="/tools" search={{ state: 'quarantined' }} className="underline">{data.toolsQuarantined} {data.toolsQuarantined === 1 ? 'tool' : 'tools'} in quarantine</Link>, waiting for a person.</>,
+      text: (
+        <>
+          <Link to="/tools" search={{ state: 'quarantined' }} className="underline">
+            {data.toolsQuarantined} {data.toolsQuarantined === 1 ? 'tool' : 'tools'} in quarantine
+          </Link>
+          , waiting for a person.
+        </>
+      ),
     },
     data.approvals.waiting > 0 && {
       grave: false,
       text: (
         <>
-          <Link to="/approvals" className="underline">{data.approvals.waiting} {data.approvals.waiting === 1 ? 'call waits' : 'calls wait'} for a person</Link>
-          {data.approvals.oldestSeconds !== undefined && <>, the oldest for {durationWords(data.approvals.oldestSeconds * 1_000)}</>}.
+          <Link to="/approvals" className="underline">
+            {data.approvals.waiting} {data.approvals.waiting === 1 ? 'call waits' : 'calls wait'} for a person
+          </Link>
+          {data.approvals.oldestSeconds !== undefined && (
+            <>, the oldest for {durationWords(data.approvals.oldestSeconds * 1_000)}</>
+          )}
+          .
         </>
       ),
     },
@@ -75,32 +105,52 @@ function concernsOf(data: OverviewAnswer): Concern[] {
 function Verdict({ data }: { readonly data: OverviewAnswer }) {
   const concerns = concernsOf(data);
   const grave = concerns.some((concern) => concern.grave);
-  const look = grave ? 'border-danger/50 bg-danger-soft' : concerns.length > 0 ? 'border-(--outcome-waiting)/50 bg-warn-soft' : 'border-(--outcome-allowed)/50 bg-good-soft';
+  const look = grave
+    ? 'border-danger/50 bg-danger-soft'
+    : concerns.length > 0
+      ? 'border-(--outcome-waiting)/50 bg-warn-soft'
+      : 'border-(--outcome-allowed)/50 bg-good-soft';
+  if (concerns.length === 0) {
+    return (
+      <p className={`flex items-center gap-2.5 rounded-lg border px-4 py-3 font-medium ${look}`}>
+        <Icon name="allowed" className="text-(--outcome-allowed)" />
+        All right: nothing is stopped, nothing waits, every gateway is in touch.
+      </p>
+    );
+  }
   return (
-    <div className={`flex items-start gap-2.5 rounded-lg border px-4 py-3 ${look}`}>
-      <Icon
-        name={grave ? 'stopped' : concerns.length > 0 ? 'waiting' : 'allowed'}
-        className={`mt-0.5 ${grave ? 'text-(--outcome-stopped)' : concerns.length > 0 ? 'text-(--outcome-waiting)' : 'text-(--outcome-allowed)'}`}
-      />
-      {concerns.length === 0 ? (
-        <p className="font-medium">All right: nothing is stopped, nothing waits, every gateway is in touch.</p>
-      ) : (
-        <ul className="space-y-0.5">
-          {concerns.map(({ text }, index) => (
-            <li key={index} className={index === 0 ? 'font-medium' : ''}>
-              {text}
-            </li>
-          ))}
-        </ul>
-      )}
-    </div>
+    <ul className={`space-y-1 rounded-lg border px-4 py-3 ${look}`}>
+      {concerns.map((concern, index) => (
+        <li key={index} className={`flex items-start gap-2.5 ${concern.grave ? 'font-medium' : ''}`}>
+          <Icon
+            name={concern.grave ? 'stopped' : 'waiting'}
+            className={`mt-0.5 ${concern.grave ? 'text-(--outcome-stopped)' : 'text-(--outcome-waiting)'}`}
+          />
+          <span>{concern.text}</span>
+        </li>
+      ))}
+    </ul>
   );
 }
 
 function WaitingPanel({ waiting }: { readonly waiting: number }) {
-  const approvals = useAnswer('approvals.list', { query: { state: 'waiting', limit: waitingShown } }, { everyMs });
+  const approvals = useAnswer(
+    'approvals.list',
+    { query: { state: 'waiting', limit: waitingShown } },
+    { everyMs },
+  );
   return (
-    <Panel title="Waiting for a person" aside={waiting > waitingShown ? <Link to="/approvals" className="text-accent underline">all {waiting}</Link> : undefined} flush>
+    <Panel
+      title="Waiting for a person"
+      aside={
+        waiting > waitingShown ? (
+          <Link to="/approvals" className="text-accent underline">
+            all {waiting}
+          </Link>
+        ) : undefined
+      }
+      flush
+    >
       <Shown answer={approvals} lines={3}>
         {({ items }) =>
           items.length === 0 ? (
@@ -109,7 +159,11 @@ function WaitingPanel({ waiting }: { readonly waiting: number }) {
             <ul>
               {items.map((item) => (
                 <li key={item.id} className="border-b border-line last:border-b-0">
-                  <Link to="/approvals/$id" params={{ id: item.id }} className="block px-4 py-2 hover:bg-sunken">
+                  <Link
+                    to="/approvals/$id"
+                    params={{ id: item.id }}
+                    className="block px-4 py-2 hover:bg-sunken"
+                  >
                     <span className="flex items-center justify-between gap-2">
                       <code className="truncate font-medium">{item.tool}</code>
                       <Time at={item.requestedAt} className="text-xs text-ink-3" />
@@ -130,7 +184,14 @@ function WaitingPanel({ waiting }: { readonly waiting: number }) {
 
 function LevelsPanel({ agents }: { readonly agents: OverviewAnswer['agents'] }) {
   return (
-    <Panel title="Agents by level" aside={<Link to="/agents" className="text-accent underline">{agents.total} in all</Link>}>
+    <Panel
+      title="Agents by level"
+      aside={
+        <Link to="/agents" className="text-accent underline">
+          {agents.total} in all
+        </Link>
+      }
+    >
       <ul className="space-y-1.5">
         {[...levels].reverse().map((level) => (
           <li key={level} className="flex items-center gap-2">
@@ -148,16 +209,27 @@ function StoppedPanel({ data }: { readonly data: OverviewAnswer }) {
   const { lastKill, containments, agents } = data;
   const known = useAnswer('agents.list', {});
   return (
-    <Panel title="Stopped" aside={containments.length > 0 ? <Link to="/stopped" className="text-accent underline">resume</Link> : undefined}>
+    <Panel
+      title="Stopped"
+      aside={
+        containments.length > 0 ? (
+          <Link to="/stopped" className="text-accent underline">
+            resume
+          </Link>
+        ) : undefined
+      }
+    >
       <p>
-        <span className="text-xl font-semibold tabular-nums">{agents.stopped}</span> <span className="text-ink-2">of {agents.total} agents</span>
+        <span className="text-xl font-semibold tabular-nums">{agents.stopped}</span>{' '}
+        <span className="text-ink-2">of {agents.total} agents</span>
       </p>
       <p className="mt-2 text-xs text-ink-3">
         {lastKill === undefined ? (
           'No stop has been measured here yet.'
         ) : (
           <>
-            Last kill: {scopeName(lastKill.scope, known.data?.items ?? [])} in <strong className="text-ink">{durationWords(lastKill.tookMs)}</strong>, <Time at={lastKill.at} />
+            Last kill: {scopeName(lastKill.scope, known.data?.items ?? [])} in{' '}
+            <strong className="text-ink">{durationWords(lastKill.tookMs)}</strong>, <Time at={lastKill.at} />
           </>
         )}
       </p>
@@ -175,12 +247,18 @@ function FeedPanel({ gateways }: { readonly gateways: OverviewAnswer['gateways']
           {gateways.map((gateway) => (
             <li key={gateway.id}>
               <span className="flex items-center gap-1.5">
-                <Icon name={gateway.connected ? 'allowed' : 'failed'} className={gateway.connected ? 'text-(--outcome-allowed)' : 'text-(--outcome-stopped)'} />
+                <Icon
+                  name={gateway.connected ? 'allowed' : 'failed'}
+                  className={gateway.connected ? 'text-(--outcome-allowed)' : 'text-(--outcome-stopped)'}
+                />
                 <span className="min-w-0 flex-1 truncate">{gateway.name}</span>
                 <span className="text-xs text-ink-2">{gateway.connected ? 'in touch' : 'out of touch'}</span>
               </span>
               <span className="ml-5.5 text-xs text-ink-3">
-                {gateway.lastBeatMsAgo === undefined ? 'never heard' : `beat ${durationWords(gateway.lastBeatMsAgo)} ago`}, {gateway.spoolBehind} records to come
+                {gateway.lastBeatMsAgo === undefined
+                  ? 'never heard'
+                  : `beat ${durationWords(gateway.lastBeatMsAgo)} ago`}
+                , {gateway.spoolBehind} records to come
               </span>
             </li>
           ))}
@@ -192,14 +270,27 @@ function FeedPanel({ gateways }: { readonly gateways: OverviewAnswer['gateways']
 
 function LogPanel({ data }: { readonly data: OverviewAnswer }) {
   return (
-    <Panel title="Log" aside={<Link to="/evidence" className="text-accent underline">evidence</Link>}>
+    <Panel
+      title="Log"
+      aside={
+        <Link to="/evidence" className="text-accent underline">
+          evidence
+        </Link>
+      }
+    >
       <p>
-        <span className="text-xl font-semibold tabular-nums">{data.log.size.toLocaleString('en')}</span> <span className="text-ink-2">records</span>
+        <span className="text-xl font-semibold tabular-nums">{data.log.size.toLocaleString('en')}</span>{' '}
+        <span className="text-ink-2">records</span>
       </p>
       <p className="mt-2 text-xs text-ink-3">
-        {data.log.checkpointAt === undefined ? 'No checkpoint is signed yet.' : <>Checkpoint signed <Time at={data.log.checkpointAt} /></>}
+        {data.log.checkpointAt === undefined ? (
+          'No checkpoint is signed yet.'
+        ) : (
+          <>
+            Checkpoint signed <Time at={data.log.checkpointAt} />
+          </>
+        )}
       </p>
     </Panel>
   );
 }
-

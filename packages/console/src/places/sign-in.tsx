@@ -51,7 +51,13 @@ export function SignIn() {
   }
   return (
     <Card title={missing ? 'Sign in' : 'Signing you in'}>
-      {missing ? <p>This address needs the link as <code>atf sign-in</code> prints it, with all that follows the #.</p> : <Loading lines={2} />}
+      {missing ? (
+        <p>
+          This address needs the link as <code>atf sign-in</code> prints it, with all that follows the #.
+        </p>
+      ) : (
+        <Loading lines={2} />
+      )}
     </Card>
   );
 }

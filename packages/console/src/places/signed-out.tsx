@@ -23,11 +23,15 @@ export function SignedOut() {
   useEffect(keepReturn, []);
   return (
     <Card title="Sign in">
-      <p className="text-ink-2">Open a one-time sign-in link in this browser. On the host that runs ATF, this prints one:</p>
+      <p className="text-ink-2">
+        Open a one-time sign-in link in this browser. On the host that runs ATF, this prints one:
+      </p>
       <p className="mt-3">
         <code className="rounded bg-sunken px-2 py-1">atf sign-in</code>
       </p>
-      <p className="mt-3 text-ink-2">Anybody else asks an operator for a link. Afterwards you come back to this page.</p>
+      <p className="mt-3 text-ink-2">
+        Anybody else asks an operator for a link. Afterwards you come back to this page.
+      </p>
     </Card>
   );
 }

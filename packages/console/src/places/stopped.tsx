@@ -1,4 +1,5 @@
 /** What is stopped, by whom and why; a person resumes it with presence, and with a ceiling if wanted. */
+import { containmentKey } from '@atf/core/incident/containment';
 import { resumeShownText } from '@atf/core/wire/api';
 import type { ContainmentDoc } from '@atf/core/wire/feed';
 import { type Level, levels } from '@atf/core/wire/words';
@@ -17,7 +18,7 @@ import { ShortId } from '../parts/short-id.tsx';
 import { ExactTime } from '../parts/time.tsx';
 import { UntrustedText } from '../parts/untrusted.tsx';
 import { useStop } from '../shell/stop-dialog.tsx';
-import { scopeKey, scopeName } from '../shell/stop-targets.ts';
+import { scopeName } from '../shell/stop-targets.ts';
 
 const everyMs = 5_000;
 
@@ -42,7 +43,7 @@ export function Stopped() {
           ) : (
             <ul className="space-y-4">
               {items.map((item) => (
-                <li key={scopeKey(item.scope)}>
+                <li key={containmentKey(item.scope)}>
                   <ContainmentPanel item={item} />
                 </li>
               ))}
@@ -60,8 +61,23 @@ function ContainmentPanel({ item }: { readonly item: ContainmentDoc }) {
   const name = scopeName(item.scope, agents.data?.items ?? []);
   return (
     <Panel
-      title={<span className="flex flex-wrap items-center gap-x-3">{name} <span className="font-normal"><StateMark state={item.state} /></span></span>}
-      aside={item.scope.kind === 'agent' && name !== item.scope.id ? <Link to="/agents/$id" params={{ id: name }} className="text-accent underline">agent</Link> : item.scope.kind}
+      title={
+        <span className="flex flex-wrap items-center gap-x-3">
+          {name}{' '}
+          <span className="font-normal">
+            <StateMark state={item.state} />
+          </span>
+        </span>
+      }
+      aside={
+        item.scope.kind === 'agent' && name !== item.scope.id ? (
+          <Link to="/agents/$id" params={{ id: name }} className="text-accent underline">
+            agent
+          </Link>
+        ) : (
+          item.scope.kind
+        )
+      }
     >
       <div className="grid gap-4 lg:grid-cols-2">
         <Facts
@@ -69,10 +85,19 @@ function ContainmentPanel({ item }: { readonly item: ContainmentDoc }) {
             { name: 'Since', value: <ExactTime at={item.since} /> },
             { name: 'By', value: item.by },
             { name: 'Reason', value: <UntrustedText text={item.reason} /> },
-            { name: 'Scope', value: <>{item.scope.kind} {item.scope.id !== '*' && <ShortId id={item.scope.id} what="scope" />}</> },
+            {
+              name: 'Scope',
+              value: (
+                <>
+                  {item.scope.kind} {item.scope.id !== '*' && <ShortId id={item.scope.id} what="scope" />}
+                </>
+              ),
+            },
           ]}
         />
-        {open ? <Resume item={item} name={name} /> : (
+        {open ? (
+          <Resume item={item} name={name} />
+        ) : (
           <div className="lg:text-right">
             <Button onClick={() => setOpen(true)}>Resume…</Button>
           </div>
@@ -85,18 +110,34 @@ function ContainmentPanel({ item }: { readonly item: ContainmentDoc }) {
 function Resume({ item, name }: { readonly item: ContainmentDoc; readonly name: string }) {
   const [reason, setReason] = useState('');
   const [ceiling, setCeiling] = useState<Level>();
-  const resume = useChange('containment.resume', ['containment.list', 'agents.list', 'agents.show', 'agents.rights', 'overview']);
+  const resume = useChange('containment.resume', [
+    'containment.list',
+    'agents.list',
+    'agents.show',
+    'agents.rights',
+    'overview',
+  ]);
   const request = { scope: item.scope, reason: reason.trim(), ...(ceiling === undefined ? {} : { ceiling }) };
   return (
     <div className="space-y-3">
-      <TextField label="Why it may run again" required maxLength={500} autoFocus value={reason} onChange={(event) => setReason(event.target.value)} />
+      <TextField
+        label="Why it may run again"
+        required
+        maxLength={500}
+        autoFocus
+        value={reason}
+        onChange={(event) => setReason(event.target.value)}
+      />
       {item.scope.kind === 'agent' && (
         <SelectField
           label="Ceiling on its level"
           hint="With a ceiling it works at that level at most, until a person lifts it."
           value={ceiling ?? ''}
           onChange={(event) => setCeiling(levels.find((level) => level === event.target.value))}
-          options={[{ value: '', text: 'None: back at its own level' }, ...levels.map((value) => ({ value, text: `${levelNames[value]} at most` }))]}
+          options={[
+            { value: '', text: 'None: back at its own level' },
+            ...levels.map((value) => ({ value, text: `${levelNames[value]} at most` })),
+          ]}
         />
       )}
       <Presence
@@ -105,8 +146,11 @@ function Resume({ item, name }: { readonly item: ContainmentDoc; readonly name: 
         says={`${name} may act again${ceiling === undefined ? '' : `, as ${levelNames[ceiling]} at most`}.`}
         subject={async () => {
           const digest = await digestOf(resumeShownText(request));
-          if (digest === undefined) throw new Error('This page came neither over https nor from localhost: the browser cannot bind a confirmation to the request.');
-          return { kind: 'resume', id: scopeKey(item.scope), digest };
+          if (digest === undefined)
+            throw new Error(
+              'This page came neither over https nor from localhost: the browser cannot bind a confirmation to the request.',
+            );
+          return { kind: 'resume', id: containmentKey(item.scope), digest };
         }}
         onToken={async (presence) => {
           await resume.mutateAsync({ body: { ...request, presence } });

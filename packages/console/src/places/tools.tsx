@@ -21,7 +21,11 @@ export function Tools() {
   const rows = useMemo(() => {
     const words = find.toLowerCase();
     return (tools.data?.items ?? []).filter(
-      (tool) => (state === undefined || tool.state === state) && `${tool.server}/${tool.name} ${tool.effectiveClass} ${tool.classification.domain}`.toLowerCase().includes(words),
+      (tool) =>
+        (state === undefined || tool.state === state) &&
+        `${tool.server}/${tool.name} ${tool.effectiveClass} ${tool.classification.domain}`
+          .toLowerCase()
+          .includes(words),
     );
   }, [tools.data, find, state]);
   const set = (part: { find?: string | undefined; state?: string | undefined }) =>
@@ -46,7 +50,13 @@ export function Tools() {
             />
           </div>
           <div className="sm:w-72">
-            <TextField label="Find a tool" bare placeholder="Name, class, domain" value={find} onChange={(event) => set({ find: event.target.value || undefined })} />
+            <TextField
+              label="Find a tool"
+              bare
+              placeholder="Name, class, domain"
+              value={find}
+              onChange={(event) => set({ find: event.target.value || undefined })}
+            />
           </div>
         </div>
         <Panel flush>
@@ -57,7 +67,12 @@ export function Tools() {
                 rows={rows}
                 columns={columns}
                 rowId={(tool) => `${tool.server}/${tool.name}`}
-                onOpen={(tool) => void navigate({ to: '/tools/$server/$name', params: { server: tool.server, name: tool.name } })}
+                onOpen={(tool) =>
+                  void navigate({
+                    to: '/tools/$server/$name',
+                    params: { server: tool.server, name: tool.name },
+                  })
+                }
                 empty={
                   items.length === 0 ? (
                     <Empty command="atf tool add">No tool is registered; agents can reach nothing.</Empty>
@@ -76,7 +91,10 @@ export function Tools() {
 
 function ServersPanel() {
   const servers = useAnswer('servers.list', {}, { everyMs });
-  if (servers.data === undefined) return servers.error === null ? null : <FaultNote error={servers.error} retry={() => void servers.refetch()} />;
+  if (servers.data === undefined)
+    return servers.error === null ? null : (
+      <FaultNote error={servers.error} retry={() => void servers.refetch()} />
+    );
   return (
     <ul className="grid gap-3 sm:grid-cols-2 lg:grid-cols-3">
       {servers.data.items.map((server) => (
@@ -90,15 +108,26 @@ function ServerCard({ server }: { readonly server: Server }) {
   return (
     <li className="rounded-lg border border-line bg-panel px-4 py-3">
       <p className="flex items-center gap-2">
-        <Icon name={server.fault === undefined ? 'allowed' : 'failed'} className={server.fault === undefined ? 'text-(--outcome-allowed)' : 'text-(--outcome-stopped)'} />
+        <Icon
+          name={server.fault === undefined ? 'allowed' : 'failed'}
+          className={server.fault === undefined ? 'text-(--outcome-allowed)' : 'text-(--outcome-stopped)'}
+        />
         <span className="flex-1 font-medium">{server.name}</span>
         <span className="text-xs text-ink-3">{server.transport.kind}</span>
       </p>
       <p className="mt-1 text-xs text-ink-2">
         domain {server.domain}, output {server.outputTrust}
-        {server.discoveredAt !== undefined && <>, read <Time at={server.discoveredAt} /></>}
+        {server.discoveredAt !== undefined && (
+          <>
+            , read <Time at={server.discoveredAt} />
+          </>
+        )}
       </p>
-      {server.fault !== undefined && <p className="mt-1 text-xs text-danger"><UntrustedText text={server.fault} /></p>}
+      {server.fault !== undefined && (
+        <p className="mt-1 text-xs text-danger">
+          <UntrustedText text={server.fault} />
+        </p>
+      )}
     </li>
   );
 }
@@ -110,23 +139,74 @@ const columns: readonly ListColumn<Tool>[] = [
     width: 'minmax(14rem,1.6fr)',
     sort: (tool) => `${tool.server}/${tool.name}`,
     cell: (tool) => (
-      <Link to="/tools/$server/$name" params={{ server: tool.server, name: tool.name }} className="font-medium hover:underline">
-        <code><UntrustedText text={`${tool.server}/${tool.name}`} /></code>
+      <Link
+        to="/tools/$server/$name"
+        params={{ server: tool.server, name: tool.name }}
+        className="font-medium hover:underline"
+      >
+        <code>
+          <UntrustedText text={`${tool.server}/${tool.name}`} />
+        </code>
       </Link>
     ),
   },
-  { id: 'state', title: 'State', width: '7.5rem', sort: (tool) => tool.state, cell: (tool) => <StateMark state={tool.state} /> },
+  {
+    id: 'state',
+    title: 'State',
+    width: '7.5rem',
+    sort: (tool) => tool.state,
+    cell: (tool) => <StateMark state={tool.state} />,
+  },
   {
     id: 'class',
     title: 'Class',
     width: '8.5rem',
     narrow: 'second',
     sort: (tool) => actionClasses.indexOf(tool.effectiveClass),
-    cell: (tool) => (tool.classification.class === undefined ? <span className="text-danger">unclassified</span> : tool.effectiveClass),
+    cell: (tool) =>
+      tool.classification.class === undefined ? (
+        <span className="text-danger">unclassified</span>
+      ) : (
+        tool.effectiveClass
+      ),
   },
-  { id: 'by', title: 'Classified by', width: '7rem', narrow: 'hide', sort: (tool) => tool.classification.by, cell: (tool) => (tool.classification.by === 'person' ? 'a person' : 'automatic') },
-  { id: 'sensitivity', title: 'Sensitivity', width: '7rem', narrow: 'hide', sort: (tool) => tool.classification.sensitivity, cell: (tool) => tool.classification.sensitivity },
-  { id: 'domain', title: 'Domain', width: 'minmax(6rem,0.7fr)', narrow: 'second', sort: (tool) => tool.classification.domain, cell: (tool) => tool.classification.domain },
-  { id: 'output', title: 'Output', width: '6rem', narrow: 'hide', sort: (tool) => tool.classification.outputTrust, cell: (tool) => tool.classification.outputTrust },
-  { id: 'undo', title: 'Undo', width: '4.5rem', narrow: 'hide', cell: (tool) => (tool.classification.reversible ? 'yes' : 'no') },
+  {
+    id: 'by',
+    title: 'Classified by',
+    width: '7rem',
+    narrow: 'hide',
+    sort: (tool) => tool.classification.by,
+    cell: (tool) => (tool.classification.by === 'person' ? 'a person' : 'automatic'),
+  },
+  {
+    id: 'sensitivity',
+    title: 'Sensitivity',
+    width: '7rem',
+    narrow: 'hide',
+    sort: (tool) => tool.classification.sensitivity,
+    cell: (tool) => tool.classification.sensitivity,
+  },
+  {
+    id: 'domain',
+    title: 'Domain',
+    width: 'minmax(6rem,0.7fr)',
+    narrow: 'second',
+    sort: (tool) => tool.classification.domain,
+    cell: (tool) => tool.classification.domain,
+  },
+  {
+    id: 'output',
+    title: 'Output',
+    width: '6rem',
+    narrow: 'hide',
+    sort: (tool) => tool.classification.outputTrust,
+    cell: (tool) => tool.classification.outputTrust,
+  },
+  {
+    id: 'undo',
+    title: 'Undo',
+    width: '4.5rem',
+    narrow: 'hide',
+    cell: (tool) => (tool.classification.reversible ? 'yes' : 'no'),
+  },
 ];

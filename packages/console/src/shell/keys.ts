@@ -8,7 +8,8 @@ export function isTyping(event: KeyboardEvent): boolean {
 
 /** A plain letter key that may be a command here. */
 export function isCommandKey(event: KeyboardEvent): boolean {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.defaultPrevented) return false;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.defaultPrevented)
+    return false;
   return !isTyping(event) && document.querySelector('dialog[open], [popover]:popover-open') === null;
 }
 

@@ -23,7 +23,9 @@ const shownMax = 12;
 /** Every word must occur; a start of the text counts first. */
 function matches(commands: readonly Command[], typed: string): Command[] {
   const words = typed.toLowerCase().split(/\s+/).filter(Boolean);
-  const found = commands.filter(({ text, hint }) => words.every((word) => `${text} ${hint}`.toLowerCase().includes(word)));
+  const found = commands.filter(({ text, hint }) =>
+    words.every((word) => `${text} ${hint}`.toLowerCase().includes(word)),
+  );
   const first = words[0] ?? '';
   const rank = ({ text }: Command) => (text.toLowerCase().startsWith(first) ? 0 : 1);
   return (first === '' ? found : [...found].sort((a, b) => rank(a) - rank(b))).slice(0, shownMax);
@@ -38,24 +40,58 @@ function useCommands(enabled: boolean): Command[] {
   return useMemo(() => {
     const agentItems = agents.data?.items ?? [];
     return [
-      ...places.map(({ to, name, icon, key }) => ({ key: to, icon, text: name, hint: `g ${key}`, run: () => void navigate({ to }) })),
-      { key: 'stop', icon: 'stopped', text: 'Stop…', hint: 'agent, owner, tool or fleet', danger: true, run: () => stop.open() },
+      ...places.map(({ to, name, icon, key }) => ({
+        key: to,
+        icon,
+        text: name,
+        hint: `g ${key}`,
+        run: () => void navigate({ to }),
+      })),
+      {
+        key: 'stop',
+        icon: 'stopped',
+        text: 'Stop…',
+        hint: 'agent, owner, tool or fleet',
+        danger: true,
+        run: () => stop.open(),
+      },
       ...(approvals.data?.items ?? []).map((item) => ({
-        key: `approval:${item.id}`, icon: 'waiting' as const, text: `${item.agent.name} asks for ${item.tool}`, hint: 'approval',
+        key: `approval:${item.id}`,
+        icon: 'waiting' as const,
+        text: `${item.agent.name} asks for ${item.tool}`,
+        hint: 'approval',
         run: () => void navigate({ to: '/approvals/$id', params: { id: item.id } }),
       })),
       ...agentItems.map((agent) => ({
-        key: `agent:${agent.id}`, icon: 'agents' as const, text: agent.name, hint: 'agent',
+        key: `agent:${agent.id}`,
+        icon: 'agents' as const,
+        text: agent.name,
+        hint: 'agent',
         run: () => void navigate({ to: '/agents/$id', params: { id: agent.name } }),
       })),
       ...agentItems.map((agent) => ({
-        key: `stop:${agent.id}`, icon: 'stopped' as const, text: `Stop ${agent.name}`, hint: 'kill agent', danger: true,
+        key: `stop:${agent.id}`,
+        icon: 'stopped' as const,
+        text: `Stop ${agent.name}`,
+        hint: 'kill agent',
+        danger: true,
         run: () => stop.open({ kind: 'agent', id: agent.id }),
       })),
-      { key: 'stop:fleet', icon: 'stopped', text: 'Stop the whole fleet', hint: 'kill all agents', danger: true, run: () => stop.open({ kind: 'fleet', id: '*' }) },
+      {
+        key: 'stop:fleet',
+        icon: 'stopped',
+        text: 'Stop the whole fleet',
+        hint: 'kill all agents',
+        danger: true,
+        run: () => stop.open({ kind: 'fleet', id: '*' }),
+      },
       ...(tools.data?.items ?? []).map((tool) => ({
-        key: `tool:${tool.server}/${tool.name}`, icon: 'tools' as const, text: `${tool.server}/${tool.name}`, hint: 'tool',
-        run: () => void navigate({ to: '/tools/$server/$name', params: { server: tool.server, name: tool.name } }),
+        key: `tool:${tool.server}/${tool.name}`,
+        icon: 'tools' as const,
+        text: `${tool.server}/${tool.name}`,
+        hint: 'tool',
+        run: () =>
+          void navigate({ to: '/tools/$server/$name', params: { server: tool.server, name: tool.name } }),
       })),
     ] satisfies Command[];
   }, [agents.data, tools.data, approvals.data, navigate, stop]);
@@ -136,7 +172,12 @@ function PaletteBody({ onDone }: { readonly onDone: () => void }) {
           }}
         />
       </div>
-      <div role="listbox" id={`${id}-list`} aria-label="Commands" className="max-h-[50vh] overflow-y-auto py-1">
+      <div
+        role="listbox"
+        id={`${id}-list`}
+        aria-label="Commands"
+        className="max-h-[50vh] overflow-y-auto py-1"
+      >
         {list.map((command, index) => (
           <div
             key={command.key}
@@ -155,7 +196,8 @@ function PaletteBody({ onDone }: { readonly onDone: () => void }) {
       </div>
       {list.length === 0 && <p className="px-3 pb-4 text-center text-ink-2">Nothing has that name.</p>}
       <p className="hidden border-t border-line px-3 py-2 text-xs text-ink-3 md:block">
-        <kbd>↑↓</kbd> choose · <kbd>Enter</kbd> go · <kbd>Esc</kbd> close · on pages: <kbd>g</kbd> then a letter jumps, <kbd>j</kbd> <kbd>k</kbd> move in lists
+        <kbd>↑↓</kbd> choose · <kbd>Enter</kbd> go · <kbd>Esc</kbd> close · on pages: <kbd>g</kbd> then a
+        letter jumps, <kbd>j</kbd> <kbd>k</kbd> move in lists
       </p>
     </>
   );

@@ -48,7 +48,10 @@ function Frame({ name }: { readonly name: string }) {
   };
   return (
     <div className="md:grid md:min-h-dvh md:grid-cols-[13rem_minmax(0,1fr)] print:block">
-      <a href="#main" className="sr-only z-50 rounded-md bg-accent-fill px-3 py-2 text-white focus:not-sr-only focus:fixed focus:top-2 focus:left-2">
+      <a
+        href="#main"
+        className="sr-only z-50 rounded-md bg-accent-fill px-3 py-2 text-white focus:not-sr-only focus:fixed focus:top-2 focus:left-2"
+      >
         Skip to the content
       </a>
       <SideBar counts={counts} />
@@ -79,8 +82,12 @@ function useFocusOnArrival() {
 
 function ExampleMark() {
   return (
-    <aside aria-label="Example workspace" className="border-b border-line bg-warn-soft px-4 py-1 text-xs text-warn md:px-6 print:border print:px-2">
-      <strong>Example workspace</strong>, simulated presence: people, money and data here are invented.
+    <aside
+      aria-label="Example workspace"
+      className="border-b border-line bg-warn-soft px-4 py-1 text-xs text-warn md:px-6 print:border print:px-2"
+    >
+      <strong>Example workspace</strong>, simulated presence
+      <span className="max-sm:hidden">: people, money and data here are invented</span>.
     </aside>
   );
 }
@@ -109,7 +116,10 @@ function Header({ name }: { readonly name: string }) {
       <Button look="danger-outline" onClick={() => stop.open(here)}>
         <Icon name="stopped" /> Stop…
       </Button>
-      <Link to="/me" className="hidden h-8 items-center rounded-md px-2 text-ink-2 hover:bg-sunken md:inline-flex">
+      <Link
+        to="/me"
+        className="hidden h-8 items-center rounded-md px-2 text-ink-2 hover:bg-sunken md:inline-flex"
+      >
         {name}
       </Link>
     </header>
@@ -121,7 +131,8 @@ function useStopHere() {
   const { pathname } = useLocation();
   const agents = useAnswer('agents.list', {});
   const [, place, first, second] = pathname.split('/').map(decodeURIComponent);
-  if (place === 'tools' && first !== undefined && second !== undefined) return { kind: 'tool' as const, id: `${first}/${second}` };
+  if (place === 'tools' && first !== undefined && second !== undefined)
+    return { kind: 'tool' as const, id: `${first}/${second}` };
   if (place !== 'agents' || first === undefined) return undefined;
   const agent = agents.data?.items.find(({ id, name }) => id === first || name === first);
   return agent === undefined ? undefined : { kind: 'agent' as const, id: agent.id };
@@ -154,31 +165,37 @@ type Counts = Partial<Record<Place['to'], number>>;
 
 function Count({ of }: { readonly of: number | undefined }) {
   if (of === undefined || of === 0) return null;
-  return <span className="rounded-full bg-accent-soft px-1.5 text-xs font-semibold text-accent tabular-nums">{of}</span>;
+  return (
+    <span className="rounded-full bg-accent-soft px-1.5 text-xs font-semibold text-accent tabular-nums">
+      {of}
+    </span>
+  );
 }
 
 function SideBar({ counts }: { readonly counts: Counts }) {
   return (
-    <nav aria-label="Places" className="sticky top-0 hidden h-dvh flex-col border-r border-line bg-panel md:flex print:hidden">
-      <Link to="/" className="flex h-12 items-center gap-2 px-4 font-semibold">
-        <Brand /> ATF
-      </Link>
-      <ul className="space-y-0.5 p-2">
-        {places.map(({ to, name, icon }) => (
-          <li key={to}>
-            <Link
-              to={to}
-              activeOptions={{ exact: to === '/' }}
-              className="flex h-8 items-center gap-2.5 rounded-md px-2 text-ink-2 hover:bg-sunken hover:text-ink"
-              activeProps={{ className: 'bg-sunken !text-ink font-medium', 'aria-current': 'page' }}
-            >
-              <Icon name={icon} />
-              <span className="flex-1">{name}</span>
-              <Count of={counts[to]} />
-            </Link>
-          </li>
-        ))}
-      </ul>
+    <nav aria-label="Places" className="hidden border-r border-line bg-panel md:block print:hidden">
+      <div className="sticky top-0">
+        <Link to="/" className="flex h-12 items-center gap-2 px-4 font-semibold">
+          <Brand /> ATF
+        </Link>
+        <ul className="space-y-0.5 p-2">
+          {places.map(({ to, name, icon }) => (
+            <li key={to}>
+              <Link
+                to={to}
+                activeOptions={{ exact: to === '/' }}
+                className="flex h-8 items-center gap-2.5 rounded-md px-2 text-ink-2 hover:bg-sunken hover:text-ink"
+                activeProps={{ className: 'bg-sunken !text-ink font-medium', 'aria-current': 'page' }}
+              >
+                <Icon name={icon} />
+                <span className="flex-1">{name}</span>
+                <Count of={counts[to]} />
+              </Link>
+            </li>
+          ))}
+        </ul>
+      </div>
     </nav>
   );
 }
@@ -205,9 +222,16 @@ function BottomBar({ counts }: { readonly counts: Counts }) {
     </Link>
   );
   const badge = (to: Place['to']) =>
-    (counts[to] ?? 0) > 0 ? <span className="absolute -top-1.5 left-3.5"><Count of={counts[to]} /></span> : null;
+    (counts[to] ?? 0) > 0 ? (
+      <span className="absolute -top-1.5 left-3.5">
+        <Count of={counts[to]} />
+      </span>
+    ) : null;
   return (
-    <nav aria-label="Places" className="fixed inset-x-0 bottom-0 z-20 border-t border-line bg-panel pb-[env(safe-area-inset-bottom)] md:hidden print:hidden">
+    <nav
+      aria-label="Places"
+      className="fixed inset-x-0 bottom-0 z-20 border-t border-line bg-panel pb-[env(safe-area-inset-bottom)] md:hidden print:hidden"
+    >
       <ul className="grid grid-cols-5">
         {places.slice(0, inBar).map((place) => (
           <li key={place.to}>{link(place, badge(place.to))}</li>

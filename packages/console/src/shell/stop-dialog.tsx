@@ -2,10 +2,20 @@
  * The stop (R-2): the one modal of the console, because it is the one danger. Opening it is the first action; every row says what
  * will stop, and its button is the second. It answers with what did stop, and how fast. Stopping needs no presence; resuming does.
  */
+import { containmentKey } from '@atf/core/incident/containment';
 import type { StopReport } from '@atf/core/wire/api';
 import type { Scope } from '@atf/core/wire/words';
 import { Link } from '@tanstack/react-router';
-import { createContext, type ReactNode, useCallback, useContext, useEffect, useMemo, useRef, useState } from 'react';
+import {
+  createContext,
+  type ReactNode,
+  useCallback,
+  useContext,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+} from 'react';
 import { useAnswer, useChange } from '../control/queries.ts';
 import { Button } from '../parts/button.tsx';
 import { TextField } from '../parts/field.tsx';
@@ -30,7 +40,9 @@ export function StopProvider({ children }: { readonly children: ReactNode }) {
   return (
     <StopContext value={value}>
       {children}
-      {asked !== undefined && <StopDialog key={asked.at} first={asked.scope} onClose={() => setAsked(undefined)} />}
+      {asked !== undefined && (
+        <StopDialog key={asked.at} first={asked.scope} onClose={() => setAsked(undefined)} />
+      )}
     </StopContext>
   );
 }
@@ -78,7 +90,13 @@ function StopChoice({ first, onReport }: ChoiceProps) {
   const tools = useAnswer('tools.list', {});
   const containments = useAnswer('containment.list', {});
   const me = useAnswer('people.me', {});
-  const stop = useChange('containment.stop', ['containment.list', 'agents.list', 'agents.show', 'overview', 'approvals.list']);
+  const stop = useChange('containment.stop', [
+    'containment.list',
+    'agents.list',
+    'agents.show',
+    'overview',
+    'approvals.list',
+  ]);
   const [state, setState] = useState<StopState>('killed');
   const [find, setFind] = useState('');
   const [reason, setReason] = useState('');
@@ -88,7 +106,9 @@ function StopChoice({ first, onReport }: ChoiceProps) {
   );
   const asked = first === undefined ? undefined : targets.find(({ scope }) => sameScope(scope, first));
   const words = find.trim().toLowerCase();
-  const others = targets.filter((target) => target !== asked && `${target.kind} ${target.name}`.toLowerCase().includes(words));
+  const others = targets.filter(
+    (target) => target !== asked && `${target.kind} ${target.name}`.toLowerCase().includes(words),
+  );
   const usual = `Stopped from the console by ${me.data?.person.name ?? 'a person'}`;
   const act = (target: StopTarget) =>
     stop.mutate(
@@ -96,23 +116,52 @@ function StopChoice({ first, onReport }: ChoiceProps) {
       { onSuccess: onReport },
     );
   const row = (target: StopTarget, large: boolean) => (
-    <StopRow key={`${target.scope.kind}:${target.scope.id}`} target={target} state={state} large={large} busy={stop.isPending} onStop={act} />
+    <StopRow
+      key={containmentKey(target.scope)}
+      target={target}
+      state={state}
+      large={large}
+      busy={stop.isPending}
+      onStop={act}
+    />
   );
   return (
     <div className="flex min-h-0 flex-1 flex-col">
       <div className="space-y-3 border-b border-line px-4 py-3">
         <fieldset className="flex flex-wrap gap-x-6 gap-y-1">
           <legend className="sr-only">How</legend>
-          <StopKind value="killed" now={state} set={setState} name="Kill" says="calls under way are cut, credentials and approvals void" />
-          <StopKind value="paused" now={state} set={setState} name="Pause" says="nothing new starts, credentials stay" />
+          <StopKind
+            value="killed"
+            now={state}
+            set={setState}
+            name="Kill"
+            says="calls under way are cut, credentials and approvals void"
+          />
+          <StopKind
+            value="paused"
+            now={state}
+            set={setState}
+            name="Pause"
+            says="nothing new starts, credentials stay"
+          />
         </fieldset>
-        <TextField label="Reason, for the record" placeholder={usual} maxLength={500} value={reason} onChange={(event) => setReason(event.target.value)} />
+        <TextField
+          label="Reason, for the record"
+          placeholder={usual}
+          maxLength={500}
+          value={reason}
+          onChange={(event) => setReason(event.target.value)}
+        />
         {stop.error !== null && <FaultNote error={stop.error} />}
       </div>
       <div className="min-h-0 flex-1 overflow-y-auto">
         {asked !== undefined && <ul>{row(asked, true)}</ul>}
         <div className="sticky top-0 z-10 border-y border-line bg-panel px-4 py-2">
-          <TextField label={asked === undefined ? 'Find what to stop' : 'Or something else'} value={find} onChange={(event) => setFind(event.target.value)} />
+          <TextField
+            label={asked === undefined ? 'Find what to stop' : 'Or something else'}
+            value={find}
+            onChange={(event) => setFind(event.target.value)}
+          />
         </div>
         {agents.data === undefined && agents.error === null && <Loading />}
         {agents.error !== null && (
@@ -121,7 +170,9 @@ function StopChoice({ first, onReport }: ChoiceProps) {
           </div>
         )}
         <ul>{others.slice(0, rowsMax).map((target) => row(target, false))}</ul>
-        {others.length > rowsMax && <p className="px-4 py-2 text-ink-3">{others.length - rowsMax} more; type to find them.</p>}
+        {others.length > rowsMax && (
+          <p className="px-4 py-2 text-ink-3">{others.length - rowsMax} more; type to find them.</p>
+        )}
       </div>
     </div>
   );
@@ -138,7 +189,13 @@ interface KindProps {
 function StopKind({ value, now, set, name, says }: KindProps) {
   return (
     <label className="inline-flex items-baseline gap-2">
-      <input type="radio" name="stop-kind" checked={now === value} onChange={() => set(value)} className="translate-y-0.5 accent-(--danger-fill)" />
+      <input
+        type="radio"
+        name="stop-kind"
+        checked={now === value}
+        onChange={() => set(value)}
+        className="translate-y-0.5 accent-(--danger-fill)"
+      />
       <span>
         <span className="font-medium">{name}</span> <span className="text-ink-3">{says}</span>
       </span>
@@ -157,17 +214,27 @@ interface RowProps {
 function StopRow({ target, state, large, busy, onStop }: RowProps) {
   const verb = state === 'killed' ? 'Kill' : 'Pause';
   return (
-    <li className={`flex flex-wrap items-center justify-between gap-x-4 gap-y-2 border-b border-line px-4 last:border-b-0 ${large ? 'bg-danger-soft py-4' : 'py-2'}`}>
+    <li
+      className={`flex flex-wrap items-center justify-between gap-x-4 gap-y-2 border-b border-line px-4 last:border-b-0 ${large ? 'bg-danger-soft py-4' : 'py-2'}`}
+    >
       <div className="min-w-0 flex-1 basis-64">
         <p className="flex flex-wrap items-center gap-x-2">
-          <span className={`[overflow-wrap:anywhere] ${large ? 'text-lg font-semibold' : 'font-medium'}`}>{target.name}</span>
+          <span className={`[overflow-wrap:anywhere] ${large ? 'text-lg font-semibold' : 'font-medium'}`}>
+            {target.name}
+          </span>
           <span className="text-xs text-ink-3">{target.kind}</span>
           {target.already !== undefined && <StateMark state={target.already} />}
         </p>
         <p className="text-ink-2">{target.says}</p>
       </div>
       {target.already !== state && (
-        <Button look={large ? 'danger' : 'danger-outline'} size={large ? 'lg' : 'md'} busy={busy} aria-label={`${verb} ${target.name}`} onClick={() => onStop(target)}>
+        <Button
+          look={large ? 'danger' : 'danger-outline'}
+          size={large ? 'lg' : 'md'}
+          busy={busy}
+          aria-label={`${verb} ${target.name}`}
+          onClick={() => onStop(target)}
+        >
           {large ? `${verb} ${target.name}` : verb}
         </Button>
       )}
@@ -183,7 +250,8 @@ function StopResult({ report, onClose }: { readonly report: StopReport; readonly
     <div role="status" className="space-y-4 overflow-y-auto p-4">
       <p className="text-lg">
         <span className="font-semibold">{report.state === 'killed' ? 'Killed' : 'Paused'}</span> in{' '}
-        <span className="font-semibold tabular-nums">{durationWords(report.tookMs)}</span>, from the request to the last gateway's confirmation.
+        <span className="font-semibold tabular-nums">{durationWords(report.tookMs)}</span>, from the request
+        to the last gateway's confirmation.
       </p>
       <dl className="grid grid-cols-[auto_minmax(0,1fr)] gap-x-4 gap-y-1.5">
         <dt className="text-ink-3">Agents</dt>
@@ -202,7 +270,11 @@ function StopResult({ report, onClose }: { readonly report: StopReport; readonly
         <Button look="primary" autoFocus onClick={onClose}>
           Close
         </Button>
-        <Link to="/stopped" onClick={onClose} className="inline-flex h-8 items-center px-2 text-accent underline max-md:h-10">
+        <Link
+          to="/stopped"
+          onClick={onClose}
+          className="inline-flex h-8 items-center px-2 text-accent underline max-md:h-10"
+        >
           What is stopped
         </Link>
       </div>

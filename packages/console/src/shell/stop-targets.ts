@@ -13,12 +13,10 @@ export interface StopTarget {
   readonly already: ContainmentDoc['state'] | undefined;
 }
 
-const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`;
+const plural = (count: number, one: string, many = `${one}s`): string =>
+  `${count} ${count === 1 ? one : many}`;
 
 export const sameScope = (a: Scope, b: Scope): boolean => a.kind === b.kind && a.id === b.id;
-
-/** `agent:4f…`, the key that the addresses and the feed use. */
-export const scopeKey = ({ kind, id }: Scope): string => `${kind}:${id}`;
 
 function fleetTarget(agents: readonly Agent[]): Omit<StopTarget, 'already'> {
   const instances = agents.reduce((sum, agent) => sum + agent.instances, 0);
@@ -60,19 +58,26 @@ function ownerTargets(agents: readonly Agent[]): Omit<StopTarget, 'already'>[] {
 
 function toolTargets(tools: readonly Tool[], agents: readonly Agent[]): Omit<StopTarget, 'already'>[] {
   const servers = [...new Set(tools.map(({ server }) => server))];
-  const users = (match: (tool: string) => boolean) => agents.filter((agent) => agent.manifest.tools.some(match)).length;
+  const users = (match: (tool: string) => boolean) =>
+    agents.filter((agent) => agent.manifest.tools.some(match)).length;
   return [
     ...servers.map((server) => ({
       scope: { kind: 'tool' as const, id: `${server}/*` },
       kind: 'Tool server' as const,
       name: server,
-      says: `All ${plural(tools.filter((tool) => tool.server === server).length, 'tool')} of this server; ${plural(users((tool) => tool.startsWith(`${server}/`)), 'agent')} may use them.`,
+      says: `All ${plural(tools.filter((tool) => tool.server === server).length, 'tool')} of this server; ${plural(
+        users((tool) => tool.startsWith(`${server}/`)),
+        'agent',
+      )} may use them.`,
     })),
     ...tools.map((tool) => ({
       scope: { kind: 'tool' as const, id: `${tool.server}/${tool.name}` },
       kind: 'Tool' as const,
       name: `${tool.server}/${tool.name}`,
-      says: `This tool for every agent; ${plural(users((name) => name === `${tool.server}/${tool.name}`), 'agent')} may use it.`,
+      says: `This tool for every agent; ${plural(
+        users((name) => name === `${tool.server}/${tool.name}`),
+        'agent',
+      )} may use it.`,
     })),
   ];
 }
@@ -82,7 +87,12 @@ export function stopTargets(
   tools: readonly Tool[],
   containments: readonly ContainmentDoc[],
 ): StopTarget[] {
-  const all = [fleetTarget(agents), ...agents.map(agentTarget), ...ownerTargets(agents), ...toolTargets(tools, agents)];
+  const all = [
+    fleetTarget(agents),
+    ...agents.map(agentTarget),
+    ...ownerTargets(agents),
+    ...toolTargets(tools, agents),
+  ];
   return all.map((target) => ({
     ...target,
     already: containments.find(({ scope }) => sameScope(scope, target.scope))?.state,
@@ -92,7 +102,8 @@ export function stopTargets(
 /** The name of a scope as people know it. */
 export function scopeName(scope: Scope, agents: readonly Agent[]): string {
   if (scope.kind === 'fleet') return 'The whole fleet';
-  if (scope.kind === 'tool') return scope.id.endsWith('/*') ? `All tools of ${scope.id.slice(0, -2)}` : scope.id;
+  if (scope.kind === 'tool')
+    return scope.id.endsWith('/*') ? `All tools of ${scope.id.slice(0, -2)}` : scope.id;
   if (scope.kind === 'agent') return agents.find(({ id }) => id === scope.id)?.name ?? scope.id;
   for (const agent of agents) {
     for (const person of [agent.owner, agent.technicalOwner, agent.businessOwner]) {

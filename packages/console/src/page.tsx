@@ -1,4 +1,4 @@
-/** Entry of the console. */
+/** The console as a React tree on the page. */
 import { QueryClientProvider } from '@tanstack/react-query';
 import { RouterProvider } from '@tanstack/react-router';
 import { StrictMode } from 'react';
