@@ -3,18 +3,25 @@ import { type Selectable, sql } from 'kysely';
 import type { Db, Tx } from '../context.ts';
 import type { AuditTables } from './tables.ts';
 
-const rowsPerInsert = 2_000;
 export const activityRowsMax = 500;
 
 export type IndexRow = Selectable<AuditTables['audit_index']>;
 
+/** All rows in one statement with one parameter, as in store.ts. */
 export async function insertIndexRows(tx: Tx, rows: readonly IndexRow[]): Promise<void> {
-  for (let i = 0; i < rows.length; i += rowsPerInsert) {
-    await tx
-      .insertInto('audit_index')
-      .values(rows.slice(i, i + rowsPerInsert))
-      .execute();
-  }
+  if (rows.length === 0) return;
+  const values = rows.map(({ leaf_hash: hash, ...row }) => ({
+    ...row,
+    leaf_hash: Buffer.from(hash).toString('hex'),
+  }));
+  await sql`
+    insert into audit_index
+      (tenant, log_index, leaf_hash, type, at, agent, session, action, outcome, gateway, epoch, seq, payload)
+    select tenant, log_index, decode(leaf_hash, 'hex'), type, at, agent, session, action, outcome, gateway, epoch, seq, payload
+    from jsonb_to_recordset(${JSON.stringify(values)}::jsonb) as (
+      tenant text, log_index bigint, leaf_hash text, type text, at bigint, agent text, session text, action text, outcome text,
+      gateway text, epoch bigint, seq bigint, payload text
+    )`.execute(tx);
 }
 
 /** Rows above a log index are not part of the log (any more). */

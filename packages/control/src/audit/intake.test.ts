@@ -50,14 +50,14 @@ const ship = async (frame: Uint8Array, gap = false): Promise<string> =>
 const drafts = (n: number): object[] => Array.from({ length: n }, () => ({}));
 
 interface Event {
+  source: object;
   type: string;
   body: Record<string, unknown>;
 }
 async function events(): Promise<Event[]> {
   const rows = await pendingRows(db.db, tenant, 5_000);
-  return rows
-    .filter((row) => row.gateway === null)
-    .map((row) => JSON.parse(Buffer.from(row.entry).toString()) as Event);
+  const all = rows.map((row) => JSON.parse(Buffer.from(row.entry).toString()) as Event);
+  return all.filter(({ source }) => 'control' in source);
 }
 
 /** Everything that was taken in stands in a log that verifies. */
