@@ -12,7 +12,7 @@ import { type Credential, routes } from '@atf/core/wire/api';
 import { gatewayAudience, spiffeId } from '@atf/core/wire/token';
 import type { Control, Tx } from '../context.ts';
 import { dpopOf, type Headers } from '../proofs.ts';
-import { containments } from '../incident/store.ts';
+import { containments, insertContainmentEvent } from '../incident/store.ts';
 import { settingsInForce } from '../policy/load.ts';
 import {
   activeInstances,
@@ -337,6 +337,17 @@ export async function revokeSessions(
 ): Promise<void> {
   await control.change(async (tx) => {
     const sessions = await voidCredentials(control, tx, agentId);
-    await control.audit.enqueue(tx, 'identity.sessions_revoked', { agentId, by, sessions, reason });
+    const revocationId = randomUUID();
+    // The reason is a person's own words: it stays in the table.
+    await insertContainmentEvent(tx, {
+      tenant: control.config.tenant,
+      id: revocationId,
+      at: control.clock.nowMs(),
+      kind: 'revoked',
+      key: `agent:${agentId}`,
+      reason,
+      by_id: by,
+    });
+    await control.audit.enqueue(tx, 'identity.sessions_revoked', { agentId, by, sessions, revocationId });
   });
 }

@@ -19,14 +19,22 @@ export const migrations: readonly Migration[] = [
         .addPrimaryKeyConstraint('containment_pk', ['tenant', 'key'])
         .execute();
       await db.schema
-        .createTable('stop_report')
+        .createTable('containment_event')
         .addColumn('tenant', 'text', (c) => c.notNull())
         .addColumn('id', 'text', (c) => c.notNull())
         .addColumn('at', 'bigint', (c) => c.notNull())
-        .addColumn('report', 'jsonb', (c) => c.notNull())
-        .addPrimaryKeyConstraint('stop_report_pk', ['tenant', 'id'])
+        .addColumn('kind', 'text', (c) => c.notNull())
+        .addColumn('key', 'text', (c) => c.notNull())
+        .addColumn('reason', 'text', (c) => c.notNull())
+        .addColumn('by_id', 'text', (c) => c.notNull())
+        .addColumn('report', 'jsonb')
+        .addPrimaryKeyConstraint('containment_event_pk', ['tenant', 'id'])
         .execute();
-      await db.schema.createIndex('stop_report_newest').on('stop_report').columns(['tenant', 'at']).execute();
+      await db.schema
+        .createIndex('containment_event_newest')
+        .on('containment_event')
+        .columns(['tenant', 'at'])
+        .execute();
     },
   },
 ];

@@ -1,4 +1,4 @@
-/** Room: incident. SQL of containment and stop reports. */
+/** Room: incident. SQL of containment and of what people did about it. */
 import type { StopReport } from '@atf/core/wire/api';
 import type { ContainmentDoc } from '@atf/core/wire/feed';
 import type { Selectable } from 'kysely';
@@ -7,7 +7,7 @@ import type { IncidentTables } from './tables.ts';
 
 export type ContainmentRow = Selectable<IncidentTables['containment']>;
 
-function docOf(row: ContainmentRow): ContainmentDoc {
+export function containmentDocOf(row: ContainmentRow): ContainmentDoc {
   return {
     scope: { kind: row.scope_kind, id: row.scope_id },
     state: row.state,
@@ -25,25 +25,26 @@ export async function containments(db: Db | Tx, tenant: string): Promise<Contain
     .where('tenant', '=', tenant)
     .orderBy('since', 'desc')
     .execute();
-  return rows.map(docOf);
+  return rows.map(containmentDocOf);
 }
 
-export async function containmentByKey(
-  db: Db | Tx,
+/** The stop under a key, locked until the transaction ends. */
+export async function lockContainment(
+  tx: Tx,
   tenant: string,
   key: string,
-): Promise<ContainmentDoc | undefined> {
-  const row = await db
+): Promise<ContainmentRow | undefined> {
+  return tx
     .selectFrom('containment')
     .selectAll()
     .where('tenant', '=', tenant)
     .where('key', '=', key)
+    .forUpdate()
     .executeTakeFirst();
-  return row === undefined ? undefined : docOf(row);
 }
 
-/** A stop under the same key is replaced: the newer state counts. */
-export async function putContainment(tx: Tx, row: IncidentTables['containment']): Promise<void> {
+/** A stop under the same key is replaced. */
+export async function putContainment(tx: Tx, row: ContainmentRow): Promise<void> {
   const { state, since, reason, by_id, by_name } = row;
   await tx
     .insertInto('containment')
@@ -59,23 +60,34 @@ export async function liftContainment(
   tx: Tx,
   tenant: string,
   key: string,
-): Promise<ContainmentDoc | undefined> {
-  const row = await tx
+): Promise<ContainmentRow | undefined> {
+  return tx
     .deleteFrom('containment')
     .where('tenant', '=', tenant)
     .where('key', '=', key)
     .returningAll()
     .executeTakeFirst();
-  return row === undefined ? undefined : docOf(row);
 }
 
-export async function insertStopReport(
+/** False: this event is there already. */
+export async function insertContainmentEvent(
   tx: Tx,
-  row: { tenant: string; id: string; at: number; report: StopReport },
-): Promise<void> {
+  row: Omit<IncidentTables['containment_event'], 'report'>,
+): Promise<boolean> {
+  const done = await tx
+    .insertInto('containment_event')
+    .values({ ...row, report: null })
+    .onConflict((conflict) => conflict.constraint('containment_event_pk').doNothing())
+    .executeTakeFirst();
+  return Number(done.numInsertedOrUpdatedRows ?? 0) === 1;
+}
+
+export async function setStopReport(tx: Tx, tenant: string, id: string, report: StopReport): Promise<void> {
   await tx
-    .insertInto('stop_report')
-    .values({ ...row, report: JSON.stringify(row.report) })
+    .updateTable('containment_event')
+    .set({ report: JSON.stringify(report) })
+    .where('tenant', '=', tenant)
+    .where('id', '=', id)
     .execute();
 }
 
@@ -83,11 +95,13 @@ export async function newestStopReport(
   db: Db | Tx,
   tenant: string,
 ): Promise<{ at: number; report: StopReport } | undefined> {
-  return db
-    .selectFrom('stop_report')
+  const row = await db
+    .selectFrom('containment_event')
     .select(['at', 'report'])
     .where('tenant', '=', tenant)
+    .where('report', 'is not', null)
     .orderBy('at', 'desc')
     .limit(1)
     .executeTakeFirst();
+  return row?.report === undefined || row.report === null ? undefined : { at: row.at, report: row.report };
 }

@@ -1,4 +1,4 @@
-/** Room: incident. What is stopped, and how fast stops took hold. */
+/** Room: incident. What is stopped, and what people did about stops, with their reasons and how fast stops took hold. */
 import type { StopReport } from '@atf/core/wire/api';
 import type { Scope } from '@atf/core/wire/words';
 import type { ColumnType } from 'kysely';
@@ -17,10 +17,16 @@ export interface IncidentTables {
     /** Name as shown to people. */
     by_name: string;
   };
-  stop_report: {
+  containment_event: {
     tenant: string;
+    /** Stands in the log in place of the reason, which is a person's own words. */
     id: string;
     at: number;
-    report: ColumnType<StopReport, string, string>;
+    kind: 'stopped' | 'resumed' | 'revoked';
+    key: string;
+    reason: string;
+    by_id: string;
+    /** Of a stop, once gateways have confirmed it. */
+    report: ColumnType<StopReport | null, string | null, string | null>;
   };
 }

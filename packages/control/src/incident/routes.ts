@@ -1,0 +1,25 @@
+/** Room: incident. Handlers of stopping and resuming. */
+import { refuse } from '@atf/core/errors';
+import type { Handlers } from '../context.ts';
+import { actingPerson } from '../identity/acting.ts';
+import { resume, stop } from './containment.ts';
+import { containments } from './store.ts';
+
+type Operation = 'containment.list' | 'containment.stop' | 'containment.resume';
+
+export const incidentRoutes: Handlers<Operation> = {
+  async 'containment.list'(control) {
+    return { items: await containments(control.db, control.config.tenant) };
+  },
+
+  async 'containment.stop'(control, { body, actor }) {
+    return stop(control, actingPerson(actor), body);
+  },
+
+  async 'containment.resume'(control, { body, actor }) {
+    const person = actingPerson(actor);
+    if (actor.kind !== 'person' || actor.by !== 'session') refuse('people.presence_required');
+    await resume(control, person, body);
+    return { ok: true };
+  },
+};
