@@ -2,6 +2,7 @@
  * Room: segmentation (S-1). From the document of a tool server and the host's own file to a connection: stdio servers run only what the
  * file of this host says, HTTP servers are reached through the vetting dialer.
  */
+import { errors } from '@atf/core/errors';
 import type { ServerDoc } from '@atf/core/wire/feed';
 import { dialPolicyDefault, vettedDispatcher } from './protocols/dialer.ts';
 import { McpUpstream, type UpstreamAddress } from './protocols/mcp-upstream.ts';
@@ -21,8 +22,7 @@ export function addressOf(
   environment: NodeJS.ProcessEnv,
 ): UpstreamAddress | string {
   if (server.transport.kind === 'stdio') {
-    if (host?.command === undefined)
-      return 'The gateway host has no command for this server in servers.yaml.';
+    if (host?.command === undefined) return errors['segmentation.server_command_missing'].title;
     const { command, args, cwd, env } = host;
     return { kind: 'stdio', command, args, env, ...(cwd === undefined ? {} : { cwd }) };
   }

@@ -15,12 +15,12 @@ import { createConnect } from './connect-server.ts';
 import { ControlClient } from './control-client.ts';
 import { Discovery } from './discovery.ts';
 import { enrol, type Enrolment, readEnrolment } from './enrol.ts';
-import { Feed } from './feed.ts';
+import { Feed, type FeedInput } from './feed.ts';
 import { type GatewayKey, openGatewayKey } from './gateway-key.ts';
 import { Lease } from './lease.ts';
-import { createMetrics } from './metrics.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
 import { PayloadKey } from './payload-key.ts';
-import { createPipeline } from './pipeline.ts';
+import { createPipeline, type Pipeline } from './pipeline.ts';
 import type { ClockPort, Ports } from './ports.ts';
 import { GatewayServer } from './server.ts';
 import { ServersFile } from './servers-file.ts';
@@ -34,6 +34,7 @@ export const gatewayVersion = '0.1.0';
 /** Time that calls under way get to finish when the gateway is told to end. */
 export const drainMs = 10_000;
 const shipOnCloseMs = 2_000;
+const closeStepMs = 2_000;
 const tickEveryMs = 1_000;
 const finishRetryMs = 500;
 
@@ -54,6 +55,41 @@ export interface RunningGateway {
 }
 
 const clock: ClockPort = { nowMs: () => Date.now(), monotonicMs: () => performance.now() };
+const random = (bytes: number): Uint8Array => randomBytes(bytes);
+const pause = async (ms: number, signal: AbortSignal): Promise<void> => {
+  await pauseFor(ms, undefined, { signal }).catch(() => undefined);
+};
+
+async function within(boundMs: number, work: () => Promise<void>): Promise<void> {
+  const over = new AbortController();
+  await Promise.race([work(), pause(boundMs, over.signal)]);
+  over.abort();
+}
+
+/** What was opened before anything else can be built. */
+interface Opened {
+  readonly options: GatewayOptions;
+  readonly control: ControlClient;
+  readonly authorization: (method: string, url: string) => string;
+  readonly enrolled: Enrolment;
+  readonly spool: Spool;
+}
+
+/** The parts that decide and execute; they neither listen nor run on their own. */
+interface Built {
+  readonly snapshot: Snapshot;
+  readonly lease: Lease;
+  readonly payloadKey: PayloadKey;
+  readonly upstreams: Upstreams;
+  readonly discovery: Discovery;
+  readonly pipeline: Pipeline;
+  readonly shipper: Shipper;
+  readonly metrics: Metrics;
+  /** Known once the port is. */
+  publicUrl: string;
+  /** Why it cannot serve now, if it cannot. */
+  notReady(): string | undefined;
+}
 
 async function enrolment(
   options: GatewayOptions,
@@ -72,47 +108,23 @@ async function enrolment(
   return enrolled.enrolment;
 }
 
-const pause = async (ms: number, signal: AbortSignal): Promise<void> => {
-  await pauseFor(ms, undefined, { signal }).catch(() => undefined);
-};
-
-function openPublicUrl({ publicUrl }: GatewayOptions, port: number): string {
-  return publicUrl ?? `http://localhost:${port}`;
-}
-
-function hostsOf(options: GatewayOptions, port: number): string[] {
-  const known = new URL(openPublicUrl(options, port)).host;
-  const local = ['localhost', '127.0.0.1', '[::1]'].map((name) => `${name}:${port}`);
-  const loopback = ['127.0.0.1', '::1', 'localhost'].includes(options.host);
-  return loopback ? [known, ...local] : [known, `${options.host}:${port}`];
-}
-
-/** Records that a stop file came or went: stops are exempt from full queues, and logged when possible. */
-function recordStops(spool: Spool, tenant: string, stops: readonly ContainmentDoc[]): void {
-  const lifted = stops.length === 0;
-  const body = { by: 'stop file', scopes: stops.map(({ scope }) => ({ kind: scope.kind, id: scope.id })) };
-  const type = lifted ? ('incident.containment_lifted' as const) : ('incident.containment_set' as const);
-  void spool.appendUrgent({ type, at: new Date(clock.nowMs()).toISOString(), tenant, body });
-}
-
 /** @throws RefusalError when it cannot start: storage, key, enrolment, port. */
 export async function startGateway(options: GatewayOptions): Promise<RunningGateway> {
   const { dir, controlUrl, log } = options;
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const key = openGatewayKey({ fromEnvironment: options.keyFromEnvironment, keyFile: options.keyFile, dir });
   let gatewayId: string | undefined;
-  const authorization = (method: string, url: string): string | undefined =>
-    gatewayId === undefined
-      ? undefined
-      : `GatewayProof ${key.proof({ method, url, gatewayId, nowMs: clock.nowMs() })}`;
+  const authorization = (method: string, url: string): string =>
+    `GatewayProof ${key.proof({ method, url, gatewayId, nowMs: clock.nowMs() })}`;
   const control = new ControlClient({ url: controlUrl, authorization });
-  const enrolled = await enrolment(options, key, control);
-  gatewayId = enrolled.gatewayId;
-  const spool = await openSpool({ directory: join(dir, 'spool'), gateway: gatewayId, signer: key.seal });
+  let spool: Spool | undefined;
   try {
-    return await assemble({ options, key, control, enrolled, spool });
+    const enrolled = await enrolment(options, key, control);
+    gatewayId = enrolled.gatewayId;
+    spool = await openSpool({ directory: join(dir, 'spool'), gateway: gatewayId, signer: key.seal });
+    return await run({ options, control, authorization, enrolled, spool });
   } catch (error) {
-    await spool.close();
+    await spool?.close();
     await control.close();
     log.error(
       { code: error instanceof RefusalError ? error.refusal.code : 'internal.fault' },
@@ -122,32 +134,24 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   }
 }
 
-interface Parts {
-  readonly options: GatewayOptions;
-  readonly key: GatewayKey;
-  readonly control: ControlClient;
-  readonly enrolled: Enrolment;
-  readonly spool: Spool;
-}
-
-async function assemble({ options, key, control, enrolled, spool }: Parts): Promise<RunningGateway> {
-  const { dir, controlUrl, log } = options;
-  const { gatewayId, tenant } = enrolled;
-  const random = (bytes: number): Uint8Array => randomBytes(bytes);
-  const lease = new Lease(leaseMs);
-  const snapshot = new Snapshot({
+function snapshotOf(lease: Lease, log: Logger): Snapshot {
+  return new Snapshot({
     clock,
     lease,
     compilePolicy: (doc) => {
       const compiled = policyFactsOf(doc);
       if (compiled.ok) return compiled.facts;
-      log.error(
-        { problems: compiled.problems.slice(0, 10).map(({ policyId, code }) => ({ policyId, code })) },
-        'the policy set does not compile; everything is refused',
-      );
+      const problems = compiled.problems.slice(0, 10).map(({ policyId, code }) => ({ policyId, code }));
+      log.error({ problems }, 'the policy set does not compile; everything is refused');
       return undefined;
     },
   });
+}
+
+function build({ options, control, spool }: Opened): Built {
+  const { dir, log } = options;
+  const lease = new Lease(leaseMs);
+  const snapshot = snapshotOf(lease, log);
   const payloadKey = new PayloadKey(control);
   const discovery = new Discovery({ clock, control, upstreams: () => upstreams });
   const upstreams: Upstreams = new Upstreams({
@@ -160,6 +164,12 @@ async function assemble({ options, key, control, enrolled, spool }: Parts): Prom
     onListed: (server, listed) => discovery.listed(server, listed),
     onChanged: (server) => discovery.changed(server),
   });
+  const shipper = new Shipper({
+    spool,
+    pause,
+    send: (path, frame, headers) => control.send('POST', path, frame, headers),
+    onRefused: (code) => log.error({ code }, 'control does not take the records of this gateway'),
+  });
   const ports: Ports = {
     clock,
     random,
@@ -169,8 +179,6 @@ async function assemble({ options, key, control, enrolled, spool }: Parts): Prom
     control,
     wrappingKey: () => payloadKey.current(),
   };
-
-  // The port is known only once the door is open, and proofs name the public address: so the door opens first and serves nobody yet.
   const metrics = createMetrics({
     fresh: () => snapshot.fresh(),
     underWay: () => pipeline.calls.size,
@@ -178,25 +186,52 @@ async function assemble({ options, key, control, enrolled, spool }: Parts): Prom
     spoolFailed: () => spool.state().failed,
     notificationsDropped: () => pipeline.notifier.dropped,
   });
-  let publicUrl = options.publicUrl ?? '';
-  const pipeline = createPipeline(ports, {
-    publicUrl: () => publicUrl,
+  const pipeline: Pipeline = createPipeline(ports, {
+    publicUrl: () => built.publicUrl,
     onObserved: (observed) => metrics.observed(observed),
     pause: async (attempt) => await pauseFor(finishRetryMs * 2 ** attempt, undefined, { ref: false }),
   });
-  const why = (): string | undefined => {
+  const notReady = (): string | undefined => {
     if (!snapshot.fresh()) return 'control was not heard in time';
     if (payloadKey.current() === undefined) return 'no key for payloads yet';
     return spool.state().failed ? 'nothing can be recorded' : undefined;
   };
+  const publicUrl = options.publicUrl ?? '';
+  const built: Built = {
+    snapshot,
+    lease,
+    payloadKey,
+    upstreams,
+    discovery,
+    pipeline,
+    shipper,
+    metrics,
+    publicUrl,
+    notReady,
+  };
+  return built;
+}
+
+const publicUrlOf = ({ publicUrl }: GatewayOptions, port: number): string =>
+  publicUrl ?? `http://localhost:${port}`;
+
+function hostsOf(options: GatewayOptions, port: number): string[] {
+  const known = new URL(publicUrlOf(options, port)).host;
+  if (!['127.0.0.1', '::1', 'localhost'].includes(options.host)) return [known, `${options.host}:${port}`];
+  return [known, ...['localhost', '127.0.0.1', '[::1]'].map((name) => `${name}:${port}`)];
+}
+
+/** Opens the door. @throws RefusalError `storage.port_taken`. */
+async function open({ options }: Opened, built: Built): Promise<GatewayServer> {
+  const { metrics, pipeline, notReady } = built;
   const server = new GatewayServer({
     pipeline,
     hosts: (port) => hostsOf(options, port),
-    ready: () => ({ ok: why() === undefined, why: why() }),
+    ready: () => ({ ok: notReady() === undefined, why: notReady() }),
     metrics: async () => ({ type: metrics.contentType, text: await metrics.text() }),
     onFault: (error) => {
       const id = randomUUID();
-      log.error(
+      options.log.error(
         { id, fault: error instanceof Error ? error.stack : typeof error },
         'unexpected fault; the request was refused',
       );
@@ -206,23 +241,24 @@ async function assemble({ options, key, control, enrolled, spool }: Parts): Prom
   const port = await server
     .listen(options.port, options.host)
     .catch((error: NodeJS.ErrnoException) =>
-      refuse(
-        error.code === 'EADDRINUSE' ? 'storage.port_taken' : 'storage.unwritable',
-        `Port ${options.port}: ${error.code ?? 'unknown'}`,
-      ),
+      refuse('storage.port_taken', `Port ${options.port}: ${error.code ?? 'unknown'}`),
     );
-  publicUrl = openPublicUrl(options, port);
+  built.publicUrl = publicUrlOf(options, port);
+  return server;
+}
 
-  const shipper = new Shipper({
-    spool,
-    pause,
-    send: (path, frame, headers) => control.send('POST', path, frame, headers),
-    onRefused: (code) => log.error({ code }, 'control does not take the records of this gateway'),
-  });
-  const feed = new Feed({
-    controlUrl,
-    authorization: (method, url) =>
-      `GatewayProof ${key.proof({ method, url, gatewayId, nowMs: clock.nowMs() })}`,
+function feedOf({ options, authorization, spool }: Opened, built: Built): Feed {
+  const { snapshot, lease, pipeline, discovery, payloadKey } = built;
+  const onState: FeedInput['onState'] = (state, detail) => {
+    if (state === 'complete') return discovery.tick(snapshot.servers());
+    options.log.info({ state, detail }, 'feed');
+    if (state !== 'connected') return;
+    discovery.repeat();
+    void payloadKey.tick(clock.monotonicMs());
+  };
+  return new Feed({
+    controlUrl: options.controlUrl,
+    authorization,
     snapshot,
     lease,
     stopper: pipeline.stopper,
@@ -230,46 +266,67 @@ async function assemble({ options, key, control, enrolled, spool }: Parts): Prom
     random,
     spoolHead: () => spool.head(),
     version: gatewayVersion,
-    mcpUrl: publicUrl,
-    onState: (state, detail) => {
-      if (state !== 'complete') log.info({ state, detail }, 'feed');
-      if (state === 'connected') {
-        discovery.repeat();
-        void payloadKey.tick(clock.monotonicMs());
-      }
-      if (state === 'complete') discovery.tick(snapshot.servers());
-    },
+    mcpUrl: built.publicUrl,
+    onState,
   });
-  snapshot.onApplied((topic, docKey, body, before) => {
-    pipeline.stopper.observe(topic, docKey, body, before);
-    if (topic === 'tool' && body !== null) pipeline.schemas.warm(body as ToolDoc);
-  });
-  const stopFile = new StopFile({
-    dir,
+}
+
+/** Records that a stop file came, changed or went: stops are exempt from full queues, and logged when possible. */
+function recordStops(spool: Spool, tenant: string, stops: readonly ContainmentDoc[]): void {
+  const body = { by: 'stop file', scopes: stops.map(({ scope }) => ({ kind: scope.kind, id: scope.id })) };
+  const type =
+    stops.length === 0 ? ('incident.containment_lifted' as const) : ('incident.containment_set' as const);
+  void spool.appendUrgent({ type, at: new Date(clock.nowMs()).toISOString(), tenant, body });
+}
+
+function stopFileOf({ options, spool, enrolled }: Opened, { snapshot, pipeline }: Built): StopFile {
+  return new StopFile({
+    dir: options.dir,
     nowMs: () => clock.nowMs(),
     agentIdOf: (name) => snapshot.agentIdOf(name),
     onStops: (stops) => {
       snapshot.setStopFile(stops);
       for (const stop of stops) pipeline.stopper.contain(stop);
-      log.warn({ scopes: stops.length }, 'the stop file changed');
-      recordStops(spool, tenant, stops);
+      options.log.warn({ scopes: stops.length }, 'the stop file changed');
+      recordStops(spool, enrolled.tenant, stops);
     },
   });
+}
+
+async function run(opened: Opened): Promise<RunningGateway> {
+  const { control, spool, enrolled } = opened;
+  const built = build(opened);
+  const { snapshot, pipeline, payloadKey, upstreams, discovery, shipper, notReady } = built;
+  snapshot.onApplied((topic, key, body, before) => {
+    pipeline.stopper.observe(topic, key, body, before);
+    if (topic === 'tool' && body !== null) pipeline.schemas.warm(body as ToolDoc);
+  });
+  const stopFile = stopFileOf(opened, built);
+  // Before the door opens: a stop that stands when the gateway starts is in force from its first request on.
+  stopFile.start();
+  const server = await open(opened, built).catch((error: unknown) => {
+    stopFile.close();
+    throw error;
+  });
+  const feed = feedOf(opened, built);
   const ticker = setInterval(() => {
     void payloadKey.tick(clock.monotonicMs());
     void pipeline.refusals.flush();
     upstreams.sweep((name) => snapshot.server(name));
     if (snapshot.fresh()) discovery.tick(snapshot.servers());
   }, tickEveryMs);
-  stopFile.start();
   feed.start();
   shipper.start();
-
   const close = async (): Promise<void> => {
     await server.drain(drainMs);
     pipeline.stopper.shutDown();
-    await pipeline.refusals.flush(true);
     clearInterval(ticker);
+    // What was cut is still recorded; news to people may be lost, records may not.
+    await within(closeStepMs, async () => {
+      while (pipeline.calls.size > 0) await pauseFor(10);
+      await pipeline.notifier.idle();
+    });
+    await pipeline.refusals.flush(true);
     await shipper.close(shipOnCloseMs);
     stopFile.close();
     feed.close();
@@ -280,12 +337,12 @@ async function assemble({ options, key, control, enrolled, spool }: Parts): Prom
   };
   let closing: Promise<void> | undefined;
   return {
-    url: publicUrl,
-    gatewayId,
+    url: built.publicUrl,
+    gatewayId: enrolled.gatewayId,
     ready: async (boundMs) => {
       const deadline = clock.monotonicMs() + boundMs;
-      while (why() !== undefined && clock.monotonicMs() < deadline) await pauseFor(20);
-      return why() === undefined;
+      while (notReady() !== undefined && clock.monotonicMs() < deadline) await pauseFor(20);
+      return notReady() === undefined;
     },
     close: () => {
       closing ??= close();

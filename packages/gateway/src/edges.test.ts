@@ -1,0 +1,305 @@
+/** Small parts at their edges: replay memory, limits, calls under way, stop file, servers file, gateway key, shipping. */
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { refusal, RefusalError } from '@atf/core/errors';
+import { dpopReplayMs } from '@atf/core/identity/dpop';
+import { afterEach, describe, expect, it } from 'vitest';
+import { ReplayCache } from './authenticate.ts';
+import { CallsUnderWay, callsOfAgentMax, type CallStart } from './calls.ts';
+import { readConfig } from './config.ts';
+import { addressOf } from './connect-server.ts';
+import { keyEncryptionKey, openGatewayKey } from './gateway-key.ts';
+import { Limiter } from './limiter.ts';
+import { parseServersFile, ServersFile } from './servers-file.ts';
+import { Shipper } from './ship.ts';
+import { readStopFile } from './stop-file.ts';
+import { agentDoc, serverDoc, settingsDoc, uuid } from './testing/documents.fixture.ts';
+
+const folders: string[] = [];
+function folder(): string {
+  const dir = mkdtempSync(join(tmpdir(), 'atf-edges-'));
+  folders.push(dir);
+  return dir;
+}
+afterEach(() => {
+  for (const dir of folders.splice(0)) rmSync(dir, { recursive: true, force: true });
+});
+const codeOf = (work: () => unknown): string | undefined => {
+  try {
+    work();
+    return undefined;
+  } catch (error) {
+    return error instanceof RefusalError ? error.refusal.code : 'another fault';
+  }
+};
+
+describe('memory of proofs', () => {
+  it('remembers for as long as a proof would be accepted', () => {
+    const replay = new ReplayCache();
+    const start = 1_000_000;
+    expect(replay.take('a', start)).toBe('new');
+    expect(replay.take('a', start)).toBe('replayed');
+    expect(replay.take('a', start + dpopReplayMs)).toBe('replayed');
+    expect(replay.take('a', start + dpopReplayMs + 10_000)).toBe('new');
+  });
+
+  it('takes no proof when it is full, because a replay could not be seen', () => {
+    const replay = new ReplayCache(2);
+    expect([replay.take('a', 0), replay.take('b', 0), replay.take('c', 0), replay.take('a', 0)]).toEqual([
+      'new',
+      'new',
+      'full',
+      'replayed',
+    ]);
+    expect(replay.take('c', dpopReplayMs + 20_000)).toBe('new');
+  });
+});
+
+describe('rate limits (S-3)', () => {
+  const agent = agentDoc(1, 'intern', []);
+  const look = (limiter: Limiter, monotonicMs: number, of = agent) =>
+    limiter.look({ agent: of, tool: undefined, settings: settingsDoc, proof: 'dpop', monotonicMs });
+
+  it('falls back to the default of the level', () => {
+    const looked = look(new Limiter(), 0);
+    expect(looked.facts).toEqual([{ id: 'rate:agent', ok: true, max: 100, perSeconds: 60, retryAfterMs: 0 }]);
+  });
+
+  it('refuses when a counter cannot be held, and drops those that are full again', () => {
+    const limiter = new Limiter(1);
+    limiter.reserve(look(limiter, 0));
+    const other = agentDoc(2, 'intern', []);
+    expect(look(limiter, 1, other).facts[0]?.ok).toBe(false);
+    expect(look(limiter, 60_000, other).facts[0]?.ok).toBe(true);
+    expect(limiter.size).toBe(0);
+  });
+});
+
+describe('calls under way', () => {
+  const start = (n: number): CallStart => ({
+    actionId: uuid(n),
+    agentId: uuid(1),
+    ownerIds: [uuid(9)],
+    instanceId: uuid(2),
+    sid: uuid(3),
+    server: 'office',
+    tool: 'pay',
+    actionClass: 'write',
+    requestId: n,
+  });
+
+  it('are bounded for each agent, and make room when they end', () => {
+    const calls = new CallsUnderWay();
+    const begun = Array.from({ length: callsOfAgentMax }, (_, n) => calls.begin(start(n)));
+    expect(calls.begin(start(9_999))).toBeUndefined();
+    calls.end(begun[0] ?? expect.fail());
+    expect(calls.begin(start(9_999))).toBeDefined();
+  });
+
+  it('are cut once, for the first reason', () => {
+    const calls = new CallsUnderWay();
+    const call = calls.begin(start(1)) ?? expect.fail();
+    expect(calls.cut(() => true, refusal('containment.fleet_stopped'))).toEqual([]);
+    call.dispatched = true;
+    expect(calls.cut(() => true, refusal('upstream.aborted'))).toEqual([]);
+    expect([call.cut?.code, call.signal.aborted]).toEqual(['containment.fleet_stopped', true]);
+  });
+});
+
+describe('the stop file', () => {
+  const read = (text: string) =>
+    readStopFile(Buffer.from(text), 0, (name) => (name === 'known' ? uuid(1) : undefined)).map(
+      ({ scope }) => `${scope.kind}:${scope.id}`,
+    );
+  const since = '2026-11-20T10:00:00Z';
+
+  it.each([
+    [
+      JSON.stringify({
+        scopes: [
+          { kind: 'agent', id: uuid(7) },
+          { kind: 'tool', id: 'office/pay' },
+        ],
+        since,
+        reason: 'r',
+      }),
+      [`agent:${uuid(7)}`, 'tool:office/pay'],
+    ],
+    [JSON.stringify({ scopes: [{ kind: 'agent', id: 'known' }], since, reason: 'r' }), [`agent:${uuid(1)}`]],
+    [JSON.stringify({ scopes: [{ kind: 'agent', id: 'unknown' }], since, reason: 'r' }), ['fleet:*']],
+    [JSON.stringify({ scopes: [], since, reason: 'r' }), ['fleet:*']],
+    [JSON.stringify({ scopes: [{ kind: 'planet', id: 'earth' }], since, reason: 'r' }), ['fleet:*']],
+    ['', ['fleet:*']],
+    ['stop', ['fleet:*']],
+    ['{"scopes":[],"scopes":[]}', ['fleet:*']],
+  ])('%s stops %j', (text, stopped) => {
+    expect(read(text)).toEqual(stopped);
+  });
+});
+
+describe('the servers file', () => {
+  it('names commands, and nothing that it does not know', () => {
+    const parsed = parseServersFile(
+      'office:\n  command: /usr/bin/office\n  args: [--data, x]\n  env: { TZ: UTC }\n',
+    );
+    expect(parsed).toMatchObject({ ok: true });
+    expect(parsed.ok && parsed.servers.get('office')).toMatchObject({
+      command: '/usr/bin/office',
+      args: ['--data', 'x'],
+      env: { TZ: 'UTC' },
+      privateNetwork: false,
+    });
+    for (const text of [
+      'office: { comand: x }',
+      'Office: { command: x }',
+      '- a',
+      'office: {command: x}\noffice: {command: y}',
+      'a: &a {command: x}\nb: *a',
+    ]) {
+      expect(parseServersFile(text).ok).toBe(false);
+    }
+  });
+
+  it('is refused whole when others may write it, and read anew when it changed', () => {
+    const dir = folder();
+    const path = join(dir, 'servers.yaml');
+    const file = new ServersFile(dir);
+    expect(file.read()).toEqual({ ok: true, servers: new Map() });
+    writeFileSync(path, 'office: { command: /a }\n', { mode: 0o600 });
+    const first = file.read();
+    expect(first.ok && first.servers.get('office')?.command).toBe('/a');
+    writeFileSync(path, 'office: { command: /longer }\n');
+    const second = file.read();
+    expect(second.ok && second.servers.get('office')?.command).toBe('/longer');
+    chmodSync(path, 0o666);
+    expect(file.read().ok).toBe(false);
+  });
+
+  it('gives an address only for what this host allows', () => {
+    const stdio = serverDoc('office');
+    expect(addressOf(stdio, undefined, {})).toContain('no command');
+    const parsed = parseServersFile(
+      'crm: { privateNetwork: true, headersFrom: { authorization: CRM_TOKEN } }',
+    );
+    const host = parsed.ok ? parsed.servers.get('crm') : undefined;
+    const http = serverDoc('crm', { transport: { kind: 'http', url: 'http://crm.test/mcp' } });
+    expect(addressOf(http, host, {})).toContain('not in the environment');
+    expect(addressOf(http, host, { CRM_TOKEN: 'Bearer x' })).toMatchObject({
+      kind: 'http',
+      headers: { authorization: 'Bearer x' },
+    });
+  });
+});
+
+describe('the key of the gateway', () => {
+  it('is wrapped at rest, opens again with its key only, and never leaves in clear', () => {
+    const dir = folder();
+    const fromEnvironment = Buffer.alloc(32, 1).toString('base64');
+    const made = openGatewayKey({ dir, fromEnvironment, keyFile: undefined });
+    expect(openGatewayKey({ dir, fromEnvironment, keyFile: undefined }).publicJwk).toEqual(made.publicJwk);
+    const other = Buffer.alloc(32, 2).toString('base64');
+    expect(codeOf(() => openGatewayKey({ dir, fromEnvironment: other, keyFile: undefined }))).toBe(
+      'storage.key_missing',
+    );
+    expect(readFileSync(join(dir, 'gateway.key'), 'utf8')).not.toContain('PRIVATE');
+    expect(statSync(join(dir, 'gateway.key')).mode & 0o077).toBe(0);
+  });
+
+  it('takes its protecting key from a file outside its directory that nobody else may read', () => {
+    const dir = folder();
+    const elsewhere = folder();
+    const keyFile = join(elsewhere, 'atf.key');
+    const source = { dir, fromEnvironment: undefined, keyFile };
+    expect(codeOf(() => keyEncryptionKey(source, false))).toBe('storage.key_missing');
+    const key = keyEncryptionKey(source, true);
+    expect(keyEncryptionKey(source, false)).toEqual(key);
+    writeFileSync(join(elsewhere, 'open.key'), readFileSync(keyFile), { mode: 0o644 });
+    expect(codeOf(() => keyEncryptionKey({ ...source, keyFile: join(elsewhere, 'open.key') }, false))).toBe(
+      'storage.key_missing',
+    );
+    expect(codeOf(() => keyEncryptionKey({ ...source, keyFile: join(dir, 'in.key') }, true))).toBe(
+      'storage.key_missing',
+    );
+    expect(codeOf(() => keyEncryptionKey({ dir, fromEnvironment: 'short', keyFile: undefined }, true))).toBe(
+      'storage.key_missing',
+    );
+  });
+});
+
+describe('configuration', () => {
+  it('wants a directory and an address of control', () => {
+    expect(readConfig(['--dir', '/d', '--control', 'http://localhost:7780'], {})).toMatchObject({
+      dir: '/d',
+      controlUrl: 'http://localhost:7780',
+      port: 7781,
+      host: '127.0.0.1',
+    });
+    expect(codeOf(() => readConfig(['--dir', '/d'], {}))).toBe('request.malformed');
+    expect(codeOf(() => readConfig(['--dir', '/d', '--control', 'ftp://x'], {}))).toBe('request.malformed');
+    expect(codeOf(() => readConfig(['--dir', '/d', '--control', 'http://x', '--port', '70000'], {}))).toBe(
+      'request.malformed',
+    );
+  });
+});
+
+describe('shipping', () => {
+  const frames = [1, 2, 3].map((seq) => ({ frame: Buffer.of(seq), position: { epoch: 1, seq }, gap: false }));
+  type Send = ConstructorParameters<typeof Shipper>[0]['send'];
+  const ship = async (send: Send, enough: (acknowledged: number[]) => boolean) => {
+    const acknowledged: number[] = [];
+    const refusedCodes: string[] = [];
+    const done = Promise.withResolvers<void>();
+    const shipper = new Shipper({
+      spool: {
+        head: () => ({ epoch: 1, seq: 3, head: '' }),
+        onDurable: () => () => true,
+        readFrom: async (position) => frames.find(({ position: { seq } }) => seq > (position?.seq ?? 0)),
+        acknowledged: async ({ seq }) => {
+          acknowledged.push(seq);
+          if (enough(acknowledged)) done.resolve();
+        },
+      },
+      send,
+      pause: async () => await new Promise((next) => setImmediate(next)),
+      onRefused: (code) => refusedCodes.push(code),
+    });
+    shipper.start();
+    await done.promise;
+    await shipper.close(0);
+    return { acknowledged, refusedCodes };
+  };
+  const answer = (status: number, body: object) => ({ status, body: Buffer.from(JSON.stringify(body)) });
+  const accepted = (seq: number) => answer(200, { position: { epoch: 1, seq } });
+
+  it('sends again what was not answered, and acknowledges only what control holds', async () => {
+    const sent: number[] = [];
+    const { acknowledged } = await ship(
+      async (_, frame) => {
+        const [seq = 0] = frame;
+        sent.push(seq);
+        return sent.length === 2 ? undefined : accepted(seq);
+      },
+      (seen) => seen.length === 3,
+    );
+    expect([sent, acknowledged]).toEqual([
+      [1, 2, 2, 3],
+      [1, 2, 3],
+    ]);
+  });
+
+  it('goes where control stands, and reports what control refuses', async () => {
+    let step = 0;
+    const { acknowledged, refusedCodes } = await ship(
+      async (_, frame) => {
+        const [seq = 0] = frame;
+        step++;
+        if (step === 1)
+          return answer(409, { code: 'audit.batch_out_of_order', position: { epoch: 1, seq: 2 } });
+        return step === 2 ? answer(422, { code: 'audit.batch_invalid' }) : accepted(seq);
+      },
+      (seen) => seen.includes(3),
+    );
+    expect([acknowledged, refusedCodes]).toEqual([[3], ['audit.batch_invalid']]);
+  });
+});
