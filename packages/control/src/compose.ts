@@ -53,8 +53,8 @@ export interface RunningControl {
 export interface Surroundings {
   readonly clock: Clock;
   readonly environment: NodeJS.ProcessEnv;
-  /** Start of an embedded database that does not exist yet. */
-  readonly snapshot?: Uint8Array;
+  /** Opens the database; absent: as the options say. */
+  readonly open?: (dataDir: string) => Promise<Database>;
 }
 
 const surroundingsDefault: Surroundings = { clock: { nowMs: () => Date.now() }, environment: process.env };
@@ -237,10 +237,10 @@ async function build(
   const { server, port } = await listen(options);
   undo.add(() => closeServer(server));
   const config = configOf(options, port);
-  const database = await openDb(
-    { dataDir: config.dataDir, databaseUrl: options.databaseUrl },
-    around.clock.nowMs(),
-  );
+  const { dataDir } = config;
+  const opened =
+    around.open?.(dataDir) ?? openDb({ dataDir, databaseUrl: options.databaseUrl }, around.clock.nowMs());
+  const database = await opened;
   undo.add(() => database.close());
   const { control, feed, listeners } = await partsOf(database, config, options, around, log);
   undo.add(() => feed.close());

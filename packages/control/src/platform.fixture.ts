@@ -19,6 +19,7 @@ import { join } from 'node:path';
 import { composeControl, type RunningControl, type StartedRooms } from './compose.ts';
 import type { ControlOptionsInput } from './config.ts';
 import type { Clock, Control } from './context.ts';
+import { type Database, openDb } from './db/open.ts';
 import { migratedSnapshot } from './db/test-db.ts';
 import { gatewayRoutes } from './gateways/routes.ts';
 import type { PublicKey } from './identity-proof.ts';
@@ -56,12 +57,20 @@ export interface PlatformOptions {
   readonly handlers?: Partial<AllHandlers>;
   readonly plugins?: readonly RoomPlugin[];
   readonly environment?: NodeJS.ProcessEnv;
+  /** The database lives in the data directory. */
+  readonly onDisk?: boolean;
 }
 
 export interface Platform extends RunningControl {
   readonly clock: MovedClock;
   readonly dataDir: string;
   readonly operatorToken: string;
+}
+
+/** In memory, unless a test is about the directory. */
+async function openFor(dataDir: string, onDisk: boolean): Promise<Database> {
+  const snapshot = await migratedSnapshot();
+  return openDb(onDisk ? { dataDir, snapshot } : { snapshot });
 }
 
 export async function startPlatform(base: string, given: PlatformOptions = {}): Promise<Platform> {
@@ -83,7 +92,11 @@ export async function startPlatform(base: string, given: PlatformOptions = {}): 
       ...given.options,
     },
     async () => rooms,
-    { clock, environment: given.environment ?? {}, snapshot: await migratedSnapshot() },
+    {
+      clock,
+      environment: given.environment ?? {},
+      open: (directory) => openFor(directory, given.onDisk === true),
+    },
   );
   return {
     ...running,

@@ -80,7 +80,12 @@ export async function docsAfter(
 }
 
 /** The newest text of one document; undefined: never written, null: gone. */
-export async function docText(db: Db | Tx, tenant: string, topic: FeedTopic, key: string): Promise<string | null | undefined> {
+export async function docText(
+  db: Db | Tx,
+  tenant: string,
+  topic: FeedTopic,
+  key: string,
+): Promise<string | null | undefined> {
   const row = await db
     .selectFrom('feed_doc')
     .select('body')

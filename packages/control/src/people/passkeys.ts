@@ -28,6 +28,8 @@ import {
 const challengeLifeMs = 300_000;
 const passkeysPerPersonMax = 20;
 const transportsMax = 10;
+/** COSE algorithms offered: EdDSA, ES256, RS256. */
+const algorithms = [-8, -7, -257];
 
 function relyingParty(control: Control): { rpID: string; origin: string } {
   const url = new URL(control.config.controlUrl);
@@ -53,6 +55,7 @@ export async function registrationOptions(
     userDisplayName: person.name,
     userID: new Uint8Array(Buffer.from(person.id, 'utf8')),
     attestationType: 'none',
+    supportedAlgorithmIDs: algorithms,
     excludeCredentials: credentialsOf(have),
     authenticatorSelection: { residentKey: 'preferred', userVerification: 'required' },
   });
@@ -80,6 +83,7 @@ export async function addPasskey(control: Control, tx: Tx, person: Person, respo
     expectedOrigin: origin,
     expectedRPID: rpID,
     requireUserVerification: true,
+    supportedAlgorithmIDs: algorithms,
   }).catch(() => undefined);
   if (verified?.verified !== true) return refuse('people.presence_invalid');
   const { credential } = verified.registrationInfo;
