@@ -1,0 +1,34 @@
+/**
+ * Room: audit (B-1). `POST /v1/gateway/spool`: a gateway ships one frame of its spool, exactly the bytes that it sealed. The answer says up to where
+ * everything is durable here. Not JSON: the bytes are signed.
+ */
+import { frameBytesMax } from '@atf/core/audit/spool-frame';
+import { problemOf } from '@atf/core/errors';
+import { rawPaths } from '@atf/core/wire/api';
+import type { Control } from '../context.ts';
+import { actingGateway } from '../identity/acting.ts';
+import type { RoomPlugin } from '../server.ts';
+import { shippingKeys } from './gateway-keys.ts';
+import type { Intake } from './intake.ts';
+
+const frameContentType = 'application/vnd.atf.spool-frame';
+/** The gateway says itself that records before this frame are gone. */
+const gapHeader = 'atf-gap';
+
+export function spoolRoute(control: Control, intake: Intake): RoomPlugin {
+  return (app, scope) => {
+    app.addContentTypeParser(frameContentType, { parseAs: 'buffer', bodyLimit: frameBytesMax }, (_request, body, done) => done(null, body));
+    app.post(rawPaths.spool, { bodyLimit: frameBytesMax, onRequest: async (request) => void (request.actor = await scope.authenticate(request, 'gateway')) }, async (request, reply) => {
+      const gateway = actingGateway(request.actor ?? { kind: 'public' });
+      const keys = await shippingKeys(control.db, control.config.tenant, gateway);
+      const frame = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+      const taken = await intake.accept(frame, { gateway, keys }, request.headers[gapHeader] === 'declared');
+      if (taken.ok) return { position: taken.position };
+      const problem = problemOf(taken.refusal);
+      return reply
+        .code(problem.status)
+        .type('application/problem+json')
+        .send(JSON.stringify({ ...problem, position: taken.position }));
+    });
+  };
+}

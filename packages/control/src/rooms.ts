@@ -1,0 +1,166 @@
+/**
+ * The domain half of the control plane: which rooms there are, what each brings, and what runs beside the requests (sequencer, upkeep of approvals,
+ * stops that could not be recorded). `compose.ts` starts it on the platform.
+ */
+import { join } from 'node:path';
+import type { ReadableLog } from './activity/log-reader.ts';
+import { activityRoutes } from './activity/routes.ts';
+import { activityStream } from './activity/stream.ts';
+import { keepApprovals } from './approvals/upkeep.ts';
+import { approvalRoutes } from './approvals/routes.ts';
+import { allGatewayKeys } from './audit/gateway-keys.ts';
+import { Intake } from './audit/intake.ts';
+import { logRoutes } from './audit/routes.ts';
+import { openSequencer, type Sequencer } from './audit/sequencer.ts';
+import { spoolRoute } from './audit/spool-route.ts';
+import { FileTileStore } from './audit/tile-store.ts';
+import type { StartedRooms, StartRooms } from './compose.ts';
+import { conformanceRoutes } from './conformance/routes.ts';
+import type { Control } from './context.ts';
+import { gatewayRoutes } from './gateways/routes.ts';
+import { identityRoutes } from './identity/routes.ts';
+import { openStops } from './incident/containment.ts';
+import { incidentRoutes } from './incident/routes.ts';
+import { notificationRoutes } from './notifications/routes.ts';
+import { overviewRoutes } from './overview/routes.ts';
+import { peopleRoutes } from './people/routes.ts';
+import { Cedar } from './policy/cedar.ts';
+import { loadPolicies } from './policy/load.ts';
+import { policyRoutes } from './policy/routes.ts';
+import { segmentationRoutes } from './segmentation/routes.ts';
+import type { AllHandlers, RoomPlugin } from './server.ts';
+import { setUpWorkspace } from './workspace/set-up.ts';
+
+/** Approvals are looked at this often: they expire by time. */
+const upkeepEveryMs = 1_000;
+/** What gateways report of their spools is noted this often, so that a lost tail is known later. */
+const reportsEveryMs = 1_000;
+
+/** The log of this deployment, with its sequencer running. */
+class RunningLog implements ReadableLog {
+  readonly store: FileTileStore;
+  private readonly listeners: Set<() => void>;
+  private readonly sequencer: Sequencer;
+
+  private constructor(store: FileTileStore, sequencer: Sequencer, listeners: Set<() => void>) {
+    this.store = store;
+    this.sequencer = sequencer;
+    this.listeners = listeners;
+  }
+
+  static async open(control: Control): Promise<RunningLog> {
+    const { db, change, clock, config, keys, log } = control;
+    const { tenant } = config;
+    const store = new FileTileStore(join(config.dataDir, 'log'));
+    const listeners = new Set<() => void>();
+    const sequencer = await openSequencer({
+      db,
+      change,
+      clock,
+      store,
+      tenant,
+      signer: {
+        name: `${config.trustDomain}/log/${tenant}`,
+        publicKey: keys.logPublicKey(),
+        sign: (text) => keys.sign('log', text).signature,
+      },
+      gatewayKeys: () => allGatewayKeys(db, tenant),
+      onFault: (fault) => log.error({ err: fault }, 'the sequencer met a fault'),
+      onSigned: () => {
+        for (const listener of listeners) listener();
+      },
+    });
+    sequencer.start();
+    return new RunningLog(store, sequencer, listeners);
+  }
+
+  status() {
+    return this.sequencer.status();
+  }
+
+  onSigned(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  wake(): void {
+    this.sequencer.wake();
+  }
+
+  stop(): Promise<void> {
+    return this.sequencer.stop();
+  }
+}
+
+/** Repeats bounded work until it is ended; faults are logged and never end it. */
+function regularly(control: Control, everyMs: number, what: string, work: () => Promise<unknown>): () => Promise<void> {
+  let running: Promise<unknown> = Promise.resolve();
+  let busy = false;
+  const timer = setInterval(() => {
+    if (busy) return;
+    busy = true;
+    running = work()
+      .catch((fault: unknown) => control.log.error({ err: fault }, what))
+      .finally(() => {
+        busy = false;
+      });
+  }, everyMs);
+  return async () => {
+    clearInterval(timer);
+    await running;
+  };
+}
+
+async function noteReports(control: Control, intake: Intake): Promise<void> {
+  for (const { id, connected, spool } of control.feed.gateways()) {
+    if (connected && spool !== undefined) await intake.reported(id, spool);
+  }
+}
+
+function handlersOf(log: ReadableLog): AllHandlers {
+  return {
+    ...peopleRoutes,
+    ...identityRoutes,
+    ...segmentationRoutes,
+    ...approvalRoutes,
+    ...incidentRoutes,
+    ...policyRoutes,
+    ...activityRoutes(log),
+    ...overviewRoutes(log),
+    ...conformanceRoutes,
+    ...gatewayRoutes,
+    ...notificationRoutes,
+  };
+}
+
+export const startRooms: StartRooms = async (control): Promise<StartedRooms> => {
+  const cedar = new Cedar();
+  try {
+    await loadPolicies(control, cedar);
+  } finally {
+    await cedar.close();
+  }
+  const stops = await openStops(control);
+  await setUpWorkspace(control);
+  const { db, change, clock, config } = control;
+  const intake = new Intake({ db, change, clock, tenant: config.tenant });
+  const log = await RunningLog.open(control);
+  const endUpkeep = regularly(control, upkeepEveryMs, 'upkeep of approvals', () => keepApprovals(control));
+  const endReports = regularly(control, reportsEveryMs, 'reports of gateways', () => noteReports(control, intake));
+  const plugins: RoomPlugin[] = [
+    async (app) => void (await app.register(logRoutes, { store: log.store })),
+    spoolRoute(control, intake),
+    activityStream(control, log),
+  ];
+  return {
+    handlers: handlersOf(log),
+    plugins,
+    committed: () => log.wake(),
+    async close() {
+      stops.close();
+      await endUpkeep();
+      await endReports();
+      await log.stop();
+    },
+  };
+};
