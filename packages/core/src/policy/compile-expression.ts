@@ -5,7 +5,7 @@
  * What depends on no request (literals, sets of literals, `ip("…")`) is computed here, once. A fault is a value that
  * travels up; nothing throws.
  */
-import { EMPTY_STORE, type EntityStore } from './entities.ts';
+import { EMPTY_STORE, type Entity, type EntityStore } from './entities.ts';
 import type { Expression } from './est.ts';
 import type { BinaryOperator, UnaryOperator } from './est-expression.ts';
 import { applyExtension, extensionFunctions } from './extensions/functions.ts';
@@ -31,6 +31,9 @@ export interface Environment {
   readonly resource: EntityUid;
   readonly context: RecordValue;
   readonly entities: EntityStore;
+  /** What the store holds of the principal and the resource, looked up once: most conditions ask about these. */
+  readonly principalEntity: Entity | undefined;
+  readonly resourceEntity: Entity | undefined;
 }
 
 export type Evaluate = (environment: Environment) => Outcome;
@@ -163,11 +166,16 @@ const compileBinary = (tree: Extract<Expression, { op: 'binary' }>): Compiled =>
 const entityMissing = (uid: EntityUid): Fault =>
   new Fault('entity_missing', `an entity of type ${uid.type} does not exist`);
 
+const entityOf = (uid: EntityUid, environment: Environment): Entity | undefined => {
+  if (uid === environment.principal) return environment.principalEntity;
+  return uid === environment.resource ? environment.resourceEntity : environment.entities.get(uid.key);
+};
+
 /** The value under `name`, undefined when there is none; a fault when `of` cannot have attributes. */
-const lookUp = (of: Value, name: string, entities: EntityStore): Outcome | undefined => {
+const lookUp = (of: Value, name: string, environment: Environment): Outcome | undefined => {
   if (typeof of === 'object') {
     if (of.kind === 'record') return of.attributes.get(name);
-    if (of.kind === 'entity') return entities.get(of.key)?.attrs.attributes.get(name);
+    if (of.kind === 'entity') return entityOf(of, environment)?.attrs.attributes.get(name);
   }
   return mismatch('record or entity', of);
 };
@@ -177,7 +185,7 @@ const compileAttribute = (left: Evaluate, name: string): Evaluate => {
   return (environment) => {
     const of = left(environment);
     if (isFault(of)) return of;
-    const found = lookUp(of, name, environment.entities);
+    const found = lookUp(of, name, environment);
     if (found !== undefined) return found;
     const known =
       !(typeof of === 'object' && of.kind === 'entity') || environment.entities.get(of.key) !== undefined;
@@ -191,7 +199,7 @@ const compileHas = (left: Evaluate, names: readonly string[]): Evaluate => {
     let of: Outcome = left(environment);
     for (const name of names) {
       if (isFault(of)) return of;
-      const found = lookUp(of, name, environment.entities);
+      const found = lookUp(of, name, environment);
       if (found === undefined) return false;
       of = found;
     }

@@ -36,7 +36,7 @@ describe('a store of entities', () => {
   });
 
   it('closes a hierarchy that is too deep for recursion', () => {
-    const levels = 3_000;
+    const levels = 2_000;
     const entities = store(
       ...Array.from({ length: levels }, (_, index) => entity(String(index), String(index + 1))),
     );
@@ -49,6 +49,14 @@ describe('a store of entities', () => {
     ['two descriptions', [entity('a'), entity('a')], 'duplicate'],
   ])('refuses %s', (_name, entities, reason) => {
     expect(buildEntityStore(entities)).toMatchObject({ ok: false, problem: { reason } });
+  });
+
+  it('refuses more ancestors than it wants to keep', () => {
+    const groups = (from: string, count: number): EntityData =>
+      entity(from, ...Array.from({ length: count }, (_, index) => `${from}/${index}`));
+    expect(buildEntityStore([groups('a', 9_000), groups('b', 9_000)])).toMatchObject({ ok: true });
+    const joined = buildEntityStore([groups('a', 9_000), groups('b', 9_000), entity('c', 'a', 'b')]);
+    expect(joined).toMatchObject({ ok: false, problem: { reason: 'too_many_ancestors' } });
   });
 
   it('accepts a diamond', () => {

@@ -11,6 +11,8 @@ import { entityUidFromJson, recordFromCedarJson } from './values.ts';
 export const ENTITIES_MAX = 1_000_000;
 /** Direct parents of one entity. */
 export const PARENTS_MAX = 10_000;
+/** All ancestors of one entity. They are kept for each, so a long chain would take memory with the square of its length. */
+export const ANCESTORS_MAX = 10_000;
 
 /** One entity as a caller describes it. */
 export interface EntityData {
@@ -35,6 +37,7 @@ export type EntityProblemReason =
   | 'cycle'
   | 'too_many_entities'
   | 'too_many_parents'
+  | 'too_many_ancestors'
   /** An overlay gives other parents to an entity of the base below which others stand. */
   | 'hierarchy_redefined';
 
@@ -123,12 +126,12 @@ interface Visit {
 
 /**
  * Entities with their ancestors, parents first, without recursion so that a deep hierarchy cannot exhaust the stack.
- * Returns the key of an entity that stands below itself, if there is one.
+ * Refuses an entity that stands below itself, and one with too many ancestors.
  */
 const closeHierarchy = (
   data: ReadonlyMap<string, EntityData>,
   base: EntityStore,
-): Map<string, Entity> | string => {
+): Map<string, Entity> | EntityProblem => {
   const grafts = [...data.values()].map((entity) => entity.uid).filter((uid) => base.isParent(uid.key));
   /** Where to climb from an entity: its parents, and new entities that stand above a parent in the base. */
   const stepsFrom = (entity: EntityData): readonly EntityUid[] => {
@@ -159,7 +162,7 @@ const closeHierarchy = (
         path.pop();
         continue;
       }
-      if (open.has(parent.key)) return parent.key;
+      if (open.has(parent.key)) return { reason: 'cycle', message: `${parent.key} stands below itself` };
       const above = data.get(parent.key);
       const done = closed.get(parent.key);
       if (above !== undefined && done === undefined) {
@@ -169,6 +172,10 @@ const closeHierarchy = (
       }
       visit.ancestors.add(parent.key);
       for (const key of done?.ancestors ?? base.ancestorsOf(parent)) visit.ancestors.add(key);
+      if (visit.ancestors.size > ANCESTORS_MAX) {
+        const message = `${visit.data.uid.key} has more than ${ANCESTORS_MAX} ancestors`;
+        return { reason: 'too_many_ancestors', message };
+      }
       visit.next += 1;
     }
   }
@@ -199,7 +206,7 @@ const buildStore = (entities: readonly EntityData[], base: EntityStore | undefin
     data.set(key, entity);
   }
   const closed = closeHierarchy(data, base ?? EMPTY_STORE);
-  if (typeof closed === 'string') return problem('cycle', `${closed} stands below itself`);
+  if (!(closed instanceof Map)) return { ok: false, problem: closed };
   return { ok: true, store: new EntityStore(closed, base) };
 };
 

@@ -61,11 +61,19 @@ export const isAuthorized = (
   entities: EntityStore,
 ): AuthorizationAnswer => {
   const { principal, action, resource, context } = request;
-  const environment: Environment = { principal, action, resource, context, entities };
   const scope = {
     principal: sideOf(principal, entities),
     action: sideOf(action, entities),
     resource: sideOf(resource, entities),
+  };
+  const environment: Environment = {
+    principal,
+    action,
+    resource,
+    context,
+    entities,
+    principalEntity: scope.principal.entity,
+    resourceEntity: scope.resource.entity,
   };
   const permits: CompiledPolicy[] = [];
   const forbids: CompiledPolicy[] = [];

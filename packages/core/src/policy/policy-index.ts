@@ -5,7 +5,7 @@
  * entry with the fewest others, and splits again below while there is something left to split by. A policy whose scope does
  * not fit is never found, and `fits` settles the rest; so the index is a filter and cannot change a decision.
  */
-import type { EntityStore } from './entities.ts';
+import type { Entity, EntityStore } from './entities.ts';
 import type { ActionScope, EntityScope } from './est.ts';
 import type { EntityUid } from './runtime-value.ts';
 
@@ -19,6 +19,8 @@ export interface Scoped {
 /** One side of a request with everything that a scope can ask of it. */
 export interface Side {
   readonly uid: EntityUid;
+  /** Undefined when the store does not know it. */
+  readonly entity: Entity | undefined;
   readonly ancestors: ReadonlySet<string>;
 }
 
@@ -28,10 +30,12 @@ export interface RequestScope {
   readonly resource: Side;
 }
 
-export const sideOf = (uid: EntityUid, entities: EntityStore): Side => ({
-  uid,
-  ancestors: entities.ancestorsOf(uid),
-});
+const NO_ANCESTORS: ReadonlySet<string> = new Set();
+
+export const sideOf = (uid: EntityUid, entities: EntityStore): Side => {
+  const entity = entities.get(uid.key);
+  return { uid, entity, ancestors: entity === undefined ? NO_ANCESTORS : entity.ancestors };
+};
 
 type Dimension = 'principal' | 'action' | 'resource';
 const DIMENSIONS: readonly Dimension[] = ['resource', 'principal', 'action'];
@@ -39,10 +43,14 @@ const DIMENSIONS: readonly Dimension[] = ['resource', 'principal', 'action'];
 /** Fewer policies than this are looked through one by one. */
 const SPLIT_POLICIES_MIN = 8;
 
+type Table<P extends Scoped> = ReadonlyMap<string, Node<P>>;
+
 interface Node<P extends Scoped> {
   /** Policies that no table of this node can narrow. */
   readonly rest: readonly P[];
-  readonly tables: readonly (readonly [Dimension, ReadonlyMap<string, Node<P>>])[];
+  readonly principal: Table<P> | undefined;
+  readonly action: Table<P> | undefined;
+  readonly resource: Table<P> | undefined;
 }
 
 /** Keys under which a constraint can be filed: entity keys and type names never coincide, keys hold a quote. */
@@ -62,7 +70,9 @@ const keysOf = (scope: EntityScope | ActionScope): readonly string[] | undefined
 };
 
 const build = <P extends Scoped>(policies: readonly P[], dimensions: readonly Dimension[]): Node<P> => {
-  if (policies.length < SPLIT_POLICIES_MIN || dimensions.length === 0) return { rest: policies, tables: [] };
+  if (policies.length < SPLIT_POLICIES_MIN || dimensions.length === 0) {
+    return { rest: policies, principal: undefined, action: undefined, resource: undefined };
+  }
   const counts = new Map(dimensions.map((dimension) => [dimension, new Map<string, number>()]));
   for (const policy of policies) {
     for (const dimension of dimensions) {
@@ -90,11 +100,12 @@ const build = <P extends Scoped>(policies: readonly P[], dimensions: readonly Di
       else below.push(policy);
     }
   }
-  const tables = [...filed].map(([dimension, table]) => {
+  const tableOf = (dimension: Dimension): Table<P> | undefined => {
+    const table = filed.get(dimension);
     const others = dimensions.filter((other) => other !== dimension);
-    return [dimension, new Map([...table].map(([key, below]) => [key, build(below, others)]))] as const;
-  });
-  return { rest, tables };
+    return table && new Map([...table].map(([key, below]) => [key, build(below, others)]));
+  };
+  return { rest, principal: tableOf('principal'), action: tableOf('action'), resource: tableOf('resource') };
 };
 
 const fitsEntity = (scope: EntityScope, side: Side): boolean => {
@@ -141,22 +152,20 @@ export class PolicyIndex<P extends Scoped> {
 
   #search(node: Node<P>, request: RequestScope, visit: (policy: P) => void): void {
     for (const policy of node.rest) if (fits(policy, request)) visit(policy);
-    for (const [dimension, table] of node.tables) {
-      const side = request[dimension];
-      this.#searchKey(table, side.uid.key, request, visit);
-      this.#searchKey(table, side.uid.type, request, visit);
-      if (side.ancestors.size === 0) continue;
-      for (const key of side.ancestors) this.#searchKey(table, key, request, visit);
-    }
+    if (node.resource !== undefined) this.#searchTable(node.resource, request.resource, request, visit);
+    if (node.principal !== undefined) this.#searchTable(node.principal, request.principal, request, visit);
+    if (node.action !== undefined) this.#searchTable(node.action, request.action, request, visit);
   }
 
-  #searchKey(
-    table: ReadonlyMap<string, Node<P>>,
-    key: string,
-    request: RequestScope,
-    visit: (policy: P) => void,
-  ): void {
-    const below = table.get(key);
-    if (below !== undefined) this.#search(below, request, visit);
+  #searchTable(table: Table<P>, side: Side, request: RequestScope, visit: (policy: P) => void): void {
+    const equal = table.get(side.uid.key);
+    if (equal !== undefined) this.#search(equal, request, visit);
+    const typed = table.get(side.uid.type);
+    if (typed !== undefined) this.#search(typed, request, visit);
+    if (side.ancestors.size === 0) return;
+    for (const key of side.ancestors) {
+      const below = table.get(key);
+      if (below !== undefined) this.#search(below, request, visit);
+    }
   }
 }
