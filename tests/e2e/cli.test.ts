@@ -1,6 +1,6 @@
 /** The command line against the running product: every command, its exit codes, and its two forms of output. */
+import { spawn } from 'node:child_process';
 import {
-  appendFileSync,
   cpSync,
   existsSync,
   mkdtempSync,
