@@ -18,7 +18,7 @@ export async function insertIndexRows(tx: Tx, rows: readonly IndexRow[]): Promis
     insert into audit_index
       (tenant, log_index, leaf_hash, type, at, agent, session, action, outcome, gateway, epoch, seq, payload)
     select tenant, log_index, decode(leaf_hash, 'hex'), type, at, agent, session, action, outcome, gateway, epoch, seq, payload
-    from jsonb_to_recordset(${JSON.stringify(values)}::jsonb) as (
+    from json_to_recordset(${JSON.stringify(values)}::json) as (
       tenant text, log_index bigint, leaf_hash text, type text, at bigint, agent text, session text, action text, outcome text,
       gateway text, epoch bigint, seq bigint, payload text
     )`.execute(tx);
