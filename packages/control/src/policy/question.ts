@@ -1,0 +1,146 @@
+/**
+ * Room: policy (S-1, S-2). What would happen to a call, asked of the same decision that gateways make, over what the database says now. Nothing
+ * runs, nothing is reserved, nothing is recorded. Limits are looked at as if nothing was spent: only gateways know what was.
+ */
+import { randomUUID } from 'node:crypto';
+import { decide } from '@atf/core/decide';
+import { sha256 } from '@atf/core/digest';
+import { effectiveLevel } from '@atf/core/maturity/levels';
+import { limitsFor } from '@atf/core/segmentation/transaction';
+import type { AgentDoc, ContainmentDoc, InstanceDoc, ServerDoc, ToolDoc } from '@atf/core/wire/feed';
+import { canonicalJson, type JsonObject } from '@atf/core/wire/json';
+import type { Decision, LimitFact, PolicyFacts, Received, SchemaFact, World } from '@atf/core/world';
+import type { Control } from '../context.ts';
+import { agentDocOf } from '../identity/documents.ts';
+import { type AgentRow, versionByDigest } from '../identity/store.ts';
+import { containments } from '../incident/store.ts';
+import { serverDocOf, toolDocOf } from '../segmentation/documents.ts';
+import { serverByName, toolsOfServer } from '../segmentation/store.ts';
+import { checkArguments } from './arguments-check.ts';
+import { policyInForce, settingsInForce } from './load.ts';
+import type { Settings } from './settings.ts';
+
+/** What does not change between questions about one agent. */
+export interface Standing {
+  readonly agent: AgentDoc;
+  readonly stops: readonly ContainmentDoc[];
+  readonly policy: PolicyFacts | undefined;
+  readonly settings: Settings;
+}
+
+export async function standingOf(control: Control, row: AgentRow): Promise<Standing> {
+  const { tenant } = control.config;
+  const version = await versionByDigest(control.db, tenant, row.id, row.manifest_digest);
+  if (version === undefined) throw new Error('an agent without its version');
+  return {
+    agent: agentDocOf(row, version.manifest),
+    stops: await containments(control.db, tenant),
+    policy: await policyInForce(control),
+    settings: await settingsInForce(control),
+  };
+}
+
+/** The limits that bind, unspent. */
+function freshLimits({ agent, settings }: Standing, tool: ToolDoc | undefined): LimitFact[] {
+  const fresh = (id: string, rate: { max: number; perSeconds: number }): LimitFact => ({
+    id,
+    ok: true,
+    ...rate,
+    retryAfterMs: 0,
+  });
+  const own = tool === undefined ? [] : limitsFor(agent, tool);
+  const facts = own.flatMap(({ tool: named, calls }) =>
+    calls === undefined ? [] : [fresh(named === undefined ? 'rate:agent' : `rate:${named}`, calls)],
+  );
+  if (facts.some(({ id }) => id === 'rate:agent')) return facts;
+  return [...facts, fresh('rate:agent', settings.callsDefault[effectiveLevel(agent, 'dpop')])];
+}
+
+/** What is registered under the names of a question. */
+export interface Known {
+  readonly server: ServerDoc | undefined;
+  readonly tool: ToolDoc | undefined;
+}
+
+/** The registered tools among `refs` (`server/tool`), read server by server. */
+export async function knownTools(control: Control, refs: readonly string[]): Promise<(ref: string) => Known> {
+  const { tenant } = control.config;
+  const known = new Map<string, Known>();
+  for (const name of new Set(refs.map((ref) => ref.slice(0, ref.indexOf('/'))))) {
+    const row = await serverByName(control.db, tenant, name);
+    if (row === undefined) continue;
+    const server = serverDocOf(row);
+    known.set(name, { server, tool: undefined });
+    for (const tool of await toolsOfServer(control.db, tenant, name))
+      known.set(`${name}/${tool.name}`, { server, tool: toolDocOf(tool) });
+  }
+  return (ref) =>
+    known.get(ref) ?? known.get(ref.slice(0, ref.indexOf('/'))) ?? { server: undefined, tool: undefined };
+}
+
+export interface Asked {
+  readonly server: string;
+  readonly tool: string;
+  readonly docs: Known;
+  readonly args: JsonObject;
+  /** `unchecked`: the question is about the tool, whatever the arguments. */
+  readonly schema: 'checked' | 'unchecked';
+}
+
+/** An instance that is as good as one can be: the question is what the agent may do, not what one copy of it may. */
+function bestInstance(
+  agent: AgentDoc,
+  nowMs: number,
+): { instance: InstanceDoc; credential: Received['credential'] } {
+  const id = randomUUID();
+  return {
+    instance: { id, agentId: agent.id, state: 'active' },
+    credential: {
+      agentId: agent.id,
+      instanceId: id,
+      sid: randomUUID(),
+      jti: randomUUID(),
+      expiresAtMs: nowMs + 1,
+      manifestDigest: agent.manifestDigest,
+      credentialEpoch: agent.credentialEpoch,
+      proof: 'dpop',
+    },
+  };
+}
+
+const unchecked: SchemaFact = { verdict: 'valid', problems: [] };
+
+/** Decides one question in a world made from what was read. */
+export function wouldHappen(control: Control, standing: Standing, asked: Asked): Decision {
+  const { agent, stops, policy } = standing;
+  const { server, tool } = asked.docs;
+  const nowMs = control.clock.nowMs();
+  const { instance, credential } = bestInstance(agent, nowMs);
+  const received: Received = {
+    actionId: randomUUID(),
+    protocol: 'mcp',
+    server: asked.server,
+    tool: asked.tool,
+    args: asked.args,
+    argsDigest: sha256(canonicalJson(asked.args)),
+    credential,
+  };
+  const world: World = {
+    nowMs,
+    feedFresh: true,
+    agent,
+    instance,
+    sessionRevoked: false,
+    server,
+    tool,
+    containments: stops,
+    policy,
+    limits: freshLimits(standing, tool),
+    approval: undefined,
+    schema: tool === undefined || asked.schema === 'unchecked' ? unchecked : checkArguments(tool, asked.args),
+    labels: [],
+    provenance: [],
+    detectors: [],
+  };
+  return decide(received, world);
+}
