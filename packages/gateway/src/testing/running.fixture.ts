@@ -22,7 +22,7 @@ import {
 import { FakeControl } from './fake-control.fixture.ts';
 
 const office = join(dirname(fileURLToPath(import.meta.url)), '../../../../examples/back-office/main.ts');
-const cleanups: (() => Promise<unknown> | unknown)[] = [];
+export const cleanups: (() => Promise<unknown> | unknown)[] = [];
 
 export async function cleanUp(): Promise<void> {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
