@@ -134,7 +134,8 @@ export class Spool {
     if (this.failure !== undefined && !this.closed) {
       this.strain = this.failure;
       await this.disk.remove(reserveName).catch(() => undefined);
-      await this.revive(true);
+      // The first answer may be that of a probe under way, which wanted more space than a stop needs.
+      if (!(await this.revive(true))) await this.revive(true);
       this.scheduleProbe();
     }
     return this.enqueue(draft, payload, true);

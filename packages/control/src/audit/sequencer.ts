@@ -206,8 +206,8 @@ export class Sequencer {
     this.note = note;
     this.signedAt = this.options.clock.nowMs();
     this.pending = undefined;
-    this.options.onSigned?.(size);
     await this.tidy(growth);
+    this.options.onSigned?.(size);
   }
 
   /** Leftovers do no harm, so a failing removal is not a failing step. */
