@@ -13,7 +13,7 @@ const mayImport: Record<string, readonly string[]> = {
 };
 /** Of node:crypto, core may use what is a function of its arguments: no randomness, no key generation. */
 const pureCrypto = new Set([
-  'createHash', 'createHmac', 'createCipheriv', 'createDecipheriv', 'createPublicKey', 'createPrivateKey', 'hash', 'sign', 'verify', 'timingSafeEqual', 'KeyObject',
+  'createHash', 'createHmac', 'createCipheriv', 'createDecipheriv', 'createPublicKey', 'createPrivateKey', 'createSecretKey', 'hash', 'sign', 'verify', 'timingSafeEqual', 'KeyObject',
 ]);
 const pureNode = new Set(['node:crypto', 'node:buffer']);
 

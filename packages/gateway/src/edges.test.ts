@@ -11,6 +11,7 @@ import { readConfig } from './config.ts';
 import { addressOf } from './connect-server.ts';
 import { keyEncryptionKey, openGatewayKey } from './gateway-key.ts';
 import { Limiter } from './limiter.ts';
+import { RandomPool } from './random-pool.ts';
 import { parseServersFile, ServersFile } from './servers-file.ts';
 import { Shipper } from './ship.ts';
 import { readStopFile } from './stop-file.ts';
@@ -224,6 +225,16 @@ describe('the key of the gateway', () => {
     expect(codeOf(() => keyEncryptionKey({ dir, fromEnvironment: 'short', keyFile: undefined }, true))).toBe(
       'storage.key_missing',
     );
+  });
+});
+
+describe('random bytes drawn ahead', () => {
+  it('are as many as asked for and never given twice', () => {
+    const pool = new RandomPool();
+    const seen = new Set(Array.from({ length: 2_000 }, () => Buffer.from(pool.take(16)).toString('hex')));
+    expect(seen.size).toBe(2_000);
+    expect([...seen][0]).toHaveLength(32);
+    expect(() => pool.take(10_000)).toThrow(RangeError);
   });
 });
 

@@ -2,7 +2,7 @@
  * Puts a gateway together: key and enrolment, spool, snapshot and feed, tool servers, pipeline, front door. Every part is handed what it
  * needs; nothing here decides about actions.
  */
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pauseFor } from 'node:timers/promises';
@@ -21,6 +21,7 @@ import { Lease } from './lease.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { PayloadKey } from './payload-key.ts';
 import { createPipeline, type Pipeline } from './pipeline.ts';
+import { RandomPool } from './random-pool.ts';
 import type { ClockPort, Ports } from './ports.ts';
 import { GatewayServer } from './server.ts';
 import { ServersFile } from './servers-file.ts';
@@ -55,7 +56,8 @@ export interface RunningGateway {
 }
 
 const clock: ClockPort = { nowMs: () => Date.now(), monotonicMs: () => performance.now() };
-const random = (bytes: number): Uint8Array => randomBytes(bytes);
+const pool = new RandomPool();
+const random = (bytes: number): Uint8Array => pool.take(bytes);
 const pause = async (ms: number, signal: AbortSignal): Promise<void> => {
   await pauseFor(ms, undefined, { signal }).catch(() => undefined);
 };
