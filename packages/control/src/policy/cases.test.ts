@@ -103,8 +103,8 @@ for (const file of readdirSync(join(dir, 'cases')).sort()) {
       const question = questionOf({
         level,
         action,
-        tool: { ...defaults.tool, ...tool },
-        context: { ...defaults.context, ...context },
+        tool: toolSchema.parse({ ...defaults.tool, ...tool }),
+        context: contextSchema.parse({ ...defaults.context, ...context }),
       });
       const answer = facts.ask(question);
       expect({

@@ -143,7 +143,8 @@ export async function testControl({
         .where('topic', '=', topic)
         .where('key', '=', key)
         .executeTakeFirst();
-      if (row === undefined || row.body === null) return row?.body;
+      if (row === undefined) return undefined;
+      if (row.body === null) return null;
       return feedTopics[topic].parse(JSON.parse(row.body)) as FeedDoc<typeof topic>;
     },
     async events(type) {
