@@ -109,7 +109,8 @@ export class FileTileStore implements TileStore {
   private async ensureFolder(folder: string): Promise<void> {
     if (this.folders.has(folder)) return;
     if (folder !== this.directory) await this.ensureFolder(dirname(folder));
-    await mkdir(folder, { mode: 0o700, recursive: folder === this.directory });
+    // Recursive for its indifference to a folder that is there; what is above was made durable one by one.
+    await mkdir(folder, { mode: 0o700, recursive: true });
     await syncPath(dirname(folder));
     // What a crash left half written never had its name.
     const unnamed = (await readdir(folder)).filter((name) => name.endsWith('.new'));
