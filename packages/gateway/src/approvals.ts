@@ -37,6 +37,8 @@ export interface ApprovalsInput {
   readonly decider: Decider;
   /** Steps 6 to 9 for a decision that allows. */
   readonly release: (decided: Decided) => Promise<Ran>;
+  /** Whether this attempt of an agent gets a record of its own; repeats are counted (refusal-count.ts). */
+  readonly single: (agentId: string) => boolean;
   /** Pause before an outcome that control did not take is sent again. */
   readonly pause: (attempt: number) => Promise<void>;
 }
@@ -83,13 +85,16 @@ export class Approvals {
 
   async #tellState(decided: Decided, held: ApprovalDoc): Promise<CallAnswer> {
     const ids = { actionId: decided.received.actionId, approvalId: held.id };
-    const unrecorded = await recordDecision(this.#input.ports, 'action.asked', {
-      ...decided,
-      approvalId: held.id,
-    });
+    const unrecorded = await this.#recordAsked(decided, held.id);
     if (unrecorded !== undefined) return refused(unrecorded, ids);
     const told = stateRefusal(held);
     return told === undefined ? waiting(requiredOf(decided), ids, held.expiresAt) : refused(told, ids);
+  }
+
+  /** Somebody asked again for what is known already. */
+  async #recordAsked(decided: Decided, approvalId: string): Promise<Refusal | undefined> {
+    if (!this.#input.single(decided.received.credential.agentId)) return undefined;
+    return await recordDecision(this.#input.ports, 'action.asked', { ...decided, approvalId });
   }
 
   /** Undefined: it was released once and not executed, so a person may be asked anew. */
@@ -101,7 +106,7 @@ export class Approvals {
     if (settled.kind === 'stored' && settled.outcome.status === 'not_executed') return undefined;
     // Whoever ran it has intent and outcome on record; everybody else gets a record of having asked.
     if (joined || settled.kind !== 'ran') {
-      const unrecorded = await recordDecision(this.#input.ports, 'action.asked', { ...decided, approvalId });
+      const unrecorded = await this.#recordAsked(decided, approvalId);
       if (unrecorded !== undefined) return refused(unrecorded, ids);
     }
     return answerOfSettled(settled, ids);

@@ -20,6 +20,7 @@ import { type GatewayKey, openGatewayKey } from './gateway-key.ts';
 import { Lease } from './lease.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { PayloadKey } from './payload-key.ts';
+import { findOrphans, type Orphan, recordOrphans, tellOrphans } from './orphans.ts';
 import { createPipeline, type Pipeline } from './pipeline.ts';
 import { RandomPool } from './random-pool.ts';
 import type { ClockPort, Ports } from './ports.ts';
@@ -33,9 +34,9 @@ import { Upstreams } from './upstreams.ts';
 
 export const gatewayVersion = '0.1.0';
 /** Time that calls under way get to finish when the gateway is told to end. */
-export const drainMs = 10_000;
-const shipOnCloseMs = 2_000;
-const closeStepMs = 2_000;
+export const drainMs = 4_000;
+const shipOnCloseMs = 1_500;
+const closeStepMs = 1_000;
 const tickEveryMs = 1_000;
 const finishRetryMs = 500;
 
@@ -75,6 +76,7 @@ interface Opened {
   readonly authorization: (method: string, url: string) => string;
   readonly enrolled: Enrolment;
   readonly spool: Spool;
+  readonly orphans: readonly Orphan[];
 }
 
 /** The parts that decide and execute; they neither listen nor run on their own. */
@@ -124,7 +126,12 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     const enrolled = await enrolment(options, key, control);
     gatewayId = enrolled.gatewayId;
     spool = await openSpool({ directory: join(dir, 'spool'), gateway: gatewayId, signer: key.seal });
-    return await run({ options, control, authorization, enrolled, spool });
+    // Before anything new is recorded: what was under way when an earlier process died.
+    const orphans = await findOrphans(spool);
+    await recordOrphans(spool, orphans, clock.nowMs());
+    if (orphans.length > 0)
+      log.warn({ calls: orphans.length }, 'calls of an earlier process have an unknown outcome');
+    return await run({ options, control, authorization, enrolled, spool, orphans });
   } catch (error) {
     await spool?.close();
     await control.close();
@@ -249,14 +256,20 @@ async function open({ options }: Opened, built: Built): Promise<GatewayServer> {
   return server;
 }
 
-function feedOf({ options, authorization, spool }: Opened, built: Built): Feed {
+function feedOf({ options, control, authorization, spool, orphans }: Opened, built: Built): Feed {
   const { snapshot, lease, pipeline, discovery, payloadKey } = built;
+  let untold = orphans;
   const onState: FeedInput['onState'] = (state, detail) => {
     if (state === 'complete') return discovery.tick(snapshot.servers());
     options.log.info({ state, detail }, 'feed');
     if (state !== 'connected') return;
     discovery.repeat();
     void payloadKey.tick(clock.monotonicMs());
+    const telling = untold;
+    untold = [];
+    void tellOrphans(control, telling).then((told) => {
+      if (!told) untold = telling;
+    });
   };
   return new Feed({
     controlUrl: options.controlUrl,

@@ -7,7 +7,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { TokenIssuer } from './testing/agent.fixture.ts';
 import { policyDoc, settingsDoc } from './testing/documents.fixture.ts';
 import { FakeControl } from './testing/fake-control.fixture.ts';
-import { cleanUp, cleanups, folder } from './testing/running.fixture.ts';
+import { cleanUp, cleanups, fleetOver, folder, until } from './testing/running.fixture.ts';
 
 afterEach(cleanUp);
 
@@ -94,5 +94,41 @@ describe('the process', () => {
     const wrongUse = start(['--port', '0']);
     expect(await wrongUse.ended).toBe(2);
     expect(wrongUse.stderr()).toContain('Usage');
+  });
+});
+
+describe('a gateway that was killed', () => {
+  it('says of calls that were under way that nobody knows what came of them, and keeps every acknowledged record', async () => {
+    const over = await control();
+    const dir = folder();
+    const { senior: agent } = await fleetOver(over, dir);
+    const args = ['--dir', dir, '--control', over.url, '--port', '0'];
+    const first = start(args, { ATF_GATEWAY_JOIN_TOKEN: over.joinToken });
+    const { url } = await first.message('ready');
+    const mcp = `${String(url)}/mcp/back-office`;
+    const done = await agent.call(mcp, 'create_refund', {
+      order_id: 'O-5001',
+      amount: 5,
+      currency: 'EUR',
+      reason: 'late',
+    });
+    expect(done.isError).toBe(false);
+    const lost = agent.call(mcp, 'export_report', { report: 'orders', seconds: 30 }).catch(() => 'cut');
+    await until('its intent is shipped', () =>
+      over.entries.some(({ body }) => body['tool'] === 'export_report'),
+    );
+    first.child.kill('SIGKILL');
+    expect(await lost).toBe('cut');
+    const second = start(args);
+    await second.message('ready');
+    await until('its outcome is on record', () => over.entries.some(({ outcome }) => outcome === 'unknown'));
+    const story = over.entries.filter(({ body }) => body['tool'] === 'export_report');
+    expect(story.map(({ type, outcome }) => [type, outcome])).toEqual([
+      ['action.intent', 'allowed'],
+      ['action.outcome', 'unknown'],
+    ]);
+    expect(over.story(done.atf.actionId).map(({ outcome }) => outcome)).toEqual(['allowed', 'done']);
+    const seqs = over.entries.map(({ source }) => ('seq' in source ? source.seq : 0)).sort((a, b) => a - b);
+    expect(seqs).toEqual(Array.from({ length: seqs.length }, (_, i) => i + 1));
   });
 });

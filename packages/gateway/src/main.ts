@@ -9,7 +9,7 @@ import { startGateway } from './gateway.ts';
 
 const readyWithinMs = 10_000;
 const joinTokenWithinMs = 60_000;
-const lastWordMs = 15_000;
+const lastWordMs = 7_500;
 const joinTokenLengthMax = 200;
 
 /** Waits for `{ joinToken }` over the supervisor's channel. */
@@ -38,33 +38,31 @@ function tellAndExit(error: unknown): never {
   process.exit(said?.code === 'request.malformed' ? 2 : 1);
 }
 
-async function main(): Promise<void> {
-  const log = pino({ name: 'gateway', level: process.env['ATF_LOG'] ?? 'info' }, pino.destination(2));
-  const gateway = await startGateway({
-    ...readConfig(process.argv.slice(2), process.env),
-    log,
-    askJoinToken: joinTokenFromChannel,
-  });
-  let ending = false;
-  const end = () => {
-    if (ending) return;
-    ending = true;
-    setTimeout(() => process.exit(1), lastWordMs).unref();
-    gateway.close().then(
-      () => process.exit(0),
-      () => process.exit(1),
-    );
-  };
-  process.on('SIGTERM', end);
-  process.on('SIGINT', end);
-  process.on('disconnect', end);
-  if (process.send === undefined && process.env['ATF_SUPERVISED'] === 'stdin') {
+/** Resolves when the gateway is to end: a signal, or the channel of its supervisor closed. */
+function toldToEnd(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const event of ['SIGTERM', 'SIGINT', 'disconnect']) process.on(event, () => resolve());
+    if (process.send !== undefined || process.env['ATF_SUPERVISED'] !== 'stdin') return;
     process.stdin.resume();
-    process.stdin.on('close', end);
-  }
-  const ready = await gateway.ready(readyWithinMs);
-  log.info({ url: gateway.url, ready }, 'gateway');
-  process.send?.({ ready: true, url: gateway.url, serving: ready });
+    process.stdin.on('close', () => resolve());
+  });
+}
+
+async function main(): Promise<void> {
+  const end = toldToEnd();
+  const log = pino({ name: 'gateway', level: process.env['ATF_LOG'] ?? 'info' }, pino.destination(2));
+  const config = readConfig(process.argv.slice(2), process.env);
+  const starting = startGateway({ ...config, log, askJoinToken: joinTokenFromChannel });
+  const gateway = await Promise.race([starting, end]);
+  // Told to end before it stood: nothing serves yet, and what is written is written durably or not at all.
+  if (gateway === undefined) process.exit(0);
+  const serving = await Promise.race([gateway.ready(readyWithinMs), end.then(() => false)]);
+  log.info({ url: gateway.url, serving }, 'gateway');
+  if (process.connected) process.send?.({ ready: true, url: gateway.url, serving });
+  await end;
+  setTimeout(() => process.exit(1), lastWordMs).unref();
+  await gateway.close();
+  process.exit(0);
 }
 
 main().catch(tellAndExit);

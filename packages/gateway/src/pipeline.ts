@@ -80,6 +80,7 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     ports,
     decider,
     release: (decided) => run(decided),
+    single: (agentId) => refusals.single(agentId, 'maturity.approval_required'),
     pause: options.pause,
   });
 

@@ -79,18 +79,13 @@ async function offered(): Promise<readonly (JsonObject & { name: string })[]> {
   return definitions;
 }
 
-export interface World {
+export interface World extends Fleet {
   readonly control: FakeControl;
-  readonly issuer: TokenIssuer;
   readonly gateway: RunningGateway;
   readonly dir: string;
-  readonly officeDir: string;
   readonly mcp: string;
-  readonly intern: TestAgent;
-  readonly junior: TestAgent;
-  readonly senior: TestAgent;
   /** Lines of the back office's effects. */
-  effects(): { effect: string; at?: string }[];
+  effects(): { effect: string }[];
 }
 
 export const everyTool = Object.keys(classes).map((name) => `back-office/${name}`);
@@ -99,37 +94,61 @@ export interface StartOptions {
   readonly stateless?: boolean;
 }
 
-/** Starts control, gateway and back office with three agents: 1 Intern, 2 Junior, 3 Senior. */
-export async function startWorld({ stateless = true }: StartOptions = {}): Promise<World> {
+export interface Fleet {
+  readonly issuer: TokenIssuer;
+  readonly officeDir: string;
+  readonly intern: TestAgent;
+  readonly junior: TestAgent;
+  readonly senior: TestAgent;
+}
+
+/** Documents of the back office and of three agents (1 Intern, 2 Junior, 3 Senior) at control; the command of the office in `dir`. */
+export async function fleetOver(control: FakeControl, dir: string, stateless = true): Promise<Fleet> {
   const tools = await offered();
-  const control = new FakeControl();
-  const controlUrl = await control.listen();
-  cleanups.push(() => control.close());
   const issuer = new TokenIssuer();
-  const dir = folder();
   const officeDir = folder();
   control.put('settings', '*', settingsDoc);
   control.put('jwks', '*', issuer.jwks());
   control.put('policy', '*', policyDoc);
   control.put('server', 'back-office', serverDoc('back-office', { stateless }));
-  for (const definition of tools)
-    control.put(
-      'tool',
-      `back-office/${definition.name}`,
-      toolDoc('back-office', definition, classes[definition.name]),
-    );
+  for (const definition of tools) {
+    const doc = toolDoc('back-office', definition, classes[definition.name]);
+    control.put('tool', `back-office/${definition.name}`, doc);
+  }
   const agent = (n: number, level: 'intern' | 'junior' | 'senior') => {
     const made = new TestAgent({ issuer, agentId: uuid(n), instanceId: uuid(100 + n) });
     control.put('agent', uuid(n), agentDoc(n, level, everyTool));
     control.put('instance', uuid(100 + n), instanceDoc(100 + n, uuid(n), made.jkt));
     return made;
   };
-  const [intern, junior, senior] = [agent(1, 'intern'), agent(2, 'junior'), agent(3, 'senior')];
-  writeFileSync(
-    join(dir, 'servers.yaml'),
-    `back-office:\n  command: ${JSON.stringify(process.execPath)}\n  args: ${JSON.stringify([office, '--data', officeDir])}\n`,
-    { mode: 0o600 },
-  );
+  const args = JSON.stringify([office, '--data', officeDir]);
+  const entry = `back-office:\n  command: ${JSON.stringify(process.execPath)}\n  args: ${args}\n`;
+  writeFileSync(join(dir, 'servers.yaml'), entry, { mode: 0o600 });
+  return {
+    issuer,
+    officeDir,
+    intern: agent(1, 'intern'),
+    junior: agent(2, 'junior'),
+    senior: agent(3, 'senior'),
+  };
+}
+
+function effectsIn(officeDir: string): { effect: string }[] {
+  try {
+    const lines = readFileSync(join(officeDir, 'effects.log'), 'utf8').trim().split('\n');
+    return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as { effect: string });
+  } catch {
+    return [];
+  }
+}
+
+/** Starts control, gateway and back office with the agents of {@link fleetOver}. */
+export async function startWorld({ stateless = true }: StartOptions = {}): Promise<World> {
+  const control = new FakeControl();
+  const controlUrl = await control.listen();
+  cleanups.push(() => control.close());
+  const dir = folder();
+  const fleet = await fleetOver(control, dir, stateless);
   const gateway = await startGateway({
     dir,
     controlUrl,
@@ -143,26 +162,6 @@ export async function startWorld({ stateless = true }: StartOptions = {}): Promi
   });
   cleanups.push(() => gateway.close());
   if (!(await gateway.ready(10_000))) throw new Error('the gateway did not get ready');
-  const effects = () => {
-    try {
-      const lines = readFileSync(join(officeDir, 'effects.log'), 'utf8').trim().split('\n');
-      return lines
-        .filter((line) => line !== '')
-        .map((line) => JSON.parse(line) as { effect: string; at?: string });
-    } catch {
-      return [];
-    }
-  };
-  return {
-    control,
-    issuer,
-    gateway,
-    dir,
-    officeDir,
-    mcp: `${gateway.url}/mcp/back-office`,
-    intern,
-    junior,
-    senior,
-    effects,
-  };
+  const mcp = `${gateway.url}/mcp/back-office`;
+  return { ...fleet, control, gateway, dir, mcp, effects: () => effectsIn(fleet.officeDir) };
 }
