@@ -1,7 +1,8 @@
 /** The log is copied, verified, changed by one byte, and verified again: the verification must name the entry that was changed. */
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { copyLog } from '@atf/cli/audit-copy';
 import { verifyLogDirectory } from '@atf/cli/audit-dir';
 import { decodeBundle } from '@atf/core/audit/tiles';
 import type { Narrator } from './narrator.ts';
@@ -17,7 +18,7 @@ export async function verifyAndTamper(stage: Stage, narrator: Narrator): Promise
   );
   const copy = mkdtempSync(join(tmpdir(), 'atf-demo-log-'));
   try {
-    cpSync(join(stage.dataDir, 'log'), copy, { recursive: true });
+    copyLog(join(stage.dataDir, 'log'), copy);
     const startMs = performance.now();
     const report = await verifyLogDirectory(copy);
     narrator.holds(

@@ -1,18 +1,11 @@
 /** The command line against the running product: every command, its exit codes, and its two forms of output. */
 import { spawn } from 'node:child_process';
-import {
-  cpSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { sha256 } from '@atf/core/digest';
+import { resumeShownText } from '@atf/core/wire/api';
 import { Client } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -163,7 +156,7 @@ describe('atf', () => {
     const [online] = await json('audit', 'verify');
     expect(online).toMatchObject({ ok: true });
     const copy = join(product.home, 'log-copy');
-    cpSync(join(product.dataDir, 'log'), copy, { recursive: true });
+    await json('audit', 'copy', copy);
     expect((await json('audit', 'verify', '--offline', copy))[0]).toMatchObject({ ok: true });
     const folder = join(copy, 'tile/entries/000.p');
     const bundle = join(folder, readdirSync(folder).sort((a, b) => Number(b) - Number(a))[0] ?? '');
@@ -314,17 +307,36 @@ describe('stopping at the command line', () => {
     expect((await json('status'))[0]).toMatchObject({ agents: { stopped: 1 } });
 
     expect((await cli('resume', 'agent', 'senior-support', '--wait', '0')).code).toBe(6);
-    const resumed = await cli(
+    const real = await cli(
       'resume',
       'agent',
       'senior-support',
-      '--ceiling',
-      'intern',
       '--as',
-      'yuki.mori@example.com',
+      'tomas.novak@example.com',
       '--simulate-presence',
+      '--json',
     );
-    expect(resumed, resumed.stderr).toMatchObject({ code: 0, stderr: expect.stringContaining('SIMULATED') });
+    expect(failure(real)).toMatchObject({ exitCode: 1, code: 'people.presence_required' });
+
+    // The command hands over to the browser; here, what the person does there with a passphrase.
+    const waiting = cli('resume', 'agent', 'senior-support', '--wait', '60');
+    const yuki = await product.signIn('yuki.mori@example.com');
+    const passphrase = 'correct horse battery staple';
+    await yuki.client.call('people.setPassphrase', { body: { passphrase } });
+    const { id } = await yuki.client.call('agents.show', { params: { id: 'senior-support' } });
+    const request = {
+      scope: { kind: 'agent' as const, id },
+      reason: 'drill is over',
+      ceiling: 'intern' as const,
+    };
+    const subject = { kind: 'resume' as const, id: `agent:${id}`, digest: sha256(resumeShownText(request)) };
+    const { presenceId } = await yuki.client.call('people.beginPresence', { body: { subject } });
+    const finished = await yuki.client.call('people.finishPresence', {
+      params: { id: presenceId },
+      body: { method: 'passphrase', passphrase },
+    });
+    await yuki.client.call('containment.resume', { body: { ...request, presence: finished.presence } });
+    expect(await waiting).toMatchObject({ code: 0, stdout: expect.stringContaining('runs again') });
     expect(await json('agent', 'show', 'senior-support')).toMatchObject([
       { agent: { level: 'senior', effectiveLevel: 'intern', state: 'active' } },
     ]);

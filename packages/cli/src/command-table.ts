@@ -193,6 +193,9 @@ function addRecords(program: Commander, act: Act): void {
     .description('verify the whole log: signatures, every entry, every hash')
     .option('--offline <dir>', 'of a copy on disk, without control')
     .action(act(async () => (await import('./commands/audit.ts')).verifyLog));
+  common(audit.command('copy <dir>'))
+    .description('take a consistent copy of the log, while it grows, to keep or to verify elsewhere')
+    .action(act(async () => (await import('./commands/audit.ts')).copy));
   common(program.command('conformance'))
     .description('the 25 requirements: proved, partly, not yet')
     .action(act(async () => (await import('./commands/conformance.ts')).conformance));

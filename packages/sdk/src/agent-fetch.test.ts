@@ -196,6 +196,35 @@ describe('agentFetch', () => {
     expect(revoked.sent.length).toBe(1);
   });
 
+  it('waits for the news of a fresh enrolment to reach the gateway, but not for that of a revoked one', async () => {
+    const unknown = () => {
+      const body = JSON.stringify({ code: 'identity.instance_unknown' });
+      return new Response(body, { status: 401, headers: { 'content-length': String(body.length) } });
+    };
+    const run = async (answersUnknown: number) => {
+      const clock = { ms: startMs };
+      const { sent, fetch } = recorder((n) => (n <= answersUnknown ? unknown() : new Response('{}')));
+      const pause = (ms: number) => {
+        clock.ms += ms;
+        return Promise.resolve();
+      };
+      const key = await generateAgentKey();
+      const call = agentFetch({
+        credential: credential('t1', 600_000),
+        key,
+        fetch,
+        nowMs: () => clock.ms,
+        pause,
+      });
+      const { status } = await call(`${gatewayUrl}/mcp/files`, { method: 'POST', body: '{}' });
+      return { status, attempts: sent.length, tookMs: clock.ms - startMs };
+    };
+    expect(await run(3)).toEqual({ status: 200, attempts: 4, tookMs: 350 });
+    const never = await run(Number.POSITIVE_INFINITY);
+    expect(never.status).toBe(401);
+    expect(never.tookMs).toBeLessThan(3_500);
+  });
+
   it('sends a bearer token plainly, and wants a key for anything else', async () => {
     const { sent, fetch } = recorder();
     await agentFetch({

@@ -2,13 +2,19 @@
  * A `fetch` for agents (I-2): every request carries the access token and a DPoP proof of its own, and the token is renewed before
  * it expires. Hand it to any MCP SDK transport as `fetch`; nothing else in the agent changes.
  *
- * Deliberately not here: retries of calls. The one repetition is a request that was refused unread because its token had expired.
+ * Deliberately not here: retries of calls. What is repeated was refused unread: a request whose token had expired, and one that came
+ * to the gateway before the news of the enrolment did.
  */
 import type { Credential } from '@atf/core/wire/api';
 import { type AgentKey, dpopProof } from './agent-key.ts';
 
 /** Renewal begins this long before expiry, or at a quarter of the remaining life of short tokens. */
 export const renewBeforeMsMax = 60_000;
+
+/** News of a fresh credential reach the gateway by its feed, a moment after the agent has it. */
+export const settleMs = 3_000;
+const settlePauseMs = 50;
+const settlePauseMsMax = 400;
 
 export interface AgentFetchOptions {
   readonly credential: Credential;
@@ -20,6 +26,8 @@ export interface AgentFetchOptions {
   readonly fetch?: typeof globalThis.fetch;
   /** Unix milliseconds. */
   readonly nowMs?: () => number;
+  /** Resolves after that many milliseconds. */
+  readonly pause?: (ms: number) => Promise<void>;
 }
 
 export interface AgentFetch {
@@ -35,6 +43,7 @@ export interface AgentFetch {
 export function agentFetch(options: AgentFetchOptions): AgentFetch {
   const nowMs = options.nowMs ?? Date.now;
   const send = options.fetch ?? ((input, init) => globalThis.fetch(input, init));
+  const pause = options.pause ?? ((ms) => new Promise((resolve) => setTimeout(resolve, ms)));
   const holder = new CredentialHolder(options, nowMs);
   if (options.credential.tokenType === 'DPoP' && options.key === undefined) {
     throw new TypeError('a DPoP credential needs the key that it is bound to');
@@ -62,11 +71,17 @@ export function agentFetch(options: AgentFetchOptions): AgentFetch {
     if (new URL(request.url).origin !== new URL(credential.gatewayUrl).origin) {
       throw new TypeError('this fetch sends its token only to the gateway that the credential names');
     }
-    const response = await attempt(request, credential);
-    if (response.status !== 401 || !isRepeatable(request.init.body) || !(await saysExpired(response)))
-      return response;
-    const renewed = await holder.renewed(credential);
-    return renewed === credential ? response : attempt(request, renewed);
+    const repeatable = isRepeatable(request.init.body);
+    for (let pauseMs = settlePauseMs; ; pauseMs = Math.min(pauseMs * 2, settlePauseMsMax)) {
+      const response = await attempt(request, credential);
+      const code = response.status === 401 && repeatable ? await codeOf(response) : undefined;
+      if (code === 'identity.credential_expired') {
+        const renewed = await holder.renewed(credential);
+        return renewed === credential ? response : attempt(request, renewed);
+      }
+      if (code !== 'identity.instance_unknown' || nowMs() - holder.obtainedAtMs > settleMs) return response;
+      await pause(pauseMs);
+    }
   };
   return Object.assign(fetchAsAgent, { credential: () => holder.current });
 }
@@ -74,6 +89,7 @@ export function agentFetch(options: AgentFetchOptions): AgentFetch {
 /** Holds the newest credential; renewals are single-flight. */
 class CredentialHolder {
   current: Credential;
+  obtainedAtMs: number;
   private renewing: Promise<Credential> | undefined;
   private renewAtMs: number;
   private readonly renew: ((current: Credential) => Promise<Credential>) | undefined;
@@ -83,6 +99,7 @@ class CredentialHolder {
     this.current = options.credential;
     this.renew = options.renew;
     this.nowMs = nowMs;
+    this.obtainedAtMs = nowMs();
     this.renewAtMs = this.renewalTime();
   }
 
@@ -103,6 +120,7 @@ class CredentialHolder {
     this.renewing ??= this.renew(used)
       .then((credential) => {
         this.current = credential;
+        this.obtainedAtMs = this.nowMs();
         this.renewAtMs = this.renewalTime();
         return credential;
       })
@@ -144,9 +162,9 @@ function isRepeatable(body: RequestInit['body']): boolean {
 
 const refusalBytesMax = 16_384;
 
-/** Whether the gateway refused this request unread because of the token's age: the one 401 that a renewal cures. */
-async function saysExpired(response: Response): Promise<boolean> {
+/** Code of the catalogue in a refusal; it is a whole word in the body, whichever protocol wraps it. */
+async function codeOf(response: Response): Promise<string | undefined> {
   const length = Number(response.headers.get('content-length') ?? Number.POSITIVE_INFINITY);
-  if (length > refusalBytesMax) return false;
-  return (await response.clone().text()).includes('identity.credential_expired');
+  if (length > refusalBytesMax) return undefined;
+  return /"code":"(identity\.[a-z_]+)"/.exec(await response.clone().text())?.[1];
 }

@@ -2,7 +2,7 @@
  * `atf audit verify` (B-1): the whole log, checked by the rules of core and nothing that control says about itself. Online it reads
  * the same static files over HTTP that lie in the log's directory. Not here: what a log must fulfil (core/audit).
  */
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { LogReport } from '@atf/core/audit/verify-log';
 import type { Cli, Command } from '../cli.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
@@ -27,6 +27,16 @@ async function verifyOnline(cli: Cli): Promise<LogReport> {
   const { verifyServedLog } = await import('../audit-served.ts');
   return verifyServedLog(await cli.operator(), { dataDir: cli.dataDir, onProgress: progress() });
 }
+
+export const copy: Command = async (cli, [folder = '']) => {
+  const { copyLog } = await import('../audit-copy.ts');
+  const target = resolve(cli.cwd, folder);
+  const size = copyLog(join(cli.dataDir, 'log'), target);
+  cli.out.document({ copy: target, size });
+  cli.out
+    .say`${style('green', '✓')} ${size} entries are copied. Verify them: atf audit verify --offline ${target}`;
+  return exitCodes.ok;
+};
 
 function progress(): (done: number, total: number) => void {
   const terminal = process.stderr.isTTY === true;
