@@ -8,7 +8,8 @@ import type { Approval, Person } from '@atf/core/wire/api';
 import type { Role } from '@atf/core/wire/words';
 import type { Control, Tx } from '../context.ts';
 import { refuseStopped } from '../identity/credentials.ts';
-import { agentById, type AgentRow } from '../identity/store.ts';
+import { agentById, type AgentRow, instanceById } from '../identity/store.ts';
+import { settingsInForce } from '../policy/load.ts';
 import { toolByName } from '../segmentation/store.ts';
 import { approvalViews, stateAt, tellApproval } from './documents.ts';
 import { storedArguments } from './request.ts';
@@ -58,6 +59,17 @@ async function refuseChangedTool(tx: Tx, tenant: string, row: ApprovalRow): Prom
     refuse('segmentation.definition_stale');
 }
 
+/**
+ * The person behind the asking instance may approve, unless policy wants four eyes for this class of action. Until a task grant names the person for
+ * whom an agent works, that is whoever brought the instance in.
+ */
+async function refuseOwn(control: Control, tx: Tx, row: ApprovalRow, person: Person): Promise<void> {
+  const { fourEyes } = await settingsInForce(control, tx);
+  if (!fourEyes.includes(row.class)) return;
+  const instance = await instanceById(tx, control.config.tenant, row.instance_id);
+  if (instance === undefined || instance.enrolled_by === person.id) refuse('approvals.own_request');
+}
+
 export interface ApproveGiven {
   readonly shownDigest: string;
   readonly presence: string;
@@ -65,7 +77,7 @@ export interface ApproveGiven {
 }
 
 /**
- * Approves exactly what was shown. Refuses `approvals.not_waiting`, `approvals.digest_mismatch`, `people.not_allowed`,
+ * Approves exactly what was shown. Refuses `approvals.not_waiting`, `approvals.digest_mismatch`, `approvals.own_request`, `people.not_allowed`,
  * `people.presence_invalid`, stopped agents and tools that have changed since the call was stored.
  */
 export async function approve(
@@ -80,6 +92,7 @@ export async function approve(
     if (!mayDecide(person, agent))
       refuse('people.not_allowed', 'Approvers and the owners of this agent decide.');
     if (!sameDigest(shownDigest, waiting.shown_digest)) refuse('approvals.digest_mismatch');
+    await refuseOwn(control, tx, waiting, person);
     storedArguments(control, waiting);
     await refuseStopped(tx, tenant, agent);
     await refuseChangedTool(tx, tenant, waiting);

@@ -49,6 +49,14 @@ export const migrations: readonly Migration[] = [
         .on('approval')
         .columns(['tenant', 'requested_at'])
         .execute();
+      // What upkeep looks for every second.
+      await sql`create index approval_open on approval (tenant, expires_at) where state in ('waiting', 'approved')`.execute(
+        db,
+      );
+      await sql`create index approval_running on approval (tenant, consumed_at) where state = 'consumed'`.execute(
+        db,
+      );
+      await sql`create index approval_told on approval (tenant, expires_at) where told`.execute(db);
       // An equal call that already waits is that approval, whoever asks at the same moment.
       await sql`create unique index approval_waits_once on approval (tenant, agent_id, tool, args_digest, definition_digest)
         where state in ('waiting', 'approved')`.execute(db);

@@ -180,6 +180,25 @@ export async function takeTold(
   return rows.map((row) => row.id);
 }
 
+/** Whether there is anything that time has changed. */
+export async function upkeepDue(
+  db: Db | Tx,
+  tenant: string,
+  {
+    expiredAtMs,
+    consumedBeforeMs,
+    toldBeforeMs,
+  }: { expiredAtMs: number; consumedBeforeMs: number; toldBeforeMs: number },
+): Promise<{ expired: boolean; lost: boolean; told: boolean }> {
+  const { rows } = await sql<{ expired: boolean; lost: boolean; told: boolean }>`
+    select
+      exists (select from approval where tenant = ${tenant} and state in ('waiting', 'approved') and expires_at <= ${expiredAtMs}) as expired,
+      exists (select from approval where tenant = ${tenant} and state = 'consumed' and consumed_at < ${consumedBeforeMs}) as lost,
+      exists (select from approval where tenant = ${tenant} and told and expires_at < ${toldBeforeMs}
+        and state not in ('waiting', 'approved', 'consumed')) as told`.execute(db);
+  return rows[0] ?? { expired: true, lost: true, told: true };
+}
+
 export interface ApprovalPage {
   readonly state?: ApprovalState | undefined;
   /** Cursor `<requested_at>:<id>` of the last one of the page before. */

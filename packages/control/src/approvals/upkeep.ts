@@ -3,7 +3,7 @@ import type { Scope } from '@atf/core/wire/words';
 import type { Control, Tx } from '../context.ts';
 import { tellApproval } from './documents.ts';
 import { expireApprovals } from './request.ts';
-import { type ApprovalRow, loseOutcomes, takeTold, voidOpen } from './store.ts';
+import { type ApprovalRow, loseOutcomes, takeTold, upkeepDue, voidOpen } from './store.ts';
 
 /** A released call without an outcome after this has an unknown one: longer than any call may take, with its retries of reporting. */
 export const outcomeBoundMs = 15 * 60_000;
@@ -11,27 +11,45 @@ export const outcomeBoundMs = 15 * 60_000;
 const toldAfterExpiryMs = 60 * 60_000;
 const rowsPerTurn = 200;
 
-/** One turn of upkeep, for a timer and for the start. Bounded; gives whether there may be more to do. */
+async function loseUnreported(control: Control, tx: Tx, nowMs: number): Promise<number> {
+  const rows = await loseOutcomes(tx, control.config.tenant, nowMs - outcomeBoundMs, rowsPerTurn);
+  for (const row of rows) {
+    await tellApproval(control, tx, row);
+    await control.audit.enqueue(tx, 'approvals.finished', {
+      approvalId: row.id,
+      agentId: row.agent_id,
+      actionId: row.consumed_by ?? row.action_id,
+      tool: row.tool,
+      status: 'unknown',
+    });
+  }
+  return rows.length;
+}
+
+async function forgetSettled(control: Control, tx: Tx, nowMs: number): Promise<number> {
+  const ids = await takeTold(tx, control.config.tenant, nowMs - toldAfterExpiryMs, rowsPerTurn);
+  for (const id of ids) await control.feed.put(tx, 'approval', id, null);
+  return ids.length;
+}
+
+/**
+ * One turn of upkeep, for a timer and for the start. Bounded; gives whether there may be more to do. Looks before it opens a transaction, because
+ * there is seldom anything; each part has one of its own, so that rows are locked before the feed is and nobody waits in a circle.
+ */
 export async function keepApprovals(control: Control): Promise<boolean> {
   const { tenant } = control.config;
-  return control.change(async (tx) => {
-    const nowMs = control.clock.nowMs();
-    const expired = await expireApprovals(control, tx, rowsPerTurn);
-    const lost = await loseOutcomes(tx, tenant, nowMs - outcomeBoundMs, rowsPerTurn);
-    for (const row of lost) {
-      await tellApproval(control, tx, row);
-      await control.audit.enqueue(tx, 'approvals.finished', {
-        approvalId: row.id,
-        agentId: row.agent_id,
-        actionId: row.consumed_by ?? row.action_id,
-        tool: row.tool,
-        status: 'unknown',
-      });
-    }
-    const over = await takeTold(tx, tenant, nowMs - toldAfterExpiryMs, rowsPerTurn);
-    for (const id of over) await control.feed.put(tx, 'approval', id, null);
-    return Math.max(expired, lost.length, over.length) === rowsPerTurn;
+  const nowMs = control.clock.nowMs();
+  const due = await upkeepDue(control.db, tenant, {
+    expiredAtMs: nowMs,
+    consumedBeforeMs: nowMs - outcomeBoundMs,
+    toldBeforeMs: nowMs - toldAfterExpiryMs,
   });
+  const done = [
+    due.expired ? await control.change((tx) => expireApprovals(control, tx, rowsPerTurn)) : 0,
+    due.lost ? await control.change((tx) => loseUnreported(control, tx, nowMs)) : 0,
+    due.told ? await control.change((tx) => forgetSettled(control, tx, nowMs)) : 0,
+  ];
+  return done.some((rows) => rows === rowsPerTurn);
 }
 
 async function recordVoided(

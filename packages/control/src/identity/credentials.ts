@@ -92,9 +92,14 @@ async function instanceFor(
   tx: Tx,
   agent: AgentRow,
   jkt: string | null,
+  enrolledBy: string,
 ): Promise<InstanceRow> {
   const { tenant } = control.config;
-  const bound = { manifest_digest: agent.manifest_digest, credential_epoch: agent.credential_epoch };
+  const bound = {
+    manifest_digest: agent.manifest_digest,
+    credential_epoch: agent.credential_epoch,
+    enrolled_by: enrolledBy,
+  };
   const known = jkt === null ? undefined : await activeInstanceWithKey(tx, tenant, jkt);
   if (known !== undefined) {
     if (known.agent_id !== agent.id)
@@ -246,9 +251,9 @@ export async function enrol(
   const { tenant } = control.config;
   const jkt = bearer ? null : dpopOf(control, headers, 'POST', routes['instances.enrol'].path).jkt;
   return control.change(async (tx) => {
-    const agentId = await useJoinToken(tx, tenant, sha256(joinToken), control.clock.nowMs());
-    const agent = agentId === undefined ? undefined : await lockAgent(tx, tenant, agentId);
-    if (agent === undefined) return refuse('identity.join_token_invalid');
+    const admitted = await useJoinToken(tx, tenant, sha256(joinToken), control.clock.nowMs());
+    const agent = admitted === undefined ? undefined : await lockAgent(tx, tenant, admitted.agentId);
+    if (admitted === undefined || agent === undefined) return refuse('identity.join_token_invalid');
     await refuseStopped(tx, tenant, agent);
     if (
       bearer &&
@@ -256,7 +261,7 @@ export async function enrol(
     ) {
       refuse('identity.proof_invalid', 'Only an Intern may hold a plain bearer token; enrol with a key.');
     }
-    const instance = await instanceFor(control, tx, agent, jkt);
+    const instance = await instanceFor(control, tx, agent, jkt, admitted.issuedBy);
     const credential = await credentialFor(control, tx, agent, instance, true);
     await control.audit.enqueue(tx, 'identity.instance_enrolled', {
       agentId: agent.id,
@@ -265,6 +270,7 @@ export async function enrol(
       sid: credential.sid,
       manifestDigest: agent.manifest_digest,
       proof: jkt === null ? 'none' : 'dpop',
+      by: admitted.issuedBy,
       ...(jkt === null ? {} : { jkt }),
     });
     return credential;
@@ -321,6 +327,11 @@ export async function voidCredentials(control: Control, tx: Tx, agentId: string)
       agentId,
       ...(jkt === null ? {} : { jkt }),
       state: 'revoked',
+    });
+    await control.audit.enqueue(tx, 'identity.instance_revoked', {
+      agentId,
+      agent: row.name,
+      instanceId: id,
     });
   }
   const open = await openSessionsOfAgent(tx, tenant, agentId);

@@ -70,6 +70,7 @@ async function instances(db: Kysely<unknown>): Promise<void> {
     .addColumn('state', 'text', (c) => c.notNull())
     .addColumn('manifest_digest', 'text', (c) => c.notNull())
     .addColumn('credential_epoch', 'bigint', (c) => c.notNull())
+    .addColumn('enrolled_by', 'text', (c) => c.notNull())
     .addColumn('enrolled_at', 'bigint', (c) => c.notNull())
     .addPrimaryKeyConstraint('instance_pk', ['tenant', 'id'])
     .addForeignKeyConstraint('instance_agent', ['tenant', 'agent_id'], 'agent', ['tenant', 'id'])

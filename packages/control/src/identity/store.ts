@@ -63,6 +63,19 @@ export async function agentByRef(db: Db | Tx, tenant: string, ref: string): Prom
   );
 }
 
+/** Locks these agents in one order, so that two who lock many never wait for each other. */
+export async function lockAgents(tx: Tx, tenant: string, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return;
+  await tx
+    .selectFrom('agent')
+    .select('id')
+    .where('tenant', '=', tenant)
+    .where('id', 'in', [...ids])
+    .orderBy('id')
+    .forUpdate()
+    .execute();
+}
+
 /** The agent under a row lock until the transaction ends: changes of one agent come one after the other. */
 export async function lockAgent(tx: Tx, tenant: string, id: string): Promise<AgentRow | undefined> {
   return tx
@@ -199,13 +212,13 @@ export async function insertJoinToken(
   await tx.insertInto('agent_join_token').values(row).execute();
 }
 
-/** Uses a join token up by compare-and-set; gives the agent that it admits. */
+/** Uses a join token up by compare-and-set; gives the agent that it admits and who issued it. */
 export async function useJoinToken(
   tx: Tx,
   tenant: string,
   tokenHash: string,
   nowMs: number,
-): Promise<string | undefined> {
+): Promise<{ agentId: string; issuedBy: string } | undefined> {
   const row = await tx
     .updateTable('agent_join_token')
     .set({ used_at: nowMs })
@@ -213,9 +226,9 @@ export async function useJoinToken(
     .where('token_hash', '=', tokenHash)
     .where('used_at', 'is', null)
     .where('expires_at', '>', nowMs)
-    .returning('agent_id')
+    .returning(['agent_id', 'issued_by'])
     .executeTakeFirst();
-  return row?.agent_id;
+  return row === undefined ? undefined : { agentId: row.agent_id, issuedBy: row.issued_by };
 }
 
 /** A kill or a new version voids join tokens that were not used yet. */
@@ -286,7 +299,7 @@ export async function bindInstance(
   tx: Tx,
   tenant: string,
   id: string,
-  to: Pick<IdentityTables['instance'], 'manifest_digest' | 'credential_epoch'>,
+  to: Pick<IdentityTables['instance'], 'manifest_digest' | 'credential_epoch' | 'enrolled_by'>,
 ): Promise<void> {
   await tx.updateTable('instance').set(to).where('tenant', '=', tenant).where('id', '=', id).execute();
 }

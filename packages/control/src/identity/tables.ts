@@ -59,6 +59,8 @@ export interface IdentityTables {
     /** The version and credential epoch under which it enrolled; it does not outlive either. */
     manifest_digest: string;
     credential_epoch: number;
+    /** The person who issued the join token: who brought this copy in. */
+    enrolled_by: string;
     enrolled_at: number;
   };
   agent_session: {

@@ -20,6 +20,7 @@ import {
   agentRows,
   currentVersions,
   lockAgent,
+  lockAgents,
   updateAgent,
   versionByDigest,
 } from '../identity/store.ts';
@@ -99,8 +100,21 @@ async function record(control: Control, { id, key, doc, byId }: PendingStop): Pr
       reason: doc.reason,
       by_id: byId,
     };
+    // Rows before the feed, agents in one order: whoever works on one of them waits for us, and we never for them in a circle.
+    if (doc.scope.kind !== 'tool')
+      await lockAgents(
+        tx,
+        tenant,
+        agents.map((agent) => agent.id),
+      );
     if (!(await insertContainmentEvent(tx, event))) return { agents: names, approvalsVoided: 0 };
     const before = await lockContainment(tx, tenant, key);
+    const approvalsVoided = await voidApprovals(
+      control,
+      tx,
+      doc.scope,
+      agents.map((agent) => agent.id),
+    );
     // A pause does not soften a kill.
     const keeps = before !== undefined && severity[before.state] > severity[doc.state];
     if (!keeps) {
@@ -124,12 +138,6 @@ async function record(control: Control, { id, key, doc, byId }: PendingStop): Pr
     const kills = doc.state === 'killed' && doc.scope.kind !== 'tool';
     let sessions = 0;
     if (kills) for (const agent of agents) sessions += await voidCredentials(control, tx, agent.id);
-    const approvalsVoided = await voidApprovals(
-      control,
-      tx,
-      doc.scope,
-      agents.map((agent) => agent.id),
-    );
     await control.audit.enqueue(tx, 'incident.containment_set', {
       stopId: id,
       ...(doc.scope.kind === 'agent' ? { agentId: doc.scope.id } : {}),
@@ -412,13 +420,19 @@ export async function resume(
   const { scope, agent } = await resolve(control, given.scope);
   const key = containmentKey(scope);
   await control.change(async (tx) => {
+    const concerned =
+      scope.kind === 'tool' || given.ceiling === undefined ? [] : await agentsOf(control, tx, scope);
+    await lockAgents(
+      tx,
+      tenant,
+      concerned.map((one) => one.id),
+    );
     const before = (await lockContainment(tx, tenant, key)) ?? refuse('containment.not_stopped');
     if (!mayResume(person, scope, before.state, agent))
       refuse('people.not_allowed', 'Operators and security resume what was killed.');
     const { method } = await control.presence.consume(tx, person, given.presence, resumeSubject(scope));
     await liftContainment(tx, tenant, key);
     await control.feed.put(tx, 'containment', key, null);
-    const concerned = scope.kind === 'tool' ? [] : await agentsOf(control, tx, scope);
     if (given.ceiling !== undefined) {
       if (scope.kind === 'tool') refuse('request.malformed', 'ceiling: a tool has none');
       for (const { id } of concerned) await setCeiling(control, tx, id, given.ceiling, person);

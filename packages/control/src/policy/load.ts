@@ -11,7 +11,7 @@ import type { Control, Db, Tx } from '../context.ts';
 import type { Cedar } from './cedar.ts';
 import { compileFiles, type PolicyFiles, type PolicySet, policyDigest, readPolicyFiles } from './files.ts';
 import { type Settings, settingsSchema } from './settings.ts';
-import { activateSet, activeDigest, activeSet, keepSet, setSettingsDoc } from './store.ts';
+import { activateSet, activeDigest, activeSet, activeSettings, keepSet, setSettingsDoc } from './store.ts';
 
 export interface LoadReport {
   readonly digest: string;
@@ -58,13 +58,22 @@ export async function policyInForce(
 
 /** Settings in force. Refuses `policy.unavailable` before the first activation. */
 export async function settingsInForce(control: Control, db: Db | Tx = control.db): Promise<Settings> {
-  const row = await activeSet(db, control.config.tenant);
-  return row === undefined ? refuse('policy.unavailable') : settingsSchema.parse(JSON.parse(row.settings));
+  const text = await activeSettings(db, control.config.tenant);
+  return text === undefined ? refuse('policy.unavailable') : settingsSchema.parse(JSON.parse(text));
 }
 
 function settingsDocOf({ config }: Control, settings: Settings): SettingsDoc {
   const { tenant, controlUrl, trustDomain } = config;
-  return { tenant, issuer: controlUrl, trustDomain, ...settings };
+  const { tokenSeconds, approvalSeconds, callsDefault, upstreamTimeoutMs } = settings;
+  return {
+    tenant,
+    issuer: controlUrl,
+    trustDomain,
+    tokenSeconds,
+    approvalSeconds,
+    callsDefault,
+    upstreamTimeoutMs,
+  };
 }
 
 async function activate(control: Control, set: PolicySet): Promise<LoadReport> {

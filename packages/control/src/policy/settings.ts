@@ -2,7 +2,7 @@
  * Room: policy (S-2, S-3). The figures of `settings.yaml`: checked like policies, digested and activated together with them.
  */
 import { parseStrictYaml } from '@atf/core/identity/strict-yaml';
-import { levelSchema } from '@atf/core/wire/words';
+import { actionClassSchema, levelSchema } from '@atf/core/wire/words';
 import { z } from 'zod';
 
 const settingsBytesMax = 65_536;
@@ -15,6 +15,8 @@ export const settingsSchema = z.strictObject({
     levelSchema,
     z.strictObject({ max: z.int().min(1).max(1_000_000), perSeconds: z.int().min(1).max(86_400) }),
   ),
+  /** Classes of which a call may not be approved by the person who brought the asking instance in. */
+  fourEyes: z.array(actionClassSchema).max(5),
   upstreamTimeoutMs: z.int().min(100).max(600_000),
 });
 export type Settings = z.infer<typeof settingsSchema>;

@@ -21,6 +21,21 @@ export async function activeSet(db: Db | Tx, tenant: string): Promise<ActiveRow 
     .executeTakeFirst();
 }
 
+/** JSON of the settings in force. */
+export async function activeSettings(db: Db | Tx, tenant: string): Promise<string | undefined> {
+  const row = await db
+    .selectFrom('policy_active')
+    .innerJoin('policy_set', (join) =>
+      join
+        .onRef('policy_set.tenant', '=', 'policy_active.tenant')
+        .onRef('policy_set.digest', '=', 'policy_active.digest'),
+    )
+    .select('policy_set.settings')
+    .where('policy_active.tenant', '=', tenant)
+    .executeTakeFirst();
+  return row?.settings;
+}
+
 /** Which set is in force, without its content. */
 export async function activeDigest(
   db: Db | Tx,

@@ -11,7 +11,15 @@ import { canonicalJson, type JsonObject, parseStrictText } from '@atf/core/wire/
 import { toolRefSchema } from '@atf/core/wire/words';
 import type { Control, Tx } from '../context.ts';
 import { toolDocOf } from './documents.ts';
-import { lockServer, noteDiscovery, preparedClassification, putTool, type ServerRow, type ToolRow, toolsOfServer } from './store.ts';
+import {
+  lockServer,
+  noteDiscovery,
+  preparedClassification,
+  putTool,
+  type ServerRow,
+  type ToolRow,
+  toolsOfServer,
+} from './store.ts';
 
 /** Bytes of one definition. */
 const definitionBytesMax = 131_072;

@@ -235,6 +235,15 @@ describe('accepting', () => {
     });
   });
 
+  it('guesses anew what was guessed, from the definition that is accepted', async () => {
+    await add('guess');
+    await discover('guess', [definition('get_note')]);
+    expect((await show('guess', 'get_note')).effectiveClass).toBe('read');
+    const sends = definition('get_note', { description: 'Sends the note to everybody.' });
+    await discover('guess', [sends]);
+    expect((await accept('guess', 'get_note', definitionDigest(sends))).effectiveClass).toBe('send');
+  });
+
   it('accepts an addition, and nothing that is gone', async () => {
     const fresh = definition('list_notes');
     await discover('change', [definition('write_note', { title: 'third' }), fresh]);

@@ -158,7 +158,9 @@ export async function prepareClassification(
   await tx
     .insertInto('tool_classification_prepared')
     .values({ ...row, classification })
-    .onConflict((conflict) => conflict.constraint('tool_classification_prepared_pk').doUpdateSet({ classification }))
+    .onConflict((conflict) =>
+      conflict.constraint('tool_classification_prepared_pk').doUpdateSet({ classification }),
+    )
     .execute();
 }
 

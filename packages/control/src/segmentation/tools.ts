@@ -1,5 +1,6 @@
 /** Room: segmentation (S-1). What people do about tools: register servers, correct classifications, accept definitions. */
 import { refuse } from '@atf/core/errors';
+import { classify } from '@atf/core/segmentation/classify';
 import type { BodyOut, Person } from '@atf/core/wire/api';
 import type { Classification } from '@atf/core/wire/feed';
 import { isJsonObject, type Json, type JsonObject } from '@atf/core/wire/json';
@@ -7,6 +8,7 @@ import type { Control, Tx } from '../context.ts';
 import { serverDocOf, toolDocOf } from './documents.ts';
 import {
   insertServer,
+  lockServer,
   lockTool,
   putTool,
   type ServerRow,
@@ -92,12 +94,14 @@ export async function classifyTool(
   by: string,
 ): Promise<ToolRow> {
   const { tenant } = control.config;
+  // The server first, as a discovery does, so that the two never wait for each other.
+  await lockServer(tx, tenant, server);
   const row = (await lockTool(tx, tenant, server, name)) ?? refuse('segmentation.tool_unknown');
   const given = Object.fromEntries(
     Object.entries(correction).filter(([, value]) => value !== undefined),
   ) as Partial<Classification>;
   const classification: Classification = { ...row.classification, ...given, by: 'person' };
-  // A tool that has become reading is nothing to be undone.
+  // Said to be final: the inverse that was guessed goes with it.
   if (given.reversible === false && given.inverse === undefined) delete classification.inverse;
   const siblings = new Set((await toolsOfServer(tx, tenant, server)).map((tool) => tool.name));
   checkReferences(row, classification, siblings);
@@ -112,8 +116,26 @@ export async function classifyTool(
   return written;
 }
 
+/** What a person said about a tool stays; what was guessed is guessed anew from the definition that is now accepted. */
+async function reclassified(
+  tx: Tx,
+  server: ServerRow,
+  row: ToolRow,
+  definition: string,
+): Promise<Classification> {
+  if (row.classification.by === 'person') return row.classification;
+  const siblings = (await toolsOfServer(tx, server.tenant, server.name))
+    .map((tool) => tool.name)
+    .filter((name) => name !== row.name);
+  return classify(JSON.parse(definition) as JsonObject, {
+    domain: server.domain,
+    outputTrust: server.output_trust,
+    siblings,
+  });
+}
+
 /**
- * Accepts the definition on offer, and only the one that was looked at: `digest` names it. The classification stays as it was. Refuses
+ * Accepts the definition on offer, and only the one that was looked at: `digest` names it. What a person said about its classification stays. Refuses
  * `segmentation.tool_unknown`, `segmentation.tool_removed`, `segmentation.definition_stale`.
  */
 export async function acceptTool(
@@ -124,17 +146,21 @@ export async function acceptTool(
   digest: string,
   by: Person,
 ): Promise<ToolRow> {
-  const row =
-    (await lockTool(tx, control.config.tenant, server, name)) ?? refuse('segmentation.tool_unknown');
+  const { tenant } = control.config;
+  const registered = await lockServer(tx, tenant, server);
+  const row = (await lockTool(tx, tenant, server, name)) ?? refuse('segmentation.tool_unknown');
+  if (registered === undefined) throw new Error('a tool without its server');
   if (row.state === 'removed') refuse('segmentation.tool_removed');
   const current = row.accepted ? row.offered_digest : row.definition_digest;
   if (row.state === 'active' || current !== digest) refuse('segmentation.definition_stale');
+  const definition = row.offered ?? row.definition;
   const written = await write(control, tx, {
     ...row,
     state: 'active',
     why: null,
     accepted: true,
-    definition: row.offered ?? row.definition,
+    definition,
+    classification: await reclassified(tx, registered, row, definition),
     definition_digest: digest,
     offered: null,
     offered_digest: null,

@@ -107,6 +107,7 @@ export async function domainOf(control: TestControl): Promise<Domain> {
         state: 'active' as const,
         manifest_digest: row?.manifest_digest ?? '',
         credential_epoch: 0,
+        enrolled_by: owner.id,
         enrolled_at: control.clock.nowMs(),
       };
       await control.change((tx) => insertInstance(tx, instance));
