@@ -39,6 +39,8 @@ export async function consoleFiles(
     index: false,
     redirect: false,
     dotfiles: 'deny',
+    // The folder itself is no file: `/` is the page, like every other place of the console.
+    allowedPath: (path) => path !== '/',
     cacheControl: false,
     setHeaders(reply, path) {
       for (const [name, value] of Object.entries(headers)) reply.header(name, value);
