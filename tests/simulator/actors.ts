@@ -1,0 +1,277 @@
+/** Agents that call tools without pause or patience, and people who approve, reject, stop, resume and change what agents may do. */
+import type { ApprovalDoc, ToolDoc } from '@atf/core/wire/feed';
+import type { JsonObject } from '@atf/core/wire/json';
+import { levels, type Scope } from '@atf/core/wire/words';
+import type { CredentialFacts } from '@atf/core/world';
+import type { CallAnswer } from '@atf/gateway/answers';
+import type { ToolsCallRequest } from '@atf/gateway/protocols/protocol';
+import type { Checks } from './checks.ts';
+import type { ControlState } from './control-state.ts';
+import type { GatewayNode } from './gateway-node.ts';
+import type { Random } from './random.ts';
+import { toolNames } from './scene.ts';
+import type { ToolServers } from './tool-servers.ts';
+import type { VirtualTime } from './virtual-time.ts';
+
+const outstandingMax = 8;
+const rememberedMax = 12;
+const credentialMs = 4_000;
+
+export interface Cast {
+  readonly time: VirtualTime;
+  readonly random: Random;
+  readonly checks: Checks;
+  readonly state: ControlState;
+  readonly gateways: readonly GatewayNode[];
+  readonly servers: ToolServers;
+  readonly nowMs: () => number;
+  /** Everybody acts until then. */
+  readonly untilMs: number;
+}
+
+interface Ask {
+  readonly server: string;
+  readonly tool: string;
+  readonly args: JsonObject;
+}
+
+let requests = 0;
+
+export class AgentActor {
+  readonly agentId: string;
+  readonly #cast: Cast;
+  readonly #random: Random;
+  readonly #past: Ask[] = [];
+  #instanceId = '';
+  #sid = '';
+  #credential: CredentialFacts | undefined;
+  outstanding = 0;
+
+  constructor(agentId: string, cast: Cast) {
+    this.agentId = agentId;
+    this.#cast = cast;
+    this.#random = cast.random.fork();
+  }
+
+  /** A new instance with its session, when the old one does not count any more. */
+  async enrol(): Promise<void> {
+    const id = this.#random.uuid();
+    if (await this.#cast.state.enrol({ id, agentId: this.agentId, state: 'active' })) {
+      this.#instanceId = id;
+      this.renew();
+    }
+  }
+
+  get instanceId(): string {
+    return this.#instanceId;
+  }
+  get sid(): string {
+    return this.#sid;
+  }
+
+  /** What control would mint now. */
+  renew(newSession = true): void {
+    const { state, nowMs } = this.#cast;
+    const agent = state.doc('agent', this.agentId);
+    if (agent === undefined || this.#instanceId === '') return;
+    if (newSession || this.#sid === '') this.#sid = this.#random.uuid();
+    this.#credential = {
+      agentId: this.agentId,
+      instanceId: this.#instanceId,
+      sid: this.#sid,
+      jti: this.#random.uuid(),
+      expiresAtMs: nowMs() + credentialMs,
+      manifestDigest: agent.manifestDigest,
+      credentialEpoch: agent.credentialEpoch,
+      proof: 'dpop',
+    };
+  }
+
+  start(): void {
+    const { time, untilMs } = this.#cast;
+    const next = (): void => {
+      if (time.nowMs > untilMs) return;
+      time.after(this.#random.between(10, 240), () => {
+        if (time.nowMs > untilMs) return;
+        if (this.outstanding < outstandingMax)
+          void this.call(this.#random.pick(this.#cast.gateways), this.#choose());
+        next();
+      });
+    };
+    next();
+  }
+
+  #choose(): Ask {
+    if (this.#past.length > 0 && this.#random.chance(0.3)) return this.#random.pick(this.#past);
+    const [server, tool] = this.#random.pick(toolNames);
+    const amount = tool === 'refund_order' ? { amount: this.#random.int(1, 130), currency: 'EUR' } : {};
+    const odd = this.#random.chance(0.03) ? { unexpected: true } : {};
+    return { server, tool, args: { n: this.#random.int(1, 1_000_000), ...amount, ...odd } };
+  }
+
+  /** Calls a tool. Undefined: the gateway is down. */
+  async call(gateway: GatewayNode, { server, tool, args }: Ask): Promise<CallAnswer | undefined> {
+    const { pipeline } = gateway;
+    if (this.#credential === undefined) this.renew();
+    const credential = this.#credential;
+    if (pipeline === undefined || credential === undefined) return undefined;
+    const request: ToolsCallRequest = {
+      kind: 'tools_call',
+      era: '2025-11-25',
+      serverName: server,
+      id: ++requests,
+      toolName: tool,
+      args,
+      argsBytes: Buffer.from(JSON.stringify(args)),
+    };
+    const gone = new AbortController();
+    if (this.#random.chance(0.05)) this.#cast.time.after(this.#random.between(0, 60), () => gone.abort());
+    const held: CredentialFacts = this.#random.chance(0.05) ? { ...credential, proof: 'none' } : credential;
+    this.outstanding++;
+    const answer = await pipeline.call(held, request, gone.signal);
+    this.outstanding--;
+    this.#cast.checks.answered(gateway.id, answer);
+    this.#learn(answer, { server, tool, args });
+    return answer;
+  }
+
+  /** A gateway that died never answers. */
+  forget(): void {
+    this.outstanding = 0;
+  }
+
+  #learn(answer: CallAnswer, ask: Ask): void {
+    const code =
+      answer.kind === 'problem'
+        ? answer.refusal.code
+        : answer.kind === 'refused'
+          ? answer.facts.refusal.code
+          : '';
+    if (code === 'identity.instance_unknown') void this.enrol();
+    else if (code.startsWith('identity.') || this.#random.chance(0.02))
+      this.renew(code === 'identity.session_revoked');
+    if (answer.kind !== 'refused' || answer.facts.outcome !== 'waiting') return;
+    if (this.#past.length >= rememberedMax) this.#past.shift();
+    this.#past.push(ask);
+  }
+
+  /** Many at once want what a person has just released: equal retries and the gateway's own tool, at every gateway. */
+  storm(doc: ApprovalDoc): void {
+    const { time, gateways } = this.#cast;
+    const slash = doc.tool.indexOf('/');
+    const [server, tool] = [doc.tool.slice(0, slash), doc.tool.slice(slash + 1)];
+    const equal = this.#past.filter((ask) => ask.server === server && ask.tool === tool);
+    for (let i = this.#random.int(1, 5); i > 0; i--) {
+      const gateway = this.#random.pick(gateways);
+      const ask =
+        equal.length > 0 && this.#random.chance(0.5)
+          ? this.#random.pick(equal)
+          : { server, tool: 'atf_approval_result', args: { approvalId: doc.id } };
+      time.after(this.#random.between(0, 60), () => void this.call(gateway, ask));
+    }
+  }
+}
+
+const paceMs: readonly [number, number] = [80, 450];
+
+export class People {
+  readonly #cast: Cast;
+  readonly #random: Random;
+  readonly #agents: readonly AgentActor[];
+
+  constructor(cast: Cast, agents: readonly AgentActor[]) {
+    this.#cast = cast;
+    this.#random = cast.random.fork();
+    this.#agents = agents;
+  }
+
+  /** A call waits: somebody answers, mostly. */
+  asked(doc: ApprovalDoc): void {
+    const { time, state } = this.#cast;
+    if (this.#random.chance(0.15)) return;
+    time.after(this.#random.between(10, 400), () => {
+      void state.decide(doc.id, this.#random.chance(0.8)).then((approved) => {
+        if (approved) this.#agents.find(({ agentId }) => agentId === doc.agentId)?.storm(doc);
+      });
+    });
+  }
+
+  start(): void {
+    const { time, untilMs } = this.#cast;
+    const next = (): void => {
+      if (time.nowMs > untilMs) return;
+      time.after(this.#random.between(...paceMs), () => {
+        if (time.nowMs > untilMs) return;
+        void this.#act();
+        next();
+      });
+    };
+    next();
+  }
+
+  async resumeAll(): Promise<void> {
+    const { state } = this.#cast;
+    for (const { key } of state.docs('containment')) await state.resume(key);
+  }
+
+  async #act(): Promise<void> {
+    const random = this.#random;
+    const { state, servers } = this.#cast;
+    const agent = random.pick(this.#agents);
+    const [server, tool] = random.pick(toolNames);
+    const dice = random.next();
+    if (dice < 0.3) await this.#stopAndResume(agent);
+    else if (dice < 0.5)
+      await state.setLevel(
+        agent.agentId,
+        random.pick(levels),
+        random.chance(0.3) ? random.pick(levels) : undefined,
+      );
+    else if (dice < 0.62) servers.change(server, tool);
+    else if (dice < 0.8) await this.#accept(random.pick(state.docs('tool').map(({ key }) => key)));
+    else if (dice < 0.86) await state.setPolicy(random.int(0, 1));
+    else if (dice < 0.9) await state.revokeSession(agent.sid === '' ? random.uuid() : agent.sid);
+    else if (dice < 0.93) await state.revokeInstance(agent.instanceId);
+    else if (dice < 0.96)
+      await state.changeTool(`${server}/${tool}`, (doc) => ({
+        ...doc,
+        classification: { ...doc.classification, writeSafe: random.chance(0.5) },
+      }));
+    else
+      await state.setSettings((settings) => ({
+        ...settings,
+        callsDefault: { ...settings.callsDefault, junior: { max: random.int(3, 30), perSeconds: 2 } },
+      }));
+  }
+
+  async #stopAndResume({ agentId }: AgentActor): Promise<void> {
+    const random = this.#random;
+    const { state, time } = this.#cast;
+    const agent = state.doc('agent', agentId);
+    const [server, tool] = random.pick(toolNames);
+    const scopes: Scope[] = [
+      { kind: 'agent', id: agentId },
+      { kind: 'agent', id: agentId },
+      { kind: 'agent', id: agentId },
+      { kind: 'tool', id: random.chance(0.3) ? `${server}/*` : `${server}/${tool}` },
+      { kind: 'owner', id: agent?.ownerId ?? agentId },
+      { kind: 'fleet', id: '*' },
+    ];
+    const scope = random.pick(scopes);
+    await state.stop(scope, random.pick(['killed', 'killed', 'paused', 'quarantined'] as const));
+    if (random.chance(0.2)) await state.stop(scope, 'killed');
+    const key = `${scope.kind}:${scope.id}`;
+    time.after(
+      random.between(30, scope.kind === 'agent' ? 1_800 : scope.kind === 'fleet' ? 600 : 1_200),
+      () => void state.resume(key),
+    );
+  }
+
+  /** Accepts what a server offers now. */
+  async #accept(key: string): Promise<void> {
+    const { state, servers } = this.#cast;
+    const slash = key.indexOf('/');
+    const offered = servers.accepted(key.slice(0, slash), key.slice(slash + 1));
+    await state.changeTool(key, (doc): Omit<ToolDoc, 'epoch'> => ({ ...doc, ...offered, state: 'active' }));
+  }
+}

@@ -1,0 +1,250 @@
+/** What goes wrong: the network, disks, processes, clocks and tool servers, at random moments, until everything is healed at the end. */
+import type { ControlNode } from './control-node.ts';
+import type { GatewayNode } from './gateway-node.ts';
+import type { Random } from './random.ts';
+import type { VirtualTiles } from './tiles.ts';
+import type { ToolServers } from './tool-servers.ts';
+import type { Trace } from './trace.ts';
+import type { VirtualTime } from './virtual-time.ts';
+
+const paceMs: readonly [number, number] = [40, 330];
+const skewMsMax = 600_000;
+
+export interface ChaosInput {
+  readonly time: VirtualTime;
+  readonly random: Random;
+  readonly trace: Trace;
+  readonly gateways: readonly GatewayNode[];
+  readonly control: ControlNode;
+  readonly tiles: VirtualTiles;
+  readonly servers: ToolServers;
+  readonly untilMs: number;
+  /** A gateway died: what was asked of it is never answered. */
+  readonly onCrash: () => void;
+}
+
+type Fault = readonly [weight: number, act: (chaos: Chaos) => void];
+
+export class Chaos {
+  readonly input: ChaosInput;
+  readonly random: Random;
+
+  constructor(input: ChaosInput) {
+    this.input = input;
+    this.random = input.random.fork();
+  }
+
+  start(): void {
+    const { time, untilMs } = this.input;
+    const total = faults.reduce((sum, [weight]) => sum + weight, 0);
+    const next = (): void => {
+      if (time.nowMs > untilMs) return;
+      time.after(this.random.between(...paceMs), () => {
+        if (time.nowMs > untilMs) return;
+        let dice = this.random.between(0, total);
+        const chosen = faults.find(([weight]) => (dice -= weight) <= 0) ?? faults[0];
+        chosen?.[1](this);
+        next();
+      });
+    };
+    next();
+  }
+
+  for(ms: number, what: string, begin: () => void, end: () => void): void {
+    this.input.trace.add(`${what} for ${ms.toFixed(0)} ms`);
+    begin();
+    this.input.time.after(ms, end);
+  }
+
+  restart(gateway: GatewayNode, how: Parameters<GatewayNode['crash']>[0]): void {
+    if (!gateway.up) return;
+    gateway.crash(how);
+    this.input.onCrash();
+    this.input.time.after(this.random.between(20, 900), () => {
+      if (!gateway.up) void gateway.start();
+    });
+  }
+
+  /** Everything works again. */
+  heal(): void {
+    const { gateways, control, tiles, servers } = this.input;
+    for (const gateway of gateways) {
+      gateway.link.heal();
+      gateway.disk.full = false;
+      gateway.disk.slow = false;
+      gateway.skewMs = 0;
+      if (!gateway.up) void gateway.start();
+    }
+    control.database.slow = false;
+    control.database.faults = { fails: 0, unheard: 0 };
+    tiles.fails = 0;
+    servers.calm();
+    if (control.running === undefined) control.start();
+  }
+}
+
+const gatewayOf = ({ random, input }: Chaos): GatewayNode => random.pick(input.gateways);
+
+const faults: readonly Fault[] = [
+  [
+    14,
+    (chaos) => {
+      const { link, id } = gatewayOf(chaos);
+      const directions = chaos.random.pick(['up', 'down', 'both'] as const);
+      const ms = chaos.random.chance(0.5) ? chaos.random.between(50, 500) : chaos.random.between(500, 2_600);
+      chaos.for(
+        ms,
+        `partition (${directions}) of gateway ${id.slice(0, 8)}`,
+        () => link.hold(directions),
+        () => link.heal(),
+      );
+    },
+  ],
+  [
+    8,
+    (chaos) => {
+      const { link, id } = gatewayOf(chaos);
+      chaos.input.trace.add(`connection of gateway ${id.slice(0, 8)} is reset`);
+      link.cut();
+    },
+  ],
+  [
+    5,
+    (chaos) => {
+      const { link, id } = gatewayOf(chaos);
+      link.cut();
+      chaos.for(
+        chaos.random.between(50, 2_000),
+        `gateway ${id.slice(0, 8)} cannot reach control`,
+        () => (link.refuses = true),
+        () => (link.refuses = false),
+      );
+    },
+  ],
+  [
+    6,
+    (chaos) => {
+      const { link, id } = gatewayOf(chaos);
+      const slowMs = chaos.random.between(20, 700);
+      chaos.for(
+        chaos.random.between(200, 1_500),
+        `link of gateway ${id.slice(0, 8)} is ${slowMs.toFixed(0)} ms slower`,
+        () => {
+          if (chaos.random.chance(0.5)) link.up.slowMs = slowMs;
+          else link.down.slowMs = slowMs;
+        },
+        () => link.heal(),
+      );
+    },
+  ],
+  [5, (chaos) => chaos.restart(gatewayOf(chaos), chaos.random.chance(0.5) ? 'killed' : 'power loss')],
+  [0.7, (chaos) => chaos.restart(gatewayOf(chaos), 'disk lost')],
+  [
+    4,
+    (chaos) => {
+      const { disk, id } = gatewayOf(chaos);
+      chaos.for(
+        chaos.random.between(50, 500),
+        `disk of gateway ${id.slice(0, 8)} is full`,
+        () => (disk.full = true),
+        () => (disk.full = false),
+      );
+    },
+  ],
+  [3, (chaos) => gatewayOf(chaos).disk.failSoon(chaos.random.int(0, 6), chaos.random.chance(0.5))],
+  [
+    6,
+    (chaos) => {
+      const { disk, id } = gatewayOf(chaos);
+      chaos.for(
+        chaos.random.between(100, 1_500),
+        `disk of gateway ${id.slice(0, 8)} is slow`,
+        () => (disk.slow = true),
+        () => (disk.slow = false),
+      );
+    },
+  ],
+  [
+    5,
+    (chaos) => {
+      const gateway = gatewayOf(chaos);
+      gateway.skewMs = chaos.random.chance(0.4)
+        ? 0
+        : chaos.random.chance(0.6)
+          ? chaos.random.between(-2_000, 2_000)
+          : chaos.random.between(-skewMsMax, skewMsMax);
+      chaos.input.trace.add(
+        `wall clock of gateway ${gateway.id.slice(0, 8)} jumps to ${gateway.skewMs.toFixed(0)} ms`,
+      );
+    },
+  ],
+  [
+    3,
+    (chaos) => {
+      const { control, time } = chaos.input;
+      if (control.running === undefined) return;
+      control.crash();
+      time.after(chaos.random.between(20, 900), () => {
+        if (control.running === undefined) control.start();
+      });
+    },
+  ],
+  [3, (chaos) => chaos.input.control.takeOver()],
+  [
+    4,
+    (chaos) => {
+      const { database } = chaos.input.control;
+      chaos.for(
+        chaos.random.between(100, 900),
+        'commits fail or go unheard',
+        () => (database.faults = { fails: 0.15, unheard: 0.15 }),
+        () => (database.faults = { fails: 0, unheard: 0 }),
+      );
+    },
+  ],
+  [
+    4,
+    (chaos) => {
+      const { database } = chaos.input.control;
+      chaos.for(
+        chaos.random.between(100, 900),
+        'the database is slow',
+        () => (database.slow = true),
+        () => (database.slow = false),
+      );
+    },
+  ],
+  [
+    3,
+    (chaos) => {
+      const { tiles } = chaos.input;
+      chaos.for(
+        chaos.random.between(100, 900),
+        'the tile store fails',
+        () => (tiles.fails = 0.2),
+        () => (tiles.fails = 0),
+      );
+    },
+  ],
+  [
+    12,
+    (chaos) => {
+      const { servers } = chaos.input;
+      const server = chaos.random.pick(['office', 'wiki']);
+      const mood = {
+        slow: chaos.random.chance(0.4),
+        deaf: chaos.random.chance(0.5),
+        hangs: chaos.random.chance(0.4) ? 0.3 : 0,
+        crashes: chaos.random.chance(0.4) ? 0.2 : 0,
+        garbage: chaos.random.chance(0.4) ? 0.3 : 0,
+        unreachable: chaos.random.chance(0.2) ? 0.3 : 0,
+      };
+      chaos.for(
+        chaos.random.between(200, 2_000),
+        `tool server ${server} is ${JSON.stringify(mood)}`,
+        () => (servers.moods[server] = mood),
+        () => servers.calm(),
+      );
+    },
+  ],
+];

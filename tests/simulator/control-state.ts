@@ -1,0 +1,478 @@
+/**
+ * What people and agents change at control: stops, levels, tools, policies, sessions, approvals. A model, as small as the feed allows: each
+ * change is one transaction that also writes the documents. Rooms of control have their own tests.
+ */
+import type { Tx } from '@atf/control/context';
+import { sha256 } from '@atf/core/digest';
+import { refusal } from '@atf/core/errors';
+import { containmentKey } from '@atf/core/incident/containment';
+import type { DecidingManifest } from '@atf/core/replay';
+import { definitionDigest } from '@atf/core/segmentation/definition';
+import type { OperationId, ResponseOf } from '@atf/core/wire/api';
+import type {
+  AgentDoc,
+  ApprovalDoc,
+  ContainmentDoc,
+  FeedDoc,
+  FeedTopic,
+  InstanceDoc,
+  PolicyDoc,
+  SettingsDoc,
+  ToolDoc,
+} from '@atf/core/wire/feed';
+import { canonicalJson, type JsonObject } from '@atf/core/wire/json';
+import type { Level, Scope } from '@atf/core/wire/words';
+import type { ControlAnswer, ControlCall } from '@atf/gateway/ports';
+import type { Checks } from './checks.ts';
+import type { ControlNode } from './control-node.ts';
+import { docsTable } from './feed-rows.ts';
+import type { Random } from './random.ts';
+import type { View, WritableView } from './rows.ts';
+import { firstAgents, firstServers, firstTools, type Policies } from './scene.ts';
+import type { Trace } from './trace.ts';
+
+const approvalSeconds = 6;
+const confirmMs = 500;
+const stopAttemptsMax = 40;
+const stopAgainMs = 60;
+
+interface ApprovalRow {
+  readonly doc: ApprovalDoc;
+  readonly instanceId: string;
+  readonly argsText: string;
+  readonly consumedBy: string | undefined;
+  readonly outcome: NonNullable<ResponseOf<'gateway.redeemApproval'>['outcome']> | undefined;
+}
+
+export interface StateInput {
+  readonly control: ControlNode;
+  readonly checks: Checks;
+  readonly trace: Trace;
+  readonly random: Random;
+  readonly policies: Policies;
+  readonly nowMs: () => number;
+  readonly pause: (ms: number) => Promise<void>;
+  readonly payloadKey: { readonly kid: string; readonly key: Uint8Array };
+  /** A call waits for a person. */
+  readonly onWaiting: (doc: ApprovalDoc) => void;
+  /** Faults put here on purpose, to prove that the checks see them. */
+  readonly faults: { readonly releaseAlways: boolean; readonly otherBytes: boolean };
+}
+
+const docOf = <T extends FeedTopic>(rows: View, topic: T, key: string): FeedDoc<T> | undefined => {
+  const body = rows.get<{ body: string | null }>(docsTable, `${topic} ${key}`)?.body ?? null;
+  return body === null ? undefined : (JSON.parse(body) as FeedDoc<T>);
+};
+
+export class ControlState {
+  readonly manifests = new Map<string, DecidingManifest>();
+  readonly definitions = new Map<string, JsonObject>();
+  readonly policyDocs = new Map<string, Omit<PolicyDoc, 'epoch'>>();
+  readonly agentIds: string[] = [];
+  readonly #input: StateInput;
+
+  constructor(input: StateInput) {
+    this.#input = input;
+    for (const set of input.policies.sets) this.policyDocs.set(set.digest, set);
+  }
+
+  /** What is committed now. */
+  doc<T extends FeedTopic>(topic: T, key: string): FeedDoc<T> | undefined {
+    return docOf(this.#input.control.database.committed, topic, key);
+  }
+
+  docs<T extends FeedTopic>(topic: T): { key: string; body: FeedDoc<T> }[] {
+    const rows = this.#input.control.database.committed.values<{
+      topic: string;
+      key: string;
+      body: string | null;
+    }>(docsTable);
+    return rows
+      .filter((row) => row.topic === topic && row.body !== null)
+      .map(({ key, body }) => ({ key, body: JSON.parse(body ?? 'null') as FeedDoc<T> }));
+  }
+
+  /** One change by somebody; false when it was not heard to succeed. */
+  async #change(
+    what: string,
+    about: readonly string[],
+    work: (tx: WritableView, put: Put) => void,
+    applied?: () => void,
+  ): Promise<boolean> {
+    const { control, trace } = this.#input;
+    const { running } = control;
+    if (running === undefined) return false;
+    try {
+      await control.changeOf(running.process)(
+        async (tx) => {
+          const puts: (() => Promise<void>)[] = [];
+          work(tx, (topic, key, body) =>
+            puts.push(() => running.hub.put(tx as unknown as Tx, topic, key, body)),
+          );
+          for (const put of puts) await put();
+        },
+        () => {
+          trace.add(`control: ${what}`, ...about);
+          applied?.();
+        },
+      );
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  async setUp(): Promise<void> {
+    const { random, policies } = this.#input;
+    const agents = firstAgents(random);
+    await this.#change('set up', [], (_, put) => {
+      put('settings', '*', policies.settings);
+      this.#putPolicy(put, 0, 1);
+      for (const server of firstServers) put('server', server.name, server);
+      for (const tool of firstTools()) {
+        this.definitions.set(tool.definitionDigest, tool.definition as JsonObject);
+        put('tool', `${tool.server}/${tool.name}`, tool);
+      }
+      for (const { doc, manifest } of agents) {
+        this.agentIds.push(doc.id);
+        this.manifests.set(doc.manifestDigest, manifest);
+        put('agent', doc.id, doc);
+      }
+    });
+  }
+
+  #putPolicy(put: Put, index: number, epoch: number): void {
+    const { sets } = this.#input.policies;
+    const set = sets[index % sets.length];
+    if (set !== undefined) put('policy', '*', { ...set, epoch });
+  }
+
+  /** Somebody stops something, and does not give up before it is on record: a stop that was only sent holds where it was heard. */
+  async stop(scope: Scope, state: ContainmentDoc['state']): Promise<void> {
+    for (let attempt = 0; attempt < stopAttemptsMax; attempt++) {
+      if (await this.#stopOnce(scope, state)) return;
+      await this.#input.pause(stopAgainMs);
+    }
+  }
+
+  /** A stop is sent ahead of its record, and its second runs from now. A control that dies before the commit has not accepted it. */
+  async #stopOnce(scope: Scope, state: ContainmentDoc['state']): Promise<boolean> {
+    const { control, checks, nowMs, trace } = this.#input;
+    const { running } = control;
+    if (running === undefined) return false;
+    const key = containmentKey(scope);
+    const doc: ContainmentDoc = {
+      scope,
+      state,
+      since: new Date(nowMs()).toISOString(),
+      reason: 'simulated',
+      by: 'a person',
+    };
+    trace.add(`control: ${state} ${key}`);
+    const begun = checks.stopBegins(scope);
+    void running.hub.contain(key, doc, confirmMs);
+    const done = await this.#change(`${key} is ${state} on record`, [], (tx, put) => {
+      put('containment', key, doc);
+      if (state !== 'killed') return;
+      for (const agent of this.agentIds
+        .map((id) => docOf(tx, 'agent', id))
+        .filter((each) => each !== undefined)) {
+        if (stops(scope, agent)) this.#void(tx, put, agent);
+      }
+    });
+    if (!done && this.doc('containment', key)?.since !== doc.since) begun.toMs = begun.fromMs;
+    return done;
+  }
+
+  /** A kill voids the credentials of an agent, and what waits for a person. */
+  #void(tx: WritableView, put: Put, agent: AgentDoc): void {
+    put('agent', agent.id, { ...agent, epoch: agent.epoch + 1, credentialEpoch: agent.credentialEpoch + 1 });
+    for (const row of tx.values<ApprovalRow>('approval')) {
+      if (row.doc.agentId === agent.id && (row.doc.state === 'waiting' || row.doc.state === 'approved'))
+        this.#setApproval(tx, put, row, { state: 'void' });
+    }
+  }
+
+  async resume(key: string): Promise<void> {
+    const held = this.doc('containment', key);
+    if (held === undefined) return;
+    await this.#change(
+      `${key} is resumed`,
+      [],
+      (_, put) => put('containment', key, null),
+      () => this.#input.checks.stopEnds(held.scope),
+    );
+  }
+
+  async setLevel(agentId: string, level: Level, ceiling: Level | undefined): Promise<void> {
+    await this.#change(
+      `agent ${agentId.slice(0, 8)} is ${level}, ceiling ${ceiling ?? 'none'}`,
+      [agentId],
+      (tx, put) => {
+        const agent = docOf(tx, 'agent', agentId);
+        if (agent === undefined) return;
+        const { ceiling: _, ...rest } = agent;
+        put('agent', agentId, {
+          ...rest,
+          level,
+          ...(ceiling === undefined ? {} : { ceiling }),
+          epoch: agent.epoch + 1,
+        });
+      },
+    );
+  }
+
+  async setPolicy(index: number): Promise<void> {
+    await this.#change(`policy set ${index}`, [], (tx, put) =>
+      this.#putPolicy(put, index, (docOf(tx, 'policy', '*')?.epoch ?? 0) + 1),
+    );
+  }
+
+  async setSettings(change: (settings: SettingsDoc) => SettingsDoc): Promise<void> {
+    await this.#change('settings', [], (tx, put) => {
+      const settings = docOf(tx, 'settings', '*');
+      if (settings !== undefined) put('settings', '*', change(settings));
+    });
+  }
+
+  async changeTool(key: string, change: (tool: ToolDoc) => Omit<ToolDoc, 'epoch'>): Promise<void> {
+    await this.#change(`tool ${key}`, [], (tx, put) => {
+      const tool = docOf(tx, 'tool', key);
+      if (tool === undefined) return;
+      const next: ToolDoc = { ...change(tool), epoch: tool.epoch + 1 };
+      this.definitions.set(next.definitionDigest, next.definition as JsonObject);
+      put('tool', key, next);
+    });
+  }
+
+  async enrol(instance: InstanceDoc): Promise<boolean> {
+    return await this.#change('an instance is enrolled', [instance.agentId], (_, put) =>
+      put('instance', instance.id, instance),
+    );
+  }
+
+  async revokeInstance(id: string): Promise<void> {
+    const held = this.doc('instance', id);
+    if (held !== undefined)
+      await this.#change('an instance is revoked', [held.agentId], (_, put) =>
+        put('instance', id, { ...held, state: 'revoked' }),
+      );
+  }
+
+  async revokeSession(sid: string): Promise<void> {
+    const until = new Date(this.#input.nowMs() + 3_600_000).toISOString();
+    await this.#change('a session is revoked', [], (_, put) => put('revoked_session', sid, { sid, until }));
+  }
+
+  /** A person answers; nothing happens when it does not wait any more. */
+  async decide(id: string, approve: boolean): Promise<boolean> {
+    let decided = false;
+    await this.#change(
+      `approval ${id.slice(0, 8)} is ${approve ? 'approved' : 'rejected'}`,
+      [id],
+      (tx, put) => {
+        const row = tx.get<ApprovalRow>('approval', id);
+        decided = row?.doc.state === 'waiting' && !this.#expired(row);
+        if (row !== undefined && decided)
+          this.#setApproval(tx, put, row, {
+            state: approve ? 'approved' : 'rejected',
+            decidedBy: 'a person',
+          });
+      },
+      () => {
+        const shown = this.#input.checks.approvals.get(id);
+        if (shown !== undefined && decided && approve) shown.approved = true;
+      },
+    );
+    return decided && approve;
+  }
+
+  #expired({ doc }: ApprovalRow): boolean {
+    return this.#input.nowMs() >= Date.parse(doc.expiresAt);
+  }
+
+  #setApproval(
+    tx: WritableView,
+    put: Put,
+    row: ApprovalRow,
+    change: Partial<ApprovalDoc>,
+    more: Partial<ApprovalRow> = {},
+  ): ApprovalRow {
+    const next = { ...row, ...more, doc: { ...row.doc, ...change } };
+    tx.set('approval', row.doc.id, next);
+    put('approval', row.doc.id, next.doc);
+    return next;
+  }
+
+  /** Answers a request of a gateway. Undefined: it failed without an answer. */
+  async answer<K extends OperationId>(
+    operation: K,
+    call: ControlCall<K>,
+  ): Promise<ControlAnswer<unknown> | undefined> {
+    const params = (call.params ?? {}) as { id?: string; name?: string };
+    switch (operation) {
+      case 'gateway.requestApproval':
+        return await this.#requestApproval(call.body as ApprovalRequest);
+      case 'gateway.redeemApproval':
+        return await this.#redeem(params.id ?? '', call.body as { agentId: string; actionId: string });
+      case 'gateway.finishApproval':
+        return await this.#finish(
+          params.id ?? '',
+          call.body as { actionId: string; outcome: NonNullable<ApprovalRow['outcome']> },
+        );
+      case 'gateway.discovered':
+        await this.#discovered(
+          params.name ?? '',
+          (call.body as { definitions?: JsonObject[] }).definitions ?? [],
+        );
+        return { ok: true, value: { ok: true } };
+      case 'gateway.payloadKey': {
+        const { kid, key } = this.#input.payloadKey;
+        return { ok: true, value: { kid, key: Buffer.from(key).toString('base64url') } };
+      }
+      case 'gateway.notify':
+        return { ok: true, value: { ok: true } };
+      default:
+        throw new Error(`${operation} is not simulated`);
+    }
+  }
+
+  /** A definition that differs from the accepted one quarantines the tool. */
+  async #discovered(server: string, definitions: readonly JsonObject[]): Promise<void> {
+    const offered = new Map(
+      definitions.map((definition) => [String(definition['name']), definitionDigest(definition)]),
+    );
+    await this.#change(`the tools of ${server} were reported`, [], (tx, put) => {
+      for (const [name, digest] of offered) {
+        const tool = docOf(tx, 'tool', `${server}/${name}`);
+        if (tool?.state === 'active' && tool.definitionDigest !== digest)
+          put('tool', `${server}/${name}`, { ...tool, state: 'quarantined', epoch: tool.epoch + 1 });
+      }
+    });
+  }
+
+  async #requestApproval(body: ApprovalRequest): Promise<ControlAnswer<unknown> | undefined> {
+    const { random, nowMs, checks, onWaiting } = this.#input;
+    if (sha256(body.argsText) !== body.argsDigest)
+      return { ok: false, refusal: refusal('approvals.digest_mismatch'), sent: true };
+    let row: ApprovalRow | undefined;
+    let made = false;
+    const id = random.uuid();
+    const changed = await this.#change(
+      `approval ${id.slice(0, 8)} is asked for ${body.tool}, or waits already`,
+      [id, body.agentId, body.actionId],
+      (tx, put) => {
+        const equal = tx
+          .values<ApprovalRow>('approval')
+          .find(
+            ({ doc, instanceId }) =>
+              (doc.state === 'waiting' || doc.state === 'approved') &&
+              doc.agentId === body.agentId &&
+              instanceId === body.instanceId &&
+              doc.tool === body.tool &&
+              doc.argsDigest === body.argsDigest &&
+              doc.definitionDigest === body.definitionDigest,
+          );
+        made = equal === undefined || this.#expired(equal);
+        if (!made) {
+          row = equal;
+          return;
+        }
+        const { agentId, sid, tool, argsDigest, definitionDigest: definition } = body;
+        const expiresAt = new Date(nowMs() + approvalSeconds * 1_000).toISOString();
+        const doc: ApprovalDoc = {
+          id,
+          agentId,
+          sid,
+          tool,
+          argsDigest,
+          definitionDigest: definition,
+          state: 'waiting',
+          expiresAt,
+        };
+        row = {
+          doc,
+          instanceId: body.instanceId,
+          argsText: body.argsText,
+          consumedBy: undefined,
+          outcome: undefined,
+        };
+        this.#setApproval(tx, put, row, {});
+      },
+      () => {
+        if (!made || row === undefined) return;
+        checks.approvals.set(id, { shown: row.argsText, approved: false });
+        onWaiting(row.doc);
+      },
+    );
+    if (!changed || row === undefined) return undefined;
+    return { ok: true, value: { id: row.doc.id, state: row.doc.state, expiresAt: row.doc.expiresAt } };
+  }
+
+  async #redeem(
+    id: string,
+    { agentId, actionId }: { agentId: string; actionId: string },
+  ): Promise<ControlAnswer<unknown> | undefined> {
+    const { faults } = this.#input;
+    let row: ApprovalRow | undefined;
+    let released = false;
+    const changed = await this.#change(
+      `approval ${id.slice(0, 8)} is redeemed by ${actionId.slice(0, 8)}`,
+      [id, actionId],
+      (tx, put) => {
+        row = tx.get<ApprovalRow>('approval', id);
+        if (row === undefined || row.doc.agentId !== agentId) return;
+        released = row.doc.state === 'approved' && !this.#expired(row);
+        if (faults.releaseAlways && row.doc.state === 'done') released = true;
+        if (released) row = this.#setApproval(tx, put, row, { state: 'consumed' }, { consumedBy: actionId });
+      },
+    );
+    if (!changed) return undefined;
+    if (row === undefined || row.doc.agentId !== agentId)
+      return { ok: false, refusal: refusal('approvals.not_found'), sent: true };
+    const { doc, outcome } = row;
+    const { tool, argsDigest, definitionDigest: definition, expiresAt, state, decidedBy, reason } = doc;
+    const text = faults.otherBytes ? canonicalJson({ n: 0 }) : row.argsText;
+    const value = {
+      ...{ state, released, tool, definitionDigest: definition, expiresAt },
+      argsDigest: faults.otherBytes ? sha256(text) : argsDigest,
+      ...(released ? { argsText: text } : {}),
+      ...(decidedBy === undefined ? {} : { decidedBy }),
+      ...(reason === undefined ? {} : { reason }),
+      ...(outcome === undefined ? {} : { outcome }),
+    };
+    return { ok: true, value };
+  }
+
+  async #finish(
+    id: string,
+    { actionId, outcome }: { actionId: string; outcome: NonNullable<ApprovalRow['outcome']> },
+  ): Promise<ControlAnswer<unknown> | undefined> {
+    const changed = await this.#change(
+      `approval ${id.slice(0, 8)} came to ${outcome.status}`,
+      [id, actionId],
+      (tx, put) => {
+        const row = tx.get<ApprovalRow>('approval', id);
+        if (row?.doc.state !== 'consumed' || row.consumedBy !== actionId) return;
+        this.#setApproval(
+          tx,
+          put,
+          row,
+          { state: outcome.status === 'unknown' ? 'unknown' : 'done' },
+          { outcome },
+        );
+      },
+    );
+    return changed ? { ok: true, value: { ok: true } } : undefined;
+  }
+}
+
+type Put = <T extends FeedTopic>(topic: T, key: string, body: FeedDoc<T> | null) => void;
+type ApprovalRequest = NonNullable<ControlCall<'gateway.requestApproval'>['body']>;
+
+function stops(scope: Scope, agent: AgentDoc): boolean {
+  if (scope.kind === 'fleet') return true;
+  return scope.kind === 'agent'
+    ? scope.id === agent.id
+    : scope.kind === 'owner' && [agent.ownerId, agent.technicalOwnerId].includes(scope.id);
+}

@@ -1,0 +1,362 @@
+/**
+ * One gateway: the real spool, snapshot, lease, feed, shipper, connections to tool servers and pipeline, put together as `gateway.ts` does,
+ * over a virtual disk and a virtual network. Its process can die at any point; its disk survives, or not.
+ */
+import { refusal } from '@atf/core/errors';
+import { policyFactsOf } from '@atf/core/policy/question';
+import {
+  type ControlFrame,
+  type FeedTopic,
+  type GatewayFrame,
+  leaseMs,
+  type PolicyDoc,
+} from '@atf/core/wire/feed';
+import type { OperationId, ResponseOf } from '@atf/core/wire/api';
+import type { PolicyFacts } from '@atf/core/world';
+import { Discovery } from '@atf/gateway/discovery';
+import { Feed } from '@atf/gateway/feed';
+import { Lease } from '@atf/gateway/lease';
+import { PayloadKey } from '@atf/gateway/payload-key';
+import { createPipeline, type Pipeline } from '@atf/gateway/pipeline';
+import type {
+  ClockPort,
+  ControlAnswer,
+  ControlCall,
+  ControlPort,
+  Ports,
+  SnapshotPort,
+  SpoolPort,
+} from '@atf/gateway/ports';
+import { gapHeader, Shipper } from '@atf/gateway/ship';
+import { Snapshot } from '@atf/gateway/snapshot';
+import { openSpool, type Spool } from '@atf/gateway/spool';
+import { Upstreams } from '@atf/gateway/upstreams';
+import type { Checks } from './checks.ts';
+import { type ControlNode, gatewayKey, gatewaySigner } from './control-node.ts';
+import type { ControlState } from './control-state.ts';
+import { VirtualDisk } from './disk.ts';
+import { Link } from './network.ts';
+import type { Random } from './random.ts';
+import type { ToolServers } from './tool-servers.ts';
+import type { Trace } from './trace.ts';
+import { Process, type VirtualTime } from './virtual-time.ts';
+
+const segmentBytesMax = 48 * 1_024;
+const probeEveryMs = 200;
+const controlTimeoutMs = 1_500;
+const reopenMs = 300;
+const startedMs = 50_000;
+
+/** Breaks put into a gateway on purpose, to prove that the checks see them. */
+export interface GatewayFaults {
+  readonly leaseNeverEnds?: boolean;
+  readonly acknowledgesEarly?: boolean;
+  readonly forgetsOutcomes?: boolean;
+  readonly wallClockForMonotonic?: boolean;
+  readonly altersRecord?: boolean;
+  readonly deafToStops?: boolean;
+  readonly snapshot?: (real: Snapshot, nowMs: () => number) => SnapshotPort;
+}
+
+export interface GatewayInput {
+  readonly id: string;
+  readonly host: string;
+  readonly time: VirtualTime;
+  readonly random: Random;
+  readonly trace: Trace;
+  readonly checks: Checks;
+  readonly control: ControlNode;
+  readonly state: ControlState;
+  readonly servers: ToolServers;
+  /** Unix time at the start of the run. */
+  readonly epochMs: number;
+  readonly faults: GatewayFaults;
+}
+
+class EndlessLease extends Lease {
+  override fresh(monotonicMs: number): boolean {
+    return super.fresh(monotonicMs) || super.fresh(Number.NEGATIVE_INFINITY);
+  }
+}
+
+/** Compiled sets by digest, for all gateways and runs: compiling is pure. */
+const compiled = new Map<string, PolicyFacts>();
+function compilePolicy(doc: PolicyDoc): PolicyFacts | undefined {
+  let facts = compiled.get(doc.digest);
+  if (facts === undefined) {
+    const result = policyFactsOf(doc);
+    if (!result.ok) return undefined;
+    facts = result.facts;
+    compiled.set(doc.digest, facts);
+  }
+  const { digest, ask, annotations } = facts;
+  return { digest, ask, annotations, epoch: doc.epoch };
+}
+
+export class GatewayNode {
+  readonly link: Link;
+  readonly disk: VirtualDisk;
+  /** Of the wall clock; the monotonic clock knows nothing of it. */
+  skewMs = 0;
+  crashes = 0;
+  readonly #input: GatewayInput;
+  #process: Process | undefined;
+  #pipeline: Pipeline | undefined;
+  #stop: (() => void) | undefined;
+
+  constructor(input: GatewayInput) {
+    this.#input = input;
+    const { id, time, random, checks } = input;
+    this.link = new Link(time, random.fork());
+    this.disk = new VirtualDisk(random.fork(), (record) => checks.durable(id, record));
+    this.link.events = {
+      accept: (socket) => input.control.accept(id, socket),
+      atGateway: (text) => this.#heard(text),
+      atControl: () => undefined,
+    };
+  }
+
+  get id(): string {
+    return this.#input.id;
+  }
+
+  get pipeline(): Pipeline | undefined {
+    return this.#pipeline;
+  }
+
+  get clock(): ClockPort {
+    const { time, epochMs, faults } = this.#input;
+    const nowMs = () => Math.floor(epochMs + time.nowMs + this.skewMs);
+    return {
+      nowMs,
+      monotonicMs: faults.wallClockForMonotonic === true ? nowMs : () => startedMs + time.nowMs,
+    };
+  }
+
+  #heard(text: string): void {
+    if (this.#process?.alive !== true) return;
+    const { id, checks } = this.#input;
+    if (text.startsWith('{"t":"docs"') && !text.includes('"full":true')) return;
+    const frame = JSON.parse(text) as ControlFrame;
+    if (frame.t === 'docs') checks.toldAnew(id);
+    if (frame.t === 'beat') checks.beatAnswered(id, frame.nonce);
+    if (frame.t === 'contain') checks.stopHeard(id, frame.body);
+  }
+
+  crash(how: 'killed' | 'power loss' | 'disk lost'): void {
+    const { trace, id } = this.#input;
+    if (this.#process === undefined) return;
+    trace.add(`gateway ${id.slice(0, 8)}: ${how}`);
+    this.crashes++;
+    this.#process.alive = false;
+    this.#process = undefined;
+    this.#pipeline = undefined;
+    this.#stop?.();
+    this.#stop = undefined;
+    if (how === 'power loss') this.disk.powerLoss();
+    if (how !== 'disk lost') return;
+    this.disk.replace();
+    const row = this.#input.control.database.committed.get<{ reported_epoch: number; reported_seq: number }>(
+      'audit_gateway',
+      id,
+    );
+    this.#input.checks.diskLost(id, { epoch: row?.reported_epoch ?? 0, seq: row?.reported_seq ?? 0 });
+  }
+
+  get up(): boolean {
+    return this.#process !== undefined;
+  }
+
+  async start(): Promise<void> {
+    const { time, id, trace, control } = this.#input;
+    const process = new Process(time);
+    this.#process = process;
+    this.#input.checks.started(id);
+    for (;;) {
+      const epochMin = await control.running?.intake.epochMax(id);
+      if (epochMin !== undefined) {
+        const opening = {
+          directory: '',
+          gateway: id,
+          signer: gatewaySigner,
+          disk: this.disk.openedBy(process),
+          segmentBytesMax,
+          probeEveryMs,
+          epochMin,
+        };
+        const spool = await openSpool(opening).catch(() => undefined);
+        if (spool !== undefined && process.alive) {
+          trace.add(`gateway ${id.slice(0, 8)}: up in epoch ${spool.head().epoch}`);
+          return this.#assemble(process, spool);
+        }
+      }
+      await process.pause(reopenMs);
+    }
+  }
+
+  #assemble(process: Process, spool: Spool): void {
+    const { id, random, checks, servers, faults, host, trace } = this.#input;
+    const { clock } = this;
+    const draw = random.fork();
+    const lease = faults.leaseNeverEnds === true ? new EndlessLease(leaseMs) : new Lease(leaseMs);
+    const snapshot = new Snapshot({ clock, lease, compilePolicy });
+    const control = this.#controlPort(process);
+    const payloadKey = new PayloadKey(control);
+    const discovery = new Discovery({ clock, control, upstreams: () => upstreams });
+    const upstreams: Upstreams = new Upstreams({
+      clock,
+      connect: servers.connectFor(id, process),
+      onListed: (server, listed) => discovery.listed(server, listed),
+      onChanged: (server) => discovery.changed(server),
+    });
+    const ports: Ports = {
+      clock,
+      random: (bytes) => draw.bytes(bytes),
+      spool: this.#spoolPort(spool),
+      snapshot: faults.snapshot?.(snapshot, () => clock.monotonicMs()) ?? snapshot,
+      upstream: upstreams,
+      control,
+      wrappingKey: () => payloadKey.current(),
+    };
+    const pipeline = createPipeline(ports, {
+      publicUrl: () => `http://${host}`,
+      pause: (attempt) => process.pause(200 * 2 ** attempt),
+    });
+    const feed = new Feed({
+      controlUrl: `http://${host}`,
+      authorization: () => '',
+      snapshot,
+      lease,
+      stopper: pipeline.stopper,
+      clock,
+      random: (bytes) => this.#nonce(draw.bytes(bytes)),
+      spoolHead: () => spool.head(),
+      version: 'simulated',
+      mcpUrl: `http://${host}`,
+      onState: (state, detail) => {
+        if (state !== 'complete') trace.add(`gateway ${id.slice(0, 8)}: feed ${state} ${detail ?? ''}`, id);
+        if (state === 'connected') {
+          discovery.repeat();
+          void payloadKey.tick(clock.monotonicMs());
+        }
+        if (state === 'complete') discovery.tick(snapshot.servers());
+      },
+    });
+    snapshot.onApplied((topic: FeedTopic, key, body, before) => {
+      checks.applied(id, topic, key, body);
+      pipeline.stopper.observe(topic, key, body, before);
+    });
+    if (faults.deafToStops === true)
+      Object.assign(pipeline.stopper, { contain: () => 0, leaseLost: () => 0, observe: () => undefined });
+    const shipper = this.#shipper(process, spool);
+    const ticker = setInterval(() => {
+      void payloadKey.tick(clock.monotonicMs());
+      void pipeline.refusals.flush();
+      upstreams.sweep((name) => snapshot.server(name));
+      if (snapshot.fresh()) discovery.tick(snapshot.servers());
+    }, 1_000);
+    feed.start();
+    shipper.start();
+    this.#pipeline = pipeline;
+    this.#stop = () => {
+      clearInterval(ticker);
+      feed.close();
+    };
+  }
+
+  /** The feed's random bytes are its nonces, drawn in the tick in which they are sent. */
+  #nonce(bytes: Buffer): Buffer {
+    this.#input.checks.beatSent(this.#input.id, bytes.toString('base64url'));
+    return bytes;
+  }
+
+  #spoolPort(spool: Spool): SpoolPort {
+    const { id, checks, faults } = this.#input;
+    const watched =
+      (append: SpoolPort['append']): SpoolPort['append'] =>
+      async (draft, payload) => {
+        checks.drafted(id, draft);
+        if (faults.forgetsOutcomes === true && draft.type === 'action.outcome')
+          return { ok: true, epoch: 1, seq: 1 };
+        const given =
+          faults.altersRecord === true && draft.type === 'action.intent'
+            ? { ...draft, body: { ...draft.body, policies: [] } }
+            : draft;
+        const appending = append(given, payload);
+        const result =
+          faults.acknowledgesEarly === true
+            ? { ok: true as const, epoch: spool.head().epoch, seq: spool.head().seq + 1 }
+            : await appending;
+        checks.appended(id, draft, result);
+        return result;
+      };
+    return {
+      append: watched((draft, payload) => spool.append(draft, payload)),
+      appendUrgent: watched((draft, payload) => spool.appendUrgent(draft, payload)),
+    };
+  }
+
+  #shipper(process: Process, spool: Spool): Shipper {
+    const { id, control, trace } = this.#input;
+    return new Shipper({
+      spool,
+      pause: (ms, signal) =>
+        new Promise((done) => {
+          signal.addEventListener('abort', () => process.alive && done(), { once: true });
+          if (signal.aborted) done();
+          void process.pause(ms).then(done);
+        }),
+      send: (_, frame, headers) =>
+        this.#exchange(process, async () => {
+          const { running } = control;
+          if (running === undefined) return undefined;
+          const result = await running.intake
+            .accept(frame, { gateway: id, keys: [gatewayKey] }, headers[gapHeader] !== undefined)
+            .catch(() => undefined);
+          if (result === undefined) return { status: 500, body: Buffer.from('{}') };
+          const body = result.ok
+            ? { position: result.position }
+            : { code: result.refusal.code, position: result.position };
+          return { status: result.ok ? 200 : 409, body: Buffer.from(JSON.stringify(body)) };
+        }),
+      onRefused: (code) => trace.add(`gateway ${id.slice(0, 8)}: control refuses its records: ${code}`),
+    });
+  }
+
+  /** One request over the link. Undefined: no answer in time, or none at all; the other side may have acted. */
+  #exchange<T>(process: Process, act: () => Promise<T | undefined>): Promise<T | undefined> {
+    const { link } = this;
+    return new Promise((settle) => {
+      const done = (answer: T | undefined): void => {
+        if (process.alive) settle(answer);
+      };
+      void process.pause(controlTimeoutMs).then(() => done(undefined));
+      if (link.refuses) return void process.pause(1).then(() => done(undefined));
+      link.up.send(() => {
+        void act().then((answer) => {
+          link.down.send(() => done(answer));
+        });
+      });
+    });
+  }
+
+  #controlPort(process: Process): ControlPort {
+    const { state } = this.#input;
+    return {
+      request: async <K extends OperationId>(
+        operation: K,
+        call: ControlCall<K>,
+      ): Promise<ControlAnswer<ResponseOf<K>>> => {
+        const answer = await this.#exchange(process, () => state.answer(operation, call));
+        if (answer !== undefined) return answer as ControlAnswer<ResponseOf<K>>;
+        return {
+          ok: false,
+          refusal: refusal('containment.feed_stale', 'The control plane did not answer.'),
+          sent: true,
+        };
+      },
+    };
+  }
+}
+
+export type { GatewayFrame };

@@ -1,0 +1,200 @@
+/**
+ * The network between control and one gateway: two ordered directions, each of which can be slow or held (a partition: what was sent
+ * arrives late, in order), and connections that can be reset. Over it run requests and the WebSocket of the feed.
+ */
+import { EventEmitter } from 'node:events';
+import type { Random } from './random.ts';
+import type { VirtualTime } from './virtual-time.ts';
+
+const delayMsMin = 0.1;
+const delayMsMax = 3;
+const spikeChance = 0.02;
+const spikeMsMax = 120;
+
+/** One direction. Messages never overtake each other. */
+export class Pipe {
+  held = false;
+  readonly #time: VirtualTime;
+  readonly #random: Random;
+  readonly #waiting: (() => void)[] = [];
+  #lastMs = 0;
+  #slowMs = 0;
+
+  constructor(time: VirtualTime, random: Random) {
+    this.#time = time;
+    this.#random = random;
+  }
+
+  set slowMs(ms: number) {
+    this.#slowMs = ms;
+  }
+
+  send(arrive: () => void): void {
+    const spike = this.#random.chance(spikeChance) ? this.#random.between(0, spikeMsMax) : 0;
+    const atMs = this.#time.nowMs + this.#random.between(delayMsMin, delayMsMax) + spike + this.#slowMs;
+    this.#lastMs = Math.max(this.#lastMs + 0.001, atMs);
+    this.#time.after(this.#lastMs - this.#time.nowMs, () => {
+      if (this.held || this.#waiting.length > 0) this.#waiting.push(arrive);
+      else arrive();
+    });
+  }
+
+  release(): void {
+    this.held = false;
+    const waiting = this.#waiting.splice(0);
+    for (const arrive of waiting) this.send(arrive);
+  }
+}
+
+/** A WebSocket as far as feed and hub use one; takes the place of `ws`. */
+export class VirtualSocket extends EventEmitter {
+  static readonly OPEN = 1;
+  readonly OPEN = 1;
+  readyState = 0;
+  readonly bufferedAmount = 0;
+  #peer: VirtualSocket | undefined;
+  #pipe: Pipe | undefined;
+  #watch: ((text: string) => void) | undefined;
+
+  constructor(url?: string) {
+    super();
+    if (url !== undefined) dial(url, this);
+  }
+
+  /** Joins two ends; each sends over its own direction. */
+  static join(
+    a: VirtualSocket,
+    b: VirtualSocket,
+    ab: Pipe,
+    ba: Pipe,
+    watch: { a: (text: string) => void; b: (text: string) => void },
+  ): void {
+    a.#peer = b;
+    a.#pipe = ab;
+    a.#watch = watch.b;
+    b.#peer = a;
+    b.#pipe = ba;
+    b.#watch = watch.a;
+    b.readyState = VirtualSocket.OPEN;
+  }
+
+  send(text: string, sent?: (fault?: Error) => void): void {
+    const peer = this.#peer;
+    if (this.readyState !== VirtualSocket.OPEN || peer === undefined) return;
+    this.#pipe?.send(() => {
+      if (peer.readyState !== VirtualSocket.OPEN) return;
+      this.#watch?.(text);
+      peer.emit('message', Buffer.from(text), false);
+    });
+    sent?.();
+  }
+
+  close(): void {
+    this.terminate();
+  }
+
+  /** This end is closed now, the other one learns it over the network. */
+  terminate(): void {
+    if (this.readyState === 3) return;
+    const peer = this.#peer;
+    this.readyState = 3;
+    this.emit('close');
+    if (peer !== undefined) this.#pipe?.send(() => peer.reset());
+  }
+
+  /** The connection is gone, whatever was on its way. */
+  reset(): void {
+    if (this.readyState === 3) return;
+    this.readyState = 3;
+    this.emit('close');
+  }
+
+  fail(): void {
+    if (this.readyState === 3) return;
+    this.emit('error', new Error('unreachable'));
+    this.reset();
+  }
+}
+
+export interface LinkEvents {
+  /** A frame that has just arrived at the gateway, or at control. */
+  atGateway(text: string): void;
+  atControl(text: string): void;
+  /** The other end of a new connection; false while control is down. */
+  accept(socket: VirtualSocket): boolean;
+}
+
+/** A held connection is given up by the client after this. */
+const handshakeMsMax = 1_500;
+
+export class Link {
+  readonly up: Pipe;
+  readonly down: Pipe;
+  refuses = false;
+  readonly #time: VirtualTime;
+  readonly #sockets = new Set<VirtualSocket>();
+  events: LinkEvents | undefined;
+
+  constructor(time: VirtualTime, random: Random) {
+    this.#time = time;
+    this.up = new Pipe(time, random.fork());
+    this.down = new Pipe(time, random.fork());
+  }
+
+  hold(directions: 'up' | 'down' | 'both'): void {
+    if (directions !== 'down') this.up.held = true;
+    if (directions !== 'up') this.down.held = true;
+  }
+
+  heal(): void {
+    this.refuses = false;
+    this.up.slowMs = 0;
+    this.down.slowMs = 0;
+    this.up.release();
+    this.down.release();
+  }
+
+  /** Resets every connection at both ends. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.reset();
+    this.#sockets.clear();
+  }
+
+  connect(client: VirtualSocket): void {
+    const timer = this.#time.after(handshakeMsMax, () => client.readyState === 0 && client.fail());
+    this.up.send(() => {
+      const server = new VirtualSocket();
+      const { events } = this;
+      if (client.readyState !== 0 || events === undefined) return;
+      VirtualSocket.join(client, server, this.up, this.down, {
+        a: (text) => events.atGateway(text),
+        b: (text) => events.atControl(text),
+      });
+      if (this.refuses || !events.accept(server)) {
+        server.readyState = 3;
+        this.down.send(() => client.fail());
+        return;
+      }
+      this.#sockets.add(client).add(server);
+      this.down.send(() => {
+        if (client.readyState !== 0) return;
+        this.#time.cancel(timer);
+        client.readyState = VirtualSocket.OPEN;
+        client.emit('open');
+      });
+    });
+  }
+}
+
+let links: ReadonlyMap<string, Link> = new Map();
+
+/** Which links the sockets of the current run are dialled over, by host name. */
+export function useLinks(current: ReadonlyMap<string, Link>): void {
+  links = current;
+}
+
+function dial(url: string, socket: VirtualSocket): void {
+  const link = links.get(new URL(url).hostname);
+  if (link === undefined) throw new Error('no such link');
+  link.connect(socket);
+}

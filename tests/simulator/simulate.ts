@@ -1,0 +1,244 @@
+/** One run: a seed decides everything that happens in it. */
+import { RefusalError } from '@atf/core/errors';
+import { sha256 } from '@atf/core/digest';
+import type { CallAnswer } from '@atf/gateway/answers';
+import { AgentActor, type Cast, People } from './actors.ts';
+import { headFault } from './audit-rows.ts';
+import { Chaos } from './chaos.ts';
+import { Checks } from './checks.ts';
+import { ControlNode } from './control-node.ts';
+import { ControlState } from './control-state.ts';
+import { CheckpointWatch, FinalChecks, type FinalCounts } from './final-checks.ts';
+import { type GatewayFaults, GatewayNode } from './gateway-node.ts';
+import { useLinks } from './network.ts';
+import { Random } from './random.ts';
+import type { Policies } from './scene.ts';
+import { VirtualTiles } from './tiles.ts';
+import { ToolServers } from './tool-servers.ts';
+import { Trace, Violation } from './trace.ts';
+import { installTimers, settled, VirtualTime } from './virtual-time.ts';
+
+/** Virtual milliseconds: faults come and go, then everything is healed and comes to rest. */
+const turbulentMs = 3_200;
+const restMs = 3_600;
+const startMs = 400;
+/** Within it a call is answered, shipped, sequenced and signed. */
+const settleMs = 2_200;
+
+/** What a read that nothing stops may come to: the manifest, the rate and the definition still count, and clients hang up. */
+const lawfulAtRest = new Set([
+  'given',
+  'segmentation.tool_not_granted',
+  'segmentation.rate_exceeded',
+  'segmentation.tool_quarantined',
+  'identity.instance_unknown',
+  'upstream.aborted',
+]);
+
+/** Breaks put in on purpose (mutants.test.ts). */
+export interface Mutation extends GatewayFaults {
+  readonly releaseAlways?: boolean;
+  readonly otherBytes?: boolean;
+  readonly headWithoutCompare?: boolean;
+  readonly forgetsAcknowledged?: boolean;
+}
+
+export interface Run {
+  readonly seed: number;
+  readonly violation: Violation | undefined;
+  /** What led to the violation, shortened to what concerns it. */
+  readonly explanation: string;
+  readonly checksum: string;
+  readonly steps: number;
+  readonly counts: Checks['counts'] &
+    Partial<FinalCounts> & { readonly effects: number; readonly crashes: number };
+}
+
+export async function simulate(seed: number, policies: Policies, mutation: Mutation = {}): Promise<Run> {
+  const time = new VirtualTime();
+  const trace = new Trace(() => time.nowMs);
+  const stage = new Stage(seed, policies, mutation, time, trace);
+  const restore = installTimers(time);
+  headFault.unconditional = mutation.headWithoutCompare === true;
+  let violation: Violation | undefined;
+  let final: FinalCounts | undefined;
+  try {
+    final = await stage.play();
+  } catch (fault) {
+    if (!(fault instanceof Violation)) throw fault;
+    violation = fault;
+  } finally {
+    await stage.end();
+    headFault.unconditional = false;
+    restore();
+  }
+  const { counts, effects } = stage.checks;
+  const crashes = stage.gateways.reduce((sum, gateway) => sum + gateway.crashes, 0);
+  return {
+    seed,
+    violation,
+    explanation: violation === undefined ? '' : trace.explain(violation.about),
+    checksum: sha256(`${trace.count} ${trace.checksum}`),
+    steps: time.steps,
+    counts: { ...counts, ...final, effects: effects.length, crashes },
+  };
+}
+
+const codeOf = (answer: CallAnswer): string =>
+  answer.kind === 'result'
+    ? 'given'
+    : answer.kind === 'problem'
+      ? answer.refusal.code
+      : answer.facts.refusal.code;
+
+class Stage {
+  readonly checks: Checks;
+  readonly gateways: GatewayNode[] = [];
+  readonly #time: VirtualTime;
+  readonly #random: Random;
+  readonly #tiles: VirtualTiles;
+  readonly #control: ControlNode;
+  readonly #state: ControlState;
+  readonly #servers: ToolServers;
+  readonly #checkpoints: CheckpointWatch;
+  readonly #chaos: Chaos;
+  readonly #agents: AgentActor[] = [];
+  readonly #cast: Cast;
+  readonly #people: People;
+  readonly #payloadKey: Uint8Array;
+  readonly #mutation: Mutation;
+  /** A violation that was found outside of a step. */
+  #found: Violation | undefined;
+
+  constructor(seed: number, policies: Policies, mutation: Mutation, time: VirtualTime, trace: Trace) {
+    const random = new Random(seed);
+    const epochMs = Date.UTC(2026, 10, 20, 12);
+    const nowMs = () => Math.floor(epochMs + time.nowMs);
+    this.#time = time;
+    this.#random = random;
+    this.#mutation = mutation;
+    this.checks = new Checks(time, trace, (violation) => (this.#found ??= violation));
+    this.#payloadKey = random.bytes(32);
+    this.#checkpoints = new CheckpointWatch(this.checks);
+    this.#tiles = new VirtualTiles(random.fork(), (note) => this.#checkpoints.published(note));
+    const ids = Array.from({ length: seed % 3 === 0 ? 1 : 2 }, () => random.uuid());
+    this.#control = new ControlNode({
+      ...{ time, trace, gateways: ids, random: random.fork(), tiles: this.#tiles, clock: { nowMs } },
+      onUnopened: (fault: RefusalError) =>
+        this.checks.note('the log can be opened', fault.refusal.detail ?? fault.refusal.code),
+    });
+    this.#state = new ControlState({
+      ...{ control: this.#control, checks: this.checks, trace, policies, nowMs, random: random.fork() },
+      pause: (ms) => new Promise((done) => void time.after(ms, done)),
+      payloadKey: { kid: 'pk1', key: this.#payloadKey },
+      onWaiting: (doc) => this.#people.asked(doc),
+      faults: { releaseAlways: mutation.releaseAlways === true, otherBytes: mutation.otherBytes === true },
+    });
+    this.#servers = new ToolServers(time, random.fork(), this.checks);
+    for (const [i, id] of ids.entries()) {
+      const parts = {
+        time,
+        trace,
+        epochMs,
+        checks: this.checks,
+        control: this.#control,
+        state: this.#state,
+        servers: this.#servers,
+      };
+      this.gateways.push(
+        new GatewayNode({ ...parts, id, host: `g${i}.test`, random: random.fork(), faults: mutation }),
+      );
+    }
+    useLinks(new Map(this.gateways.map((gateway, i) => [`g${i}.test`, gateway.link])));
+    this.#cast = {
+      ...{ time, random: random.fork(), checks: this.checks, state: this.#state, gateways: this.gateways },
+      servers: this.#servers,
+      nowMs,
+      untilMs: startMs + turbulentMs,
+    };
+    this.#people = new People(this.#cast, this.#agents);
+    this.#chaos = new Chaos({
+      ...{
+        time,
+        trace,
+        random: random.fork(),
+        gateways: this.gateways,
+        control: this.#control,
+        tiles: this.#tiles,
+        servers: this.#servers,
+      },
+      untilMs: startMs + turbulentMs,
+      onCrash: () => this.#agents.forEach((agent) => agent.forget()),
+    });
+  }
+
+  async play(): Promise<FinalCounts> {
+    this.#control.start();
+    void this.#state.setUp().then(async () => {
+      for (const id of this.#state.agentIds) {
+        const agent = new AgentActor(id, this.#cast);
+        this.#agents.push(agent);
+        await agent.enrol();
+      }
+      await Promise.all(this.gateways.map((gateway) => gateway.start()));
+      this.#time.after(startMs - this.#time.nowMs, () => {
+        for (const agent of this.#agents) agent.start();
+        this.#people.start();
+        this.#chaos.start();
+      });
+    });
+    await this.#pass(startMs + turbulentMs);
+    this.#chaos.heal();
+    await this.#pass(this.#time.nowMs + restMs / 2);
+    void this.#people.resumeAll();
+    await this.#pass(this.#time.nowMs + restMs / 2);
+    await this.#serves();
+    const { checks, gateways } = this;
+    if (this.#mutation.forgetsAcknowledged === true) this.#tiles.files.delete('checkpoint');
+    return await new FinalChecks({
+      ...{
+        checks,
+        tiles: this.#tiles,
+        checkpoints: this.#checkpoints,
+        rows: this.#control.database.committed,
+        state: this.#state,
+      },
+      gateways: gateways.map(({ id }) => id),
+      payloadKey: this.#payloadKey,
+    }).run();
+  }
+
+  async #pass(untilMs: number): Promise<void> {
+    await this.#time.run(untilMs, () => {
+      if (this.#found !== undefined) throw this.#found;
+      this.checks.step();
+    });
+  }
+
+  /** When everything is healed, everybody who may do something can do it: nothing is stuck. */
+  async #serves(): Promise<void> {
+    const asked = this.#agents.flatMap((agent) =>
+      this.gateways.map((gateway) => {
+        agent.renew();
+        const probe = { agent, gateway, code: 'no answer' };
+        const args = { n: this.#random.int(1, 1_000_000) };
+        void agent.call(gateway, { server: 'wiki', tool: 'search', args }).then((answer) => {
+          probe.code = answer === undefined ? 'down' : codeOf(answer);
+        });
+        return probe;
+      }),
+    );
+    await this.#pass(this.#time.nowMs + settleMs);
+    for (const { agent, gateway, code } of asked) {
+      if (!lawfulAtRest.has(code))
+        this.checks.fail('when all is healed, all is served', code, agent.agentId, gateway.id);
+    }
+  }
+
+  /** Every process ends, so that nothing of this run wakes in the next one. */
+  async end(): Promise<void> {
+    for (const gateway of this.gateways) gateway.crash('killed');
+    this.#control.crash();
+    await settled();
+  }
+}
