@@ -24,6 +24,16 @@ const targets = [
     command: ['node_modules/typescript-native/bin/tsc', '-b'],
   },
   {
+    name: 'database',
+    inputs: [
+      ...readdirSync(join(root, 'packages/control/src')).map((room) => `packages/control/src/${room}/migrations.ts`),
+      'packages/control/src/db',
+    ],
+    outputs: ['packages/control/dist/empty-db.tar'],
+    says: 'Making the empty database',
+    command: ['packages/control/dist/db/make-snapshot.js'],
+  },
+  {
     name: 'console',
     inputs: ['packages/console', 'packages/core/src/wire', 'packages/core/src/errors.ts', 'packages/sdk/src'],
     outputs: ['packages/console/dist/index.html'],

@@ -21,6 +21,7 @@ import {
 import type { Clock, Config, Control } from './context.ts';
 import { changeOf } from './db/change.ts';
 import { type Database, openDb } from './db/open.ts';
+import { builtSnapshot } from './db/snapshot-file.ts';
 import { FailedAuthentications } from './failed-authentications.ts';
 import { Feed } from './feed/hub.ts';
 import { docText } from './feed/store.ts';
@@ -239,7 +240,7 @@ async function build(
   const config = configOf(options, port);
   const { dataDir } = config;
   const opened =
-    around.open?.(dataDir) ?? openDb({ dataDir, databaseUrl: options.databaseUrl }, around.clock.nowMs());
+    around.open?.(dataDir) ?? openDb({ dataDir, databaseUrl: options.databaseUrl, snapshot: builtSnapshot(dataDir) }, around.clock.nowMs());
   const database = await opened;
   undo.add(() => database.close());
   const { control, feed, listeners } = await partsOf(database, config, options, around, log);
