@@ -9,10 +9,11 @@ import { resumeShownText } from '@atf/core/wire/api';
 import { Client } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { atf, atfBin, documents, failure, type Ran } from './cli-run.ts';
+import { atf, atfBin, documents, failure, type Ran, run } from './cli-run.ts';
 import { call, Product, root, until } from './product.ts';
 
 const startMsMax = 150;
+const nodeMsTypical = 40;
 let product: Product;
 let configDir: string;
 beforeAll(async () => {
@@ -38,12 +39,19 @@ const refund = (order: string, amount: number, reason = 'broken') => ({
   reason,
 });
 
-describe('atf', () => {
+/** Many short processes, also where the machine is busy. */
+const timeout = 120_000;
+
+describe('atf', { timeout }, () => {
   it('starts at once', async () => {
-    const times: number[] = [];
-    for (let n = 0; n < 12; n++) times.push((await atf(['--help'])).tookMs);
-    // The best of several: how long it takes when nothing else wants the processor.
-    expect(Math.min(...times)).toBeLessThan(startMsMax);
+    const best = async (script: string, args: string[]) => {
+      const times: number[] = [];
+      for (let n = 0; n < 12; n++) times.push((await run(script, args)).tookMs);
+      return Math.min(...times);
+    };
+    // The best of several, and what Node itself takes apart: how fast it is when nothing else wants the processor.
+    const node = await best('-p', ['0']);
+    expect((await best(atfBin, ['--help'])) - node).toBeLessThan(startMsMax - nodeMsTypical);
   });
 
   it('documents its exit codes, and they are what it says', async () => {
@@ -168,7 +176,7 @@ describe('atf', () => {
   });
 });
 
-describe('approvals at the command line', () => {
+describe('approvals at the command line', { timeout }, () => {
   it('show exactly what would run, with what hides in it made visible; one is released by a simulated person, loudly', async () => {
     const office = await (await product.agent('junior-support')).mcp('back-office');
     const wanted = refund('O-5003', 7, 'lamp\u001b[2J broken \u202etxet');
@@ -229,7 +237,7 @@ describe('approvals at the command line', () => {
   });
 });
 
-describe('atf connect', () => {
+describe('atf connect', { timeout }, () => {
   const connect = async (args: string[]) => {
     const client = new Client({ name: 'stock-host', version: '1.0.0' });
     const env = { ...(process.env as Record<string, string>), ATF_CONFIG_DIR: configDir };
@@ -282,7 +290,7 @@ describe('atf connect', () => {
   });
 });
 
-describe('stopping at the command line', () => {
+describe('stopping at the command line', { timeout }, () => {
   it('asks before it kills, tells what stopped and how fast, and resumes by a person', async () => {
     const office = await (await product.agent('senior-support')).mcp('back-office');
     const asked = await cli('kill', 'agent', 'senior-support');
@@ -364,7 +372,7 @@ describe('stopping at the command line', () => {
   });
 });
 
-describe('atf activity', () => {
+describe('atf activity', { timeout }, () => {
   it('tells what happened, and follows what happens until Ctrl-C', async () => {
     const office = await (await product.agent('intern-analyst')).mcp('back-office');
     const args = [

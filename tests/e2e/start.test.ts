@@ -3,9 +3,9 @@ import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSyn
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { atf, failure } from './cli-run.ts';
-import { freePort, Product, until } from './product.ts';
+import { freePort, Product, type ProductOptions, until } from './product.ts';
 
 const secondStartMsMax = 5_000;
 const folders: string[] = [];
@@ -14,6 +14,15 @@ const folder = () => {
   folders.push(made);
   return made;
 };
+const products: Product[] = [];
+const started = async (options: ProductOptions): Promise<Product> => {
+  const product = await Product.start(options);
+  products.push(product);
+  return product;
+};
+afterEach(async () => {
+  for (const product of products.splice(0)) await product.stop();
+});
 afterAll(() => folders.forEach((each) => rmSync(each, { recursive: true, force: true })));
 
 const runs = (pid: number): boolean => {
@@ -51,10 +60,13 @@ async function startIn(home: string, more: readonly string[] = []) {
   return atf([...args, ...more], { cwd: home, env: { XDG_CONFIG_HOME: join(home, 'config') } });
 }
 
-describe('starting and stopping', () => {
+/** Starts in a row, also where the machine is busy. */
+const timeout = 180_000;
+
+describe('starting and stopping', { timeout }, () => {
   it('comes up with the example workspace, stops cleanly on Ctrl-C, and is up again fast with all its state', async () => {
     const home = folder();
-    const first = await Product.start({ home });
+    const first = await started({ home });
     const operator = await first.operator();
     const { items } = await operator.call('agents.list');
     expect(items.map(({ effectiveLevel }) => effectiveLevel).sort()).toEqual([
@@ -70,7 +82,7 @@ describe('starting and stopping', () => {
     expect(existsSync(join(home, 'data', 'running.json'))).toBe(false);
 
     const startMs = performance.now();
-    const second = await Product.start({ home });
+    const second = await started({ home });
     const tookMs = performance.now() - startMs;
     const people = (await (await second.operator()).call('people.list')).items.map(({ email }) => email);
     expect(people).toContain('ada@example.com');
@@ -79,7 +91,7 @@ describe('starting and stopping', () => {
   });
 
   it('sets nothing up with --empty', async () => {
-    const product = await Product.start({ home: folder(), empty: true });
+    const product = await started({ home: folder(), empty: true });
     const operator = await product.operator();
     expect((await operator.call('agents.list')).items).toEqual([]);
     expect((await operator.call('tools.list')).items).toEqual([]);
@@ -88,7 +100,7 @@ describe('starting and stopping', () => {
   });
 
   it('starts a plane again that dies, and leaves none behind when it is killed itself', async () => {
-    const product = await Product.start({ home: folder(), empty: true });
+    const product = await started({ home: folder(), empty: true });
     product.signal('gateway', 'SIGKILL');
     const event = await until(
       'the gateway to be started again',
@@ -119,7 +131,7 @@ describe('starting and stopping', () => {
   });
 });
 
-describe('what can be wrong', () => {
+describe('what can be wrong', { timeout }, () => {
   it.each([
     ['--control-port', 'storage.port_taken'],
     ['--gateway-port', 'storage.port_taken'],
@@ -137,7 +149,7 @@ describe('what can be wrong', () => {
 
   it('a locked directory: the error names --data, with and without the note of who runs there', async () => {
     const home = folder();
-    const product = await Product.start({ home, empty: true });
+    const product = await started({ home, empty: true });
     const second = await startIn(home);
     expect(failure(second)).toMatchObject({ exitCode: 5, code: 'storage.locked' });
     expect(failure(second).help).toContain('--data');
@@ -160,7 +172,7 @@ describe('what can be wrong', () => {
 
   it('another key than the one that protects the directory: the error names --key-file', async () => {
     const home = folder();
-    const product = await Product.start({ home, empty: true });
+    const product = await started({ home, empty: true });
     expect(await product.stop()).toBe(0);
     renameSync(join(home, 'atf.key'), join(home, 'atf.key.away'));
     const ran = await startIn(home);
