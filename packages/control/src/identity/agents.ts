@@ -14,9 +14,8 @@ import type { Control, Db, Tx } from '../context.ts';
 import { lastActionTimes } from '../audit/index-store.ts';
 import { containments } from '../incident/store.ts';
 import { agentDocOf, agentViewOf } from './documents.ts';
+import { activeInstanceCounts, activeInstances } from './credential-store.ts';
 import {
-  activeInstanceCounts,
-  activeInstances,
   type AgentRow,
   agentById,
   agentCount,

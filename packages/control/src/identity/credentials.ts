@@ -17,25 +17,22 @@ import { settingsInForce } from '../policy/load.ts';
 import {
   activeInstances,
   activeInstanceWithKey,
-  type AgentRow,
   bindInstance,
   endSession,
   insertInstance,
   insertJoinToken,
   type InstanceRow,
   instanceById,
-  lockAgent,
   openSession,
   openSessionOf,
   openSessionsOfAgent,
   prolongSession,
   revokeInstance,
   takeLapsedSessions,
-  updateAgent,
   useJoinToken,
-  versionByDigest,
   voidJoinTokens,
-} from './store.ts';
+} from './credential-store.ts';
+import { type AgentRow, lockAgent, updateAgent, versionByDigest } from './store.ts';
 import { putAgentDoc } from './agents.ts';
 
 const joinTokenMs = 15 * 60_000;

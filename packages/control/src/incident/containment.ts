@@ -10,29 +10,21 @@ import { levelRank } from '@atf/core/maturity/levels';
 import type { BodyOut, Person, StopReport } from '@atf/core/wire/api';
 import type { ContainmentDoc } from '@atf/core/wire/feed';
 import { type Level, type Scope, uuidSchema } from '@atf/core/wire/words';
-import { voidApprovals } from '../approvals/upkeep.ts';
 import type { Control, Tx } from '../context.ts';
-import { agentsMax, putAgentDoc } from '../identity/agents.ts';
-import { voidCredentials } from '../identity/credentials.ts';
+import { putAgentDoc } from '../identity/agents.ts';
 import {
   type AgentRow,
   agentByRef,
-  agentRows,
-  currentVersions,
   lockAgent,
   lockAgents,
   updateAgent,
   versionByDigest,
 } from '../identity/store.ts';
-import { type PendingStop, StopReserve, readReserve } from './reserve.ts';
-import {
-  containmentDocOf,
-  insertContainmentEvent,
-  liftContainment,
-  lockContainment,
-  putContainment,
-  setStopReport,
-} from './store.ts';
+import { agentsOf, openStops, recordStop, reserveStop } from './recorder.ts';
+import type { PendingStop } from './reserve.ts';
+import { insertContainmentEvent, liftContainment, lockContainment, setStopReport } from './store.ts';
+
+export { openStops };
 
 /** How long the report waits for gateways; their lease (800 ms) stops those that do not answer. */
 export const confirmBoundMs = 1_000;
@@ -40,15 +32,6 @@ export const confirmBoundMs = 1_000;
 const lookupBoundMs = 200;
 /** How long a stop waits for its record before it reports that there is none yet. */
 const recordBoundMs = 5_000;
-const recordAgainMs = 1_000;
-
-const severity = { paused: 0, quarantined: 1, killed: 2 } as const satisfies Record<
-  ContainmentDoc['state'],
-  number
->;
-
-/** The reserve of a running control plane. One per data directory. */
-const reserves = new WeakMap<Control, StopReserve>();
 
 /** Resolves with `undefined` when `work` fails or takes longer than `boundMs`. */
 async function within<T>(boundMs: number, work: Promise<T>): Promise<T | undefined> {
@@ -61,179 +44,6 @@ async function within<T>(boundMs: number, work: Promise<T>): Promise<T | undefin
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** Agents that a scope concerns: those that it stops, or, for a tool, those that may use it. */
-async function agentsOf(control: Control, tx: Tx, scope: Scope): Promise<AgentRow[]> {
-  const { tenant } = control.config;
-  if (scope.kind === 'agent') {
-    const agent = await agentByRef(tx, tenant, scope.id);
-    return agent === undefined ? [] : [agent];
-  }
-  const all = await agentRows(tx, tenant, agentsMax);
-  if (scope.kind === 'fleet') return all;
-  if (scope.kind === 'owner')
-    return all.filter((agent) => agent.owner_id === scope.id || agent.technical_owner_id === scope.id);
-  const versions = await currentVersions(tx, tenant, all);
-  const server = scope.id.endsWith('/*') ? scope.id.slice(0, -1) : undefined;
-  const listed = (tool: string) => (server === undefined ? tool === scope.id : tool.startsWith(server));
-  return all.filter((agent) => versions.get(agent.id)?.manifest.tools.some(listed) === true);
-}
-
-interface Recorded {
-  readonly agents: readonly string[];
-  readonly approvalsVoided: number;
-}
-
-/** The durable half of a stop. May run again after a fault: the same stop twice is one stop. */
-async function record(control: Control, { id, key, doc, byId }: PendingStop): Promise<Recorded> {
-  const { tenant } = control.config;
-  return control.change(async (tx) => {
-    const agents = await agentsOf(control, tx, doc.scope);
-    const names = agents.map((agent) => agent.name);
-    const event = {
-      tenant,
-      id,
-      at: Date.parse(doc.since),
-      kind: 'stopped' as const,
-      key,
-      reason: doc.reason,
-      by_id: byId,
-    };
-    // Rows before the feed, agents in one order: whoever works on one of them waits for us, and we never for them in a circle.
-    if (doc.scope.kind !== 'tool')
-      await lockAgents(
-        tx,
-        tenant,
-        agents.map((agent) => agent.id),
-      );
-    if (!(await insertContainmentEvent(tx, event))) return { agents: names, approvalsVoided: 0 };
-    const before = await lockContainment(tx, tenant, key);
-    const approvalsVoided = await voidApprovals(
-      control,
-      tx,
-      doc.scope,
-      agents.map((agent) => agent.id),
-    );
-    // A pause does not soften a kill.
-    const keeps = before !== undefined && severity[before.state] > severity[doc.state];
-    if (!keeps) {
-      const row = {
-        tenant,
-        key,
-        scope_kind: doc.scope.kind,
-        scope_id: doc.scope.id,
-        state: doc.state,
-        since: Date.parse(doc.since),
-        reason: doc.reason,
-        by_id: byId,
-        by_name: doc.by,
-      };
-      await putContainment(tx, row);
-      await control.feed.put(tx, 'containment', key, containmentDocOf(row));
-    } else {
-      // Gateways were told the softer state ahead; this puts the harder one back.
-      await control.feed.put(tx, 'containment', key, containmentDocOf(before));
-    }
-    const kills = doc.state === 'killed' && doc.scope.kind !== 'tool';
-    let sessions = 0;
-    if (kills) for (const agent of agents) sessions += await voidCredentials(control, tx, agent.id);
-    await control.audit.enqueue(tx, 'incident.containment_set', {
-      stopId: id,
-      ...(doc.scope.kind === 'agent' ? { agentId: doc.scope.id } : {}),
-      scope: { ...doc.scope },
-      state: doc.state,
-      since: doc.since,
-      agents: agents.length,
-      sessionsEnded: sessions,
-      approvalsVoided,
-      by: byId,
-    });
-    return { agents: names, approvalsVoided };
-  });
-}
-
-/** Records what is in force and not recorded, again and again until it is. */
-export class StopRecorder {
-  readonly #control: Control;
-  readonly #reserve: StopReserve;
-  #timer: NodeJS.Timeout | undefined;
-  #closed = false;
-
-  constructor(control: Control) {
-    this.#control = control;
-    this.#reserve = new StopReserve(control.config.dataDir);
-    reserves.set(control, this.#reserve);
-  }
-
-  /** Takes over what an earlier run could not record. Call before anything is served. */
-  async recover(): Promise<number> {
-    const read = readReserve(this.#control.config.dataDir);
-    const nowMs = this.#control.clock.nowMs();
-    const stops: readonly PendingStop[] = read.ok ? read.stops : [unreadable(nowMs)];
-    for (const stop of stops) this.#reserve.add(stop);
-    for (const stop of stops) {
-      await record(this.#control, stop);
-      this.#reserve.done(stop.id);
-    }
-    if (stops.length > 0)
-      this.#control.log.warn({ stops: stops.length }, 'stops of an earlier run were recorded now');
-    return stops.length;
-  }
-
-  /** Tries again what could not be recorded. */
-  again(): void {
-    if (this.#closed || this.#timer !== undefined) return;
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      void this.#turn();
-    }, recordAgainMs);
-  }
-
-  async #turn(): Promise<void> {
-    for (const stop of this.#reserve.pending) {
-      try {
-        await record(this.#control, stop);
-        this.#reserve.done(stop.id);
-      } catch (fault) {
-        this.#control.log.error(
-          { err: fault, stop: stop.id },
-          'a stop in force could not be recorded; it is tried again',
-        );
-        this.again();
-        return;
-      }
-    }
-  }
-
-  close(): void {
-    this.#closed = true;
-    clearTimeout(this.#timer);
-    reserves.delete(this.#control);
-    this.#reserve.close();
-  }
-}
-
-function unreadable(nowMs: number): PendingStop {
-  const scope = { kind: 'fleet', id: '*' } as const;
-  const doc: ContainmentDoc = {
-    scope,
-    state: 'killed',
-    since: new Date(nowMs).toISOString(),
-    reason: 'The file of unrecorded stops cannot be understood.',
-    by: 'control',
-  };
-  return { id: randomUUID(), key: containmentKey(scope), doc, byId: 'control' };
-}
-
-const recorders = new WeakMap<Control, StopRecorder>();
-
-/** Opens the reserve and records what an earlier run left. @throws when the space cannot be taken. */
-export async function openStops(control: Control): Promise<StopRecorder> {
-  const recorder = new StopRecorder(control);
-  recorders.set(control, recorder);
-  await recorder.recover();
-  return recorder;
 }
 
 const toolScopePattern = /^[a-z0-9][a-z0-9_-]{0,63}\/(?:\*|[A-Za-z0-9_./-]{1,128})$/;
@@ -266,22 +76,6 @@ function mayStop(person: Person, scope: Scope, agent: AgentRow | undefined): boo
   );
 }
 
-/** Records a stop that acts already, and takes its line away; when that fails it is tried again. */
-async function recordStop(control: Control, pending: PendingStop): Promise<Recorded | undefined> {
-  try {
-    const recorded = await record(control, pending);
-    reserves.get(control)?.done(pending.id);
-    return recorded;
-  } catch (fault) {
-    control.log.error(
-      { err: fault, stop: pending.id },
-      'a stop is in force but could not be recorded; it is tried again',
-    );
-    recorders.get(control)?.again();
-    return undefined;
-  }
-}
-
 /**
  * Stops, then records. The report says what stopped and how fast. Refuses `people.not_allowed`, `identity.agent_not_found`; and
  * `containment.not_recorded` when the stop acts but its record is still being tried.
@@ -303,15 +97,7 @@ export async function stop(
   const pending: PendingStop = { id: randomUUID(), key: containmentKey(scope), doc, byId: person.id };
   // First the gateways, then the disk, then the database: each step is slower and likelier to fail than the one before.
   const confirmation = control.feed.contain(pending.key, doc, confirmBoundMs);
-  const reserve = reserves.get(control);
-  try {
-    reserve?.add(pending);
-  } catch (fault) {
-    control.log.error(
-      { err: fault },
-      'the line of a stop could not be written; the record in the database goes on',
-    );
-  }
+  reserveStop(control, pending);
   const recording = recordStop(control, pending);
   const outcome = await confirmation;
   const tookMs = performance.now() - startedAt;

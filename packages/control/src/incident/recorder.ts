@@ -1,0 +1,233 @@
+/**
+ * Room: incident (R-2, invariant 1). The durable half of a stop that acts already: its row, its document, the credentials and approvals that it voids,
+ * its event. Until that is written the stop stands on reserved disk space and is tried again.
+ */
+import { randomUUID } from 'node:crypto';
+import { containmentKey } from '@atf/core/incident/containment';
+import type { ContainmentDoc } from '@atf/core/wire/feed';
+import type { Scope } from '@atf/core/wire/words';
+import { voidApprovals } from '../approvals/upkeep.ts';
+import type { Control, Tx } from '../context.ts';
+import { agentsMax } from '../identity/agents.ts';
+import { voidCredentials } from '../identity/credentials.ts';
+import { type AgentRow, agentByRef, agentRows, currentVersions, lockAgents } from '../identity/store.ts';
+import { type PendingStop, readReserve, StopReserve } from './reserve.ts';
+import {
+  containmentDocOf,
+  type ContainmentRow,
+  insertContainmentEvent,
+  lockContainment,
+  putContainment,
+} from './store.ts';
+
+const recordAgainMs = 1_000;
+
+const severity = { paused: 0, quarantined: 1, killed: 2 } as const satisfies Record<
+  ContainmentDoc['state'],
+  number
+>;
+
+/** The reserve of a running control plane. One per data directory. */
+const reserves = new WeakMap<Control, StopReserve>();
+
+/** Agents that a scope concerns: those that it stops, or, for a tool, those that may use it. */
+export async function agentsOf(control: Control, tx: Tx, scope: Scope): Promise<AgentRow[]> {
+  const { tenant } = control.config;
+  if (scope.kind === 'agent') {
+    const agent = await agentByRef(tx, tenant, scope.id);
+    return agent === undefined ? [] : [agent];
+  }
+  const all = await agentRows(tx, tenant, agentsMax);
+  if (scope.kind === 'fleet') return all;
+  if (scope.kind === 'owner')
+    return all.filter((agent) => agent.owner_id === scope.id || agent.technical_owner_id === scope.id);
+  const versions = await currentVersions(tx, tenant, all);
+  const server = scope.id.endsWith('/*') ? scope.id.slice(0, -1) : undefined;
+  const listed = (tool: string) => (server === undefined ? tool === scope.id : tool.startsWith(server));
+  return all.filter((agent) => versions.get(agent.id)?.manifest.tools.some(listed) === true);
+}
+
+export interface Recorded {
+  readonly agents: readonly string[];
+  readonly approvalsVoided: number;
+}
+
+/** The row and the document, of the harder of two stops: a pause does not soften a kill. */
+async function contain(
+  control: Control,
+  tx: Tx,
+  { key, doc, byId }: PendingStop,
+  before: ContainmentRow | undefined,
+): Promise<void> {
+  const { tenant } = control.config;
+  if (before !== undefined && severity[before.state] > severity[doc.state]) {
+    // Gateways were told the softer state ahead; this puts the harder one back.
+    return control.feed.put(tx, 'containment', key, containmentDocOf(before));
+  }
+  const row: ContainmentRow = {
+    tenant,
+    key,
+    scope_kind: doc.scope.kind,
+    scope_id: doc.scope.id,
+    state: doc.state,
+    since: Date.parse(doc.since),
+    reason: doc.reason,
+    by_id: byId,
+    by_name: doc.by,
+  };
+  await putContainment(tx, row);
+  await control.feed.put(tx, 'containment', key, containmentDocOf(row));
+}
+
+/** The durable half of a stop. May run again after a fault: the same stop twice is one stop. */
+async function record(control: Control, stop: PendingStop): Promise<Recorded> {
+  const { tenant } = control.config;
+  const { id, key, doc, byId } = stop;
+  return control.change(async (tx) => {
+    const agents = await agentsOf(control, tx, doc.scope);
+    const ids = agents.map((agent) => agent.id);
+    const names = agents.map((agent) => agent.name);
+    // Rows before the feed, agents in one order: whoever works on one of them waits for us, and we never for them in a circle.
+    if (doc.scope.kind !== 'tool') await lockAgents(tx, tenant, ids);
+    const event = {
+      tenant,
+      id,
+      at: Date.parse(doc.since),
+      kind: 'stopped' as const,
+      key,
+      reason: doc.reason,
+      by_id: byId,
+    };
+    if (!(await insertContainmentEvent(tx, event))) return { agents: names, approvalsVoided: 0 };
+    const before = await lockContainment(tx, tenant, key);
+    const approvalsVoided = await voidApprovals(control, tx, doc.scope, ids);
+    await contain(control, tx, stop, before);
+    let sessionsEnded = 0;
+    if (doc.state === 'killed' && doc.scope.kind !== 'tool') {
+      for (const agentId of ids) sessionsEnded += await voidCredentials(control, tx, agentId);
+    }
+    await control.audit.enqueue(tx, 'incident.containment_set', {
+      stopId: id,
+      ...(doc.scope.kind === 'agent' ? { agentId: doc.scope.id } : {}),
+      scope: { ...doc.scope },
+      state: doc.state,
+      since: doc.since,
+      agents: agents.length,
+      sessionsEnded,
+      approvalsVoided,
+      by: byId,
+    });
+    return { agents: names, approvalsVoided };
+  });
+}
+
+/** Records what is in force and not recorded, again and again until it is. */
+export class StopRecorder {
+  readonly #control: Control;
+  readonly #reserve: StopReserve;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(control: Control) {
+    this.#control = control;
+    this.#reserve = new StopReserve(control.config.dataDir);
+    reserves.set(control, this.#reserve);
+  }
+
+  /** Takes over what an earlier run could not record. Call before anything is served. */
+  async recover(): Promise<number> {
+    const read = readReserve(this.#control.config.dataDir);
+    const nowMs = this.#control.clock.nowMs();
+    const stops: readonly PendingStop[] = read.ok ? read.stops : [unreadable(nowMs)];
+    for (const stop of stops) this.#reserve.add(stop);
+    for (const stop of stops) {
+      await record(this.#control, stop);
+      this.#reserve.done(stop.id);
+    }
+    if (stops.length > 0)
+      this.#control.log.warn({ stops: stops.length }, 'stops of an earlier run were recorded now');
+    return stops.length;
+  }
+
+  /** Tries again what could not be recorded. */
+  again(): void {
+    if (this.#closed || this.#timer !== undefined) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      void this.#turn();
+    }, recordAgainMs);
+  }
+
+  async #turn(): Promise<void> {
+    for (const stop of this.#reserve.pending) {
+      try {
+        await record(this.#control, stop);
+        this.#reserve.done(stop.id);
+      } catch (fault) {
+        this.#control.log.error(
+          { err: fault, stop: stop.id },
+          'a stop in force could not be recorded; it is tried again',
+        );
+        this.again();
+        return;
+      }
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    reserves.delete(this.#control);
+    this.#reserve.close();
+  }
+}
+
+function unreadable(nowMs: number): PendingStop {
+  const scope = { kind: 'fleet', id: '*' } as const;
+  const doc: ContainmentDoc = {
+    scope,
+    state: 'killed',
+    since: new Date(nowMs).toISOString(),
+    reason: 'The file of unrecorded stops cannot be understood.',
+    by: 'control',
+  };
+  return { id: randomUUID(), key: containmentKey(scope), doc, byId: 'control' };
+}
+
+const recorders = new WeakMap<Control, StopRecorder>();
+
+/** Opens the reserve and records what an earlier run left. @throws when the space cannot be taken. */
+export async function openStops(control: Control): Promise<StopRecorder> {
+  const recorder = new StopRecorder(control);
+  recorders.set(control, recorder);
+  await recorder.recover();
+  return recorder;
+}
+
+/** Records a stop that acts already, and takes its line away; when that fails it is tried again. */
+export async function recordStop(control: Control, pending: PendingStop): Promise<Recorded | undefined> {
+  try {
+    const recorded = await record(control, pending);
+    reserves.get(control)?.done(pending.id);
+    return recorded;
+  } catch (fault) {
+    control.log.error(
+      { err: fault, stop: pending.id },
+      'a stop is in force but could not be recorded; it is tried again',
+    );
+    recorders.get(control)?.again();
+    return undefined;
+  }
+}
+
+/** Puts a stop on reserved disk space. A disk that refuses does not keep the stop from acting or from being recorded. */
+export function reserveStop(control: Control, pending: PendingStop): void {
+  try {
+    reserves.get(control)?.add(pending);
+  } catch (fault) {
+    control.log.error(
+      { err: fault },
+      'the line of a stop could not be written; the record in the database goes on',
+    );
+  }
+}
