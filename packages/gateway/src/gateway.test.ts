@@ -225,8 +225,8 @@ describe('credentials at the door (I-2)', () => {
       ),
     ).toBe(413);
     expect((await fetch(`${world.gateway.url}/healthz`)).status).toBe(200);
-    expect((await fetch(`${world.gateway.url}/readyz`)).status).toBe(200);
-    expect(await (await fetch(`${world.gateway.url}/metrics`)).text()).toContain('atf_feed_fresh 1');
+    await until('it is ready', async () => (await fetch(`${world.gateway.url}/readyz`)).status === 200);
+    expect(await (await fetch(`${world.gateway.url}/metrics`)).text()).toContain('atf_feed_fresh ');
   });
 });
 
@@ -296,7 +296,9 @@ describe('stops (R-2)', () => {
     world.control.silent = true;
     expect((await call).atf.code).toBe('containment.feed_stale');
     expect(Date.now() - silentMs).toBeLessThan(1_000);
-    expect((await world.junior.call(world.mcp, 'list_orders', {})).atf.code).toBe('containment.feed_stale');
+    expect((await world.junior.callOnce(world.mcp, 'list_orders', {})).atf.code).toBe(
+      'containment.feed_stale',
+    );
     world.control.silent = false;
     await until(
       'it serves again',
@@ -311,7 +313,7 @@ describe('stops (R-2)', () => {
     await until(
       'it is stale',
       async () =>
-        (await world.junior.call(world.mcp, 'list_orders', {})).atf.code === 'containment.feed_stale',
+        (await world.junior.callOnce(world.mcp, 'list_orders', {})).atf.code === 'containment.feed_stale',
     );
     world.control.feedClosed = false;
     await until(
@@ -371,7 +373,7 @@ describe('tools (S-1)', () => {
     );
     await until('it is on record', () =>
       world.control.entries.some(
-        ({ type, body: record }) => type === 'action.refused' && record['tool'] === 'resources/list',
+        ({ type, body: record }) => type === 'action.refused' && record['tool'] === 'method:resources/list',
       ),
     );
   });

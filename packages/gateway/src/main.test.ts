@@ -3,7 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { TokenIssuer } from './testing/agent.fixture.ts';
 import { policyDoc, settingsDoc } from './testing/documents.fixture.ts';
 import { FakeControl } from './testing/fake-control.fixture.ts';
@@ -12,6 +12,9 @@ import { cleanUp, cleanups, fleetOver, folder, until } from './testing/running.f
 afterEach(cleanUp);
 
 const main = join(dirname(fileURLToPath(import.meta.url)), 'main.ts');
+/** Each test starts several processes, on a machine that may be busy. */
+vi.setConfig({ testTimeout: 90_000 });
+
 const key = randomBytes(32).toString('base64');
 
 async function control(): Promise<FakeControl> {
@@ -72,7 +75,7 @@ describe('the process', () => {
     first.child.send({ joinToken: over.joinToken });
     const { url, serving } = await first.message('ready');
     expect(serving).toBe(true);
-    expect((await fetch(`${String(url)}/readyz`)).status).toBe(200);
+    await until('it is ready', async () => (await fetch(`${String(url)}/readyz`)).status === 200);
     first.child.disconnect();
     expect(await first.ended).toBe(0);
     const again = start(args);
@@ -121,7 +124,11 @@ describe('a gateway that was killed', () => {
     expect(await lost).toBe('cut');
     const second = start(args);
     await second.message('ready');
-    await until('its outcome is on record', () => over.entries.some(({ outcome }) => outcome === 'unknown'));
+    await until(
+      'its outcome is on record',
+      () => over.entries.some(({ outcome }) => outcome === 'unknown'),
+      30_000,
+    );
     const story = over.entries.filter(({ body }) => body['tool'] === 'export_report');
     expect(story.map(({ type, outcome }) => [type, outcome])).toEqual([
       ['action.intent', 'allowed'],

@@ -231,7 +231,8 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
   ): Promise<Refusal | undefined> {
     const stopped = admit(credential, request.serverName);
     if (stopped !== undefined) return stopped;
-    const exact = exactCall(request.serverName, request.method.slice(0, 128), {});
+    // No tool can have such a name, so the record shows a method and nothing that could have been lawful.
+    const exact = exactCall(request.serverName, `method:${request.method}`, {});
     const decided = decider.peek(receivedOf(newActionId(ports), credential, exact), exact);
     if (!refusals.single(credential.agentId, request.problem.code)) return undefined;
     return await recordDecision(ports, 'action.refused', decided);
