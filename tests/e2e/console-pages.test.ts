@@ -16,7 +16,6 @@ import {
   noChromium,
   openBrowser,
   photograph,
-  screens,
   watchedPage,
 } from '../../packages/console/fixtures/browser.ts';
 import { type FixtureControl, serveFixtures } from '../../packages/console/fixtures/serve.ts';

@@ -14,6 +14,8 @@ export const silenceMaxMs = 20_000;
 const retryFirstMs = 500;
 const retryMaxMs = 8_000;
 const watchEveryMs = 1_000;
+/** A stream that ended in order after at least this time is opened again at once. */
+const plannedLifeMsMin = 60_000;
 
 export interface LiveEvents {
   item(item: ActivityItem): void;
@@ -90,8 +92,12 @@ export class LiveActivity {
         signal: abort.signal,
         fetch: (input, init) => this.watched(input, init),
       });
+      const startMs = performance.now();
       for await (const item of items) this.events.item(item);
-      if (!abort.signal.aborted) this.lost();
+      if (abort.signal.aborted) return;
+      // Control ends each stream after a while, to look at the session again: nothing is stale unless that fails.
+      if (performance.now() - startMs > plannedLifeMsMin) void this.connect();
+      else this.lost();
     } catch (error) {
       if (abort.signal.aborted) return;
       if (error instanceof ControlAnswerInvalid && error.status === 401) {

@@ -12,6 +12,7 @@ import { Card } from './signed-out.tsx';
 
 /** Taken when the module loads, so that no second render and no extension sees it later. */
 let token: string | undefined = takeToken();
+let asked = false;
 
 function takeToken(): string | undefined {
   if (location.pathname !== '/sign-in' || location.hash.length < 2) return undefined;
@@ -20,35 +21,46 @@ function takeToken(): string | undefined {
   return found;
 }
 
+type State =
+  | { readonly at: 'asking' }
+  | { readonly at: 'missing' }
+  | { readonly at: 'refused'; readonly error: unknown };
+
 export function SignIn() {
   const navigate = useNavigate();
   const client = useQueryClient();
-  const [error, setError] = useState<unknown>();
-  const [missing, setMissing] = useState(false);
+  const [state, setState] = useState<State>({ at: 'asking' });
   useEffect(() => {
-    const found = token ?? takeToken();
-    token = undefined;
-    if (found === undefined) {
-      // StrictMode runs this twice; the second run finds the first one's request under way.
-      setMissing(true);
-      return;
-    }
-    call('people.signIn', { body: { token: found } }).then(
-      (me) => {
-        client.clear();
-        client.setQueryData(['people.me', {}], keepCsrf(me));
-        void navigate({ to: takeReturn(), replace: true });
-      },
-      (fault: unknown) => setError(fault),
-    );
+    const redeem = () => {
+      const found = token ?? takeToken();
+      token = undefined;
+      if (found === undefined) return false;
+      setState({ at: 'asking' });
+      call('people.signIn', { body: { token: found } }).then(
+        (me) => {
+          client.clear();
+          client.setQueryData(['people.me', {}], keepCsrf(me));
+          void navigate({ to: takeReturn(), replace: true });
+        },
+        (error: unknown) => setState({ at: 'refused', error }),
+      );
+      return true;
+    };
+    // React runs effects twice in development: what the first run asks is under way when the second finds nothing.
+    if (!redeem() && !asked) setState({ at: 'missing' });
+    asked = true;
+    // Another link pasted into this tab changes the fragment only.
+    window.addEventListener('hashchange', redeem);
+    return () => window.removeEventListener('hashchange', redeem);
   }, [client, navigate]);
-  if (error !== undefined) {
+  if (state.at === 'refused') {
     return (
       <Card title="Not signed in">
-        <FaultNote error={error} />
+        <FaultNote error={state.error} />
       </Card>
     );
   }
+  const missing = state.at === 'missing';
   return (
     <Card title={missing ? 'Sign in' : 'Signing you in'}>
       {missing ? (
