@@ -183,18 +183,18 @@ describe('stopping', () => {
 });
 
 describe('when the database fails', () => {
-  function failing(times: number): { control: Control; recorder: StopRecorder } {
+  /** A control plane whose first changes fail. */
+  function failing(times: number): Control {
     let left = times;
     const change: Control['change'] = (work) =>
       left-- > 0 ? Promise.reject(new Error('the disk is full')) : control.change(work);
-    const bent: Control = { ...control, change };
-    return { control: bent, recorder: undefined as unknown as StopRecorder };
+    return { ...control, change };
   }
 
   it('has acted all the same, says so, keeps the line on disk, and records as soon as it can', async () => {
     const agent = await domain.agent('unrecorded', 'junior');
     const bent = failing(2);
-    const own = await openStops(bent.control);
+    const own = await openStops(bent);
     try {
       const body = { scope: { kind: 'agent' as const, id: agent.id }, state: 'killed' as const, reason: 'r' };
       const given = {
@@ -205,9 +205,7 @@ describe('when the database fails', () => {
         setHeader: () => undefined,
         actor: control.as(domain.operator),
       };
-      expect(await codeOf(incidentRoutes['containment.stop'](bent.control, given))).toBe(
-        'containment.not_recorded',
-      );
+      expect(await codeOf(incidentRoutes['containment.stop'](bent, given))).toBe('containment.not_recorded');
       expect(told.map(({ key }) => key)).toEqual([`agent:${agent.id}`]);
       const held = readReserve(control.config.dataDir);
       expect(held.ok && held.stops.map(({ key }) => key)).toEqual([`agent:${agent.id}`]);
