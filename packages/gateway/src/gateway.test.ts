@@ -1,27 +1,12 @@
-/** The gateway through its front door, over a fake control and a real tool server. */
-import { rmSync, writeFileSync } from 'node:fs';
+/** The gateway through its front door, over a fake control and a real tool server: calls, credentials, tools, ending. */
 import { request as rawRequest } from 'node:http';
-import { join } from 'node:path';
-import type { ContainmentDoc } from '@atf/core/wire/feed';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { afterEach, describe, expect, it } from 'vitest';
 import { newKeyPair, TestAgent, TokenIssuer } from './testing/agent.fixture.ts';
-import { agentDoc, toolDoc, uuid } from './testing/documents.fixture.ts';
-import { cleanUp, everyTool, startWorld, until, type World } from './testing/running.fixture.ts';
+import { toolDoc, uuid } from './testing/documents.fixture.ts';
+import { cleanUp, refund, refunds, slow, startWorld, steps, until } from './testing/running.fixture.ts';
 
 afterEach(cleanUp);
-
-const refund = { order_id: 'O-5001', amount: 5, currency: 'EUR', reason: 'late' };
-const slow = { report: 'orders', seconds: 30 };
-const killOf = (agentId: string): ContainmentDoc => ({
-  scope: { kind: 'agent', id: agentId },
-  state: 'killed',
-  since: new Date().toISOString(),
-  reason: 'test',
-  by: 'operator',
-});
-const refunds = (world: World) => world.effects().filter(({ effect }) => effect === 'refund.created').length;
-const steps = (world: World) => world.effects().filter(({ effect }) => effect === 'report.step').length;
 
 describe('a governed call', () => {
   it('runs with a real MCP client, and intent and outcome are on record before the result is given', async () => {
@@ -230,110 +215,6 @@ describe('credentials at the door (I-2)', () => {
   });
 });
 
-describe('stops (R-2)', () => {
-  it('cut a slow call within 250 ms of the frame, refuse the next, and are confirmed', async () => {
-    const world = await startWorld();
-    const call = world.senior.call(world.mcp, 'export_report', slow);
-    await until('the export runs', () => steps(world) > 1);
-    const stop = killOf(uuid(3));
-    const killedMs = Date.now();
-    world.control.contain(stop);
-    const cut = await call;
-    expect(Date.now() - killedMs).toBeLessThan(250);
-    expect(cut.atf).toMatchObject({ code: 'containment.call_aborted', outcome: 'unknown' });
-    world.control.put('containment', `agent:${uuid(3)}`, stop);
-    const next = await world.senior.call(world.mcp, 'list_orders', {});
-    expect(next.atf.code).toBe('containment.agent_stopped');
-    await until('it is confirmed', () => world.control.contained.length === 1);
-    expect(world.control.contained[0]).toMatchObject({ key: `agent:${uuid(3)}`, aborted: 1 });
-    const after = steps(world);
-    // Others are not concerned, and while they are served the cut export has no further effect.
-    expect((await world.junior.call(world.mcp, 'list_orders', {})).isError).toBe(false);
-    expect(steps(world)).toBe(after);
-    await until('the outcome is on record', () =>
-      world.control.entries.some(({ outcome }) => outcome === 'aborted'),
-    );
-    world.control.put('containment', `agent:${uuid(3)}`, null);
-    await until('resumed', async () => !(await world.senior.call(world.mcp, 'list_orders', {})).isError);
-  });
-
-  it('work by a file while control is away, and a file that cannot be understood stops everything', async () => {
-    const world = await startWorld();
-    const file = join(world.dir, 'stop');
-    const call = world.senior.call(world.mcp, 'export_report', slow);
-    await until('the export runs', () => steps(world) > 0);
-    writeFileSync(
-      file,
-      JSON.stringify({
-        scopes: [{ kind: 'agent', id: 'agent-3' }],
-        since: new Date().toISOString(),
-        reason: 'drill',
-      }),
-    );
-    expect((await call).atf.code).toBe('containment.call_aborted');
-    expect((await world.senior.call(world.mcp, 'list_orders', {})).atf.code).toBe(
-      'containment.agent_stopped',
-    );
-    expect((await world.junior.call(world.mcp, 'list_orders', {})).isError).toBe(false);
-    writeFileSync(file, 'stop!');
-    await until(
-      'everything is stopped',
-      async () =>
-        (await world.junior.call(world.mcp, 'list_orders', {})).atf.code === 'containment.fleet_stopped',
-    );
-    rmSync(file);
-    await until('resumed', async () => !(await world.senior.call(world.mcp, 'list_orders', {})).isError);
-    await until('stop and resumption are on record', () =>
-      world.control.entries.some(({ type }) => type === 'incident.containment_lifted'),
-    );
-  });
-
-  it('happen by themselves when control falls silent: what runs is cut and everything is refused', async () => {
-    const world = await startWorld();
-    const call = world.senior.call(world.mcp, 'export_report', slow);
-    await until('the export runs', () => steps(world) > 0);
-    const silentMs = Date.now();
-    world.control.silent = true;
-    expect((await call).atf.code).toBe('containment.feed_stale');
-    expect(Date.now() - silentMs).toBeLessThan(1_000);
-    expect((await world.junior.callOnce(world.mcp, 'list_orders', {})).atf.code).toBe(
-      'containment.feed_stale',
-    );
-    world.control.silent = false;
-    await until(
-      'it serves again',
-      async () => !(await world.junior.call(world.mcp, 'list_orders', {})).isError,
-    );
-  });
-
-  it('hold when a frame is not understood: stale until a new connection is understood', async () => {
-    const world = await startWorld();
-    world.control.feedClosed = true;
-    world.control.raw(JSON.stringify({ t: 'hibernate' }));
-    await until(
-      'it is stale',
-      async () =>
-        (await world.junior.callOnce(world.mcp, 'list_orders', {})).atf.code === 'containment.feed_stale',
-    );
-    world.control.feedClosed = false;
-    await until(
-      'it serves again',
-      async () => !(await world.junior.call(world.mcp, 'list_orders', {})).isError,
-    );
-  });
-
-  it('void credentials: a raised epoch cuts what runs under the old ones', async () => {
-    const world = await startWorld();
-    const call = world.senior.call(world.mcp, 'export_report', slow);
-    await until('the export runs', () => steps(world) > 0);
-    world.control.put('agent', uuid(3), agentDoc(3, 'senior', everyTool, { credentialEpoch: 2, epoch: 2 }));
-    expect((await call).atf.code).toBe('identity.credential_revoked');
-    expect((await world.senior.call(world.mcp, 'list_orders', {})).atf.code).toBe(
-      'identity.credential_revoked',
-    );
-  });
-});
-
 describe('tools (S-1)', () => {
   it('are refused as quarantined when the live definition is not the accepted one, and control is told what is offered', async () => {
     const world = await startWorld();
@@ -376,116 +257,6 @@ describe('tools (S-1)', () => {
         ({ type, body: record }) => type === 'action.refused' && record['tool'] === 'method:resources/list',
       ),
     );
-  });
-});
-
-describe('approvals (invariant 5)', () => {
-  const asked = async (world: World, args: object = refund) => {
-    const answer = await world.junior.call(world.mcp, 'create_refund', args);
-    expect(answer.atf).toMatchObject({ outcome: 'waiting', code: 'maturity.approval_required' });
-    return answer.atf.approvalId as string;
-  };
-
-  it('run the stored call once under 50 concurrent retries; later retries get the stored result', async () => {
-    const world = await startWorld();
-    const approvalId = await asked(world);
-    expect(await asked(world, { reason: 'late', currency: 'EUR', amount: 5, order_id: 'O-5001' })).toBe(
-      approvalId,
-    );
-    world.control.decideApproval(approvalId, 'approved');
-    const answers = await Promise.all(
-      Array.from({ length: 50 }, () => world.junior.call(world.mcp, 'create_refund', refund)),
-    );
-    const results = answers.filter(({ isError }) => !isError);
-    expect(refunds(world)).toBe(1);
-    expect(world.control.approvals.get(approvalId)?.redeemed).toBe(1);
-    expect(new Set(results.map(({ text }) => text)).size).toBe(1);
-    const again = await world.junior.call(world.mcp, 'create_refund', refund);
-    expect(again.text).toBe(results[0]?.text);
-    const byTool = await world.junior.call(world.mcp, 'atf_approval_result', { approvalId });
-    expect(byTool.text).toBe(results[0]?.text);
-    expect(refunds(world)).toBe(1);
-    const intents = () =>
-      world.control.entries.filter(
-        ({ type, body }) => type === 'action.intent' && body['approvalId'] === approvalId,
-      );
-    await until('exactly one intent is on record', () => intents().length === 1);
-  });
-
-  it('are redeemed by the built-in tool with the stored bytes, and are nobody else’s', async () => {
-    const world = await startWorld();
-    const approvalId = await asked(world);
-    const waits = await world.junior.call(world.mcp, 'atf_approval_result', { approvalId });
-    expect(waits.atf).toMatchObject({ outcome: 'waiting', approvalId });
-    expect((await world.junior.call(world.mcp, 'atf_approval_result', {})).text).toContain(approvalId);
-    world.control.decideApproval(approvalId, 'approved');
-    await until(
-      'the approval is known',
-      async () =>
-        (await world.senior.call(world.mcp, 'atf_approval_result', { approvalId })).atf.code ===
-        'approvals.not_found',
-    );
-    const done = await world.junior.call(world.mcp, 'atf_approval_result', { approvalId });
-    expect(done.isError).toBe(false);
-    expect(refunds(world)).toBe(1);
-    const finished = world.control.told.find(
-      ({ path }) => path === `/v1/gateway/approvals/${approvalId}/outcome`,
-    );
-    expect(finished?.body).toMatchObject({ outcome: { status: 'done' } });
-  });
-
-  it('tell rejection, expiry and an unknown outcome readably, and never run then', async () => {
-    const world = await startWorld();
-    const rejected = await asked(world);
-    world.control.decideApproval(rejected, 'rejected', 'not this customer');
-    await until(
-      'it is told',
-      async () =>
-        (await world.junior.call(world.mcp, 'create_refund', refund)).atf.code ===
-        'maturity.approval_rejected',
-    );
-    expect((await world.junior.call(world.mcp, 'create_refund', refund)).text).toContain('not this customer');
-    const other = { ...refund, amount: 6 };
-    const expired = await asked(world, other);
-    world.control.decideApproval(expired, 'expired');
-    await until(
-      'it is told',
-      async () =>
-        (await world.junior.call(world.mcp, 'atf_approval_result', { approvalId: expired })).atf.code ===
-        'maturity.approval_expired',
-    );
-    const third = { ...refund, amount: 7 };
-    const lost = await asked(world, third);
-    world.control.decideApproval(lost, 'approved');
-    world.control.loseRedemptions = true;
-    await until(
-      'it is told',
-      async () =>
-        (await world.junior.call(world.mcp, 'create_refund', third)).atf.code ===
-        'maturity.approval_outcome_unknown',
-    );
-    world.control.loseRedemptions = false;
-    expect((await world.junior.call(world.mcp, 'create_refund', third)).atf.code).toBe(
-      'maturity.approval_outcome_unknown',
-    );
-    expect(refunds(world)).toBe(0);
-  });
-
-  it('do not help an agent that was stopped meanwhile', async () => {
-    const world = await startWorld();
-    const approvalId = await asked(world);
-    world.control.decideApproval(approvalId, 'approved');
-    world.control.put('containment', `agent:${uuid(2)}`, killOf(uuid(2)));
-    await until(
-      'it is stopped',
-      async () =>
-        (await world.junior.call(world.mcp, 'create_refund', refund)).atf.code ===
-        'containment.agent_stopped',
-    );
-    expect((await world.junior.call(world.mcp, 'atf_approval_result', { approvalId })).atf.code).toBe(
-      'containment.agent_stopped',
-    );
-    expect(world.control.approvals.get(approvalId)?.redeemed).toBe(0);
   });
 });
 

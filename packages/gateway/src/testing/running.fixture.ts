@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { ContainmentDoc } from '@atf/core/wire/feed';
 import type { JsonObject } from '@atf/core/wire/json';
 import type { ActionClass } from '@atf/core/wire/words';
 import { pino } from 'pino';
@@ -165,3 +166,17 @@ export async function startWorld({ stateless = true }: StartOptions = {}): Promi
   const mcp = `${gateway.url}/mcp/back-office`;
   return { ...fleet, control, gateway, dir, mcp, effects: () => effectsIn(fleet.officeDir) };
 }
+
+export const refund = { order_id: 'O-5001', amount: 5, currency: 'EUR', reason: 'late' };
+export const slow = { report: 'orders', seconds: 30 };
+export const killOf = (agentId: string): ContainmentDoc => ({
+  scope: { kind: 'agent', id: agentId },
+  state: 'killed',
+  since: new Date().toISOString(),
+  reason: 'test',
+  by: 'operator',
+});
+export const refunds = (world: World) =>
+  world.effects().filter(({ effect }) => effect === 'refund.created').length;
+export const steps = (world: World) =>
+  world.effects().filter(({ effect }) => effect === 'report.step').length;
