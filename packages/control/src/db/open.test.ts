@@ -8,7 +8,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { lockDirectory } from './directory-lock.ts';
 import { migrate } from './migrate.ts';
 import { openDb } from './open.ts';
-import { type TestDb, testDb } from './test-db.ts';
+import { statementsMax } from './pglite-session.ts';
+import { migratedSnapshot, type TestDb, testDb } from './test-db.ts';
 
 const folders: string[] = [];
 function folder(): string {
@@ -101,6 +102,66 @@ describe('the embedded database in memory', () => {
     );
   });
 
+  it('does not take a rolled-back transaction for a committed one', async () => {
+    const swallowed = test.change(async (tx) => {
+      await tx.insertInto('feed_head').values({ tenant: 'swallowed', version: 0 }).execute();
+      await sql`select 1 / 0`.execute(tx).catch(() => undefined);
+    });
+    await expect(swallowed).rejects.toThrow(/rolled back/);
+    expect(
+      await test.db.selectFrom('feed_head').selectAll().where('tenant', '=', 'swallowed').execute(),
+    ).toEqual([]);
+  });
+
+  it('answers right after errors of every step, and with more statements than it keeps', async () => {
+    await expect(sql`select nonsense`.execute(test.db)).rejects.toMatchObject({ code: '42703' });
+    const divide = (by: number) => sql<{ x: number }>`select 10 / ${by}::int as x`.execute(test.db);
+    await expect(divide(0)).rejects.toMatchObject({ code: '22012' });
+    expect((await divide(5)).rows).toEqual([{ x: 2 }]);
+    await expect(sql`select ${'no number'}::int`.execute(test.db)).rejects.toMatchObject({ code: '22P02' });
+    for (let round = 0; round < 2; round++) {
+      for (let at = 0; at < statementsMax + 20; at++) {
+        const { rows } = await sql<{ x: number }>`select ${sql.lit(at)} + ${round}::int as x`.execute(
+          test.db,
+        );
+        expect(rows).toEqual([{ x: at + round }]);
+      }
+    }
+  });
+
+  it('sees a new shape of a table through a statement that was prepared before', async () => {
+    const read = () => sql`select * from shape`.execute(test.db).then(({ rows }) => rows);
+    await sql`create table shape (a int)`.execute(test.db);
+    await sql`insert into shape values (1)`.execute(test.db);
+    expect(await read()).toEqual([{ a: 1 }]);
+    await sql`alter table shape add column b text default 'x'`.execute(test.db);
+    expect(await read()).toEqual([{ a: 1, b: 'x' }]);
+    await sql`drop table shape`.execute(test.db);
+    await expect(read()).rejects.toMatchObject({ code: '42P01' });
+  });
+
+  it('takes and gives the types that rooms use', async () => {
+    const { rows } = await sql<Record<string, unknown>>`
+      select ${['a', 'b"c', '{d}']}::text[] as list, ${null}::text as nothing, ${true}::boolean as yes, ${1.5}::float8 as real,
+        ${'ü\u{1F600}'}::text as words, ${new Date(0)}::timestamptz as moment, ''::text as empty`.execute(
+      test.db,
+    );
+    expect(rows).toEqual([
+      {
+        list: ['a', 'b"c', '{d}'],
+        nothing: null,
+        yes: true,
+        real: 1.5,
+        words: 'ü\u{1F600}',
+        moment: new Date(0),
+        empty: '',
+      },
+    ]);
+    const large = 'x'.repeat(3_000_000);
+    const answer = await sql<{ text: string }>`select ${large}::text as text`.execute(test.db);
+    expect(answer.rows[0]?.text).toBe(large);
+  });
+
   it('carries the SQLSTATE and the constraint of a fault', async () => {
     const twice = test.change(async (tx) => {
       await tx.insertInto('feed_head').values({ tenant: 'dup', version: 0 }).execute();
@@ -120,10 +181,10 @@ describe('the embedded database in memory', () => {
   });
 });
 
-describe('the embedded database in a directory', () => {
+describe('the embedded database in a directory', { timeout: 120_000 }, () => {
   it('keeps rows, refuses a second owner, and lets go when closed', async () => {
     const dataDir = join(folder(), 'deep', 'data');
-    const first = await openDb({ dataDir });
+    const first = await openDb({ dataDir, snapshot: await migratedSnapshot() });
     await first.db.insertInto('feed_head').values({ tenant: 'kept', version: 7 }).execute();
     await first.sync();
     expect(await refusalOf(openDb({ dataDir }))).toBe('storage.locked');

@@ -84,7 +84,7 @@ export class PgliteThread {
   async query(
     sql: string,
     parameters: readonly unknown[],
-  ): Promise<{ rows: readonly unknown[]; affected: number }> {
+  ): Promise<{ rows: readonly unknown[]; affected: number; command: string }> {
     const reply = await this.ask({ kind: 'query', sql, parameters });
     if (!('rows' in reply)) throw new Error('the thread of the embedded database answered something else');
     return reply;

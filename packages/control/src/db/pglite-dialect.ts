@@ -56,8 +56,11 @@ class PgliteDriver implements Driver {
     await connection.executeQuery(CompiledQuery.raw(`begin${isolation}${access}`));
   }
 
-  async commitTransaction(connection: DatabaseConnection): Promise<void> {
-    await connection.executeQuery(CompiledQuery.raw('commit'));
+  /** PostgreSQL answers `commit` after a failed statement by rolling back, without an error: that must not pass for success. */
+  async commitTransaction(): Promise<void> {
+    const { command } = await this.thread.query('commit', []);
+    if (command !== 'COMMIT')
+      throw new Error('the transaction was rolled back: one of its statements had failed');
   }
 
   async rollbackTransaction(connection: DatabaseConnection): Promise<void> {

@@ -1,10 +1,11 @@
 /**
  * Room: db. The thread that owns the embedded PostgreSQL (PGlite is one session and blocks the thread that runs it). Speaks
- * {@link WorkerRequest} and {@link WorkerReply} with `pglite-connection.ts`. It imports nothing of ours at run time, so that Node can run
- * it from source and from the build alike. It does not lock the directory and does not sync: the host does both.
+ * {@link WorkerRequest} and {@link WorkerReply} with `pglite-connection.ts`. It imports only its neighbours, by path, so that Node can
+ * run it from source and from the build alike. It does not lock the directory and does not sync: the host does both.
  */
 import { PGlite } from '@electric-sql/pglite';
 import { parentPort, workerData } from 'node:worker_threads';
+import { PgliteSession } from './pglite-session.ts';
 
 export interface WorkerData {
   /** Directory of the database; absent: in memory. */
@@ -32,20 +33,16 @@ export interface SqlErrorFields {
 }
 
 export type WorkerReply =
-  | { readonly id: number; readonly ok: true; readonly rows: readonly unknown[]; readonly affected: number }
+  | {
+      readonly id: number;
+      readonly ok: true;
+      readonly rows: readonly unknown[];
+      readonly affected: number;
+      readonly command: string;
+    }
   | { readonly id: number; readonly ok: true; readonly dump: Uint8Array }
   | { readonly id: number; readonly ok: true; readonly closed: true }
   | { readonly id: number; readonly ok: false; readonly error: SqlErrorFields };
-
-/** Type OID of `int8` (pg_type.dat). */
-const int8Oid = 20;
-
-/** `int8` as a number: versions, counters and times all stay below 2^53; what does not must not round silently. */
-function parseInt8(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value)) throw new RangeError('an int8 of the database is beyond 2^53');
-  return value;
-}
 
 function textOf(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
@@ -61,7 +58,11 @@ function errorFields(fault: unknown): SqlErrorFields {
   };
 }
 
-async function answer(database: PGlite, request: WorkerRequest): Promise<WorkerReply> {
+async function answer(
+  database: PGlite,
+  session: PgliteSession,
+  request: WorkerRequest,
+): Promise<WorkerReply> {
   if (request.kind === 'close') {
     await database.close();
     return { id: request.id, ok: true, closed: true };
@@ -70,8 +71,8 @@ async function answer(database: PGlite, request: WorkerRequest): Promise<WorkerR
     const tar = await database.dumpDataDir('none');
     return { id: request.id, ok: true, dump: new Uint8Array(await tar.arrayBuffer()) };
   }
-  const result = await database.query(request.sql, [...request.parameters]);
-  return { id: request.id, ok: true, rows: result.rows, affected: result.affectedRows ?? 0 };
+  const { rows, affected, command } = await session.query(request.sql, request.parameters);
+  return { id: request.id, ok: true, rows, affected, command };
 }
 
 async function serve(): Promise<void> {
@@ -81,17 +82,17 @@ async function serve(): Promise<void> {
   const database = await PGlite.create({
     ...(dataDir === undefined ? {} : { dataDir }),
     ...(snapshot === undefined ? {} : { loadDataDir: new Blob([new Uint8Array(snapshot)]) }),
-    parsers: { [int8Oid]: parseInt8 },
   });
+  const session = new PgliteSession(database);
   port.on('message', (request: WorkerRequest) => {
-    answer(database, request)
+    answer(database, session, request)
       .catch((fault: unknown): WorkerReply => ({ id: request.id, ok: false, error: errorFields(fault) }))
       .then((reply) => {
         port.postMessage(reply);
         if ('closed' in reply) port.close();
       });
   });
-  port.postMessage({ id: 0, ok: true, rows: [], affected: 0 } satisfies WorkerReply);
+  port.postMessage({ id: 0, ok: true, rows: [], affected: 0, command: '' } satisfies WorkerReply);
 }
 
 await serve();
