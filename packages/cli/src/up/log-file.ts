@@ -39,6 +39,12 @@ export class LogFile {
       .join('\n');
   }
 
+  /** Code of the catalogue in the newest record of an error, where there is one. */
+  lastCode(): string | undefined {
+    const records = this.lines.filter((line) => /"level":(?:50|60)/.test(line));
+    return /"code":"([a-z]+\.[a-z_]+)"/.exec(records.at(-1) ?? '')?.[1];
+  }
+
   close(): void {
     if (this.handle !== undefined) closeSync(this.handle);
     this.handle = undefined;

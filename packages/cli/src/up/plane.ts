@@ -3,7 +3,10 @@
  * planes end in order; it ends by itself when the channel to the supervisor closes.
  */
 import { type ChildProcess, fork } from 'node:child_process';
+import { setTimeout as pause } from 'node:timers/promises';
 import { LogFile } from './log-file.ts';
+
+const lastWordsWithinMs = 500;
 
 export type PlaneName = 'control' | 'gateway';
 
@@ -66,13 +69,7 @@ export class Plane {
     });
     this.child.stdout?.on('data', (chunk: Buffer) => this.log.write(chunk));
     this.child.stderr?.on('data', (chunk: Buffer) => this.log.write(chunk));
-    this.gone = new Promise((resolve) => {
-      this.child.once('close', () => {
-        this.log.close();
-        resolve();
-      });
-      this.child.once('error', () => resolve());
-    });
+    this.gone = this.ended();
     this.readyMessage = this.listen(spec);
     // Whoever does not wait for readiness learns of the end by `gone`.
     this.readyMessage.catch(() => undefined);
@@ -120,6 +117,23 @@ export class Plane {
     return this.failure?.words ?? this.log.lastWords();
   }
 
+  /** The end of the process, and then its last words: not the event `close`, which does not come after a disconnect. */
+  private async ended(): Promise<void> {
+    const { stdout, stderr } = this.child;
+    const drained = Promise.all(
+      [stdout, stderr].map(
+        (stream) => stream === null || new Promise((resolve) => stream.once('close', resolve)),
+      ),
+    );
+    await new Promise<void>((resolve) => {
+      this.child.once('exit', () => resolve());
+      this.child.once('error', () => resolve());
+    });
+    // A tool server that outlives its gateway may hold the pipe; nobody waits for that.
+    await Promise.race([drained, pause(lastWordsWithinMs)]);
+    this.log.close();
+  }
+
   private send(message: object): void {
     // A process that ends meanwhile is noticed by its end, not by a message that did not reach it.
     if (this.child.connected) this.child.send(message, () => undefined);
@@ -136,7 +150,9 @@ export class Plane {
           () => undefined,
         );
       });
-      void this.gone.then(() => reject(new PlaneFailed(this.name, this.lastWords(), this.failure?.code)));
+      void this.gone.then(() =>
+        reject(new PlaneFailed(this.name, this.lastWords(), this.failure?.code ?? this.log.lastCode())),
+      );
     });
   }
 }
