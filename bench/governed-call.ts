@@ -66,7 +66,7 @@ async function echoServer(): Promise<{ url: string; close: () => void }> {
 async function grantLoopback(product: Product): Promise<void> {
   const path = join(product.dataDir, 'gateway/servers.yaml');
   const text = readFileSync(path, 'utf8');
-  if (!text.includes('echo:')) await writeFile(path, `${text.trimEnd()}\n  echo:\n    http: { private: true }\n`, { mode: 0o600 });
+  if (!text.includes('echo:')) await writeFile(path, `${text.trimEnd()}\necho:\n  privateNetwork: true\n`, { mode: 0o600 });
 }
 
 export async function measureGovernedCall(calls = 20_000): Promise<GovernedCallResult> {
@@ -128,7 +128,7 @@ export async function measureKill(kills = 30): Promise<KillResult> {
     const security = await product.signIn('yuki.mori@example.com');
     const office = await (await product.agent('principal-operations')).mcp('back-office');
     const log = join(product.dataDir, 'back-office/effects.log');
-    const lines = () => readFileSync(log, 'utf8').split('\n').filter((line) => line.includes('export_report')).length;
+    const lines = () => readFileSync(log, 'utf8').split('\n').filter((line) => line.includes('report.step')).length;
     const scope = { kind: 'tool' as const, id: 'back-office/export_report' };
     const toLastEffect: number[] = [];
     const toReport: number[] = [];
@@ -148,7 +148,7 @@ export async function measureKill(kills = 30): Promise<KillResult> {
       toReport.push(performance.now() - begun);
       await running;
       await until('a quiet half second', () => (performance.now() - begun > 500 ? true : undefined));
-      const last = readFileSync(log, 'utf8').trimEnd().split('\n').filter((line) => line.includes('export_report')).at(-1) ?? '';
+      const last = readFileSync(log, 'utf8').trimEnd().split('\n').filter((line) => line.includes('report.step')).at(-1) ?? '';
       const at = Date.parse(/\d{4}-\d\d-\d\dT[\d:.]+Z/.exec(last)?.[0] ?? '');
       toLastEffect.push(Math.max(0, at - sent));
       const name = `${scope.kind}:${scope.id}`;

@@ -58,18 +58,18 @@ describe('Intern', () => {
   });
 
   it('is refused a write with a reason that a model and a person can read, and nothing happens', async () => {
-    const before = (await effects('create_refund')).length;
+    const before = (await effects('refund.created')).length;
     const answer = await call(office, 'create_refund', refund('O-5001', 5));
     expect(answer).toMatchObject({ isError: true, atf: { code: 'policy.not_permitted' } });
     expect(answer.text).toMatch(/S-2/);
-    expect((await effects('create_refund')).length).toBe(before);
+    expect((await effects('refund.created')).length).toBe(before);
     const items = await story(answer.atf.actionId);
     expect(items[0]).toMatchObject({ agent: 'intern-analyst', tool: 'back-office/create_refund', outcome: 'refused', code: 'policy.not_permitted' });
   });
 
   it('is refused a tool that is not on its list', async () => {
     expect(await call(office, 'delete_customer', { customer_id: 'C-1001' })).toMatchObject({ isError: true });
-    expect(await effects('delete_customer')).toEqual([]);
+    expect(await effects('customer.deleted')).toEqual([]);
   });
 
   it('is refused arguments outside the schema, without echoing them', async () => {
@@ -92,7 +92,7 @@ describe('Junior', () => {
     expect(asked.atf.code).toBe('maturity.approval_required');
     const approvalId = asked.atf.approvalId as string;
     expect(await call(office, 'create_refund', refund('O-5002', 12.5))).toMatchObject({ atf: { code: 'maturity.approval_required', approvalId } });
-    const before = (await effects('create_refund')).length;
+    const before = (await effects('refund.created')).length;
 
     const shown = await approver.client.call('approvals.show', { params: { id: approvalId } });
     expect(JSON.parse(shown.argsText ?? '')).toEqual(refund('O-5002', 12.5));
@@ -103,23 +103,23 @@ describe('Junior', () => {
       return all.some(({ isError }) => !isError) ? all : undefined;
     });
     const done = answers.find(({ isError }) => !isError) as Answer;
-    expect((await effects('create_refund')).length).toBe(before + 1);
+    expect((await effects('refund.created')).length).toBe(before + 1);
     const again = await until('the stored result', async () => {
       const answer = await call(office, 'atf_approval_result', { approvalId });
       return answer.isError ? undefined : answer;
     });
     expect(again.text).toBe(done.text);
-    expect((await effects('create_refund')).length).toBe(before + 1);
+    expect((await effects('refund.created')).length).toBe(before + 1);
   });
 
   it('does not get another amount released by that approval', async () => {
-    const before = (await effects('create_refund')).length;
+    const before = (await effects('refund.created')).length;
     const asked = await call(office, 'create_refund', refund('O-5003', 20));
     await approve(asked.atf.approvalId as string);
     const bent = await call(office, 'create_refund', refund('O-5003', 200));
     expect(bent.atf.code).toBe('maturity.approval_required');
     expect(bent.atf.approvalId).not.toBe(asked.atf.approvalId);
-    expect((await effects('create_refund')).length).toBe(before);
+    expect((await effects('refund.created')).length).toBe(before);
   });
 
   it('is told of a rejection and its reason', async () => {
@@ -165,10 +165,10 @@ describe('Junior', () => {
 describe('Senior', () => {
   it('refunds within its limit, people are told what and why; above it is refused with the reason', async () => {
     const office = await (await product.agent('senior-support')).mcp('back-office');
-    const before = (await effects('create_refund')).length;
+    const before = (await effects('refund.created')).length;
     const done = await call(office, 'create_refund', refund('O-5007', 25));
     expect(done.isError).toBe(false);
-    expect((await effects('create_refund')).length).toBe(before + 1);
+    expect((await effects('refund.created')).length).toBe(before + 1);
     const told = await until('the notification', async () => {
       const { items } = await security.client.call('notifications.list');
       return items.find(({ actionId }) => actionId === done.atf.actionId);
@@ -179,7 +179,7 @@ describe('Senior', () => {
     const above = await call(office, 'create_refund', refund('O-5007', 100.01));
     expect(above.atf.code).toBe('segmentation.transaction_exceeded');
     expect(above.text).toContain('100');
-    expect((await effects('create_refund')).length).toBe(before + 1);
+    expect((await effects('refund.created')).length).toBe(before + 1);
   });
 });
 
@@ -187,7 +187,8 @@ describe('Principal', () => {
   it('acts in its domain and is refused outside, although the tool is on its list', async () => {
     const office = await (await product.agent('principal-operations')).mcp('back-office');
     const sent = await call(office, 'send_email', { to: 'customer@example.com', subject: 'Your order', body: 'It is on its way.' });
-    expect(sent.isError).toBe(false);
+    expect(sent).toMatchObject({ isError: false });
+    expect(await effects('email.sent')).toHaveLength(1);
     const outside = await call(office, 'create_refund', refund('O-5008', 1));
     expect(outside.atf.code).toBe('segmentation.out_of_domain');
   });
@@ -207,7 +208,7 @@ describe('containment', () => {
     const agent = await product.agent('principal-operations');
     const office = await agent.mcp('back-office');
     const running = call(office, 'export_report', { seconds: 30 });
-    const progress = () => effects('export_report');
+    const progress = () => effects('report.step');
     await until('the slow call under way', async () => ((await progress()).length >= 3 ? true : undefined));
 
     const started = performance.now();
@@ -255,7 +256,14 @@ describe('containment', () => {
 
 describe('tools and prompts that are not governed', () => {
   it('are refused with a reason', async () => {
-    const office = await (await product.agent('intern-analyst')).mcp('back-office');
-    await expect(office.listResources()).rejects.toThrow(/not governed|refused|support/i);
+    const agent = await product.agent('intern-analyst');
+    for (const method of ['resources/list', 'prompts/list', 'sampling/createMessage', 'completion/complete']) {
+      const response = await agent.fetch(`${agent.credential.gatewayUrl}/mcp/back-office`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream', 'mcp-protocol-version': '2025-11-25' },
+        body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params: {} }),
+      });
+      expect(await response.text(), method).toMatch(/request\.method_refused/);
+    }
   });
 });
