@@ -26,7 +26,9 @@ const targets = [
   {
     name: 'database',
     inputs: [
-      ...readdirSync(join(root, 'packages/control/src')).map((room) => `packages/control/src/${room}/migrations.ts`),
+      ...readdirSync(join(root, 'packages/control/src'), { withFileTypes: true })
+        .filter((entry) => entry.isDirectory())
+        .map(({ name }) => `packages/control/src/${name}/migrations.ts`),
       'packages/control/src/db',
     ],
     outputs: ['packages/control/dist/empty-db.tar'],

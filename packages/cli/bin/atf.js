@@ -2,6 +2,7 @@
 // Starts the built command line. It is plain JavaScript, so that an old Node or a missing build is a sentence, not a stack.
 import { existsSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
+import { fileURLToPath } from 'node:url';
 
 const [major, minor] = process.versions.node.split('.').map(Number);
 const main = new URL('../dist/main.js', import.meta.url);
@@ -14,7 +15,11 @@ if (major < 22 || (major === 22 && minor < 18)) {
   process.stderr.write('atf is not built yet; run "npm start" or "npm run build" in the clone first.\n');
   process.exitCode = 1;
 } else {
-  enableCompileCache();
+  // In the clone and not in the temporary folder, where others could put something in its place.
+  process.env.NODE_COMPILE_CACHE ??= fileURLToPath(
+    new URL('../../../node_modules/.cache/atf', import.meta.url),
+  );
+  enableCompileCache(process.env.NODE_COMPILE_CACHE);
   const { runCli } = await import(main.href);
   process.exitCode = await runCli(process.argv.slice(2));
 }
