@@ -36,9 +36,22 @@ describe('every route refuses', () => {
       if (route.auth === 'public') continue;
       const response = await attempt(route, headers);
       const body = (await response.json()) as { code?: string };
-      expect([401, 403], `${id} answered ${response.status} ${body.code}`).toContain(response.status);
+      expect([401, 403, 429], `${id} answered ${response.status} ${body.code}`).toContain(response.status);
       expect(body.code, id).toMatch(/^(?:identity|people)\./);
     }
+  });
+
+  it('a flood of rubbish does not keep the operator from the kill switch', async () => {
+    const rubbish = await Promise.all(
+      Array.from({ length: 200 }, () =>
+        fetch(`${product.ready.controlUrl}/v1/agents`, { headers: { authorization: `Bearer ${randomBytes(32).toString('base64url')}` } }),
+      ),
+    );
+    expect(rubbish.map(({ status }) => status)).toContain(429);
+    const operator = await product.operator();
+    const { id } = await operator.call('agents.show', { params: { id: 'junior-support' } });
+    const report = await operator.call('containment.stop', { body: { scope: { kind: 'agent', id }, state: 'killed', reason: 'drill' } });
+    expect(report.gateways.confirmed).toBe(1);
   });
 
   it('public routes refuse made-up tokens', async () => {

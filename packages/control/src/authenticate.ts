@@ -87,7 +87,7 @@ async function verify(
 
 /**
  * The actor of a request. `path` without query. Refuses what its kind of credential refuses, and `identity.proof_flood` when too many of this
- * address failed lately. Host and origin are checked before.
+ * address failed lately (a valid credential of a person counts all the same). Host and origin are checked before.
  */
 export async function authenticate(
   keeper: Gatekeeper,
@@ -100,12 +100,17 @@ export async function authenticate(
   const nowMs = control.clock.nowMs();
   const counts = presented(auth, request.headers);
   const waitMs = counts ? failures.waitMs(address, auth, nowMs) : 0;
-  if (waitMs > 0) return refuse('identity.proof_flood', undefined, { retryAfterMs: waitMs });
+  const flood = () => refuse('identity.proof_flood', undefined, { retryAfterMs: waitMs });
+  // A person's credential is compared, not verified by signature, so it is always looked at: else any process that shares the
+  // operator's address could hold up the kill switch with rubbish.
+  if (waitMs > 0 && auth !== 'person') return flood();
   try {
     return await verify(keeper, auth, request, path);
   } catch (fault) {
-    if (counts && fault instanceof RefusalError && problemOf(fault.refusal).status === 401)
+    if (counts && fault instanceof RefusalError && problemOf(fault.refusal).status === 401) {
       failures.failed(address, auth, nowMs);
+      if (waitMs > 0) return flood();
+    }
     throw fault;
   }
 }
