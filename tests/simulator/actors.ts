@@ -10,10 +10,12 @@ import type { ControlState } from './control-state.ts';
 import type { GatewayNode } from './gateway-node.ts';
 import type { Random } from './random.ts';
 import { toolNames } from './scene.ts';
+import { Violation } from './trace.ts';
 import type { ToolServers } from './tool-servers.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
 const outstandingMax = 8;
+const burstChance = 0.08;
 const rememberedMax = 12;
 const credentialMs = 4_000;
 
@@ -91,14 +93,27 @@ export class AgentActor {
     const { time, untilMs } = this.#cast;
     const next = (): void => {
       if (time.nowMs > untilMs) return;
-      time.after(this.#random.between(10, 240), () => {
+      time.after(this.#random.between(20, 300), () => {
         if (time.nowMs > untilMs) return;
-        if (this.outstanding < outstandingMax)
-          void this.call(this.#random.pick(this.#cast.gateways), this.#choose());
+        this.#act();
         next();
       });
     };
     next();
+  }
+
+  /** One call, or impatiently several at once. */
+  #act(): void {
+    const gateway = this.#random.pick(this.#cast.gateways);
+    const ask = this.#choose();
+    for (
+      let i = this.#random.chance(burstChance) ? outstandingMax : 1;
+      i > 0 && this.outstanding < outstandingMax;
+      i--
+    ) {
+      const again = i === 1 || this.#random.chance(0.3) ? {} : { n: this.#random.int(1, 1_000_000) };
+      void this.call(gateway, { ...ask, args: { ...ask.args, ...again } });
+    }
   }
 
   #choose(): Ask {
@@ -128,11 +143,19 @@ export class AgentActor {
     if (this.#random.chance(0.05)) this.#cast.time.after(this.#random.between(0, 60), () => gone.abort());
     const held: CredentialFacts = this.#random.chance(0.05) ? { ...credential, proof: 'none' } : credential;
     this.outstanding++;
-    const answer = await pipeline.call(held, request, gone.signal);
-    this.outstanding--;
-    this.#cast.checks.answered(gateway.id, answer);
-    this.#learn(answer, { server, tool, args });
-    return answer;
+    try {
+      const answer = await pipeline.call(held, request, gone.signal);
+      this.#cast.checks.answered(gateway.id, answer);
+      this.#learn(answer, { server, tool, args });
+      return answer;
+    } catch (fault) {
+      // A violation is known already; everything else is one: refusals are values.
+      if (!(fault instanceof Violation))
+        this.#cast.checks.note('the pipeline answers', String(fault), gateway.id);
+      return undefined;
+    } finally {
+      this.outstanding--;
+    }
   }
 
   /** A gateway that died never answers. */
@@ -207,6 +230,20 @@ export class People {
       });
     };
     next();
+  }
+
+  /** Everything that can be stopped, once more, and resumed. */
+  async stopAndResumeAgain(): Promise<void> {
+    const { state } = this.#cast;
+    const scopes: Scope[] = [{ kind: 'fleet', id: '*' }];
+    for (const { key } of state.docs('server')) scopes.push({ kind: 'tool', id: `${key}/*` });
+    for (const { key } of state.docs('tool')) scopes.push({ kind: 'tool', id: key });
+    for (const { key, body } of state.docs('agent'))
+      scopes.push({ kind: 'agent', id: key }, { kind: 'owner', id: body.ownerId });
+    for (const scope of scopes) {
+      await state.stop(scope, 'paused');
+      await state.resume(`${scope.kind}:${scope.id}`);
+    }
   }
 
   async resumeAll(): Promise<void> {

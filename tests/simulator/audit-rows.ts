@@ -64,9 +64,6 @@ export async function raiseFence(tx: unknown, _tenant: string, origin: string): 
   return raised;
 }
 
-/** Set by a test of the simulator itself: a compare-and-set that does not compare. */
-export const headFault = { unconditional: false };
-
 export async function advanceHead(
   tx: unknown,
   from: LogHeadRow,
@@ -76,7 +73,7 @@ export async function advanceHead(
   if (row === undefined) return false;
   const same =
     row.size === from.size && row.fence === from.fence && Buffer.compare(row.root, from.root) === 0;
-  if (!same && !headFault.unconditional) return false;
+  if (!same) return false;
   writable(tx).set('audit_log', from.origin, { ...row, size: to.size, root: to.root });
   return true;
 }

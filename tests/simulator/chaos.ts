@@ -70,8 +70,7 @@ export class Chaos {
     const { gateways, control, tiles, servers } = this.input;
     for (const gateway of gateways) {
       gateway.link.heal();
-      gateway.disk.full = false;
-      gateway.disk.slow = false;
+      gateway.disk.heal();
       gateway.skewMs = 0;
       if (!gateway.up) void gateway.start();
     }

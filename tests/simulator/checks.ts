@@ -112,6 +112,7 @@ export class Checks {
     dispatched: 0,
     cut: 0,
     stops: 0,
+    stopsHeld: 0,
   };
   readonly #time: VirtualTime;
   readonly #trace: Trace;

@@ -34,6 +34,12 @@ export class VirtualDisk {
     this.#inner.failAt = { operation: this.#inner.operations + ahead, persisted };
   }
 
+  heal(): void {
+    this.#inner.full = false;
+    this.#inner.failAt = undefined;
+    this.slow = false;
+  }
+
   powerLoss(): void {
     this.#inner.powerLoss();
   }

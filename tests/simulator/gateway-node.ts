@@ -4,13 +4,7 @@
  */
 import { refusal } from '@atf/core/errors';
 import { policyFactsOf } from '@atf/core/policy/question';
-import {
-  type ControlFrame,
-  type FeedTopic,
-  type GatewayFrame,
-  leaseMs,
-  type PolicyDoc,
-} from '@atf/core/wire/feed';
+import { type ControlFrame, type FeedTopic, leaseMs, type PolicyDoc } from '@atf/core/wire/feed';
 import type { OperationId, ResponseOf } from '@atf/core/wire/api';
 import type { PolicyFacts } from '@atf/core/world';
 import { Discovery } from '@atf/gateway/discovery';
@@ -24,7 +18,6 @@ import type {
   ControlCall,
   ControlPort,
   Ports,
-  SnapshotPort,
   SpoolPort,
 } from '@atf/gateway/ports';
 import { gapHeader, Shipper } from '@atf/gateway/ship';
@@ -47,15 +40,13 @@ const controlTimeoutMs = 1_500;
 const reopenMs = 300;
 const startedMs = 50_000;
 
-/** Breaks put into a gateway on purpose, to prove that the checks see them. */
+/** Breaks put into a gateway on purpose, to prove that the checks see them (mutants.test.ts). */
 export interface GatewayFaults {
-  readonly leaseNeverEnds?: boolean;
-  readonly acknowledgesEarly?: boolean;
-  readonly forgetsOutcomes?: boolean;
-  readonly wallClockForMonotonic?: boolean;
-  readonly altersRecord?: boolean;
-  readonly deafToStops?: boolean;
-  readonly snapshot?: (real: Snapshot, nowMs: () => number) => SnapshotPort;
+  readonly lease?: (ms: number) => Lease;
+  readonly ports?: (ports: Ports) => Ports;
+  readonly assembled?: (pipeline: Pipeline) => void;
+  /** Control says of this frame that it has taken it, and has not. */
+  readonly takesNothing?: () => boolean;
 }
 
 export interface GatewayInput {
@@ -71,12 +62,6 @@ export interface GatewayInput {
   /** Unix time at the start of the run. */
   readonly epochMs: number;
   readonly faults: GatewayFaults;
-}
-
-class EndlessLease extends Lease {
-  override fresh(monotonicMs: number): boolean {
-    return super.fresh(monotonicMs) || super.fresh(Number.NEGATIVE_INFINITY);
-  }
 }
 
 /** Compiled sets by digest, for all gateways and runs: compiling is pure. */
@@ -125,12 +110,9 @@ export class GatewayNode {
   }
 
   get clock(): ClockPort {
-    const { time, epochMs, faults } = this.#input;
+    const { time, epochMs } = this.#input;
     const nowMs = () => Math.floor(epochMs + time.nowMs + this.skewMs);
-    return {
-      nowMs,
-      monotonicMs: faults.wallClockForMonotonic === true ? nowMs : () => startedMs + time.nowMs,
-    };
+    return { nowMs, monotonicMs: () => startedMs + time.nowMs };
   }
 
   #heard(text: string): void {
@@ -198,7 +180,7 @@ export class GatewayNode {
     const { id, random, checks, servers, faults, host, trace } = this.#input;
     const { clock } = this;
     const draw = random.fork();
-    const lease = faults.leaseNeverEnds === true ? new EndlessLease(leaseMs) : new Lease(leaseMs);
+    const lease = faults.lease?.(leaseMs) ?? new Lease(leaseMs);
     const snapshot = new Snapshot({ clock, lease, compilePolicy });
     const control = this.#controlPort(process);
     const payloadKey = new PayloadKey(control);
@@ -213,12 +195,12 @@ export class GatewayNode {
       clock,
       random: (bytes) => draw.bytes(bytes),
       spool: this.#spoolPort(spool),
-      snapshot: faults.snapshot?.(snapshot, () => clock.monotonicMs()) ?? snapshot,
+      snapshot,
       upstream: upstreams,
       control,
       wrappingKey: () => payloadKey.current(),
     };
-    const pipeline = createPipeline(ports, {
+    const pipeline = createPipeline(faults.ports?.(ports) ?? ports, {
       publicUrl: () => `http://${host}`,
       pause: (attempt) => process.pause(200 * 2 ** attempt),
     });
@@ -246,8 +228,7 @@ export class GatewayNode {
       checks.applied(id, topic, key, body);
       pipeline.stopper.observe(topic, key, body, before);
     });
-    if (faults.deafToStops === true)
-      Object.assign(pipeline.stopper, { contain: () => 0, leaseLost: () => 0, observe: () => undefined });
+    faults.assembled?.(pipeline);
     const shipper = this.#shipper(process, spool);
     const ticker = setInterval(() => {
       void payloadKey.tick(clock.monotonicMs());
@@ -271,22 +252,12 @@ export class GatewayNode {
   }
 
   #spoolPort(spool: Spool): SpoolPort {
-    const { id, checks, faults } = this.#input;
+    const { id, checks } = this.#input;
     const watched =
       (append: SpoolPort['append']): SpoolPort['append'] =>
       async (draft, payload) => {
         checks.drafted(id, draft);
-        if (faults.forgetsOutcomes === true && draft.type === 'action.outcome')
-          return { ok: true, epoch: 1, seq: 1 };
-        const given =
-          faults.altersRecord === true && draft.type === 'action.intent'
-            ? { ...draft, body: { ...draft.body, policies: [] } }
-            : draft;
-        const appending = append(given, payload);
-        const result =
-          faults.acknowledgesEarly === true
-            ? { ok: true as const, epoch: spool.head().epoch, seq: spool.head().seq + 1 }
-            : await appending;
+        const result = await append(draft, payload);
         checks.appended(id, draft, result);
         return result;
       };
@@ -297,7 +268,7 @@ export class GatewayNode {
   }
 
   #shipper(process: Process, spool: Spool): Shipper {
-    const { id, control, trace } = this.#input;
+    const { id, control, trace, faults } = this.#input;
     return new Shipper({
       spool,
       pause: (ms, signal) =>
@@ -310,6 +281,7 @@ export class GatewayNode {
         this.#exchange(process, async () => {
           const { running } = control;
           if (running === undefined) return undefined;
+          if (faults.takesNothing?.() === true) return { status: 200, body: Buffer.from('{}') };
           const result = await running.intake
             .accept(frame, { gateway: id, keys: [gatewayKey] }, headers[gapHeader] !== undefined)
             .catch(() => undefined);
@@ -358,5 +330,3 @@ export class GatewayNode {
     };
   }
 }
-
-export type { GatewayFrame };

@@ -18,6 +18,7 @@ export class Pipe {
   readonly #random: Random;
   readonly #waiting: (() => void)[] = [];
   #lastMs = 0;
+  #draining = false;
   #slowMs = 0;
 
   constructor(time: VirtualTime, random: Random) {
@@ -34,15 +35,23 @@ export class Pipe {
     const atMs = this.#time.nowMs + this.#random.between(delayMsMin, delayMsMax) + spike + this.#slowMs;
     this.#lastMs = Math.max(this.#lastMs + 0.001, atMs);
     this.#time.after(this.#lastMs - this.#time.nowMs, () => {
-      if (this.held || this.#waiting.length > 0) this.#waiting.push(arrive);
+      if (this.held || this.#draining || this.#waiting.length > 0) this.#waiting.push(arrive);
       else arrive();
     });
   }
 
+  /** What was held arrives first, one after the other; what is on its way meanwhile queues behind it. */
   release(): void {
     this.held = false;
-    const waiting = this.#waiting.splice(0);
-    for (const arrive of waiting) this.send(arrive);
+    if (this.#draining) return;
+    this.#draining = true;
+    const next = (): void => {
+      const arrive = this.held ? undefined : this.#waiting.shift();
+      this.#draining = arrive !== undefined;
+      arrive?.();
+      if (this.#draining) this.#time.after(0.001, next);
+    };
+    next();
   }
 }
 

@@ -11,10 +11,12 @@ export class VirtualTiles {
   fails = 0;
   readonly files = new Map<string, Uint8Array>();
   readonly #random: Random;
+  readonly #forgets: number;
   readonly #onCheckpoint: (note: string) => void;
 
-  constructor(random: Random, onCheckpoint: (note: string) => void) {
+  constructor(random: Random, forgets: number, onCheckpoint: (note: string) => void) {
     this.#random = random;
+    this.#forgets = forgets;
     this.#onCheckpoint = onCheckpoint;
   }
 
@@ -28,6 +30,7 @@ export class VirtualTiles {
         for (const file of shuffled(files, this.#random)) {
           await wait();
           if (this.#random.chance(this.fails)) throw fault();
+          if (file.path !== 'checkpoint' && this.#random.chance(this.#forgets)) continue;
           this.files.set(file.path, Buffer.from(file.bytes));
           if (file.path === 'checkpoint') this.#onCheckpoint(Buffer.from(file.bytes).toString('utf8'));
         }

@@ -1,0 +1,241 @@
+/** The simulator can fail: each break below, put in on purpose, is found within the seeds of a normal run, and by an invariant that names it. */
+import type { Json, JsonObject } from '@atf/core/wire/json';
+import { Lease } from '@atf/gateway/lease';
+import type { Ports, SnapshotPort, SpoolPort } from '@atf/gateway/ports';
+import type { AgentDoc } from '@atf/core/wire/feed';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { Random } from './random.ts';
+import { loadPolicies, type Policies } from './scene.ts';
+import { type Mutation, simulate } from './simulate.ts';
+
+vi.mock('ws', async () => ({ WebSocket: (await import('./network.ts')).VirtualSocket }));
+vi.mock('../../packages/control/src/feed/store.ts', () => import('./feed-rows.ts'));
+vi.mock('../../packages/control/src/audit/store.ts', () => import('./audit-rows.ts'));
+vi.mock('../../packages/control/src/audit/index-store.ts', () => import('./audit-rows.ts'));
+
+const seedsMax = 200;
+
+/** `real`, but for what `changed` says. */
+function wrapped<T extends object>(real: T, changed: Partial<T>): T {
+  return new Proxy(real, {
+    get: (target, name) => {
+      const value: unknown = name in changed ? Reflect.get(changed, name) : Reflect.get(target, name);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
+
+const snapshotOf = (change: (real: SnapshotPort, ports: Ports) => Partial<SnapshotPort>): Mutation => ({
+  ports: (ports) => ({ ...ports, snapshot: wrapped(ports.snapshot, change(ports.snapshot, ports)) }),
+});
+
+const spoolOf = (append: (real: SpoolPort) => SpoolPort['append']): Mutation => ({
+  ports: (ports) => ({ ...ports, spool: { append: append(ports.spool), appendUrgent: append(ports.spool) } }),
+});
+
+/** Answers of before are good enough for a while: what a cache without epochs does. */
+const cachedMs = 250;
+function cached(real: SnapshotPort, { clock }: Ports): Partial<SnapshotPort> {
+  const held = new Map<string, { readonly value: unknown; readonly untilMs: number }>();
+  const remember =
+    <A extends readonly string[], T>(name: string, ask: (...args: A) => T) =>
+    (...args: A): T => {
+      const key = [name, ...args].join(' ');
+      const known = held.get(key);
+      if (known !== undefined && clock.monotonicMs() < known.untilMs) return known.value as T;
+      const value = ask(...args);
+      held.set(key, { value, untilMs: clock.monotonicMs() + cachedMs });
+      return value;
+    };
+  return {
+    agent: remember('agent', (id: string) => real.agent(id)),
+    tool: remember('tool', (server: string, name: string) => real.tool(server, name)),
+    policy: remember('policy', () => real.policy()),
+    containments: remember('containments', () => real.containments()),
+  };
+}
+
+class EndlessLease extends Lease {
+  override fresh(monotonicMs: number): boolean {
+    return super.fresh(monotonicMs) || super.fresh(Number.NEGATIVE_INFINITY);
+  }
+}
+
+const early = { ok: true, epoch: 1, seq: 1 } as const;
+const edited = (body: JsonObject, change: Record<string, Json>): JsonObject => ({ ...body, ...change });
+
+const mutants: readonly {
+  readonly name: string;
+  readonly mutation: () => Mutation;
+  readonly found: readonly string[];
+}[] = [
+  {
+    name: 'the lease never ends',
+    mutation: () => ({ lease: (ms) => new EndlessLease(ms) }),
+    found: [
+      'a gateway out of lease executes nothing',
+      'calls under way are cut',
+      'nothing runs one second after a stop',
+    ],
+  },
+  {
+    name: 'the clock of the rates is fast, so that they refill too soon',
+    mutation: () => ({
+      ports: (ports) => ({
+        ...ports,
+        clock: { ...ports.clock, monotonicMs: () => ports.clock.monotonicMs() * 20 },
+      }),
+    }),
+    found: ['rate limits'],
+  },
+  {
+    name: 'the last look sees what the decision saw',
+    mutation: () => snapshotOf(cached),
+    found: ['nothing cached outlives an epoch', 'a stop binds at once', 'the level is read at decision time'],
+  },
+  {
+    name: 'the level is the one that the agent had first',
+    mutation: () =>
+      snapshotOf((real) => {
+        const first = new Map<string, AgentDoc>();
+        return {
+          agent: (id) => {
+            const now = real.agent(id);
+            if (now === undefined) return undefined;
+            const before = first.get(id) ?? now;
+            first.set(id, before);
+            return { ...before, epoch: now.epoch, credentialEpoch: now.credentialEpoch };
+          },
+        };
+      }),
+    found: ['the level is read at decision time'],
+  },
+  {
+    name: 'stops are not in the snapshot',
+    mutation: () => snapshotOf(() => ({ containments: () => [] })),
+    found: ['a stop binds at once'],
+  },
+  {
+    name: 'stops do not cut what runs',
+    mutation: () => ({
+      assembled: ({ stopper }) =>
+        void Object.assign(stopper, { contain: () => 0, leaseLost: () => 0, observe: () => undefined }),
+    }),
+    found: ['calls under way are cut'],
+  },
+  {
+    name: 'the spool acknowledges before a record is durable',
+    mutation: () =>
+      spoolOf((real) => (draft, payload) => {
+        void real.append(draft, payload);
+        return Promise.resolve(early);
+      }),
+    found: ['nothing runs whose record is not durable'],
+  },
+  {
+    name: 'outcomes are not recorded',
+    mutation: () =>
+      spoolOf(
+        (real) => (draft, payload) =>
+          draft.type === 'action.outcome' ? Promise.resolve(early) : real.append(draft, payload),
+      ),
+    found: ['every intent has an outcome or is counted'],
+  },
+  {
+    name: 'what ran is recorded as not executed',
+    mutation: () =>
+      spoolOf(
+        (real) => (draft, payload) =>
+          real.append(
+            draft.type === 'action.outcome'
+              ? { ...draft, body: edited(draft.body, { status: 'not_executed' }) }
+              : draft,
+            payload,
+          ),
+      ),
+    found: ['outcomes are true'],
+  },
+  {
+    name: 'a record names other policies than those that decided',
+    mutation: () =>
+      spoolOf(
+        (real) => (draft, payload) =>
+          real.append(
+            draft.type === 'action.refused'
+              ? { ...draft, body: edited(draft.body, { policies: ['levels.read'] }) }
+              : draft,
+            payload,
+          ),
+      ),
+    found: ['replaying a record gives its decision'],
+  },
+  {
+    name: 'a failed call is tried again',
+    mutation: () => ({
+      ports: (ports) => ({
+        ...ports,
+        upstream: wrapped(ports.upstream, {
+          call: async (target, args, options) => {
+            const first = await ports.upstream.call(target, args, options);
+            if (first.kind === 'result' || options.signal.aborted) return first;
+            await ports.upstream.prepare(target.server, target.instanceId);
+            return await ports.upstream.call(target, args, options);
+          },
+        }),
+      }),
+    }),
+    found: [
+      'an approval releases one call, once; nothing is repeated',
+      'a gateway out of lease executes nothing',
+      'nothing cached outlives an epoch',
+      'a tool is pinned',
+    ],
+  },
+  {
+    name: 'control releases an approval again',
+    mutation: () => ({ releaseAlways: true }),
+    found: [
+      'an approval releases one call, once; nothing is repeated',
+      'nobody is told that nothing happened when it did',
+    ],
+  },
+  {
+    name: 'control releases other bytes than were shown',
+    mutation: () => ({ otherBytes: true }),
+    found: ['an approval releases exactly the call that was shown'],
+  },
+  {
+    name: 'control acknowledges records that it does not keep',
+    mutation: () => {
+      const random = new Random(7);
+      return { takesNothing: () => random.chance(0.2) };
+    },
+    found: [
+      'what is acknowledged is in the log',
+      'an outside verifier finds the log whole',
+      'every intent has an outcome or is counted',
+    ],
+  },
+  {
+    name: 'the tile store loses files that it promised to keep',
+    mutation: () => ({ tilesForget: 0.05 }),
+    found: ['an outside verifier finds the log whole', 'the log can be opened', 'every leaf can be read'],
+  },
+];
+
+let policies: Policies;
+beforeAll(async () => {
+  policies = await loadPolicies();
+});
+
+describe('mutants of the simulated product', () => {
+  it.each(mutants)('found: $name', { timeout: 240_000 }, async ({ mutation, found }) => {
+    for (let seed = 1; seed <= seedsMax; seed++) {
+      const { violation } = await simulate(seed, policies, mutation());
+      if (violation === undefined) continue;
+      expect(found, violation.message).toContain(violation.invariant);
+      return;
+    }
+    expect.fail(`not found in ${seedsMax} seeds`);
+  });
+});
