@@ -153,7 +153,7 @@ async function partsOf(
 ): Promise<Parts> {
   const { tenant, dataDir } = config;
   const { clock, environment } = around;
-  const { db } = database;
+  const { db, urgent } = database;
   const listeners = new Set<() => void>();
   const change = changeOf(database, () => {
     for (const listener of listeners) listener();
@@ -175,7 +175,7 @@ async function partsOf(
         first,
       }),
   });
-  const feed = new Feed({ db, tenant, log });
+  const feed = new Feed({ db, urgent, tenant, log });
   listeners.add(() => feed.wake());
   const presence = presenceOf(tenant, () => clock.nowMs());
   return { control: { db, change, clock, config, keys, feed, audit, presence, log }, feed, listeners };
@@ -240,7 +240,11 @@ async function build(
   const config = configOf(options, port);
   const { dataDir } = config;
   const opened =
-    around.open?.(dataDir) ?? openDb({ dataDir, databaseUrl: options.databaseUrl, snapshot: builtSnapshot(dataDir) }, around.clock.nowMs());
+    around.open?.(dataDir) ??
+    openDb(
+      { dataDir, databaseUrl: options.databaseUrl, snapshot: builtSnapshot(dataDir) },
+      around.clock.nowMs(),
+    );
   const database = await opened;
   undo.add(() => database.close());
   const { control, feed, listeners } = await partsOf(database, config, options, around, log);

@@ -96,6 +96,21 @@ describe('the embedded database in memory', () => {
     expect(row.version).toBe(20);
   });
 
+  it('lets the urgent go before all who wait', async () => {
+    let release: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const order: string[] = [];
+    const blocking = test.change(() => held);
+    const read = (db: typeof test.db, name: string) => sql`select 1`.execute(db).then(() => order.push(name));
+    const waiting = Array.from({ length: 20 }, () => read(test.db, 'patient'));
+    const urgent = read(test.urgent, 'urgent');
+    release();
+    await Promise.all([blocking, urgent, ...waiting]);
+    expect(order[0]).toBe('urgent');
+  });
+
   it('fails at once where a query beside its own transaction would wait for itself', async () => {
     await expect(test.change(() => test.db.selectFrom('feed_head').selectAll().execute())).rejects.toThrow(
       /use its `tx`/,

@@ -11,7 +11,7 @@ import pg from 'pg';
 import { type DirectoryLock, lockDirectory } from './directory-lock.ts';
 import { migrate } from './migrate.ts';
 import { migrations } from './migrations.ts';
-import { PgliteThread } from './pglite-connection.ts';
+import { PgliteThread, SessionQueue } from './pglite-connection.ts';
 import { PgliteDialect } from './pglite-dialect.ts';
 import type { Tables } from './tables.ts';
 import { checkpointEveryBytes, WalSync } from './wal-sync.ts';
@@ -27,6 +27,8 @@ export interface OpenOptions {
 
 export interface Database {
   readonly db: Kysely<Tables>;
+  /** The same database, before all who wait for `db`: for the short reads that beats attest. Never for a transaction. */
+  readonly urgent: Kysely<Tables>;
   readonly kind: 'embedded' | 'postgresql';
   /** Resolves when everything committed before the call is on disk. */
   sync(): Promise<void>;
@@ -66,6 +68,7 @@ async function openPostgres(url: string): Promise<Database> {
   await db.executeQuery(CompiledQuery.raw('select 1'));
   return {
     db,
+    urgent: db,
     kind: 'postgresql',
     sync: async () => undefined,
     dump: async () => {
@@ -110,6 +113,13 @@ function prepareDirectory(directory: string): void {
   }
 }
 
+function sessionsOf(thread: PgliteThread): { db: Kysely<Tables>; urgent: Kysely<Tables> } {
+  const queue = new SessionQueue();
+  const over = (urgent: boolean) =>
+    new Kysely<Tables>({ dialect: new PgliteDialect({ thread, queue, urgent }) });
+  return { db: over(false), urgent: over(true) };
+}
+
 async function openEmbedded(dataDir: string, snapshot: Uint8Array | undefined): Promise<Database> {
   prepareDirectory(dataDir);
   const lock: DirectoryLock = await lockDirectory(dataDir);
@@ -117,11 +127,12 @@ async function openEmbedded(dataDir: string, snapshot: Uint8Array | undefined): 
     const directory = join(dataDir, 'db');
     const fresh = !existsSync(join(directory, 'PG_VERSION'));
     const thread = await PgliteThread.start({ dataDir: directory, snapshot: fresh ? snapshot : undefined });
-    const db = new Kysely<Tables>({ dialect: new PgliteDialect(thread) });
+    const { db, urgent } = sessionsOf(thread);
     const wal = new WalSync(directory);
     const stopCheckpoints = checkpointNowAndThen(db, wal);
     return {
       db,
+      urgent,
       kind: 'embedded',
       sync: () => wal.join(),
       dump: () => thread.dump(),
@@ -143,9 +154,10 @@ async function openEmbedded(dataDir: string, snapshot: Uint8Array | undefined): 
 
 async function openMemory(snapshot: Uint8Array | undefined): Promise<Database> {
   const thread = await PgliteThread.start({ dataDir: undefined, snapshot });
-  const db = new Kysely<Tables>({ dialect: new PgliteDialect(thread) });
+  const { db, urgent } = sessionsOf(thread);
   return {
     db,
+    urgent,
     kind: 'embedded',
     sync: async () => undefined,
     dump: () => thread.dump(),

@@ -122,26 +122,28 @@ export async function insideTransaction<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** The queue for the one session, first come first served. */
+/** The queue for the one session: the urgent first, else first come first served. Whoever has it keeps it until the end of its transaction. */
 export class SessionQueue {
   private held = false;
+  private readonly urgent: (() => void)[] = [];
   private readonly queue: (() => void)[] = [];
 
   /** @throws when called from within a transaction or when {@link waitersMax} wait. */
-  async enter(): Promise<void> {
+  async enter(urgent: boolean): Promise<void> {
     if (scope.getStore()?.open === true)
       throw new Error('a transaction is open here: use its `tx`, not `db`');
     if (!this.held) {
       this.held = true;
       return;
     }
-    if (this.queue.length >= waitersMax)
+    const line = urgent ? this.urgent : this.queue;
+    if (line.length >= waitersMax)
       throw new Error(`more than ${waitersMax} callers wait for the embedded database`);
-    await new Promise<void>((resolve) => this.queue.push(resolve));
+    await new Promise<void>((resolve) => line.push(resolve));
   }
 
   leave(): void {
-    const next = this.queue.shift();
+    const next = this.urgent.shift() ?? this.queue.shift();
     if (next === undefined) this.held = false;
     else next();
   }

@@ -14,7 +14,7 @@ import {
   type QueryResult,
   type TransactionSettings,
 } from 'kysely';
-import { type PgliteThread, SessionQueue } from './pglite-connection.ts';
+import type { PgliteThread, SessionQueue } from './pglite-connection.ts';
 
 class PgliteConnection implements DatabaseConnection {
   private readonly thread: PgliteThread;
@@ -35,17 +35,20 @@ class PgliteConnection implements DatabaseConnection {
 
 class PgliteDriver implements Driver {
   private readonly thread: PgliteThread;
-  private readonly queue = new SessionQueue();
+  private readonly queue: SessionQueue;
+  private readonly urgent: boolean;
   private readonly connection: PgliteConnection;
-  constructor(thread: PgliteThread) {
+  constructor(thread: PgliteThread, queue: SessionQueue, urgent: boolean) {
     this.thread = thread;
+    this.queue = queue;
+    this.urgent = urgent;
     this.connection = new PgliteConnection(thread);
   }
 
   async init(): Promise<void> {}
 
   async acquireConnection(): Promise<DatabaseConnection> {
-    await this.queue.enter();
+    await this.queue.enter(this.urgent);
     return this.connection;
   }
 
@@ -73,7 +76,7 @@ class PgliteDriver implements Driver {
 
   /** Waits for the session to be free, then closes the thread with a last checkpoint of the database. */
   async destroy(): Promise<void> {
-    await this.queue.enter();
+    await this.queue.enter(false);
     try {
       await this.thread.close();
     } finally {
@@ -82,13 +85,22 @@ class PgliteDriver implements Driver {
   }
 }
 
+export interface PgliteDialectInput {
+  readonly thread: PgliteThread;
+  /** One for all dialects over the same thread. */
+  readonly queue: SessionQueue;
+  /** Its questions go before those that wait. For short reads that others' safety hangs on. */
+  readonly urgent: boolean;
+}
+
 export class PgliteDialect implements Dialect {
-  private readonly thread: PgliteThread;
-  constructor(thread: PgliteThread) {
-    this.thread = thread;
+  private readonly input: PgliteDialectInput;
+  constructor(input: PgliteDialectInput) {
+    this.input = input;
   }
   createDriver(): Driver {
-    return new PgliteDriver(this.thread);
+    const { thread, queue, urgent } = this.input;
+    return new PgliteDriver(thread, queue, urgent);
   }
   createQueryCompiler(): QueryCompiler {
     return new PostgresQueryCompiler();

@@ -42,12 +42,15 @@ interface Seen {
 
 export interface FeedInput {
   readonly db: Db;
+  /** Goes before all who wait for `db`: beats are answered from it. */
+  readonly urgent?: Db;
   readonly tenant: string;
   readonly log: Logger;
 }
 
 export class Feed implements FeedHub {
   private readonly db: Db;
+  private readonly urgent: Db;
   private readonly tenant: string;
   private readonly log: Logger;
   private readonly connections = new Map<string, FeedConnection>();
@@ -64,6 +67,7 @@ export class Feed implements FeedHub {
 
   constructor(input: FeedInput) {
     this.db = input.db;
+    this.urgent = input.urgent ?? input.db;
     this.tenant = input.tenant;
     this.log = input.log;
     this.poll = setInterval(() => {
@@ -205,7 +209,8 @@ export class Feed implements FeedHub {
       const live = [...this.connections.values()].filter((connection) => connection.live);
       if (this.closed || live.length === 0) return;
       const from = Math.min(...live.map((connection) => connection.cursor));
-      const docs = await docsAfter(this.db, this.tenant, from, docsPerRead, false);
+      // Before those who wait: a beat may not overtake the documents that it attests.
+      const docs = await docsAfter(this.urgent, this.tenant, from, docsPerRead, false);
       const last = docs.at(-1);
       if (last === undefined) continue;
       if (docs.length === docsPerRead) this.pumpAgain = true;
@@ -247,7 +252,7 @@ export class Feed implements FeedHub {
 
   private async answerBatch(batch: readonly Beat[]): Promise<void> {
     const ids = [...new Set(batch.map(({ connection }) => connection.gatewayId))];
-    const { version, active } = await readFreshness(this.db, this.tenant, ids);
+    const { version, active } = await readFreshness(this.urgent, this.tenant, ids);
     // Documents go out before the beat that attests them.
     if (batch.some(({ connection }) => connection.live && connection.cursor < version)) await this.pump();
     for (const { connection, nonce, receivedAt } of batch) {
