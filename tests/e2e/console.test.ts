@@ -177,7 +177,7 @@ describe.skipIf(chromiumPath === undefined || !built)(
       await go(approver, '/me', 'Me');
       await approver.getByRole('button', { name: 'Add a passkey' }).click();
       await approver.getByText('The passkey is registered.').waitFor();
-      await approver.getByLabel('Passphrase', { exact: true }).fill(passphrase);
+      await approver.getByRole('textbox', { name: 'Passphrase' }).fill(passphrase);
       await approver.getByRole('button', { name: 'Set the passphrase' }).click();
       await approver.getByText('The passphrase is set.').waitFor();
       await photograph(approver, 'me');
@@ -315,11 +315,22 @@ describe.skipIf(chromiumPath === undefined || !built)(
       await go(page, '/stopped', 'Stopped');
       await page.getByRole('heading', { level: 2, name: 'principal-operations' }).waitFor();
       await photograph(page, 'stopped');
-      await page.getByRole('button', { name: 'Resume…' }).click();
-      await page.getByLabel('Why it may run again').fill('Looked at: a drill');
-      await page.getByLabel('Ceiling on its level').selectOption('intern');
-      await page.getByRole('button', { name: 'Resume', exact: true }).click();
-      await page.getByRole('button', { name: 'Resume with simulated presence' }).click();
+      const ask = async () => {
+        await page.getByRole('button', { name: 'Resume…' }).click();
+        await page.getByLabel('Why it may run again').fill('Looked at: a drill');
+        await page.getByLabel('Ceiling on its level').selectOption('intern');
+        await page.getByRole('button', { name: 'Resume', exact: true }).click();
+      };
+      await ask();
+      await page.getByText('You have neither passkey nor passphrase yet.').waitFor();
+      await page.getByRole('link', { name: 'Set one up' }).click();
+      await page.getByRole('textbox', { name: 'Passphrase' }).fill(passphrase);
+      await page.getByRole('button', { name: 'Set the passphrase' }).click();
+      await page.getByText('The passphrase is set.').waitFor();
+      await go(page, '/stopped', 'Stopped');
+      await ask();
+      await page.getByRole('textbox', { name: 'Passphrase' }).fill(passphrase);
+      await page.getByRole('button', { name: 'Resume with passphrase' }).click();
       await page.getByText('Nothing is stopped').waitFor();
       await go(page, '/agents/principal-operations', 'principal-operations');
       await page.getByText('capped, earned Principal').waitFor();
@@ -342,7 +353,7 @@ describe.skipIf(chromiumPath === undefined || !built)(
       await page.getByRole('link', { name: 'notes/keep_note' }).click();
       await page.getByRole('heading', { level: 1, name: 'notes/keep_note' }).waitFor();
       const accept = page.getByRole('button', { name: 'Accept this definition' });
-      await accept.click();
+      await page.getByRole('button', { name: 'Accept this definition' }).click();
       await page.getByText('Active', { exact: true }).waitFor();
       await writeFile(
         file,
@@ -355,7 +366,7 @@ describe.skipIf(chromiumPath === undefined || !built)(
       await diff.getByText('U+200B').first().waitFor();
       expect(await axeFindings(page)).toEqual([]);
       await photograph(page, 'tool-quarantined');
-      await accept.click();
+      await page.getByRole('button', { name: 'Accept this definition' }).click();
       await page.getByText('Active', { exact: true }).waitFor();
       await page.getByLabel('Class', { exact: true }).selectOption('write');
       await page.getByRole('button', { name: 'Save the correction' }).click();

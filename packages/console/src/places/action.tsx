@@ -33,7 +33,7 @@ export function ActionPage() {
     >
       <Shown answer={story} lines={12}>
         {(found) => (
-          <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,1.6fr)_minmax(0,1fr)]">
+          <div className="grid grid-cols-1 items-start gap-4 lg:grid-cols-[minmax(0,1.6fr)_minmax(0,1fr)]">
             <div className="space-y-4">
               <DecisionPanel story={found} />
               <WordsPanel story={found} />

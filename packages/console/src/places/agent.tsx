@@ -52,7 +52,7 @@ export function AgentPage() {
         {(found) => (
           <div className="space-y-4">
             <Ladder agent={found} />
-            <div className="grid gap-4 lg:grid-cols-2">
+            <div className="grid grid-cols-1 gap-4 lg:grid-cols-2">
               <IdentityPanel agent={found} />
               <PurposePanel agent={found} />
             </div>
@@ -99,7 +99,7 @@ function Ladder({ agent }: { readonly agent: Agent }) {
       aside={agent.ceiling === undefined ? undefined : <>ceiling: {levelNames[agent.ceiling]}</>}
       flush
     >
-      <ol className="grid sm:grid-cols-4">
+      <ol className="grid grid-cols-1 sm:grid-cols-4">
         {levels.map((level, index) => {
           const here = index === now;
           return (
@@ -300,7 +300,7 @@ function LimitsPanel({ agent }: { readonly agent: Agent }) {
           {limits.map((limit, index) => (
             <li
               key={`limit ${index}`}
-              className="grid gap-x-4 border-b border-line px-4 py-2 last:border-b-0 md:grid-cols-[minmax(0,1fr)_minmax(0,2fr)]"
+              className="grid grid-cols-1 gap-x-4 border-b border-line px-4 py-2 last:border-b-0 md:grid-cols-[minmax(0,1fr)_minmax(0,2fr)]"
             >
               {limit.tool === undefined ? (
                 <span>All its tools together</span>
@@ -324,7 +324,7 @@ function LimitsPanel({ agent }: { readonly agent: Agent }) {
           {checkpoints.map((point, index) => (
             <li
               key={`point ${index}`}
-              className="grid gap-x-4 border-b border-line px-4 py-2 last:border-b-0 md:grid-cols-[minmax(0,1fr)_minmax(0,2fr)]"
+              className="grid grid-cols-1 gap-x-4 border-b border-line px-4 py-2 last:border-b-0 md:grid-cols-[minmax(0,1fr)_minmax(0,2fr)]"
             >
               {point.tool === undefined ? (
                 <span>Every {point.class} action</span>

@@ -47,7 +47,7 @@ export function ApprovalPage() {
     >
       <Shown answer={approval} lines={12}>
         {(found) => (
-          <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,1.7fr)_minmax(0,1fr)]">
+          <div className="grid grid-cols-1 items-start gap-4 lg:grid-cols-[minmax(0,1.7fr)_minmax(0,1fr)]">
             <div className="space-y-4">
               <CallPanel approval={found} />
               <EffectPanel approval={found} />

@@ -38,7 +38,7 @@ function LogPanel() {
     <Panel title="Log of all records" className="keep-together">
       <Shown answer={audit} lines={5}>
         {(status) => (
-          <div className="grid gap-4 lg:grid-cols-2">
+          <div className="grid grid-cols-1 gap-4 lg:grid-cols-2">
             <Facts
               facts={[
                 {

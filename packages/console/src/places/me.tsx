@@ -16,7 +16,7 @@ export function MePage() {
     <Page title="Me">
       <Shown answer={me}>
         {(data) => (
-          <div className="grid items-start gap-4 lg:grid-cols-2">
+          <div className="grid grid-cols-1 items-start gap-4 lg:grid-cols-2">
             <PersonPanel me={data} />
             <PasskeyPanel me={data} />
             <PassphrasePanel me={data} />

@@ -22,7 +22,7 @@ export function Overview() {
         {(data) => (
           <div className="space-y-4">
             <Verdict data={data} />
-            <div className="grid gap-4 lg:grid-cols-[minmax(0,2fr)_minmax(0,1fr)]">
+            <div className="grid grid-cols-1 gap-4 lg:grid-cols-[minmax(0,2fr)_minmax(0,1fr)]">
               <Panel title="Decisions per minute" aside="last hour, UTC" flush>
                 <Suspense fallback={<Loading lines={6} />}>
                   <DecisionsPlot minutes={data.decisions} />
@@ -30,7 +30,7 @@ export function Overview() {
               </Panel>
               <WaitingPanel waiting={data.approvals.waiting} />
             </div>
-            <div className="grid gap-4 sm:grid-cols-2 lg:grid-cols-4">
+            <div className="grid grid-cols-1 gap-4 sm:grid-cols-2 lg:grid-cols-4">
               <LevelsPanel agents={data.agents} />
               <StoppedPanel data={data} />
               <FeedPanel gateways={data.gateways} />

@@ -79,7 +79,7 @@ function ContainmentPanel({ item }: { readonly item: ContainmentDoc }) {
         )
       }
     >
-      <div className="grid gap-4 lg:grid-cols-2">
+      <div className="grid grid-cols-1 gap-4 lg:grid-cols-2">
         <Facts
           facts={[
             { name: 'Since', value: <ExactTime at={item.since} /> },

@@ -51,7 +51,7 @@ export function ToolPage() {
         {(found) => (
           <div className="space-y-4">
             {(found.diff.length > 0 || found.state === 'quarantined') && <QuarantinePanel tool={found} />}
-            <div className="grid items-start gap-4 lg:grid-cols-2">
+            <div className="grid grid-cols-1 items-start gap-4 lg:grid-cols-2">
               <ClassificationPanel tool={found} />
               <DefinitionPanel tool={found} />
             </div>
@@ -89,7 +89,7 @@ function QuarantinePanel({ tool }: { readonly tool: Tool }) {
                 <p className="mb-1 font-mono text-xs text-ink-2">
                   <UntrustedText text={line.path} />
                 </p>
-                <div className="grid gap-1.5 lg:grid-cols-2">
+                <div className="grid grid-cols-1 gap-1.5 lg:grid-cols-2">
                   <DiffSide sign="−" name="Accepted" text={line.accepted} look="bg-danger-soft" />
                   <DiffSide sign="+" name="Offered now" text={line.offered} look="bg-good-soft" />
                 </div>
@@ -183,7 +183,7 @@ function ClassificationPanel({ tool }: { readonly tool: Tool }) {
       }
     >
       <form onSubmit={submit} className="space-y-4">
-        <div className="grid gap-3 sm:grid-cols-2">
+        <div className="grid grid-cols-1 gap-3 sm:grid-cols-2">
           <SelectField
             label="Class"
             required

@@ -96,7 +96,7 @@ function ServersPanel() {
       <FaultNote error={servers.error} retry={() => void servers.refetch()} />
     );
   return (
-    <ul className="grid gap-3 sm:grid-cols-2 lg:grid-cols-3">
+    <ul className="grid grid-cols-1 gap-3 sm:grid-cols-2 lg:grid-cols-3">
       {servers.data.items.map((server) => (
         <ServerCard key={server.name} server={server} />
       ))}
