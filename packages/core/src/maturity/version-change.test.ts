@@ -57,6 +57,21 @@ describe('what a new version keeps', () => {
       },
       ['limits'],
     ],
+    [
+      'a first limit on a tool, which a Senior may then write alone',
+      { limits: [...before.limits, { tool: 'shop/read', calls: { max: 1_000_000, perSeconds: 1 } }] },
+      ['limits'],
+    ],
+    [
+      'a rate of its own in place of its level’s',
+      { limits: [...before.limits, { calls: { max: 1_000_000, perSeconds: 1 } }] },
+      ['limits'],
+    ],
+    [
+      'a second limit on a tool that has one',
+      { limits: [...before.limits, { tool: 'shop/refund', amountMax: 20 }] },
+      [],
+    ],
     ['a limit gone', { limits: [] }, ['limits']],
     ['a checkpoint gone', { checkpoints: [] }, ['checkpoints']],
     ['the right to spawn', { maySpawn: true }, ['maySpawn']],

@@ -21,10 +21,22 @@ const added = (before: readonly string[], after: readonly string[]) =>
 // Canonical: databases and YAML files keep members in another order.
 const same = (a: object, b: object) => canonicalJson(a as Json) === canonicalJson(b as Json);
 
-/** A limit of `after` is new or larger than in `before`, or one of `before` is gone. */
+/**
+ * A limit may loosen what it seems to narrow: a tool without any limit is not written alone by anybody (`levels.senior_acts` wants defined
+ * limits), and a rate for the agent as a whole takes the place of its level's default.
+ */
+function limitsOpenSomething(before: readonly Limit[], after: readonly Limit[]): boolean {
+  const bound = ({ tool }: Limit) => before.some((old) => old.tool === undefined || old.tool === tool);
+  const rated = (limits: readonly Limit[]) =>
+    limits.some(({ tool, calls }) => tool === undefined && calls !== undefined);
+  return after.some((limit) => !bound(limit)) || (rated(after) && !rated(before));
+}
+
+/** A limit of `after` is larger than in `before`, one of `before` is gone, or a new one opens something. */
 function limitsLoosened(before: readonly Limit[], after: readonly Limit[]): boolean {
   const rate = ({ calls }: Limit) =>
     calls === undefined ? Number.POSITIVE_INFINITY : calls.max / calls.perSeconds;
+  if (limitsOpenSomething(before, after)) return true;
   return before.some((old) => {
     const now = after.find(({ tool, currency }) => tool === old.tool && currency === old.currency);
     if (now === undefined) return true;
