@@ -33,7 +33,10 @@ const workspaceSchema = z.strictObject({
       }),
     )
     .max(20),
-  classifications: z.record(toolRefSchema, classificationSchema.omit({ by: true }).extend({ arguments: argumentRolesSchema })),
+  classifications: z.record(
+    toolRefSchema,
+    classificationSchema.omit({ by: true }).extend({ arguments: argumentRolesSchema }),
+  ),
   agents: z.array(z.strictObject({ manifest: path, level: levelSchema })).max(50),
 });
 export type Workspace = z.infer<typeof workspaceSchema>;

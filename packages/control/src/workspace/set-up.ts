@@ -22,7 +22,12 @@ const folder = join(examples, 'workspace');
 const by = 'bootstrap';
 
 function placeholders(dataDir: string): (text: string) => string {
-  const known: Record<string, string> = { node: process.execPath, examples, modules: join(root, 'node_modules'), data: dataDir };
+  const known: Record<string, string> = {
+    node: process.execPath,
+    examples,
+    modules: join(root, 'node_modules'),
+    data: dataDir,
+  };
   return (text) =>
     text.replace(/\{([a-z]+)\}/g, (_all, name: string) => {
       const value = known[name];
@@ -47,7 +52,11 @@ function writeHostFiles({ folders, servers }: Workspace, dataDir: string): void 
   );
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const draft = `${file}.draft`;
-  writeFileSync(draft, `# Commands of tool servers on this host. Only who may write this file decides what is started.\n${stringify(commands)}`, { mode: 0o600, flush: true });
+  writeFileSync(
+    draft,
+    `# Commands of tool servers on this host. Only who may write this file decides what is started.\n${stringify(commands)}`,
+    { mode: 0o600, flush: true },
+  );
   renameSync(draft, file);
 }
 
@@ -61,10 +70,18 @@ async function register(control: Control, tx: Tx, workspace: Workspace): Promise
   }
   for (const [ref, given] of Object.entries(workspace.classifications)) {
     const [server = '', ...rest] = ref.split('/');
-    await prepareClassification(tx, { tenant, server, tool: rest.join('/'), classification: { ...given, by: 'person' } });
+    await prepareClassification(tx, {
+      tenant,
+      server,
+      tool: rest.join('/'),
+      classification: { ...given, by: 'person' },
+    });
   }
   for (const { manifest, level } of workspace.agents) {
-    const id = await registerAgent(control, tx, readFileSync(join(folder, manifest), 'utf8'), 'yaml', { id: by, operator: true });
+    const id = await registerAgent(control, tx, readFileSync(join(folder, manifest), 'utf8'), 'yaml', {
+      id: by,
+      operator: true,
+    });
     if (level !== 'intern') await bootstrapLevel(control, tx, id, level);
   }
 }
@@ -72,7 +89,8 @@ async function register(control: Control, tx: Tx, workspace: Workspace): Promise
 /** Sets the example workspace up when it is wanted and the data directory is empty; false when there was nothing to do. */
 export async function setUpWorkspace(control: Control): Promise<boolean> {
   const { tenant, dataDir, example } = control.config;
-  if (!example || (await setupDone(control.db, tenant)) || !(await registryEmpty(control.db, tenant))) return false;
+  if (!example || (await setupDone(control.db, tenant)) || !(await registryEmpty(control.db, tenant)))
+    return false;
   const text = readFileSync(join(folder, 'workspace.yaml'), 'utf8');
   const workspace = parseWorkspace(text);
   writeHostFiles(workspace, dataDir);

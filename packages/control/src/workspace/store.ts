@@ -3,11 +3,18 @@ import { sql } from 'kysely';
 import type { Db, Tx } from '../context.ts';
 
 export async function setupDone(db: Db | Tx, tenant: string): Promise<boolean> {
-  const row = await db.selectFrom('workspace_setup').select('digest').where('tenant', '=', tenant).executeTakeFirst();
+  const row = await db
+    .selectFrom('workspace_setup')
+    .select('digest')
+    .where('tenant', '=', tenant)
+    .executeTakeFirst();
   return row !== undefined;
 }
 
-export async function markSetup(tx: Tx, row: { tenant: string; digest: string; done_at: number }): Promise<void> {
+export async function markSetup(
+  tx: Tx,
+  row: { tenant: string; digest: string; done_at: number },
+): Promise<void> {
   await tx.insertInto('workspace_setup').values(row).execute();
 }
 
