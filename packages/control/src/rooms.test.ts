@@ -96,6 +96,22 @@ const offered: JsonObject[] = [
 const discover = (definitions: JsonObject[]) =>
   byGateway('/v1/gateway/servers/back-office/discovery', { definitions });
 
+describe('the log over HTTP', { timeout: slowMs }, () => {
+  it('shows its head to everybody and its records to people only', async () => {
+    const operator = { authorization: `Bearer ${platform.operatorToken}` };
+    const status = await request(`${platform.url}/v1/audit`, { headers: operator });
+    const size = Number(status.json['size']);
+    const newest = `/tile/entries/000${size < 256 ? `.p/${size}` : ''}`;
+    expect((await request(`${platform.url}${newest}`, { headers: operator })).status).toBe(200);
+    for (const path of [newest, newest.replace('tile', '%74ile'), newest.replace('entries', '%65ntries')])
+      expect((await request(`${platform.url}${path}`)).json['code']).toBe('people.sign_in_required');
+    const wrong = { authorization: `Bearer ${'x'.repeat(43)}` };
+    expect((await request(`${platform.url}${newest}`, { headers: wrong })).status).toBe(401);
+    expect((await request(`${platform.url}/checkpoint`)).status).toBe(200);
+    expect((await request(`${platform.url}/log/vkey`)).status).toBe(200);
+  });
+});
+
 describe('the example workspace, over HTTP', { timeout: slowMs }, () => {
   it('has an agent of each level, marked, with its people', async () => {
     const agents = await items<Agent>(as('Ines'), '/v1/agents');
@@ -257,20 +273,14 @@ describe('the example workspace, over HTTP', { timeout: slowMs }, () => {
     expect((await renew()).json['code']).toBe('containment.agent_stopped');
     expect((await agentNamed('junior-support')).state).toBe('killed');
     await as('Yuki').post('/v1/me/passphrase', { passphrase: 'correct horse battery' });
-    const present = await as('Yuki').present(resumeSubject(scope), {
+    const request = { scope, reason: 'looked at', ceiling: 'intern' as const };
+    const present = await as('Yuki').present(resumeSubject(request), {
       method: 'passphrase',
       passphrase: 'correct horse battery',
     });
-    expect(
-      (
-        await as('Yuki').post('/v1/containment/resume', {
-          scope,
-          reason: 'looked at',
-          presence: present,
-          ceiling: 'intern',
-        })
-      ).json,
-    ).toEqual({ ok: true });
+    expect((await as('Yuki').post('/v1/containment/resume', { ...request, presence: present })).json).toEqual(
+      { ok: true },
+    );
     expect(await agentNamed('junior-support')).toMatchObject({
       state: 'active',
       level: 'junior',

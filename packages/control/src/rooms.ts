@@ -3,6 +3,7 @@
  * stops that could not be recorded). `compose.ts` starts it on the platform.
  */
 import { join } from 'node:path';
+import { rawPaths } from '@atf/core/wire/api';
 import type { ReadableLog } from './activity/log-reader.ts';
 import { activityRoutes } from './activity/routes.ts';
 import { activityStream } from './activity/stream.ts';
@@ -93,7 +94,12 @@ class RunningLog implements ReadableLog {
 }
 
 /** Repeats bounded work until it is ended; faults are logged and never end it. */
-function regularly(control: Control, everyMs: number, what: string, work: () => Promise<unknown>): () => Promise<void> {
+function regularly(
+  control: Control,
+  everyMs: number,
+  what: string,
+  work: () => Promise<unknown>,
+): () => Promise<void> {
   let running: Promise<unknown> = Promise.resolve();
   let busy = false;
   const timer = setInterval(() => {
@@ -133,6 +139,19 @@ function handlersOf(log: ReadableLog): AllHandlers {
   };
 }
 
+const forEverybody: ReadonlySet<string | undefined> = new Set([rawPaths.checkpoint, rawPaths.vkey]);
+
+/** The log as files. Heads and key are for everybody who wants to hold us to them; the records say who did what, and are for people. */
+function servedLog(log: RunningLog): RoomPlugin {
+  return async (app, scope) => {
+    app.addHook('onRequest', async (request) => {
+      // By route, not by address: an address has many spellings.
+      if (!forEverybody.has(request.routeOptions.url)) await scope.authenticate(request, 'person');
+    });
+    await app.register(logRoutes, { store: log.store });
+  };
+}
+
 export const startRooms: StartRooms = async (control): Promise<StartedRooms> => {
   const cedar = new Cedar();
   try {
@@ -146,12 +165,10 @@ export const startRooms: StartRooms = async (control): Promise<StartedRooms> => 
   const intake = new Intake({ db, change, clock, tenant: config.tenant });
   const log = await RunningLog.open(control);
   const endUpkeep = regularly(control, upkeepEveryMs, 'upkeep of approvals', () => keepApprovals(control));
-  const endReports = regularly(control, reportsEveryMs, 'reports of gateways', () => noteReports(control, intake));
-  const plugins: RoomPlugin[] = [
-    async (app) => void (await app.register(logRoutes, { store: log.store })),
-    spoolRoute(control, intake),
-    activityStream(control, log),
-  ];
+  const endReports = regularly(control, reportsEveryMs, 'reports of gateways', () =>
+    noteReports(control, intake),
+  );
+  const plugins: RoomPlugin[] = [servedLog(log), spoolRoute(control, intake), activityStream(control, log)];
   return {
     handlers: handlersOf(log),
     plugins,
