@@ -7,7 +7,13 @@ import { sha256 } from '@atf/core/digest';
 import { refuse } from '@atf/core/errors';
 import { containmentKey } from '@atf/core/incident/containment';
 import { levelRank } from '@atf/core/maturity/levels';
-import type { BodyOut, Person, StopReport } from '@atf/core/wire/api';
+import {
+  type BodyOut,
+  type Person,
+  type PresenceSubject,
+  resumeShownText,
+  type StopReport,
+} from '@atf/core/wire/api';
 import type { ContainmentDoc } from '@atf/core/wire/feed';
 import { type Level, type Scope, uuidSchema } from '@atf/core/wire/words';
 import type { Control, Tx } from '../context.ts';
@@ -142,10 +148,9 @@ async function measure(control: Control, id: string, report: StopReport): Promis
   }
 }
 
-/** What a person confirms presence for: exactly this scope. */
-export function resumeSubject(scope: Scope): { kind: 'resume'; id: string; digest: string } {
-  const id = containmentKey(scope);
-  return { kind: 'resume', id, digest: sha256(id) };
+/** What a person confirms presence for: exactly this request, so that a confirmation of one ceiling or reason is none of another. */
+export function resumeSubject(request: Omit<BodyOut<'containment.resume'>, 'presence'>): PresenceSubject {
+  return { kind: 'resume', id: containmentKey(request.scope), digest: sha256(resumeShownText(request)) };
 }
 
 /** Operators and security resume everything; people who answer for an agent resume it from a pause. */
@@ -216,7 +221,7 @@ export async function resume(
     const before = (await lockContainment(tx, tenant, key)) ?? refuse('containment.not_stopped');
     if (!mayResume(person, scope, before.state, agent))
       refuse('people.not_allowed', 'Operators and security resume what was killed.');
-    const { method } = await control.presence.consume(tx, person, given.presence, resumeSubject(scope));
+    const { method } = await control.presence.consume(tx, person, given.presence, resumeSubject(given));
     await liftContainment(tx, tenant, key);
     await control.feed.put(tx, 'containment', key, null);
     if (given.ceiling !== undefined) {

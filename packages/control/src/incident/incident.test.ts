@@ -51,13 +51,12 @@ async function resume(
   more: { person?: Person; ceiling?: Level; presence?: string; by?: 'session' | 'token' } = {},
 ) {
   const person = more.person ?? domain.security;
-  const presence = more.presence ?? control.present(person, resumeSubject(scope));
-  const body = {
+  const request = {
     scope,
     reason: 'looked at',
-    presence,
     ...(more.ceiling === undefined ? {} : { ceiling: more.ceiling }),
   };
+  const body = { ...request, presence: more.presence ?? control.present(person, resumeSubject(request)) };
   return call('containment.resume', control.as(person, more.by ?? 'session'), { body });
 }
 async function ask(agent: { id: string; instanceId: string; sid: string }, amount: number) {
@@ -302,8 +301,15 @@ describe('resuming', () => {
   it('needs presence for exactly this, never the operator token', async () => {
     const { scope } = await stopped('presence', 'killed');
     expect(await codeOf(resume(scope, { presence: 'x'.repeat(30) }))).toBe('people.presence_invalid');
-    const elsewhere = control.present(domain.security, resumeSubject({ kind: 'fleet', id: '*' }));
-    expect(await codeOf(resume(scope, { presence: elsewhere }))).toBe('people.presence_invalid');
+    const reason = 'looked at';
+    for (const other of [
+      { scope: { kind: 'fleet' as const, id: '*' }, reason },
+      { scope, reason: 'not looked at' },
+      { scope, reason, ceiling: 'intern' as const },
+    ]) {
+      const presence = control.present(domain.security, resumeSubject(other));
+      expect(await codeOf(resume(scope, { presence }))).toBe('people.presence_invalid');
+    }
     expect(await codeOf(resume(scope, { by: 'token' }))).toBe('people.presence_required');
     expect(await control.doc('containment', `agent:${scope.id}`)).toMatchObject({ state: 'killed' });
     expect(await codeOf(resume(scope))).toBe('none');
