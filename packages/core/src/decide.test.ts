@@ -64,6 +64,15 @@ describe('decide', () => {
     expect(decision.obligations).toEqual([]);
   });
 
+  it('says that the agent was killed, not that the credential is void, when a kill voided it', () => {
+    const containments = [stopped({ kind: 'agent', id: uuid(1) })];
+    const agent = { ...agentDoc, credentialEpoch: 2 };
+    expect(decide(receivedOf(), worldOf({ agent, containments })).refusal?.code).toBe('containment.agent_stopped');
+    const instance: typeof instanceDoc = { ...instanceDoc, state: 'revoked' };
+    expect(decide(receivedOf(), worldOf({ instance, containments })).refusal?.code).toBe('containment.agent_stopped');
+    expect(decide(receivedOf(), worldOf({ instance: undefined, containments })).refusal?.code).toBe('identity.instance_unknown');
+  });
+
   it('names the code that a forbid gives, and only codes of its own list', () => {
     const named = (refusal: string) => policyOf(() => denies('g'), { g: { refusal } });
     expect(decide(receivedOf(), worldOf({ policy: named('segmentation.out_of_domain') })).refusal?.code).toBe('segmentation.out_of_domain');

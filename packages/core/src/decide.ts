@@ -15,15 +15,29 @@ type Step = { readonly pass: string; readonly policies?: readonly string[] } | {
 
 const no = (code: ErrorCode, detail?: string): Step => ({ refuse: refusal(code, detail) });
 
+/** R-2: what is stopped of what this action touches. */
+function stopOf({ server, tool }: Received, world: World, agent: AgentDoc): Step | undefined {
+  const stop = containmentOf(world.containments, {
+    agentId: agent.id,
+    ownerIds: [agent.ownerId, agent.technicalOwnerId],
+    server,
+    tool,
+  });
+  return stop === undefined ? undefined : no(stop.code, `${stop.containment.state} since ${stop.containment.since}`);
+}
+
 /** I-1, I-2, R-3: who is this, and does the credential still count? */
-function authenticate({ credential }: Received, world: World): Step {
+function authenticate(received: Received, world: World): Step {
+  const { credential } = received;
   const { agent, instance } = world;
   if (agent === undefined) return no('identity.agent_unknown');
   if (instance === undefined || instance.agentId !== agent.id || instance.id !== credential.instanceId) return no('identity.instance_unknown');
-  if (instance.state !== 'active') return no('identity.instance_unknown', 'The instance was revoked.');
+  // A kill voids credentials too; whoever held one is told of the kill, which is what a person must lift.
+  const voided = (code: ErrorCode, detail?: string) => stopOf(received, world, agent) ?? no(code, detail);
+  if (instance.state !== 'active') return voided('identity.instance_unknown', 'The instance was revoked.');
   if (world.nowMs >= credential.expiresAtMs) return no('identity.credential_expired');
-  if (credential.credentialEpoch !== agent.credentialEpoch) return no('identity.credential_revoked');
-  if (world.sessionRevoked) return no('identity.session_revoked');
+  if (credential.credentialEpoch !== agent.credentialEpoch) return voided('identity.credential_revoked');
+  if (world.sessionRevoked) return voided('identity.session_revoked');
   if (credential.manifestDigest !== agent.manifestDigest) return no('identity.version_mismatch');
   return { pass: `${agent.name} ${agent.version}, instance ${instance.id.slice(0, 8)}, proof ${credential.proof}` };
 }
@@ -31,14 +45,7 @@ function authenticate({ credential }: Received, world: World): Step {
 /** R-1, R-2: is anything stopped, or is the gateway out of touch? */
 function contain(received: Received, world: World, agent: AgentDoc): Step {
   if (!world.feedFresh) return no('containment.feed_stale');
-  const stop = containmentOf(world.containments, {
-    agentId: agent.id,
-    ownerIds: [agent.ownerId, agent.technicalOwnerId],
-    server: received.server,
-    tool: received.tool,
-  });
-  if (stop !== undefined) return no(stop.code, `${stop.containment.state} since ${stop.containment.since}`);
-  return { pass: 'nothing that it touches is stopped, and the control plane was heard in time' };
+  return stopOf(received, world, agent) ?? { pass: 'nothing that it touches is stopped, and the control plane was heard in time' };
 }
 
 /** S-1: does the tool exist, unchanged since a person accepted it? */
