@@ -1,6 +1,6 @@
 /**
- * The proofs of `identity-proof.ts` against this control plane: its addresses, its clock, its gateways, and one memory of replays for
- * all of its routes. Rooms with raw routes authenticate with these.
+ * The proofs of `identity-proof.ts` against this control plane: its addresses, its clock, its gateways, and its memories of replays: one for
+ * keys that are enrolled as gateways, and one for keys that anybody can make, so that nobody fills the former without being enrolled. Rooms with raw routes authenticate with these.
  */
 import { publicKeySchema } from '@atf/core/wire/api';
 import { urlsOf } from './addresses.ts';
@@ -17,15 +17,28 @@ import {
 
 export type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
-const memories = new WeakMap<Control, ReplayMemory>();
+type Keys = 'gateways' | 'anybody';
+const memories = {
+  gateways: new WeakMap<Control, ReplayMemory>(),
+  anybody: new WeakMap<Control, ReplayMemory>(),
+};
 
-function around(control: Control, method: string, path: string): ProofCircumstances {
-  let replays = memories.get(control);
-  if (replays === undefined) {
-    replays = new ReplayMemory();
-    memories.set(control, replays);
-  }
-  return { method, urls: urlsOf(control.config.controlUrl, path), nowMs: control.clock.nowMs(), replays };
+/** The ids of proofs that were taken from these keys, over all routes. */
+export function replaysOf(control: Control, keys: Keys): ReplayMemory {
+  const known = memories[keys].get(control);
+  if (known !== undefined) return known;
+  const replays = new ReplayMemory();
+  memories[keys].set(control, replays);
+  return replays;
+}
+
+function around(control: Control, method: string, path: string, keys: Keys): ProofCircumstances {
+  return {
+    method,
+    urls: urlsOf(control.config.controlUrl, path),
+    nowMs: control.clock.nowMs(),
+    replays: replaysOf(control, keys),
+  };
 }
 
 /** The key that the DPoP proof of this request shows possession of. `path` without query. Refuses as {@link verifyDpop}. */
@@ -35,7 +48,7 @@ export function dpopOf(
   method: string,
   path: string,
 ): { jkt: string; publicKey: PublicKey } {
-  return verifyDpop(headers.dpop, around(control, method, path));
+  return verifyDpop(headers.dpop, around(control, method, path, 'anybody'));
 }
 
 /** The enrolled gateway that signed this request. `path` without query. Refuses as {@link verifyGatewayProof}. */
@@ -49,7 +62,7 @@ export async function gatewayOf(
   let name = '';
   const gatewayId = await verifyGatewayProof(
     typeof authorization === 'string' ? authorization : undefined,
-    around(control, method, path),
+    around(control, method, path, 'gateways'),
     async (id) => {
       const row = await gatewayById(control.db, control.config.tenant, id);
       if (row?.state !== 'active') return undefined;
@@ -62,5 +75,5 @@ export async function gatewayOf(
 
 /** The proof of a gateway that enrols. Refuses as {@link verifyEnrolmentProof}. */
 export function checkEnrolmentProof(control: Control, proof: string, key: PublicKey, path: string): void {
-  verifyEnrolmentProof(proof, key, around(control, 'POST', path));
+  verifyEnrolmentProof(proof, key, around(control, 'POST', path, 'anybody'));
 }

@@ -172,7 +172,9 @@ function edges(app: FastifyInstance, { keeper }: ServerInput): void {
     // Probes come by the address of the container, and learn nothing.
     if (path === rawPaths.health || path === rawPaths.ready) return;
     checkHost(control, request.headers.host);
-    if (path.startsWith('/v1/')) checkOrigin(control, request.headers);
+    // The route counts, not the address: `/%761/me` is another spelling of one of ours.
+    const route = request.routeOptions.url ?? path;
+    if (path.startsWith('/v1/') || route.startsWith('/v1/')) checkOrigin(control, request.headers);
   });
 }
 
