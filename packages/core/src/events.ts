@@ -16,6 +16,7 @@ export const events = {
   'identity.key_created': 'A key of the product was created.',
   'people.person_added': 'A person was registered.',
   'people.roles_changed': 'The roles of a person were changed.',
+  'people.link_issued': 'Somebody made a one-time sign-in link for a person: whoever opens it signs in as that person.',
   'people.signed_in': 'A person signed in.',
   'people.passkey_added': 'A person registered a passkey.',
   'people.passphrase_set': 'A person set a passphrase.',

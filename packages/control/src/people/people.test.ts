@@ -94,6 +94,18 @@ describe('signing in', () => {
     expect(nobody.json.code).toBe('people.person_not_found');
   });
 
+  it('records who made a link for whom: it signs in as that person', async () => {
+    const { id } = await person(platform.control, 'Linked', []);
+    const bearer = { authorization: `Bearer ${platform.operatorToken}` };
+    await post(`${platform.url}/v1/people/${id}/sign-in-links`, undefined, bearer);
+    const rows = await platform.control.db.selectFrom('audit_pending').select('entry').execute();
+    const issued = rows
+      .map(({ entry }) => JSON.parse(Buffer.from(entry).toString()) as { type: string; body: object })
+      .find(({ type, body }) => type === 'people.link_issued' && JSON.stringify(body).includes(id));
+    const me = await request(`${platform.url}/v1/me`, { headers: bearer });
+    expect(issued?.body).toEqual({ personId: id, by: (me.json.person as { id: string }).id });
+  });
+
   it('stores neither links nor sessions in clear', async () => {
     const browser = await someone();
     const value = browser.cookie.split('=')[1] ?? '';

@@ -41,10 +41,14 @@ export async function registerPerson(
   return person;
 }
 
-/** Makes a sign-in link. The token stands in the fragment: it never reaches a server's log. Refuses `people.person_not_found`. */
+/**
+ * Makes a sign-in link. The token stands in the fragment: it never reaches a server's log. `by`: the person who asked for it over the API, which goes
+ * on record, because the link signs in as somebody else. Refuses `people.person_not_found`.
+ */
 export async function makeSignInLink(
   control: Control,
   personId: string,
+  by?: string,
 ): Promise<{ url: string; expiresAt: string }> {
   const { tenant, controlUrl } = control.config;
   const token = randomBytes(tokenBytes).toString('base64url');
@@ -58,6 +62,7 @@ export async function makeSignInLink(
       expires_at: expiresAt,
       used_at: null,
     });
+    if (by !== undefined) await control.audit.enqueue(tx, 'people.link_issued', { personId, by });
   });
   return {
     url: `${new URL(controlUrl).origin}/sign-in#${token}`,

@@ -100,7 +100,8 @@ export const peopleRoutes: Handlers<
     return control.change((tx) => registerPerson(control, tx, { ...body, bootstrap: false }, by));
   },
 
-  'people.link': (control, { params }) => makeSignInLink(control, params.id),
+  'people.link': (control, { params, actor }) =>
+    makeSignInLink(control, params.id, personActor(actor).person.id),
 
   async 'people.setPassphrase'(control, { body, actor }) {
     const { person } = present(actor);
