@@ -1,4 +1,5 @@
 /** Agents as they really are: a key of their own, an enrolment, and a stock MCP client that is given the SDK's `fetch`. */
+import { setTimeout as pause } from 'node:timers/promises';
 import type { ControlClient } from '@atf/sdk/client';
 import { agentFetch } from '@atf/sdk/agent-fetch';
 import { generateAgentKey } from '@atf/sdk/agent-key';
@@ -20,11 +21,18 @@ export interface Agent {
   readonly id: string;
   /** Tool servers that its credential names. */
   readonly servers: readonly string[];
+  /** Tries again for a while when the gateway has lost sight of control: it says so, and has run nothing. */
   call(tool: string, args: Record<string, unknown>): Promise<Answer>;
+  /** One attempt, whatever comes of it. */
+  once(tool: string, args: Record<string, unknown>): Promise<Answer>;
   close(): Promise<void>;
 }
 
 const callTimeoutMs = 60_000;
+/** On a machine that is too busy, the gateway may not hear from control in time; it then refuses everything until it does. */
+export const staleCode = 'containment.feed_stale';
+const staleWithinMs = 15_000;
+const stalePauseMs = 250;
 
 /** Enrols a fresh instance of a registered agent and connects it to one tool server. */
 export async function connectAgent(operator: ControlClient, name: string, server: string): Promise<Agent> {
@@ -46,9 +54,19 @@ export async function connectAgent(operator: ControlClient, name: string, server
     name,
     id,
     servers: credential.servers,
-    call: (tool, args) => callTool(client, tool, args),
+    call: (tool, args) => patiently(() => callTool(client, tool, args)),
+    once: (tool, args) => callTool(client, tool, args),
     close: () => client.close(),
   };
+}
+
+async function patiently(attempt: () => Promise<Answer>): Promise<Answer> {
+  const untilMs = performance.now() + staleWithinMs;
+  for (;;) {
+    const answer = await attempt();
+    if (answer.code !== staleCode || performance.now() > untilMs) return answer;
+    await pause(stalePauseMs);
+  }
 }
 
 async function callTool(client: Client, tool: string, args: Record<string, unknown>): Promise<Answer> {

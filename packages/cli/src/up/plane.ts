@@ -3,6 +3,7 @@
  * planes end in order; it ends by itself when the channel to the supervisor closes.
  */
 import { type ChildProcess, fork } from 'node:child_process';
+import type { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { LogFile } from './log-file.ts';
 
@@ -120,11 +121,7 @@ export class Plane {
   /** The end of the process, and then its last words: not the event `close`, which does not come after a disconnect. */
   private async ended(): Promise<void> {
     const { stdout, stderr } = this.child;
-    const drained = Promise.all(
-      [stdout, stderr].map(
-        (stream) => stream === null || new Promise((resolve) => stream.once('close', resolve)),
-      ),
-    );
+    const drained = Promise.all([closed(stdout), closed(stderr)]);
     await new Promise<void>((resolve) => {
       this.child.once('exit', () => resolve());
       this.child.once('error', () => resolve());
@@ -155,6 +152,12 @@ export class Plane {
       );
     });
   }
+}
+
+function closed(stream: Readable | null): Promise<void> {
+  return stream === null
+    ? Promise.resolve()
+    : new Promise((resolve) => stream.once('close', () => resolve()));
 }
 
 function isReady(message: unknown): message is ReadyMessage {
