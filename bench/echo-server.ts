@@ -7,7 +7,12 @@ import { createServer } from 'node:http';
 const tool = {
   name: 'echo',
   description: 'Answers what it is given',
-  inputSchema: { type: 'object', properties: { text: { type: 'string', maxLength: 10_000 } }, required: ['text'], additionalProperties: false },
+  inputSchema: {
+    type: 'object',
+    properties: { text: { type: 'string', maxLength: 10_000 } },
+    required: ['text'],
+    additionalProperties: false,
+  },
   annotations: { readOnlyHint: true },
 };
 
@@ -20,7 +25,11 @@ interface Message {
 function answer({ method, params }: Message): unknown {
   switch (method) {
     case 'initialize':
-      return { protocolVersion: params?.protocolVersion ?? '2025-11-25', capabilities: { tools: {} }, serverInfo: { name: 'echo', version: '1.0.0' } };
+      return {
+        protocolVersion: params?.protocolVersion ?? '2025-11-25',
+        capabilities: { tools: {} },
+        serverInfo: { name: 'echo', version: '1.0.0' },
+      };
     case 'tools/list':
       return { tools: [tool] };
     case 'tools/call':
@@ -45,7 +54,9 @@ const server = createServer((request, response) => {
     }
     const result = answer(message);
     const body = result === undefined ? { error: { code: -32601, message: 'no such method' } } : { result };
-    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ jsonrpc: '2.0', id: message.id, ...body }));
+    response
+      .writeHead(200, { 'content-type': 'application/json' })
+      .end(JSON.stringify({ jsonrpc: '2.0', id: message.id, ...body }));
   });
 });
 server.keepAliveTimeout = 60_000;

@@ -6,10 +6,9 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { sha256 } from '../packages/core/src/digest.ts';
 import { exportAgentKey, generateAgentKey } from '../packages/sdk/src/agent-key.ts';
 import { enrolInstance } from '../packages/sdk/src/enrol.ts';
-import { call, Product, root, until } from '../tests/e2e/product.ts';
+import { call, Product, resume, root, until } from '../tests/e2e/product.ts';
 import type { LoadPlan, LoadResult } from './load.ts';
 
 export interface GovernedCallResult {
@@ -57,8 +56,12 @@ function processorSeconds(pid: number): number {
 }
 
 async function echoServer(): Promise<{ url: string; close: () => void }> {
-  const child = spawn(process.execPath, [join(root, 'bench/echo-server.ts')], { stdio: ['pipe', 'pipe', 'inherit'] });
-  const port = await new Promise<string>((done) => child.stdout.once('data', (chunk: Buffer) => done(chunk.toString().trim())));
+  const child = spawn(process.execPath, [join(root, 'bench/echo-server.ts')], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const port = await new Promise<string>((done) =>
+    child.stdout.once('data', (chunk: Buffer) => done(chunk.toString().trim())),
+  );
   return { url: `http://127.0.0.1:${port}/mcp`, close: () => child.stdin.end() };
 }
 
@@ -66,7 +69,8 @@ async function echoServer(): Promise<{ url: string; close: () => void }> {
 async function grantLoopback(product: Product): Promise<void> {
   const path = join(product.dataDir, 'gateway/servers.yaml');
   const text = readFileSync(path, 'utf8');
-  if (!text.includes('echo:')) await writeFile(path, `${text.trimEnd()}\necho:\n  privateNetwork: true\n`, { mode: 0o600 });
+  if (!text.includes('echo:'))
+    await writeFile(path, `${text.trimEnd()}\necho:\n  privateNetwork: true\n`, { mode: 0o600 });
 }
 
 export async function measureGovernedCall(calls = 20_000): Promise<GovernedCallResult> {
@@ -75,16 +79,32 @@ export async function measureGovernedCall(calls = 20_000): Promise<GovernedCallR
   try {
     await grantLoopback(product);
     const operator = await product.operator();
-    await operator.call('servers.add', { body: { name: 'echo', transport: { kind: 'http', url: echo.url }, domain: 'bench', outputTrust: 'trusted', stateless: true } });
+    await operator.call('servers.add', {
+      body: {
+        name: 'echo',
+        transport: { kind: 'http', url: echo.url },
+        domain: 'bench',
+        outputTrust: 'trusted',
+        stateless: true,
+      },
+    });
     await until('the tool is discovered', async () => {
       const { items } = await operator.call('tools.list');
-      return items.find(({ server, name, state }) => server === 'echo' && name === 'echo' && state === 'active');
+      return items.find(
+        ({ server, name, state }) => server === 'echo' && name === 'echo' && state === 'active',
+      );
     });
     const agent = await operator.call('agents.register', { body: { manifest, format: 'yaml' } });
     const { joinToken } = await operator.call('agents.joinToken', { params: { id: agent.id } });
     const key = await generateAgentKey({ extractable: true });
     const credential = await enrolInstance({ controlUrl: product.ready.controlUrl, joinToken, key });
-    const governedPlan = { url: `${credential.gatewayUrl}/mcp/echo`, tool: 'echo', concurrency: 32, token: credential.token, key: await exportAgentKey(key) };
+    const governedPlan = {
+      url: `${credential.gatewayUrl}/mcp/echo`,
+      tool: 'echo',
+      concurrency: 32,
+      token: credential.token,
+      key: await exportAgentKey(key),
+    };
     const directPlan = { url: echo.url, tool: 'echo', concurrency: 32 };
 
     await load({ ...governedPlan, calls: 3_000 });
@@ -128,7 +148,10 @@ export async function measureKill(kills = 30): Promise<KillResult> {
     const security = await product.signIn('yuki.mori@example.com');
     const office = await (await product.agent('principal-operations')).mcp('back-office');
     const log = join(product.dataDir, 'back-office/effects.log');
-    const lines = () => readFileSync(log, 'utf8').split('\n').filter((line) => line.includes('report.step')).length;
+    const lines = () =>
+      readFileSync(log, 'utf8')
+        .split('\n')
+        .filter((line) => line.includes('report.step')).length;
     const scope = { kind: 'tool' as const, id: 'back-office/export_report' };
     const toLastEffect: number[] = [];
     const toReport: number[] = [];
@@ -144,18 +167,24 @@ export async function measureKill(kills = 30): Promise<KillResult> {
       await until('the call under way', () => (lines() > seen + 1 ? true : undefined));
       const sent = Date.now();
       const begun = performance.now();
-      await security.client.call('containment.stop', { body: { scope, state: 'killed', reason: 'benchmark' } });
+      await security.client.call('containment.stop', {
+        body: { scope, state: 'killed', reason: 'benchmark' },
+      });
       toReport.push(performance.now() - begun);
       await running;
       await until('a quiet half second', () => (performance.now() - begun > 500 ? true : undefined));
-      const last = readFileSync(log, 'utf8').trimEnd().split('\n').filter((line) => line.includes('report.step')).at(-1) ?? '';
+      const last =
+        readFileSync(log, 'utf8')
+          .trimEnd()
+          .split('\n')
+          .filter((line) => line.includes('report.step'))
+          .at(-1) ?? '';
       const at = Date.parse(/\d{4}-\d\d-\d\dT[\d:.]+Z/.exec(last)?.[0] ?? '');
       toLastEffect.push(Math.max(0, at - sent));
-      const name = `${scope.kind}:${scope.id}`;
-      const presence = await security.presence({ kind: 'resume', id: name, digest: sha256(name) });
-      await security.client.call('containment.resume', { body: { scope, reason: 'benchmark', presence } });
+      await resume(security, { scope, reason: 'benchmark' });
     }
-    const p = (values: number[], share: number) => values.sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))] as number;
+    const p = (values: number[], share: number) =>
+      values.sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))] as number;
     return {
       kills,
       lastEffectP50Ms: p(toLastEffect, 0.5),

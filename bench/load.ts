@@ -38,7 +38,8 @@ const pool = new Pool(origin, { connections: plan.concurrency, pipelining: 1 });
 const proofs: string[] = [];
 if (plan.token !== undefined) {
   const key = await importAgentKey(plan.key);
-  for (let n = 0; n < plan.calls; n++) proofs.push(await dpopProof(key, { method: 'POST', url: plan.url, accessToken: plan.token }));
+  for (let n = 0; n < plan.calls; n++)
+    proofs.push(await dpopProof(key, { method: 'POST', url: plan.url, accessToken: plan.token }));
 }
 
 const latencies = new Float64Array(plan.calls);
@@ -55,7 +56,12 @@ async function one(n: number, startedMs: number): Promise<void> {
     headers['authorization'] = `DPoP ${plan.token}`;
     headers['dpop'] = proofs[n] as string;
   }
-  const body = JSON.stringify({ jsonrpc: '2.0', id: n, method: 'tools/call', params: { name: plan.tool, arguments: { text: `call ${n}` } } });
+  const body = JSON.stringify({
+    jsonrpc: '2.0',
+    id: n,
+    method: 'tools/call',
+    params: { name: plan.tool, arguments: { text: `call ${n}` } },
+  });
   const response = await pool.request({ method: 'POST', path: pathname, headers, body });
   const text = await response.body.text();
   latencies[n] = performance.now() - startedMs;

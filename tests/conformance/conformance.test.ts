@@ -20,18 +20,34 @@ describe('conformance', () => {
     expect(requirements).toHaveLength(25);
     expect(Object.keys(statuses).sort()).toEqual(requirements.map(({ id }) => id).sort());
     expect(requirements.filter(({ binds }) => binds.principal === 'MUST')).toHaveLength(25);
-    expect(requirements.filter(({ binds }) => binds.intern === 'MUST').map(({ id }) => id)).toEqual(['I-1', 'I-3', 'I-4', 'B-1', 'B-2', 'D-3', 'S-1', 'S-2', 'R-2']);
+    expect(requirements.filter(({ binds }) => binds.intern === 'MUST').map(({ id }) => id)).toEqual([
+      'I-1',
+      'I-3',
+      'I-4',
+      'B-1',
+      'B-2',
+      'D-3',
+      'S-1',
+      'S-2',
+      'R-2',
+    ]);
   });
 
   it.each(Object.entries(statuses))('%s names tests that exist', (_id, { tests }) => {
     expect(tests.filter((name) => !existing(name))).toEqual([]);
   });
 
-  it.each(Object.entries(statuses).filter(([, { status }]) => status === 'proved'))('%s is proved through the front door', (_id, { tests }) => {
-    expect(tests.some((name) => name.startsWith('tests/e2e/'))).toBe(true);
-  });
+  it.each(Object.entries(statuses).filter(([, { status }]) => status === 'proved'))(
+    '%s is proved through the front door',
+    (_id, { tests }) => {
+      expect(tests.some((name) => name.startsWith('tests/e2e/'))).toBe(true);
+    },
+  );
 
-  it.each(Object.entries(statuses).filter(([, { status }]) => status !== 'proved'))('%s says what is missing', (_id, { says }) => {
-    expect(says).toMatch(/yet|not |nothing/i);
-  });
+  it.each(Object.entries(statuses).filter(([, { status }]) => status !== 'proved'))(
+    '%s says what is missing',
+    (_id, { says }) => {
+      expect(says).toMatch(/yet|not |nothing/i);
+    },
+  );
 });

@@ -4,11 +4,10 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { sha256 } from '@atf/core/digest';
 import type { ActivityItem } from '@atf/core/wire/api';
 import type { Client } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Answer, call, type McpAgent, Product, type Signed, until } from './product.ts';
+import { type Answer, call, type McpAgent, Product, resume, type Signed, until } from './product.ts';
 
 let product: Product;
 let approver: Signed;
@@ -26,19 +25,29 @@ async function effects(word: string): Promise<string[]> {
   return text.split('\n').filter((line) => line.includes(word));
 }
 
-const refund = (order: string, amount: number) => ({ order_id: order, amount, currency: 'EUR', reason: 'arrived broken' });
+const refund = (order: string, amount: number) => ({
+  order_id: order,
+  amount,
+  currency: 'EUR',
+  reason: 'arrived broken',
+});
 
 async function approve(approvalId: string, by: Signed = approver) {
   const shown = await by.client.call('approvals.show', { params: { id: approvalId } });
   const presence = await by.presence({ kind: 'approval', id: approvalId, digest: shown.shownDigest });
-  return by.client.call('approvals.approve', { params: { id: approvalId }, body: { shownDigest: shown.shownDigest, presence } });
+  return by.client.call('approvals.approve', {
+    params: { id: approvalId },
+    body: { shownDigest: shown.shownDigest, presence },
+  });
 }
 
 async function story(actionId: string | undefined): Promise<ActivityItem[]> {
   if (actionId === undefined) throw new Error('no action id');
   const operator = await product.operator();
   return until(`the story of ${actionId}`, async () => {
-    const { items } = await operator.call('actions.show', { params: { id: actionId } }).catch(() => ({ items: [] }));
+    const { items } = await operator
+      .call('actions.show', { params: { id: actionId } })
+      .catch(() => ({ items: [] }));
     return items.length > 0 ? items : undefined;
   });
 }
@@ -64,7 +73,12 @@ describe('Intern', () => {
     expect(answer.text).toMatch(/S-2/);
     expect((await effects('refund.created')).length).toBe(before);
     const items = await story(answer.atf.actionId);
-    expect(items[0]).toMatchObject({ agent: 'intern-analyst', tool: 'back-office/create_refund', outcome: 'refused', code: 'policy.not_permitted' });
+    expect(items[0]).toMatchObject({
+      agent: 'intern-analyst',
+      tool: 'back-office/create_refund',
+      outcome: 'refused',
+      code: 'policy.not_permitted',
+    });
   });
 
   it('is refused a tool that is not on its list', async () => {
@@ -91,7 +105,9 @@ describe('Junior', () => {
     const asked = await call(office, 'create_refund', refund('O-5002', 12.5));
     expect(asked.atf.code).toBe('maturity.approval_required');
     const approvalId = asked.atf.approvalId as string;
-    expect(await call(office, 'create_refund', refund('O-5002', 12.5))).toMatchObject({ atf: { code: 'maturity.approval_required', approvalId } });
+    expect(await call(office, 'create_refund', refund('O-5002', 12.5))).toMatchObject({
+      atf: { code: 'maturity.approval_required', approvalId },
+    });
     const before = (await effects('refund.created')).length;
 
     const shown = await approver.client.call('approvals.show', { params: { id: approvalId } });
@@ -99,7 +115,9 @@ describe('Junior', () => {
     await approve(approvalId);
 
     const answers = await until('the released result', async () => {
-      const all = await Promise.all(Array.from({ length: 12 }, () => call(office, 'create_refund', refund('O-5002', 12.5))));
+      const all = await Promise.all(
+        Array.from({ length: 12 }, () => call(office, 'create_refund', refund('O-5002', 12.5))),
+      );
       return all.some(({ isError }) => !isError) ? all : undefined;
     });
     const done = answers.find(({ isError }) => !isError) as Answer;
@@ -148,10 +166,12 @@ describe('Junior', () => {
     const b = await approver.client.call('approvals.show', { params: { id: second } });
     const presence = await approver.presence({ kind: 'approval', id: first, digest: a.shownDigest });
     const tryTo = (id: string, shownDigest: string, token: string) =>
-      approver.client.call('approvals.approve', { params: { id }, body: { shownDigest, presence: token } }).then(
-        () => 'approved',
-        (error: { code?: string }) => error.code,
-      );
+      approver.client
+        .call('approvals.approve', { params: { id }, body: { shownDigest, presence: token } })
+        .then(
+          () => 'approved',
+          (error: { code?: string }) => error.code,
+        );
     expect(await tryTo(second, b.shownDigest, presence)).toBe('people.presence_invalid');
     expect(await tryTo(second, b.shownDigest, 'x'.repeat(43))).toBe('people.presence_invalid');
     const fresh = await approver.presence({ kind: 'approval', id: first, digest: a.shownDigest });
@@ -186,7 +206,11 @@ describe('Senior', () => {
 describe('Principal', () => {
   it('acts in its domain and is refused outside, although the tool is on its list', async () => {
     const office = await (await product.agent('principal-operations')).mcp('back-office');
-    const sent = await call(office, 'send_email', { to: 'customer@example.com', subject: 'Your order', body: 'It is on its way.' });
+    const sent = await call(office, 'send_email', {
+      to: 'customer@example.com',
+      subject: 'Your order',
+      body: 'It is on its way.',
+    });
     expect(sent).toMatchObject({ isError: false });
     expect(await effects('email.sent')).toHaveLength(1);
     const outside = await call(office, 'create_refund', refund('O-5008', 1));
@@ -213,11 +237,17 @@ describe('containment', () => {
 
     const started = performance.now();
     const { id } = await security.client.call('agents.show', { params: { id: 'principal-operations' } });
-    const report = await security.client.call('containment.stop', { body: { scope: { kind: 'agent', id }, state: 'killed', reason: 'drill' } });
+    const report = await security.client.call('containment.stop', {
+      body: { scope: { kind: 'agent', id }, state: 'killed', reason: 'drill' },
+    });
     const cut = await running;
     const tookMs = performance.now() - started;
     expect(cut).toMatchObject({ isError: true, atf: { code: 'containment.call_aborted' } });
-    expect(report).toMatchObject({ state: 'killed', callsAborted: 1, gateways: { connected: 1, confirmed: 1 } });
+    expect(report).toMatchObject({
+      state: 'killed',
+      callsAborted: 1,
+      gateways: { connected: 1, confirmed: 1 },
+    });
     expect(tookMs).toBeLessThan(1_000);
 
     const afterKill = (await progress()).length;
@@ -225,42 +255,61 @@ describe('containment', () => {
       (answer) => answer.atf.code,
       (error: Error) => error.message,
     );
-    expect(next).toMatch(/containment\.agent_stopped|credential_revoked|401/);
-    await until('a whole second after the kill', () => (performance.now() - started > 1_300 ? true : undefined));
+    expect(next).toBe('containment.agent_stopped');
+    await until('a whole second after the kill', () =>
+      performance.now() - started > 1_300 ? true : undefined,
+    );
     expect((await progress()).length).toBe(afterKill);
 
-    const name = `agent:${id}`;
-    const presence = await security.presence({ kind: 'resume', id: name, digest: sha256(name) });
-    await security.client.call('containment.resume', { body: { scope: { kind: 'agent', id }, reason: 'drill is over', ceiling: 'intern', presence } });
+    await resume(security, { scope: { kind: 'agent', id }, reason: 'drill is over', ceiling: 'intern' });
     const shown = await security.client.call('agents.show', { params: { id } });
     expect(shown).toMatchObject({ state: 'active', level: 'principal', effectiveLevel: 'intern' });
     const again = await (await product.agent('principal-operations')).mcp('back-office');
     expect((await call(again, 'list_orders', {})).isError).toBe(false);
-    expect((await call(again, 'send_email', { to: 'a@example.com', subject: 's', body: 'b' })).atf.code).toBe('policy.not_permitted');
+    expect((await call(again, 'send_email', { to: 'a@example.com', subject: 's', body: 'b' })).atf.code).toBe(
+      'policy.not_permitted',
+    );
 
     const operator = await product.operator();
     await expect(
-      operator.call('containment.resume', { body: { scope: { kind: 'agent', id }, reason: 'over', presence: 'y'.repeat(43) } }),
+      operator.call('containment.resume', {
+        body: { scope: { kind: 'agent', id }, reason: 'over', presence: 'y'.repeat(43) },
+      }),
     ).rejects.toMatchObject({ status: 403 });
   });
 
   it('the fleet and a tool can be stopped; others go on', async () => {
     const office = await (await product.agent('intern-analyst')).mcp('back-office');
     const files = await (await product.agent('intern-analyst')).mcp('files');
-    await security.client.call('containment.stop', { body: { scope: { kind: 'tool', id: 'back-office/get_order' }, state: 'killed', reason: 'broken' } });
-    expect((await call(office, 'get_order', { order_id: 'O-5001' })).atf.code).toBe('containment.tool_stopped');
+    await security.client.call('containment.stop', {
+      body: { scope: { kind: 'tool', id: 'back-office/get_order' }, state: 'killed', reason: 'broken' },
+    });
+    expect((await call(office, 'get_order', { order_id: 'O-5001' })).atf.code).toBe(
+      'containment.tool_stopped',
+    );
     expect((await call(office, 'list_orders', {})).isError).toBe(false);
-    expect((await call(files, 'list_directory', { path: join(product.dataDir, 'sandbox') })).isError).toBe(false);
+    expect((await call(files, 'list_directory', { path: join(product.dataDir, 'sandbox') })).isError).toBe(
+      false,
+    );
   });
 });
 
 describe('tools and prompts that are not governed', () => {
   it('are refused with a reason', async () => {
     const agent = await product.agent('intern-analyst');
-    for (const method of ['resources/list', 'prompts/list', 'sampling/createMessage', 'completion/complete']) {
+    for (const method of [
+      'resources/list',
+      'prompts/list',
+      'sampling/createMessage',
+      'completion/complete',
+    ]) {
       const response = await agent.fetch(`${agent.credential.gatewayUrl}/mcp/back-office`, {
         method: 'POST',
-        headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream', 'mcp-protocol-version': '2025-11-25' },
+        headers: {
+          'content-type': 'application/json',
+          accept: 'application/json, text/event-stream',
+          'mcp-protocol-version': '2025-11-25',
+        },
         body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params: {} }),
       });
       expect(await response.text(), method).toMatch(/request\.method_refused/);

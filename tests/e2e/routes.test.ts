@@ -13,18 +13,29 @@ beforeAll(async () => {
 afterAll(async () => product.remove());
 
 const entries = Object.entries(routes) as [OperationId, Route][];
-const address = (route: Route) => `${product.ready.controlUrl}${route.path.replace(/:[a-z]+/g, () => randomUUID())}`;
+const address = (route: Route) =>
+  `${product.ready.controlUrl}${route.path.replace(/:[a-z]+/g, () => randomUUID())}`;
 
 async function attempt(route: Route, headers: Record<string, string>): Promise<Response> {
-  const body = route.method === 'GET' ? {} : { body: '{}', headers: { 'content-type': 'application/json', ...headers } };
+  const body =
+    route.method === 'GET' ? {} : { body: '{}', headers: { 'content-type': 'application/json', ...headers } };
   return fetch(address(route), { method: route.method, headers, ...body });
 }
 
 const wrong: [string, () => Promise<Record<string, string>>][] = [
   ['no credential', async () => ({})],
-  ['a made-up cookie', async () => ({ cookie: `atf_session=${randomBytes(32).toString('base64url')}`, 'x-atf-csrf': 'x' })],
-  ['a made-up operator token', async () => ({ authorization: `Bearer ${randomBytes(32).toString('base64url')}` })],
-  ["an agent's token", async () => ({ authorization: `Bearer ${(await product.agent('intern-analyst')).credential.token}` })],
+  [
+    'a made-up cookie',
+    async () => ({ cookie: `atf_session=${randomBytes(32).toString('base64url')}`, 'x-atf-csrf': 'x' }),
+  ],
+  [
+    'a made-up operator token',
+    async () => ({ authorization: `Bearer ${randomBytes(32).toString('base64url')}` }),
+  ],
+  [
+    "an agent's token",
+    async () => ({ authorization: `Bearer ${(await product.agent('intern-analyst')).credential.token}` }),
+  ],
   ['a made-up gateway proof', async () => ({ authorization: `GatewayProof ${'eyJhbGciOiJub25lIn0.e30.'}` })],
   ['a made-up DPoP proof', async () => ({ dpop: 'eyJhbGciOiJub25lIn0.e30.' })],
 ];
@@ -44,13 +55,17 @@ describe('every route refuses', () => {
   it('a flood of rubbish does not keep the operator from the kill switch', async () => {
     const rubbish = await Promise.all(
       Array.from({ length: 200 }, () =>
-        fetch(`${product.ready.controlUrl}/v1/agents`, { headers: { authorization: `Bearer ${randomBytes(32).toString('base64url')}` } }),
+        fetch(`${product.ready.controlUrl}/v1/agents`, {
+          headers: { authorization: `Bearer ${randomBytes(32).toString('base64url')}` },
+        }),
       ),
     );
     expect(rubbish.map(({ status }) => status)).toContain(429);
     const operator = await product.operator();
     const { id } = await operator.call('agents.show', { params: { id: 'junior-support' } });
-    const report = await operator.call('containment.stop', { body: { scope: { kind: 'agent', id }, state: 'killed', reason: 'drill' } });
+    const report = await operator.call('containment.stop', {
+      body: { scope: { kind: 'agent', id }, state: 'killed', reason: 'drill' },
+    });
     expect(report.gateways.confirmed).toBe(1);
   });
 
@@ -83,7 +98,9 @@ describe('every route refuses', () => {
   it('another host name, another origin and a missing page token are refused for a signed-in person', async () => {
     const person = await product.signIn('paula.reyes@example.com');
     expect((await person.client.call('people.me')).person.email).toBe('paula.reyes@example.com');
-    const foreign = await fetch(`${product.ready.controlUrl}/v1/agents`, { headers: { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' } });
+    const foreign = await fetch(`${product.ready.controlUrl}/v1/agents`, {
+      headers: { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' },
+    });
     expect([401, 403]).toContain(foreign.status);
   });
 

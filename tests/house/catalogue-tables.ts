@@ -10,7 +10,8 @@ import { statuses } from '../../packages/control/src/conformance/status.ts';
 
 export function catalogueTables(): Record<'errors.md' | 'events.md' | 'conformance.md', string> {
   const rows = (Object.entries(errors) as [string, ErrorEntry][]).map(
-    ([code, { status, requirement, title, help }]) => `| \`${code}\` | ${status} | ${requirement ?? ''} | ${title} | ${help} |`,
+    ([code, { status, requirement, title, help }]) =>
+      `| \`${code}\` | ${status} | ${requirement ?? ''} | ${title} | ${help} |`,
   );
   const happened = Object.entries(events).map(([name, says]) => `| \`${name}\` | ${says} |`);
   const letter = { MUST: 'M', SHOULD: 'S', MAY: 'o' } as const;

@@ -10,12 +10,18 @@ import { root, sourceFiles } from './source-files.ts';
 const doc = (name: string) => readFileSync(join(root, 'docs', name), 'utf8');
 
 describe('catalogues', () => {
-  it.each(['errors.md', 'events.md', 'conformance.md'] as const)('docs/%s says what the catalogue says', (name) => {
-    expect(doc(name)).toBe(catalogueTables()[name]);
-  });
+  it.each(['errors.md', 'events.md', 'conformance.md'] as const)(
+    'docs/%s says what the catalogue says',
+    (name) => {
+      expect(doc(name)).toBe(catalogueTables()[name]);
+    },
+  );
 
   it('codes are room.reason, and requirements are requirements', () => {
-    for (const [code, { requirement, status }] of Object.entries(errors) as [string, { requirement?: string; status: number }][]) {
+    for (const [code, { requirement, status }] of Object.entries(errors) as [
+      string,
+      { requirement?: string; status: number },
+    ][]) {
       expect(code).toMatch(/^[a-z]+\.[a-z_]+$/);
       expect(requirement ?? 'I-1').toMatch(/^[IBDSR]-[1-5]$/);
       expect(status).toBeGreaterThanOrEqual(400);
@@ -28,7 +34,9 @@ describe('catalogues', () => {
       .filter(({ path }) => !/core\/src\/(?:errors|events)\.ts$/.test(path))
       .map(({ text }) => text)
       .join('\n');
-    const unused = [...Object.keys(errors), ...Object.keys(events)].filter((name) => !sources.includes(`'${name}'`));
+    const unused = [...Object.keys(errors), ...Object.keys(events)].filter(
+      (name) => !sources.includes(`'${name}'`),
+    );
     expect(unused).toEqual([]);
   });
 });

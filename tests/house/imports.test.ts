@@ -13,7 +13,18 @@ const mayImport: Record<string, readonly string[]> = {
 };
 /** Of node:crypto, core may use what is a function of its arguments: no randomness, no key generation. */
 const pureCrypto = new Set([
-  'createHash', 'createHmac', 'createCipheriv', 'createDecipheriv', 'createPublicKey', 'createPrivateKey', 'createSecretKey', 'hash', 'sign', 'verify', 'timingSafeEqual', 'KeyObject',
+  'createHash',
+  'createHmac',
+  'createCipheriv',
+  'createDecipheriv',
+  'createPublicKey',
+  'createPrivateKey',
+  'createSecretKey',
+  'hash',
+  'sign',
+  'verify',
+  'timingSafeEqual',
+  'KeyObject',
 ]);
 const pureNode = new Set(['node:crypto', 'node:buffer']);
 
@@ -29,7 +40,11 @@ describe('imports', () => {
   it.each(Object.keys(mayImport))('%s imports only the packages it may', (name) => {
     const wrong = all
       .filter(({ path }) => packageOf(path) === name)
-      .flatMap((file) => file.imports.filter((specifier) => specifier.startsWith('@atf/')).map((specifier) => ({ file, specifier })))
+      .flatMap((file) =>
+        file.imports
+          .filter((specifier) => specifier.startsWith('@atf/'))
+          .map((specifier) => ({ file, specifier })),
+      )
       .filter(({ specifier }) => !mayImport[name]?.includes(specifier.split('/')[1] ?? ''))
       .map(({ file, specifier }) => `${file.path} → ${specifier}`);
     expect(wrong).toEqual([]);
@@ -53,11 +68,15 @@ describe('imports', () => {
       }
       for (const match of text.matchAll(/import\s+(type\s+)?\{([^}]*)\}\s+from\s+['"]node:crypto['"]/g)) {
         if (match[1] !== undefined) continue;
-        for (const name of (match[2] ?? '').split(',').map((part) => part.trim().split(/\s+as\s+/)[0] ?? '')) {
-          if (name !== '' && !name.startsWith('type ') && !pureCrypto.has(name)) wrong.push(`${path} → node:crypto ${name}`);
+        for (const name of (match[2] ?? '')
+          .split(',')
+          .map((part) => part.trim().split(/\s+as\s+/)[0] ?? '')) {
+          if (name !== '' && !name.startsWith('type ') && !pureCrypto.has(name))
+            wrong.push(`${path} → node:crypto ${name}`);
         }
       }
-      if (/import\s+(?:\*\s+as\s+)?\w+\s+from\s+['"]node:crypto['"]/.test(text)) wrong.push(`${path} → all of node:crypto`);
+      if (/import\s+(?:\*\s+as\s+)?\w+\s+from\s+['"]node:crypto['"]/.test(text))
+        wrong.push(`${path} → all of node:crypto`);
     }
     expect(wrong).toEqual([]);
   });
@@ -73,7 +92,16 @@ describe('imports', () => {
   });
 
   it("a core room imports no other room's internals; decide.ts joins them", () => {
-    const rooms = new Set(['identity', 'behavior', 'data', 'segmentation', 'incident', 'maturity', 'policy', 'audit']);
+    const rooms = new Set([
+      'identity',
+      'behavior',
+      'data',
+      'segmentation',
+      'incident',
+      'maturity',
+      'policy',
+      'audit',
+    ]);
     const roomOf = (path: string) => {
       const room = path.split('/')[3] ?? '';
       return rooms.has(room) && path.split('/').length > 4 ? room : undefined;
@@ -92,7 +120,9 @@ describe('imports', () => {
   });
 
   it("Cedar's wasm stands only in control/src/policy", () => {
-    const wrong = all.filter(({ imports }) => imports.some((specifier) => specifier.startsWith('@cedar-policy/'))).map(({ path }) => path);
+    const wrong = all
+      .filter(({ imports }) => imports.some((specifier) => specifier.startsWith('@cedar-policy/')))
+      .map(({ path }) => path);
     expect(wrong.filter((path) => !path.startsWith('packages/control/src/policy/'))).toEqual([]);
   });
 
@@ -100,13 +130,18 @@ describe('imports', () => {
     const builder = /\.(?:selectFrom|insertInto|updateTable|deleteFrom|createTable|mergeInto)\(|\bsql`/;
     const wrong = all
       .filter(({ path }) => packageOf(path) === 'control')
-      .filter(({ path, text }) => builder.test(codeOf(text)) && !/\/(?:[\w-]*store|migrations)\.ts$|\/src\/db\//.test(path))
+      .filter(
+        ({ path, text }) =>
+          builder.test(codeOf(text)) && !/\/(?:[\w-]*store|migrations)\.ts$|\/src\/db\//.test(path),
+      )
       .map(({ path }) => path);
     expect(wrong).toEqual([]);
   });
 
   it('nothing evaluates text as code', () => {
-    const wrong = all.filter(({ text }) => /\beval\(|\bnew Function\(|\bvm\.|from ['"]node:vm['"]/.test(codeOf(text))).map(({ path }) => path);
+    const wrong = all
+      .filter(({ text }) => /\beval\(|\bnew Function\(|\bvm\.|from ['"]node:vm['"]/.test(codeOf(text)))
+      .map(({ path }) => path);
     expect(wrong).toEqual([]);
   });
 });

@@ -13,7 +13,8 @@ export interface SourceFile {
   readonly imports: readonly string[];
 }
 
-const importPattern = /(?:^|[\s;])(?:import|export)\s+(?:[\w*\s{},$]+\s+from\s+)?['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)/g;
+const importPattern =
+  /(?:^|[\s;])(?:import|export)\s+(?:[\w*\s{},$]+\s+from\s+)?['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)/g;
 
 export function sourceFiles(pattern: string, { tests = false } = {}): SourceFile[] {
   return globSync(pattern, { cwd: root, exclude: (name) => name === 'node_modules' || name === 'dist' })

@@ -58,7 +58,10 @@ export const toolDoc: ToolDoc = {
 };
 
 /** Stands for a policy set in tests of the ORDER of checks; the real policies are tested with the real evaluator. */
-export function policyOf(answer: (question: PolicyQuestion) => PolicyAnswer, notes: Record<string, Record<string, string>> = {}): PolicyFacts {
+export function policyOf(
+  answer: (question: PolicyQuestion) => PolicyAnswer,
+  notes: Record<string, Record<string, string>> = {},
+): PolicyFacts {
   return { digest: sha256('policy'), epoch: 1, ask: answer, annotations: (id) => notes[id] ?? {} };
 }
 

@@ -1,31 +1,80 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { agentDoc, approvalFor, instanceDoc, permits, policyOf, receivedOf, serverDoc, toolDoc, uuid, worldOf } from './decide.fixture.ts';
+import {
+  agentDoc,
+  approvalFor,
+  instanceDoc,
+  permits,
+  policyOf,
+  receivedOf,
+  serverDoc,
+  toolDoc,
+  uuid,
+  worldOf,
+} from './decide.fixture.ts';
 import { decide } from './decide.ts';
 import { sha256 } from './digest.ts';
 import type { ContainmentDoc } from './wire/feed.ts';
 import type { Scope } from './wire/words.ts';
 import type { PolicyAnswer, World } from './world.ts';
 
-const stopped = (scope: Scope): ContainmentDoc => ({ scope, state: 'killed', since: '2026-11-20T00:00:00.000Z', reason: 'drill', by: 'somebody' });
+const stopped = (scope: Scope): ContainmentDoc => ({
+  scope,
+  state: 'killed',
+  since: '2026-11-20T00:00:00.000Z',
+  reason: 'drill',
+  by: 'somebody',
+});
 const denies = (...reasons: string[]): PolicyAnswer => ({ decision: 'deny', reasons, errors: [] });
 const onlyApproved = policyOf(({ context }) => (context.approved ? permits : denies()));
 
 const table: [string, Partial<World>, string][] = [
   ['an unregistered agent', { agent: undefined }, 'identity.agent_unknown'],
   ['an unknown instance', { instance: undefined }, 'identity.instance_unknown'],
-  ['an instance of another agent', { instance: { ...instanceDoc, agentId: uuid(9) } }, 'identity.instance_unknown'],
+  [
+    'an instance of another agent',
+    { instance: { ...instanceDoc, agentId: uuid(9) } },
+    'identity.instance_unknown',
+  ],
   ['a revoked instance', { instance: { ...instanceDoc, state: 'revoked' } }, 'identity.instance_unknown'],
   ['an expired credential', { nowMs: 2_000_000 }, 'identity.credential_expired'],
-  ['a credential of an earlier epoch', { agent: { ...agentDoc, credentialEpoch: 2 } }, 'identity.credential_revoked'],
+  [
+    'a credential of an earlier epoch',
+    { agent: { ...agentDoc, credentialEpoch: 2 } },
+    'identity.credential_revoked',
+  ],
   ['a revoked session', { sessionRevoked: true }, 'identity.session_revoked'],
-  ['a credential of another version', { agent: { ...agentDoc, manifestDigest: sha256('other') } }, 'identity.version_mismatch'],
+  [
+    'a credential of another version',
+    { agent: { ...agentDoc, manifestDigest: sha256('other') } },
+    'identity.version_mismatch',
+  ],
   ['a stale feed', { feedFresh: false }, 'containment.feed_stale'],
-  ['a killed agent', { containments: [stopped({ kind: 'agent', id: uuid(1) })] }, 'containment.agent_stopped'],
-  ['a stopped owner', { containments: [stopped({ kind: 'owner', id: uuid(11) })] }, 'containment.owner_stopped'],
-  ['a stopped technical owner', { containments: [stopped({ kind: 'owner', id: uuid(12) })] }, 'containment.owner_stopped'],
-  ['a stopped tool', { containments: [stopped({ kind: 'tool', id: 'back-office/refund_order' })] }, 'containment.tool_stopped'],
-  ['a stopped server', { containments: [stopped({ kind: 'tool', id: 'back-office/*' })] }, 'containment.tool_stopped'],
+  [
+    'a killed agent',
+    { containments: [stopped({ kind: 'agent', id: uuid(1) })] },
+    'containment.agent_stopped',
+  ],
+  [
+    'a stopped owner',
+    { containments: [stopped({ kind: 'owner', id: uuid(11) })] },
+    'containment.owner_stopped',
+  ],
+  [
+    'a stopped technical owner',
+    { containments: [stopped({ kind: 'owner', id: uuid(12) })] },
+    'containment.owner_stopped',
+  ],
+  [
+    'a stopped tool',
+    { containments: [stopped({ kind: 'tool', id: 'back-office/refund_order' })] },
+    'containment.tool_stopped',
+  ],
+  [
+    'a stopped server',
+    { containments: [stopped({ kind: 'tool', id: 'back-office/*' })] },
+    'containment.tool_stopped',
+  ],
   ['a stopped fleet', { containments: [stopped({ kind: 'fleet', id: '*' })] }, 'containment.fleet_stopped'],
   ['an unknown server', { server: undefined }, 'segmentation.server_unknown'],
   ['an unknown tool', { tool: undefined }, 'segmentation.tool_unknown'],
@@ -34,16 +83,38 @@ const table: [string, Partial<World>, string][] = [
   ['no policy', { policy: undefined }, 'policy.unavailable'],
   ['no permit', { policy: policyOf(() => denies()) }, 'policy.not_permitted'],
   ['a forbid', { policy: policyOf(() => denies('guardrail.x')) }, 'policy.forbidden'],
-  ['a policy error beside a permit', { policy: policyOf(() => ({ ...permits, errors: [{ policyId: 'p', message: 'm' }] })) }, 'policy.evaluation_failed'],
-  ['a rate limit', { limits: [{ id: 'rate:agent', ok: false, max: 1, perSeconds: 1, retryAfterMs: 400 }] }, 'segmentation.rate_exceeded'],
-  ['arguments outside the schema', { schema: { verdict: 'invalid', problems: ['/amount type'] } }, 'data.schema_invalid'],
-  ['a schema that cannot be checked', { schema: { verdict: 'unusable', problems: [] } }, 'data.schema_unusable'],
+  [
+    'a policy error beside a permit',
+    { policy: policyOf(() => ({ ...permits, errors: [{ policyId: 'p', message: 'm' }] })) },
+    'policy.evaluation_failed',
+  ],
+  [
+    'a rate limit',
+    { limits: [{ id: 'rate:agent', ok: false, max: 1, perSeconds: 1, retryAfterMs: 400 }] },
+    'segmentation.rate_exceeded',
+  ],
+  [
+    'arguments outside the schema',
+    { schema: { verdict: 'invalid', problems: ['/amount type'] } },
+    'data.schema_invalid',
+  ],
+  [
+    'a schema that cannot be checked',
+    { schema: { verdict: 'unusable', problems: [] } },
+    'data.schema_unusable',
+  ],
 ];
 
 describe('decide', () => {
   it('allows what passes every check, with the obligations of the determining policies', () => {
     const decision = decide(receivedOf(), worldOf());
-    expect(decision).toMatchObject({ outcome: 'allow', effectiveLevel: 'senior', actionClass: 'write', policies: ['level.permit'], obligations: ['notify'] });
+    expect(decision).toMatchObject({
+      outcome: 'allow',
+      effectiveLevel: 'senior',
+      actionClass: 'write',
+      policies: ['level.permit'],
+      obligations: ['notify'],
+    });
     expect(decision.checks.map(({ name }) => name)).toEqual([
       'authenticate',
       'contain',
@@ -67,16 +138,26 @@ describe('decide', () => {
   it('says that the agent was killed, not that the credential is void, when a kill voided it', () => {
     const containments = [stopped({ kind: 'agent', id: uuid(1) })];
     const agent = { ...agentDoc, credentialEpoch: 2 };
-    expect(decide(receivedOf(), worldOf({ agent, containments })).refusal?.code).toBe('containment.agent_stopped');
+    expect(decide(receivedOf(), worldOf({ agent, containments })).refusal?.code).toBe(
+      'containment.agent_stopped',
+    );
     const instance: typeof instanceDoc = { ...instanceDoc, state: 'revoked' };
-    expect(decide(receivedOf(), worldOf({ instance, containments })).refusal?.code).toBe('containment.agent_stopped');
-    expect(decide(receivedOf(), worldOf({ instance: undefined, containments })).refusal?.code).toBe('identity.instance_unknown');
+    expect(decide(receivedOf(), worldOf({ instance, containments })).refusal?.code).toBe(
+      'containment.agent_stopped',
+    );
+    expect(decide(receivedOf(), worldOf({ instance: undefined, containments })).refusal?.code).toBe(
+      'identity.instance_unknown',
+    );
   });
 
   it('names the code that a forbid gives, and only codes of its own list', () => {
     const named = (refusal: string) => policyOf(() => denies('g'), { g: { refusal } });
-    expect(decide(receivedOf(), worldOf({ policy: named('segmentation.out_of_domain') })).refusal?.code).toBe('segmentation.out_of_domain');
-    expect(decide(receivedOf(), worldOf({ policy: named('internal.fault') })).refusal?.code).toBe('policy.forbidden');
+    expect(decide(receivedOf(), worldOf({ policy: named('segmentation.out_of_domain') })).refusal?.code).toBe(
+      'segmentation.out_of_domain',
+    );
+    expect(decide(receivedOf(), worldOf({ policy: named('internal.fault') })).refusal?.code).toBe(
+      'policy.forbidden',
+    );
   });
 
   it.each([
@@ -100,8 +181,13 @@ describe('decide', () => {
 
   it('asks when only an approval makes it lawful, and is released by exactly that approval', () => {
     const received = receivedOf();
-    expect(decide(received, worldOf({ policy: onlyApproved }))).toMatchObject({ outcome: 'ask', refusal: { code: 'maturity.approval_required' } });
-    expect(decide(received, worldOf({ policy: onlyApproved, approval: approvalFor(received) })).outcome).toBe('allow');
+    expect(decide(received, worldOf({ policy: onlyApproved }))).toMatchObject({
+      outcome: 'ask',
+      refusal: { code: 'maturity.approval_required' },
+    });
+    expect(decide(received, worldOf({ policy: onlyApproved, approval: approvalFor(received) })).outcome).toBe(
+      'allow',
+    );
   });
 
   it.each([
@@ -134,9 +220,15 @@ describe('decide', () => {
   });
 
   it('asks at a human checkpoint only above its amount', () => {
-    const agent = { ...agentDoc, checkpoints: [{ tool: 'back-office/refund_order', amountAbove: 50, reason: 'large refund' }] };
-    const policy = policyOf(({ context }) => (context.humanCheckpoint && !context.approved ? denies('guardrail.checkpoint') : permits));
-    const outcome = (amount: number) => decide(receivedOf({ args: { amount, currency: 'EUR' } }), worldOf({ agent, policy }));
+    const agent = {
+      ...agentDoc,
+      checkpoints: [{ tool: 'back-office/refund_order', amountAbove: 50, reason: 'large refund' }],
+    };
+    const policy = policyOf(({ context }) =>
+      context.humanCheckpoint && !context.approved ? denies('guardrail.checkpoint') : permits,
+    );
+    const outcome = (amount: number) =>
+      decide(receivedOf({ args: { amount, currency: 'EUR' } }), worldOf({ agent, policy }));
     expect(outcome(50).outcome).toBe('allow');
     expect(outcome(50.01)).toMatchObject({ outcome: 'ask', refusal: { detail: 'large refund' } });
   });
@@ -161,7 +253,9 @@ describe('decide', () => {
           if (decision.outcome === 'allow') {
             expect(decision.checks).toHaveLength(8);
             expect(decision.checks.every(({ verdict }) => verdict === 'pass')).toBe(true);
-            expect(feedFresh && !sessionRevoked && agent && instance && server && tool && policy).toBeTruthy();
+            expect(
+              feedFresh && !sessionRevoked && agent && instance && server && tool && policy,
+            ).toBeTruthy();
           } else {
             expect(decision.refusal).toBeDefined();
           }

@@ -9,9 +9,21 @@ import { effectiveLevel } from './maturity/levels.ts';
 import { checkTransaction, humanCheckpointOf, limitsFor } from './segmentation/transaction.ts';
 import type { AgentDoc, ToolDoc } from './wire/feed.ts';
 import type { ActionClass, Level } from './wire/words.ts';
-import type { Check, CheckName, Decision, Obligation, PolicyAnswer, PolicyFacts, Received, World } from './world.ts';
+import type {
+  Check,
+  CheckName,
+  Decision,
+  Obligation,
+  PolicyAnswer,
+  PolicyFacts,
+  Received,
+  World,
+} from './world.ts';
 
-type Step = { readonly pass: string; readonly policies?: readonly string[] } | { readonly ask: Refusal } | { readonly refuse: Refusal };
+type Step =
+  | { readonly pass: string; readonly policies?: readonly string[] }
+  | { readonly ask: Refusal }
+  | { readonly refuse: Refusal };
 
 const no = (code: ErrorCode, detail?: string): Step => ({ refuse: refusal(code, detail) });
 
@@ -23,7 +35,9 @@ function stopOf({ server, tool }: Received, world: World, agent: AgentDoc): Step
     server,
     tool,
   });
-  return stop === undefined ? undefined : no(stop.code, `${stop.containment.state} since ${stop.containment.since}`);
+  return stop === undefined
+    ? undefined
+    : no(stop.code, `${stop.containment.state} since ${stop.containment.since}`);
 }
 
 /** I-1, I-2, R-3: who is this, and does the credential still count? */
@@ -31,7 +45,8 @@ function authenticate(received: Received, world: World): Step {
   const { credential } = received;
   const { agent, instance } = world;
   if (agent === undefined) return no('identity.agent_unknown');
-  if (instance === undefined || instance.agentId !== agent.id || instance.id !== credential.instanceId) return no('identity.instance_unknown');
+  if (instance === undefined || instance.agentId !== agent.id || instance.id !== credential.instanceId)
+    return no('identity.instance_unknown');
   // A kill voids credentials too; whoever held one is told of the kill, which is what a person must lift.
   const voided = (code: ErrorCode, detail?: string) => stopOf(received, world, agent) ?? no(code, detail);
   if (instance.state !== 'active') return voided('identity.instance_unknown', 'The instance was revoked.');
@@ -39,13 +54,19 @@ function authenticate(received: Received, world: World): Step {
   if (credential.credentialEpoch !== agent.credentialEpoch) return voided('identity.credential_revoked');
   if (world.sessionRevoked) return voided('identity.session_revoked');
   if (credential.manifestDigest !== agent.manifestDigest) return no('identity.version_mismatch');
-  return { pass: `${agent.name} ${agent.version}, instance ${instance.id.slice(0, 8)}, proof ${credential.proof}` };
+  return {
+    pass: `${agent.name} ${agent.version}, instance ${instance.id.slice(0, 8)}, proof ${credential.proof}`,
+  };
 }
 
 /** R-1, R-2: is anything stopped, or is the gateway out of touch? */
 function contain(received: Received, world: World, agent: AgentDoc): Step {
   if (!world.feedFresh) return no('containment.feed_stale');
-  return stopOf(received, world, agent) ?? { pass: 'nothing that it touches is stopped, and the control plane was heard in time' };
+  return (
+    stopOf(received, world, agent) ?? {
+      pass: 'nothing that it touches is stopped, and the control plane was heard in time',
+    }
+  );
 }
 
 /** S-1: does the tool exist, unchanged since a person accepted it? */
@@ -69,7 +90,11 @@ interface Asked {
   readonly level: Level;
 }
 
-function askPolicy({ policy, agent, tool, level }: Asked, received: Received, approved: boolean): PolicyAnswer {
+function askPolicy(
+  { policy, agent, tool, level }: Asked,
+  received: Received,
+  approved: boolean,
+): PolicyAnswer {
   return policy.ask({
     agent,
     effectiveLevel: level,
@@ -89,19 +114,33 @@ function askPolicy({ policy, agent, tool, level }: Asked, received: Received, ap
 /** The refusal for a denied question. A forbid may name the code that says it best (`@refusal`). */
 function denied(answer: PolicyAnswer, policy: PolicyFacts, level: Level, action: ActionClass): Step {
   if (answer.errors.length > 0) {
-    return { refuse: refusal('policy.evaluation_failed', undefined, { policies: answer.errors.map(({ policyId }) => policyId) }) };
+    return {
+      refuse: refusal('policy.evaluation_failed', undefined, {
+        policies: answer.errors.map(({ policyId }) => policyId),
+      }),
+    };
   }
   if (answer.reasons.length === 0) return no('policy.not_permitted', `${level} may not ${action}`);
-  const named = answer.reasons.map((id) => policy.annotations(id)['refusal']).find((code) => code !== undefined);
+  const named = answer.reasons
+    .map((id) => policy.annotations(id)['refusal'])
+    .find((code) => code !== undefined);
   const known: readonly ErrorCode[] = ['segmentation.tool_not_granted', 'segmentation.out_of_domain'];
-  return { refuse: refusal(known.find((code) => code === named) ?? 'policy.forbidden', undefined, { policies: answer.reasons }) };
+  return {
+    refuse: refusal(known.find((code) => code === named) ?? 'policy.forbidden', undefined, {
+      policies: answer.reasons,
+    }),
+  };
 }
 
 /** S-1, S-2: could any approval make this lawful? */
 function authorise(asked: Asked, received: Received): Step {
   const answer = askPolicy(asked, received, true);
-  if (answer.decision === 'deny' || answer.errors.length > 0) return denied(answer, asked.policy, asked.level, actionClassOf(asked.tool));
-  return { pass: `policy permits it at level ${asked.level}, at least with an approval`, policies: answer.reasons };
+  if (answer.decision === 'deny' || answer.errors.length > 0)
+    return denied(answer, asked.policy, asked.level, actionClassOf(asked.tool));
+  return {
+    pass: `policy permits it at level ${asked.level}, at least with an approval`,
+    policies: answer.reasons,
+  };
 }
 
 /** S-3. */
@@ -123,7 +162,8 @@ function limitTransaction({ agent, tool }: Asked, received: Received): Step {
 /** D-1; detectors block here as well. */
 function governData(world: World): Step {
   if (world.schema.verdict === 'unusable') return no('data.schema_unusable');
-  if (world.schema.verdict === 'invalid') return no('data.schema_invalid', world.schema.problems.slice(0, 10).join('; '));
+  if (world.schema.verdict === 'invalid')
+    return no('data.schema_invalid', world.schema.problems.slice(0, 10).join('; '));
   return { pass: 'the arguments fit the schema of the tool' };
 }
 
@@ -133,16 +173,24 @@ function gateMaturity(asked: Asked, received: Received, world: World): Step {
   const held = approval !== undefined && approvalReleases(approval, received, world, asked.tool);
   const answer = askPolicy(asked, received, held);
   if (answer.decision === 'allow' && answer.errors.length === 0) {
-    const how = held ? `approved by a person (${approval.id.slice(0, 8)})` : `level ${asked.level} may do this alone`;
+    const how = held
+      ? `approved by a person (${approval.id.slice(0, 8)})`
+      : `level ${asked.level} may do this alone`;
     return { pass: how, policies: answer.reasons };
   }
   const point = humanCheckpointOf(asked.agent, asked.tool, received.args);
-  const why = point?.reason ?? `level ${asked.level} may ${actionClassOf(asked.tool)} only after a person approves`;
+  const why =
+    point?.reason ?? `level ${asked.level} may ${actionClassOf(asked.tool)} only after a person approves`;
   return { ask: refusal('maturity.approval_required', why, { policies: answer.reasons }) };
 }
 
 /** Invariant 5: the approval of exactly this call, consumed for it, unexpired, under the accepted definition. */
-function approvalReleases(approval: NonNullable<World['approval']>, received: Received, world: World, tool: ToolDoc): boolean {
+function approvalReleases(
+  approval: NonNullable<World['approval']>,
+  received: Received,
+  world: World,
+  tool: ToolDoc,
+): boolean {
   return (
     (approval.state === 'approved' || approval.state === 'consumed') &&
     approval.agentId === received.credential.agentId &&
@@ -189,20 +237,32 @@ export function decide(received: Received, world: World): Decision {
   };
   const take = (name: CheckName, step: Step): Decision | undefined => {
     if ('pass' in step) {
-      checks.push({ name, verdict: 'pass', because: step.pass, ...(step.policies === undefined ? {} : { policies: step.policies }) });
+      checks.push({
+        name,
+        verdict: 'pass',
+        because: step.pass,
+        ...(step.policies === undefined ? {} : { policies: step.policies }),
+      });
       return undefined;
     }
     const asks = 'ask' in step;
     const refused = asks ? step.ask : step.refuse;
     const policies = refused.policies === undefined ? {} : { policies: refused.policies };
-    checks.push({ name, verdict: asks ? 'ask' : 'refuse', because: refused.detail ?? refused.code, ...policies });
+    checks.push({
+      name,
+      verdict: asks ? 'ask' : 'refuse',
+      because: refused.detail ?? refused.code,
+      ...policies,
+    });
     return answer(asks ? 'ask' : 'refuse', refused);
   };
 
   const stopped = take('authenticate', authenticate(received, world));
-  if (stopped !== undefined || agent === undefined || level === undefined) return stopped ?? answer('refuse', refusal('identity.agent_unknown'));
+  if (stopped !== undefined || agent === undefined || level === undefined)
+    return stopped ?? answer('refuse', refusal('identity.agent_unknown'));
   const early = take('contain', contain(received, world, agent)) ?? take('resolve', resolve(world));
-  if (early !== undefined || tool === undefined) return early ?? answer('refuse', refusal('segmentation.tool_unknown'));
+  if (early !== undefined || tool === undefined)
+    return early ?? answer('refuse', refusal('segmentation.tool_unknown'));
   if (policy === undefined) return take('authorise', no('policy.unavailable')) as Decision;
   const asked: Asked = { policy, agent, tool, level };
   return (

@@ -1,7 +1,8 @@
 /** The catalogue of recorded events: `room.subject_verbed`. `docs/events.md` lists the same names (a test compares both). */
 
 export const events = {
-  'action.intent': 'An action was decided and is about to run (or waits, or was refused): written before anything happens.',
+  'action.intent':
+    'An action was decided and is about to run (or waits, or was refused): written before anything happens.',
   'action.outcome': 'What came of an intent: done, failed, aborted, not_executed or unknown.',
   'action.refused': 'A call was refused; nothing ran.',
   'action.asked': 'A call waits for a person.',
@@ -16,19 +17,22 @@ export const events = {
   'identity.key_created': 'A key of the product was created.',
   'people.person_added': 'A person was registered.',
   'people.roles_changed': 'The roles of a person were changed.',
-  'people.link_issued': 'Somebody made a one-time sign-in link for a person: whoever opens it signs in as that person.',
+  'people.link_issued':
+    'Somebody made a one-time sign-in link for a person: whoever opens it signs in as that person.',
   'people.signed_in': 'A person signed in.',
   'people.passkey_added': 'A person registered a passkey.',
   'people.passphrase_set': 'A person set a passphrase.',
   'people.presence_confirmed': 'A person confirmed presence for one decision.',
   'segmentation.server_registered': 'A tool server was registered.',
   'segmentation.tool_discovered': 'A tool was discovered for the first time.',
-  'segmentation.tool_quarantined': 'A tool was quarantined because its definition is new, renamed or changed.',
+  'segmentation.tool_quarantined':
+    'A tool was quarantined because its definition is new, renamed or changed.',
   'segmentation.tool_accepted': 'A person accepted a definition.',
   'segmentation.tool_classified': 'A person corrected the classification of a tool.',
   'segmentation.tool_removed': 'A server stopped offering a tool.',
   'policy.set_activated': 'A policy set became the one in force.',
-  'maturity.level_bootstrapped': 'An example agent got its level without evidence; marked, example workspaces only.',
+  'maturity.level_bootstrapped':
+    'An example agent got its level without evidence; marked, example workspaces only.',
   'maturity.ceiling_set': 'A temporary ceiling on the level was set or lifted.',
   'approvals.requested': 'A call was stored for a person to decide.',
   'approvals.approved': 'A person approved exactly one call.',

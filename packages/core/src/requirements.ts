@@ -25,7 +25,12 @@ const table = [
   ['I-2', 'Credential binding', 'The identity is bound to cryptographic credentials.', 'SMMM'],
   ['I-3', 'Ownership chain', 'Who owns it and who is operationally responsible is on record.', 'MMMM'],
   ['I-4', 'Purpose declaration', 'Intended use and operational scope are on record.', 'MMMM'],
-  ['I-5', 'Capability manifest', 'There is a machine-readable list of what the agent claims it can do.', 'SSMM'],
+  [
+    'I-5',
+    'Capability manifest',
+    'There is a machine-readable list of what the agent claims it can do.',
+    'SSMM',
+  ],
   ['B-1', 'Structured logging', 'Every action is logged in a machine-parseable form.', 'MMMM'],
   ['B-2', 'Action attribution', 'Every action is tied to agent identity and session.', 'MMMM'],
   ['B-3', 'Behavioral baseline', 'The normal pattern of operation is established.', 'SMMM'],
@@ -50,7 +55,13 @@ const table = [
 
 export type RequirementId = (typeof table)[number][0];
 
-const letters = { I: 'Identity', B: 'Behavior', D: 'Data', S: 'Segmentation', R: 'Incident response' } as const;
+const letters = {
+  I: 'Identity',
+  B: 'Behavior',
+  D: 'Data',
+  S: 'Segmentation',
+  R: 'Incident response',
+} as const;
 
 function binding(marks: string): Record<Level, Binding> {
   const pairs = levels.map((level, at) => [level, words[marks[at] as keyof typeof words]] as const);

@@ -3,14 +3,7 @@
  * decision can be replayed (invariant 9). Built by the gateway from its snapshot, by control for `atf decide`, by tests from tables.
  */
 import type { Refusal } from './errors.ts';
-import type {
-  AgentDoc,
-  ApprovalDoc,
-  ContainmentDoc,
-  InstanceDoc,
-  ServerDoc,
-  ToolDoc,
-} from './wire/feed.ts';
+import type { AgentDoc, ApprovalDoc, ContainmentDoc, InstanceDoc, ServerDoc, ToolDoc } from './wire/feed.ts';
 import type { JsonObject } from './wire/json.ts';
 import type { ActionClass, Level } from './wire/words.ts';
 
@@ -160,5 +153,11 @@ export interface Decision {
   readonly policies: readonly string[];
   readonly obligations: readonly Obligation[];
   /** What the last look compares in the tick of dispatch. */
-  readonly epochs: { readonly agent: number; readonly credential: number; readonly tool: number; readonly server: number; readonly policy: number };
+  readonly epochs: {
+    readonly agent: number;
+    readonly credential: number;
+    readonly tool: number;
+    readonly server: number;
+    readonly policy: number;
+  };
 }

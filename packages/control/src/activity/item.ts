@@ -20,7 +20,8 @@ export interface Names {
 const entryOf = (code: string | undefined): ErrorEntry | undefined =>
   code !== undefined && Object.hasOwn(errors, code) ? errors[code as ErrorCode] : undefined;
 
-const stopped = (code: string | undefined) => code !== undefined && (code.startsWith('containment.') || code === 'execution.not_executed');
+const stopped = (code: string | undefined) =>
+  code !== undefined && (code.startsWith('containment.') || code === 'execution.not_executed');
 
 const outcomeOfStatus: Record<OutcomeRecord['status'], Outcome> = {
   done: 'done',
@@ -32,8 +33,13 @@ const outcomeOfStatus: Record<OutcomeRecord['status'], Outcome> = {
 
 function decisionWords(record: DecisionRecord): Pick<ActivityItem, 'outcome' | 'summary'> {
   const tool = `${record.server}/${record.tool}`;
-  if (record.outcome === 'allow') return { outcome: 'allowed', summary: `may call ${tool}: ${record.checks.at(-1)?.because ?? ''}` };
-  if (record.outcome === 'ask') return { outcome: 'waiting', summary: `waits for a person to decide on ${tool}: ${record.checks.at(-1)?.because ?? ''}` };
+  if (record.outcome === 'allow')
+    return { outcome: 'allowed', summary: `may call ${tool}: ${record.checks.at(-1)?.because ?? ''}` };
+  if (record.outcome === 'ask')
+    return {
+      outcome: 'waiting',
+      summary: `waits for a person to decide on ${tool}: ${record.checks.at(-1)?.because ?? ''}`,
+    };
   const title = entryOf(record.code)?.title ?? record.code ?? 'refused';
   const outcome = stopped(record.code) ? 'stopped' : 'refused';
   return { outcome, summary: `was refused ${tool}: ${title}` };
@@ -65,7 +71,8 @@ function personIn(body: Record<string, unknown>, names: Names): string | undefin
   return undefined;
 }
 
-export const isDecision = (type: string) => type === 'action.intent' || type === 'action.refused' || type === 'action.asked';
+export const isDecision = (type: string) =>
+  type === 'action.intent' || type === 'action.refused' || type === 'action.asked';
 
 /** One line of the activity. `index` is the place in the log. */
 export function activityItemOf(entry: Entry, index: number, names: Names): ActivityItem {

@@ -13,7 +13,8 @@ export async function namesFor(control: Control, entries: readonly Entry[]): Pro
   const agents = new Set<string>();
   for (const { agent, body } of entries) {
     if (agent !== undefined) agents.add(agent);
-    for (const value of Object.values(body)) if (typeof value === 'string' && idPattern.test(value)) ids.add(value);
+    for (const value of Object.values(body))
+      if (typeof value === 'string' && idPattern.test(value)) ids.add(value);
   }
   const people = await peopleByIds(control.db, tenant, [...ids]);
   const named = await agentNames(control.db, tenant, [...agents]);

@@ -24,24 +24,40 @@ const indexWords: Record<string, readonly string[]> = {
 const rowsLookedAtMax = 5_000;
 
 /** Newest first. */
-export async function leavesOfPage(control: Control, log: ReadableLog, query: PageQuery): Promise<ReadLeaf[]> {
+export async function leavesOfPage(
+  control: Control,
+  log: ReadableLog,
+  query: PageQuery,
+): Promise<ReadLeaf[]> {
   const { outcome, ...rest } = query;
   const found: ReadLeaf[] = [];
   for (const word of outcome === undefined ? [undefined] : (indexWords[outcome] ?? [outcome])) {
     const wanted: ActivityQuery = { ...rest, tenant: control.config.tenant, outcome: word };
     const rows = await activityRows(control.db, wanted);
-    found.push(...(await leavesAt(log, rows.map(({ log_index: index }) => index))));
+    found.push(
+      ...(await leavesAt(
+        log,
+        rows.map(({ log_index: index }) => index),
+      )),
+    );
   }
   return found.sort((a, b) => b.index - a.index).slice(0, query.limit);
 }
 
 export async function itemsOf(control: Control, leaves: readonly ReadLeaf[]): Promise<ActivityItem[]> {
-  const names = await namesFor(control, leaves.map(({ entry }) => entry));
+  const names = await namesFor(
+    control,
+    leaves.map(({ entry }) => entry),
+  );
   return leaves.map(({ entry, index }) => activityItemOf(entry, index, names));
 }
 
 /** One page, newest first; looks further when a filter on the outcome leaves rows out. */
-export async function activityPage(control: Control, log: ReadableLog, query: PageQuery): Promise<ActivityItem[]> {
+export async function activityPage(
+  control: Control,
+  log: ReadableLog,
+  query: PageQuery,
+): Promise<ActivityItem[]> {
   const items: ActivityItem[] = [];
   let { before } = query;
   for (let looked = 0; looked < rowsLookedAtMax && items.length < query.limit; looked += query.limit) {

@@ -20,12 +20,15 @@ const cursorPattern = /^\d{1,15}$/;
 
 function placeOf(cursor: string | undefined): number | undefined {
   if (cursor === undefined) return undefined;
-  return cursorPattern.test(cursor) ? Number(cursor) : refuse('request.malformed', 'before: not a cursor of this list');
+  return cursorPattern.test(cursor)
+    ? Number(cursor)
+    : refuse('request.malformed', 'before: not a cursor of this list');
 }
 
 /** Who may read arguments and results: those who answer for the agent, and those whose work is to look. */
 async function mayRead(control: Control, person: Person, agentId: string | undefined): Promise<boolean> {
-  if (person.roles.some((role) => role === 'operator' || role === 'security' || role === 'auditor')) return true;
+  if (person.roles.some((role) => role === 'operator' || role === 'security' || role === 'auditor'))
+    return true;
   if (agentId === undefined) return false;
   const agent = await agentById(control.db, control.config.tenant, agentId);
   return [agent?.owner_id, agent?.technical_owner_id, agent?.business_owner_id].includes(person.id);
@@ -40,7 +43,12 @@ async function payloadText(control: Control, leaf: ReadLeaf | undefined): Promis
   return openPayload(stored.sealed, control.keys.secret('payload', stored.sealed.kid).key)?.toString();
 }
 
-async function storyOf(control: Control, log: ReadableLog, actionId: string, person: Person): Promise<ActionStory> {
+async function storyOf(
+  control: Control,
+  log: ReadableLog,
+  actionId: string,
+  person: Person,
+): Promise<ActionStory> {
   const newest = await leavesOfPage(control, log, { action: actionId, limit: recordsOfActionMax });
   const leaves = newest.reverse();
   const decided = leaves.find(({ entry }) => isDecision(entry.type));
@@ -52,7 +60,9 @@ async function storyOf(control: Control, log: ReadableLog, actionId: string, per
   return {
     actionId,
     items: await itemsOf(control, leaves),
-    ...(decided === undefined ? {} : { decision: decisionViewOf(decided.entry.body as unknown as DecisionRecord) }),
+    ...(decided === undefined
+      ? {}
+      : { decision: decisionViewOf(decided.entry.body as unknown as DecisionRecord) }),
     ...(argsText === undefined ? {} : { argsText }),
     ...(resultText === undefined ? {} : { resultText }),
     records: leaves.map(({ index, bytes }) => ({
@@ -63,10 +73,15 @@ async function storyOf(control: Control, log: ReadableLog, actionId: string, per
   };
 }
 
-export function activityRoutes(log: ReadableLog): Handlers<'activity.list' | 'actions.show' | 'audit.status'> {
+export function activityRoutes(
+  log: ReadableLog,
+): Handlers<'activity.list' | 'actions.show' | 'audit.status'> {
   return {
     async 'activity.list'(control, { query }) {
-      const agent = query.agent === undefined ? undefined : await agentByRef(control.db, control.config.tenant, query.agent);
+      const agent =
+        query.agent === undefined
+          ? undefined
+          : await agentByRef(control.db, control.config.tenant, query.agent);
       if (query.agent !== undefined && agent === undefined) return refuse('identity.agent_not_found');
       const items = await activityPage(control, log, {
         before: placeOf(query.before),

@@ -84,7 +84,9 @@ class Listener {
 }
 
 function startOf(lastEventId: unknown, size: number): number {
-  return typeof lastEventId === 'string' && /^\d{1,15}$/.test(lastEventId) ? Math.min(size, Number(lastEventId) + 1) : size;
+  return typeof lastEventId === 'string' && /^\d{1,15}$/.test(lastEventId)
+    ? Math.min(size, Number(lastEventId) + 1)
+    : size;
 }
 
 export function activityStream(control: Control, log: ReadableLog): RoomPlugin {
@@ -103,8 +105,17 @@ export function activityStream(control: Control, log: ReadableLog): RoomPlugin {
       if (listeners.size >= listenersMax) refuse('request.overloaded', 'too many open streams');
       reply.hijack();
       const out = reply.raw;
-      out.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' });
-      const listener = new Listener(control, log, out, startOf(request.headers['last-event-id'], log.status().signedSize));
+      out.writeHead(200, {
+        'content-type': 'text/event-stream',
+        'cache-control': 'no-store',
+        'x-accel-buffering': 'no',
+      });
+      const listener = new Listener(
+        control,
+        log,
+        out,
+        startOf(request.headers['last-event-id'], log.status().signedSize),
+      );
       const beat = setInterval(() => listener.write(': still here\n\n'), heartbeatMs);
       const life = setTimeout(() => out.end(), lifeMsMax);
       const end = () => out.end();

@@ -17,18 +17,33 @@ const gapHeader = 'atf-gap';
 
 export function spoolRoute(control: Control, intake: Intake): RoomPlugin {
   return (app, scope) => {
-    app.addContentTypeParser(frameContentType, { parseAs: 'buffer', bodyLimit: frameBytesMax }, (_request, body, done) => done(null, body));
-    app.post(rawPaths.spool, { bodyLimit: frameBytesMax, onRequest: async (request) => void (request.actor = await scope.authenticate(request, 'gateway')) }, async (request, reply) => {
-      const gateway = actingGateway(request.actor ?? { kind: 'public' });
-      const keys = await shippingKeys(control.db, control.config.tenant, gateway);
-      const frame = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-      const taken = await intake.accept(frame, { gateway, keys }, request.headers[gapHeader] === 'declared');
-      if (taken.ok) return { position: taken.position };
-      const problem = problemOf(taken.refusal);
-      return reply
-        .code(problem.status)
-        .type('application/problem+json')
-        .send(JSON.stringify({ ...problem, position: taken.position }));
-    });
+    app.addContentTypeParser(
+      frameContentType,
+      { parseAs: 'buffer', bodyLimit: frameBytesMax },
+      (_request, body, done) => done(null, body),
+    );
+    app.post(
+      rawPaths.spool,
+      {
+        bodyLimit: frameBytesMax,
+        onRequest: async (request) => void (request.actor = await scope.authenticate(request, 'gateway')),
+      },
+      async (request, reply) => {
+        const gateway = actingGateway(request.actor ?? { kind: 'public' });
+        const keys = await shippingKeys(control.db, control.config.tenant, gateway);
+        const frame = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+        const taken = await intake.accept(
+          frame,
+          { gateway, keys },
+          request.headers[gapHeader] === 'declared',
+        );
+        if (taken.ok) return { position: taken.position };
+        const problem = problemOf(taken.refusal);
+        return reply
+          .code(problem.status)
+          .type('application/problem+json')
+          .send(JSON.stringify({ ...problem, position: taken.position }));
+      },
+    );
   };
 }

@@ -25,12 +25,18 @@ export const statuses: Readonly<Record<RequirementId, Status>> = {
   'I-2': {
     status: 'proved',
     says: 'Access tokens are bound to the P-256 key of the instance and every request proves it; a plain bearer token reads as Intern at most. Attestation and hardware keys are recorded as wanted, not verified.',
-    tests: [hostile('none, forged, stolen, replayed, or for another request: all refused, nothing runs'), governed('reads as Intern at most; other levels are not given one')],
+    tests: [
+      hostile('none, forged, stolen, replayed, or for another request: all refused, nothing runs'),
+      governed('reads as Intern at most; other levels are not given one'),
+    ],
   },
   'I-3': {
     status: 'proved',
     says: 'Owner, technical owner and business owner are registered people, kept apart where the framework says so; the responsible one stands in each record.',
-    tests: [governed('is refused a write with a reason that a model and a person can read, and nothing happens'), 'packages/control/src/identity/identity.test.ts'],
+    tests: [
+      governed('is refused a write with a reason that a model and a person can read, and nothing happens'),
+      'packages/control/src/identity/identity.test.ts',
+    ],
   },
   'I-4': {
     status: 'proved',
@@ -45,27 +51,39 @@ export const statuses: Readonly<Record<RequirementId, Status>> = {
   'B-1': {
     status: 'proved',
     says: 'Each decision and each outcome is a JSON record, durable before anything happens, in a verifiable log.',
-    tests: [governed('is refused a write with a reason that a model and a person can read, and nothing happens'), 'tests/e2e/crash.test.ts › every acknowledged record is in the log, which verifies, and nothing was released twice'],
+    tests: [
+      governed('is refused a write with a reason that a model and a person can read, and nothing happens'),
+      'tests/e2e/crash.test.ts › every acknowledged record is in the log, which verifies, and nothing was released twice',
+    ],
   },
   'B-2': {
     status: 'proved',
     says: 'Each record names agent, version, instance, session, credential and the responsible person.',
-    tests: [governed('is refused a write with a reason that a model and a person can read, and nothing happens')],
+    tests: [
+      governed('is refused a write with a reason that a model and a person can read, and nothing happens'),
+    ],
   },
   'B-3': nothing('No baselines yet.'),
   'B-4': nothing('No anomaly detection yet.'),
   'B-5': {
     status: 'partly',
     says: "Each record holds every check with its reason, the policies and the facts, so that the gateway's decision can be explained and replayed. The agent's own rationale is not asked for yet.",
-    tests: [governed('is refused a write with a reason that a model and a person can read, and nothing happens')],
+    tests: [
+      governed('is refused a write with a reason that a model and a person can read, and nothing happens'),
+    ],
   },
   'D-1': {
     status: 'proved',
     says: "Requests are parsed strictly and arguments are checked against the tool's accepted JSON Schema before anything runs.",
-    tests: [governed('is refused arguments outside the schema, without echoing them'), hostile('%s is refused and nothing runs')],
+    tests: [
+      governed('is refused arguments outside the schema, without echoing them'),
+      hostile('%s is refused and nothing runs'),
+    ],
   },
   'D-2': nothing('No detectors for injection yet; tool output is marked untrusted, nothing more.'),
-  'D-3': nothing('No detection or masking of sensitive data yet. Arguments and results are encrypted in the records.'),
+  'D-3': nothing(
+    'No detection or masking of sensitive data yet. Arguments and results are encrypted in the records.',
+  ),
   'D-4': {
     status: 'partly',
     says: "Results are bounded and checked against the tool's output schema where it has one. No content policy yet.",
@@ -80,7 +98,10 @@ export const statuses: Readonly<Record<RequirementId, Status>> = {
   'S-2': {
     status: 'proved',
     says: 'What a level may do is policy: a golden grid of level and class is checked in, and guardrails hold whatever a person approves.',
-    tests: [governed('is refused a write with a reason that a model and a person can read, and nothing happens'), 'tests/golden/levels.test.ts'],
+    tests: [
+      governed('is refused a write with a reason that a model and a person can read, and nothing happens'),
+      'tests/golden/levels.test.ts',
+    ],
   },
   'S-3': {
     status: 'partly',
@@ -90,24 +111,39 @@ export const statuses: Readonly<Record<RequirementId, Status>> = {
   'S-4': {
     status: 'partly',
     says: 'The amount of one call is limited and refused above, unreadable amounts too. Limits are per agent and tool; risk does not adjust them yet.',
-    tests: [governed('refunds within its limit, people are told what and why; above it is refused with the reason')],
+    tests: [
+      governed('refunds within its limit, people are told what and why; above it is refused with the reason'),
+    ],
   },
   'S-5': nothing('No cumulative or cascade limits yet.'),
   'R-1': nothing('No circuit breaker yet.'),
   'R-2': {
     status: 'proved',
     says: 'A person stops an agent, an owner, a tool or the fleet; calls under way are aborted, the next is refused, a gateway that is cut off refuses after 800 ms, and a stop file works with control down.',
-    tests: [governed('aborts a slow call under way, refuses the next, voids credentials; a person resumes with presence')],
+    tests: [
+      governed(
+        'aborts a slow call under way, refuses the next, voids credentials; a person resumes with presence',
+      ),
+    ],
   },
   'R-3': {
     status: 'proved',
     says: 'All credentials and sessions of an agent are voided at once, by a kill or by themselves.',
-    tests: [governed('aborts a slow call under way, refuses the next, voids credentials; a person resumes with presence'), 'packages/control/src/identity/identity.test.ts'],
+    tests: [
+      governed(
+        'aborts a slow call under way, refuses the next, voids credentials; a person resumes with presence',
+      ),
+      'packages/control/src/identity/identity.test.ts',
+    ],
   },
   'R-4': nothing('Tools can name their inverse; nothing undoes an action yet.'),
   'R-5': {
     status: 'partly',
     says: 'A person can resume an agent under a lower ceiling, which binds the next decision. Nothing lowers it by itself yet.',
-    tests: [governed('aborts a slow call under way, refuses the next, voids credentials; a person resumes with presence')],
+    tests: [
+      governed(
+        'aborts a slow call under way, refuses the next, voids credentials; a person resumes with presence',
+      ),
+    ],
   },
 };

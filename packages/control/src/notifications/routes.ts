@@ -19,9 +19,25 @@ export const notificationRoutes: Handlers<'gateway.notify' | 'notifications.list
     await control.change(async (tx) => {
       const agent = (await agentById(tx, tenant, agentId)) ?? refuse('identity.agent_not_found');
       const recipients = [...new Set([agent.owner_id, agent.technical_owner_id])];
-      const row = { tenant, id: randomUUID(), at: control.clock.nowMs(), action_id: actionId, agent_id: agentId, tool, summary, because, recipients };
+      const row = {
+        tenant,
+        id: randomUUID(),
+        at: control.clock.nowMs(),
+        action_id: actionId,
+        agent_id: agentId,
+        tool,
+        summary,
+        because,
+        recipients,
+      };
       if (!(await insertNotification(tx, row))) return;
-      await control.audit.enqueue(tx, 'notification.sent', { actionId, agentId, tool, recipients, gatewayId });
+      await control.audit.enqueue(tx, 'notification.sent', {
+        actionId,
+        agentId,
+        tool,
+        recipients,
+        gatewayId,
+      });
     });
     return { ok: true };
   },
@@ -29,10 +45,19 @@ export const notificationRoutes: Handlers<'gateway.notify' | 'notifications.list
   async 'notifications.list'(control, { query }) {
     const { tenant } = control.config;
     const before = query.after === undefined ? undefined : Date.parse(query.after);
-    if (before !== undefined && Number.isNaN(before)) return refuse('request.malformed', 'after: a time, ISO 8601');
+    if (before !== undefined && Number.isNaN(before))
+      return refuse('request.malformed', 'after: a time, ISO 8601');
     const rows = await notificationRows(control.db, tenant, query.limit ?? pageDefault, before);
-    const people = await peopleByIds(control.db, tenant, rows.flatMap(({ recipients }) => recipients));
-    const agents = await agentNames(control.db, tenant, rows.map(({ agent_id: id }) => id));
+    const people = await peopleByIds(
+      control.db,
+      tenant,
+      rows.flatMap(({ recipients }) => recipients),
+    );
+    const agents = await agentNames(
+      control.db,
+      tenant,
+      rows.map(({ agent_id: id }) => id),
+    );
     const items = rows.map((row) => ({
       id: row.id,
       at: new Date(row.at).toISOString(),

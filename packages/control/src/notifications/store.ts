@@ -16,7 +16,12 @@ export async function insertNotification(tx: Tx, row: NotificationRow): Promise<
 }
 
 /** Newest first; `beforeMs` pages on. */
-export async function notificationRows(db: Db | Tx, tenant: string, limit: number, beforeMs?: number): Promise<NotificationRow[]> {
+export async function notificationRows(
+  db: Db | Tx,
+  tenant: string,
+  limit: number,
+  beforeMs?: number,
+): Promise<NotificationRow[]> {
   let select = db.selectFrom('notification').selectAll().where('tenant', '=', tenant);
   if (beforeMs !== undefined) select = select.where('at', '<', beforeMs);
   return select.orderBy('at', 'desc').orderBy('id').limit(limit).execute();

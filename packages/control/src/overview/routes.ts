@@ -46,7 +46,12 @@ async function agentsNow(control: Control): Promise<Overview['agents']> {
   const stops = (await containments(control.db, tenant)).filter(({ scope }) => scope.kind !== 'tool');
   const rows = stops.length === 0 ? [] : await agentRows(control.db, tenant, agentsMax);
   const stopped = rows.filter((row) => {
-    const touched = { agentId: row.id, ownerIds: [row.owner_id, row.technical_owner_id], server: '', tool: '' };
+    const touched = {
+      agentId: row.id,
+      ownerIds: [row.owner_id, row.technical_owner_id],
+      server: '',
+      tool: '',
+    };
     return containmentOf(stops, touched) !== undefined;
   }).length;
   return { total: levels.reduce((sum, level) => sum + byLevel[level], 0), byLevel, stopped };
@@ -56,7 +61,9 @@ async function agentsNow(control: Control): Promise<Overview['agents']> {
 async function gatewaysNow(control: Control): Promise<Overview['gateways']> {
   const { tenant } = control.config;
   const live = new Map(control.feed.gateways().map((gateway) => [gateway.id, gateway]));
-  const rows = (await gatewayRows(control.db, tenant, gatewaysShown)).filter(({ state }) => state === 'active');
+  const rows = (await gatewayRows(control.db, tenant, gatewaysShown)).filter(
+    ({ state }) => state === 'active',
+  );
   return Promise.all(
     rows.map(async ({ id, name }) => {
       const now = live.get(id);
@@ -86,7 +93,9 @@ export function overviewRoutes(log: ReadableLog): Handlers<'overview'> {
         agents: await agentsNow(control),
         approvals: {
           waiting: waiting.count,
-          ...(waiting.oldestMs === null ? {} : { oldestSeconds: Math.max(0, (nowMs - Number(waiting.oldestMs)) / 1000) }),
+          ...(waiting.oldestMs === null
+            ? {}
+            : { oldestSeconds: Math.max(0, (nowMs - Number(waiting.oldestMs)) / 1000) }),
         },
         gateways: await gatewaysNow(control),
         log: {
@@ -99,7 +108,13 @@ export function overviewRoutes(log: ReadableLog): Handlers<'overview'> {
         decisions: series(await decisionsPerMinute(control.db, tenant, sinceMs), nowMs),
         ...(lastStop === undefined
           ? {}
-          : { lastKill: { at: new Date(lastStop.at).toISOString(), tookMs: lastStop.report.tookMs, scope: lastStop.report.scope } }),
+          : {
+              lastKill: {
+                at: new Date(lastStop.at).toISOString(),
+                tookMs: lastStop.report.tookMs,
+                scope: lastStop.report.scope,
+              },
+            }),
         example: await setupDone(control.db, tenant),
       };
     },

@@ -12,7 +12,11 @@ export async function agentsByLevel(db: Db, tenant: string): Promise<{ level: Le
     .execute();
 }
 
-export async function waitingApprovals(db: Db, tenant: string, nowMs: number): Promise<{ count: number; oldestMs: number | null }> {
+export async function waitingApprovals(
+  db: Db,
+  tenant: string,
+  nowMs: number,
+): Promise<{ count: number; oldestMs: number | null }> {
   return db
     .selectFrom('approval')
     .select([sql<number>`count(*)::int`.as('count'), sql<number | null>`min(requested_at)`.as('oldestMs')])

@@ -28,7 +28,9 @@ function native(pattern: string, flags: string, lengthMax: number): Test {
 }
 
 function isPlain(pattern: string): boolean {
-  return (pattern.match(unbounded)?.length ?? 0) <= 1 && !repeatedGroup.test(pattern) && !lookAround.test(pattern);
+  return (
+    (pattern.match(unbounded)?.length ?? 0) <= 1 && !repeatedGroup.test(pattern) && !lookAround.test(pattern)
+  );
 }
 
 /** @throws when it cannot be shown to be harmless */

@@ -12,6 +12,8 @@ export type { ValidateFunction } from 'ajv';
 
 export const schemaBytesMax = 262_144;
 const pointerLengthMax = 200;
+/** Decimal places to which a number is held against `multipleOf`: 1.11 is a multiple of 0.01, whatever binary fractions make of it. */
+const multipleOfPrecision = 6;
 
 const safePattern = (pattern: string, flags: string): SafePattern => new SafePattern(pattern, flags);
 const regExp = Object.assign(safePattern, { code: 'safePattern' });
@@ -24,6 +26,7 @@ const options: Options = {
   strictRequired: false,
   allErrors: false,
   validateFormats: true,
+  multipleOfPrecision,
   addUsedSchema: false,
   inlineRefs: false,
   logger: false,

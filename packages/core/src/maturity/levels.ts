@@ -15,7 +15,10 @@ export function lowerLevel(a: Level, b: Level): Level {
 /**
  * Effective level: the lower of the earned level and the temporary ceiling; without proof of possession never above Intern.
  */
-export function effectiveLevel(agent: { level: Level; ceiling?: Level | undefined }, proof: 'dpop' | 'none'): Level {
+export function effectiveLevel(
+  agent: { level: Level; ceiling?: Level | undefined },
+  proof: 'dpop' | 'none',
+): Level {
   const ceiled = agent.ceiling === undefined ? agent.level : lowerLevel(agent.level, agent.ceiling);
   return proof === 'none' ? lowerLevel(ceiled, 'intern') : ceiled;
 }

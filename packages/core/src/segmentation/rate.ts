@@ -23,5 +23,9 @@ export function lookAtRate(storedMs: number | undefined, nowMs: number, rate: Ra
   const earliestMs = arrivalMs - burstMs;
   // Half a microsecond of slack: the sum of `max` emission intervals must fit the period despite floating point.
   const ok = nowMs + 0.0005 >= earliestMs;
-  return { ok, retryAfterMs: ok ? 0 : Math.ceil(earliestMs - nowMs), nextMs: ok ? arrivalMs + emissionMs : arrivalMs };
+  return {
+    ok,
+    retryAfterMs: ok ? 0 : Math.ceil(earliestMs - nowMs),
+    nextMs: ok ? arrivalMs + emissionMs : arrivalMs,
+  };
 }

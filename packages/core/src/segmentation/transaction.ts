@@ -6,8 +6,12 @@ import { type Refusal, refusal } from '../errors.ts';
 import type { AgentDoc, ToolDoc } from '../wire/feed.ts';
 import type { JsonObject } from '../wire/json.ts';
 import type { HumanCheckpoint, Limit } from '../wire/manifest.ts';
+import type { ActionClass } from '../wire/words.ts';
 
-export type Amount = { readonly kind: 'none' } | { readonly kind: 'unreadable' } | { readonly kind: 'read'; readonly hundredths: number; readonly currency: string | undefined };
+export type Amount =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'unreadable' }
+  | { readonly kind: 'read'; readonly hundredths: number; readonly currency: string | undefined };
 
 const decimalPattern = /^\d{1,13}(?:\.\d{1,2})?$/;
 
@@ -29,7 +33,11 @@ export function amountOf(tool: ToolDoc, args: JsonObject): Amount {
   return { kind: 'read', hundredths: value, currency: typeof unit === 'string' ? unit : undefined };
 }
 
-const concerns = (named: string | undefined, tool: ToolDoc) => named === undefined || named === `${tool.server}/${tool.name}`;
+const concerns = (named: string | undefined, tool: ToolDoc) =>
+  named === undefined || named === `${tool.server}/${tool.name}`;
+
+/** What the tool does to the world; unclassified counts as the most dangerous. */
+const classOf = (tool: ToolDoc): ActionClass => tool.classification.class ?? 'admin';
 
 /** Limits of the agent that concern this tool. */
 export function limitsFor(agent: AgentDoc, tool: ToolDoc): Limit[] {
@@ -43,25 +51,37 @@ export function checkTransaction(agent: AgentDoc, tool: ToolDoc, args: JsonObjec
     if (limit.amountMax === undefined) continue;
     if (amount.kind === 'none') {
       if (limit.tool === undefined) continue;
-      return refusal('segmentation.amount_unreadable', 'The limit names this tool, but no argument of it is classified as the amount.');
+      return refusal(
+        'segmentation.amount_unreadable',
+        'The limit names this tool, but no argument of it is classified as the amount.',
+      );
     }
     if (amount.kind === 'unreadable') return refusal('segmentation.amount_unreadable');
-    if (limit.currency !== undefined && amount.currency !== undefined && limit.currency !== amount.currency) {
+    // A tool that takes a currency has one of its own for calls that name none: nobody here knows which.
+    const named = tool.classification.arguments.currency !== undefined;
+    if (limit.currency !== undefined && named && limit.currency !== amount.currency) {
       return refusal('segmentation.amount_unreadable', `The limit is in ${limit.currency}.`);
     }
     if (amount.hundredths > Math.round(limit.amountMax * 100)) {
-      return refusal('segmentation.transaction_exceeded', `At most ${limit.amountMax} ${limit.currency ?? ''}`.trimEnd());
+      return refusal(
+        'segmentation.transaction_exceeded',
+        `At most ${limit.amountMax} ${limit.currency ?? ''}`.trimEnd(),
+      );
     }
   }
   return undefined;
 }
 
 /** The human checkpoint that this call meets, if any. An unreadable amount meets a checkpoint on amounts: fail closed. */
-export function humanCheckpointOf(agent: AgentDoc, tool: ToolDoc, args: JsonObject): HumanCheckpoint | undefined {
+export function humanCheckpointOf(
+  agent: AgentDoc,
+  tool: ToolDoc,
+  args: JsonObject,
+): HumanCheckpoint | undefined {
   const amount = amountOf(tool, args);
   return agent.checkpoints.find((point) => {
     if (!concerns(point.tool, tool)) return false;
-    if (point.class !== undefined && point.class !== tool.classification.class) return false;
+    if (point.class !== undefined && point.class !== classOf(tool)) return false;
     if (point.amountAbove === undefined || amount.kind === 'none') return true;
     return amount.kind === 'unreadable' || amount.hundredths > Math.round(point.amountAbove * 100);
   });

@@ -63,13 +63,21 @@ export type Person = z.infer<typeof personSchema>;
 export const presenceMethodSchema = z.enum(['passkey', 'passphrase', 'simulated']);
 /** What a presence confirmation is for; `digest` binds it to what was shown. */
 /** `factor`: adding another factor to the own person (`id`), so that a borrowed session cannot; `digest` is SHA-256 of `factor:<person id>`. */
-export const presenceSubjectSchema = z.object({ kind: z.enum(['approval', 'resume', 'level', 'factor']), id: text(300), digest: digestSchema });
+export const presenceSubjectSchema = z.object({
+  kind: z.enum(['approval', 'resume', 'level', 'factor']),
+  id: text(300),
+  digest: digestSchema,
+});
 export type PresenceSubject = z.infer<typeof presenceSubjectSchema>;
 /**
  * What the `digest` of a `resume` subject is the SHA-256 of: exactly the request that will follow. Its `id` is `kind:id` of the scope.
  * (The digest of an `approval` subject is the approval's `shownDigest`.)
  */
-export function resumeShownText(request: { scope: z.infer<typeof scopeSchema>; reason: string; ceiling?: z.infer<typeof levelSchema> | undefined }): string {
+export function resumeShownText(request: {
+  scope: z.infer<typeof scopeSchema>;
+  reason: string;
+  ceiling?: z.infer<typeof levelSchema> | undefined;
+}): string {
   const { scope, reason: why, ceiling = null } = request;
   return canonicalJson({ ceiling, reason: why.trim(), scope: { kind: scope.kind, id: scope.id } });
 }
@@ -95,7 +103,12 @@ export const agentSchema = z.object({
 });
 export type Agent = z.infer<typeof agentSchema>;
 
-export const publicKeySchema = z.strictObject({ kty: z.literal('EC'), crv: z.literal('P-256'), x: text(64), y: text(64) });
+export const publicKeySchema = z.strictObject({
+  kty: z.literal('EC'),
+  crv: z.literal('P-256'),
+  x: text(64),
+  y: text(64),
+});
 
 export const credentialSchema = z.object({
   agentId: uuidSchema,
@@ -113,7 +126,10 @@ export type Credential = z.infer<typeof credentialSchema>;
 
 export const serverSchema = z.object({
   name: nameSchema,
-  transport: z.discriminatedUnion('kind', [z.object({ kind: z.literal('stdio') }), z.object({ kind: z.literal('http'), url: z.url() })]),
+  transport: z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('stdio') }),
+    z.object({ kind: z.literal('http'), url: z.url() }),
+  ]),
   domain: nameSchema,
   outputTrust: outputTrustSchema,
   stateless: z.boolean(),
@@ -124,7 +140,11 @@ export const serverSchema = z.object({
 export type Server = z.infer<typeof serverSchema>;
 
 /** A line of a readable difference between the accepted and the offered definition; strings are untrusted. */
-export const diffLineSchema = z.object({ path: text(500), accepted: text(4000).optional(), offered: text(4000).optional() });
+export const diffLineSchema = z.object({
+  path: text(500),
+  accepted: text(4000).optional(),
+  offered: text(4000).optional(),
+});
 
 export const toolSchema = z.object({
   server: nameSchema,
@@ -199,7 +219,12 @@ export const decisionSchema = z.object({
   help: text(500).optional(),
   requirement: text(10).optional(),
   checks: z.array(
-    z.object({ name: text(40), verdict: z.enum(['pass', 'ask', 'refuse']), because: text(1000), policies: z.array(text(200)).optional() }),
+    z.object({
+      name: text(40),
+      verdict: z.enum(['pass', 'ask', 'refuse']),
+      because: text(1000),
+      policies: z.array(text(200)).optional(),
+    }),
   ),
   policies: z.array(text(200)),
   obligations: z.array(text(40)),
@@ -254,12 +279,28 @@ export type ConformanceRow = z.infer<typeof conformanceRowSchema>;
 export const overviewSchema = z.object({
   agents: z.object({ total: z.int(), byLevel: z.record(levelSchema, z.int()), stopped: z.int() }),
   approvals: z.object({ waiting: z.int(), oldestSeconds: z.number().optional() }),
-  gateways: z.array(z.object({ id: uuidSchema, name: nameSchema, connected: z.boolean(), lastBeatMsAgo: z.number().optional(), spoolBehind: z.int() })),
+  gateways: z.array(
+    z.object({
+      id: uuidSchema,
+      name: nameSchema,
+      connected: z.boolean(),
+      lastBeatMsAgo: z.number().optional(),
+      spoolBehind: z.int(),
+    }),
+  ),
   log: z.object({ size: z.int(), checkpointAt: isoTimeSchema.optional(), origin: text(200) }),
   toolsQuarantined: z.int(),
   containments: z.array(containmentSchema),
   /** Per minute, oldest first, at most 60. */
-  decisions: z.array(z.object({ minute: isoTimeSchema, allowed: z.int(), waiting: z.int(), refused: z.int(), stopped: z.int() })),
+  decisions: z.array(
+    z.object({
+      minute: isoTimeSchema,
+      allowed: z.int(),
+      waiting: z.int(),
+      refused: z.int(),
+      stopped: z.int(),
+    }),
+  ),
   lastKill: z.object({ at: isoTimeSchema, tookMs: z.number(), scope: scopeSchema }).optional(),
   /** The example workspace is marked everywhere. */
   example: z.boolean(),
@@ -277,66 +318,535 @@ export const meSchema = z.object({
 });
 export type Me = z.infer<typeof meSchema>;
 
-const pageQuery = z.object({ after: text(60).optional(), limit: z.coerce.number().int().min(1).max(500).optional() });
+const pageQuery = z.object({
+  after: text(60).optional(),
+  limit: z.coerce.number().int().min(1).max(500).optional(),
+});
 
 /** Every route. The key is the operation id. `raw` routes (feed, log, streams, static files) are listed in ARCHITECTURE.md. */
 export const routes = {
   // people
-  'people.signIn': { method: 'POST', path: '/v1/sign-in', auth: 'public', summary: 'Redeem a one-time sign-in link', body: z.strictObject({ token: z.string().min(20).max(200) }), response: meSchema },
-  'people.signOut': { method: 'POST', path: '/v1/sign-out', auth: 'person', summary: 'End this session', response: ok },
-  'people.me': { method: 'GET', path: '/v1/me', auth: 'person', summary: 'Who is signed in', response: meSchema },
-  'people.list': { method: 'GET', path: '/v1/people', auth: 'person', summary: 'List the people', response: list(personSchema) },
-  'people.add': { method: 'POST', path: '/v1/people', auth: 'person', roles: ['operator'], summary: 'Register a person', body: z.strictObject({ name: z.string().trim().min(1).max(200), email: z.email(), roles: z.array(roleSchema).max(9) }), response: personSchema },
-  'people.link': { method: 'POST', path: '/v1/people/:id/sign-in-links', auth: 'person', roles: ['operator'], summary: 'Make a one-time sign-in link', params: id, response: z.object({ url: z.url(), expiresAt: isoTimeSchema }) },
-  'people.setPassphrase': { method: 'POST', path: '/v1/me/passphrase', auth: 'person', summary: 'Set the passphrase for confirmations', body: z.strictObject({ passphrase: z.string().min(12).max(200), current: z.string().max(200).optional(), presence: presence.optional() }), response: ok },
-  'people.passkeyOptions': { method: 'POST', path: '/v1/me/passkey-options', auth: 'person', summary: 'Begin to register a passkey', response: z.object({ options: z.unknown() }) },
-  'people.addPasskey': { method: 'POST', path: '/v1/me/passkeys', auth: 'person', summary: 'Finish to register a passkey', body: z.strictObject({ response: z.unknown(), presence: presence.optional() }), response: ok },
-  'people.beginPresence': { method: 'POST', path: '/v1/presence', auth: 'person', summary: 'Begin a confirmation of presence for one decision', body: z.strictObject({ subject: presenceSubjectSchema }), response: z.object({ presenceId: uuidSchema, methods: z.array(presenceMethodSchema), passkeyOptions: z.unknown().optional() }) },
-  'people.finishPresence': { method: 'POST', path: '/v1/presence/:id', auth: 'person', summary: 'Confirm presence; the token counts once', params: id, body: z.strictObject({ method: presenceMethodSchema, passphrase: z.string().max(200).optional(), response: z.unknown().optional() }), response: z.object({ presence, expiresAt: isoTimeSchema }) },
+  'people.signIn': {
+    method: 'POST',
+    path: '/v1/sign-in',
+    auth: 'public',
+    summary: 'Redeem a one-time sign-in link',
+    body: z.strictObject({ token: z.string().min(20).max(200) }),
+    response: meSchema,
+  },
+  'people.signOut': {
+    method: 'POST',
+    path: '/v1/sign-out',
+    auth: 'person',
+    summary: 'End this session',
+    response: ok,
+  },
+  'people.me': {
+    method: 'GET',
+    path: '/v1/me',
+    auth: 'person',
+    summary: 'Who is signed in',
+    response: meSchema,
+  },
+  'people.list': {
+    method: 'GET',
+    path: '/v1/people',
+    auth: 'person',
+    summary: 'List the people',
+    response: list(personSchema),
+  },
+  'people.add': {
+    method: 'POST',
+    path: '/v1/people',
+    auth: 'person',
+    roles: ['operator'],
+    summary: 'Register a person',
+    body: z.strictObject({
+      name: z.string().trim().min(1).max(200),
+      email: z.email(),
+      roles: z.array(roleSchema).max(9),
+    }),
+    response: personSchema,
+  },
+  'people.link': {
+    method: 'POST',
+    path: '/v1/people/:id/sign-in-links',
+    auth: 'person',
+    roles: ['operator'],
+    summary: 'Make a one-time sign-in link',
+    params: id,
+    response: z.object({ url: z.url(), expiresAt: isoTimeSchema }),
+  },
+  'people.setPassphrase': {
+    method: 'POST',
+    path: '/v1/me/passphrase',
+    auth: 'person',
+    summary: 'Set the passphrase for confirmations',
+    body: z.strictObject({
+      passphrase: z.string().min(12).max(200),
+      current: z.string().max(200).optional(),
+      presence: presence.optional(),
+    }),
+    response: ok,
+  },
+  'people.passkeyOptions': {
+    method: 'POST',
+    path: '/v1/me/passkey-options',
+    auth: 'person',
+    summary: 'Begin to register a passkey',
+    response: z.object({ options: z.unknown() }),
+  },
+  'people.addPasskey': {
+    method: 'POST',
+    path: '/v1/me/passkeys',
+    auth: 'person',
+    summary: 'Finish to register a passkey',
+    body: z.strictObject({ response: z.unknown(), presence: presence.optional() }),
+    response: ok,
+  },
+  'people.beginPresence': {
+    method: 'POST',
+    path: '/v1/presence',
+    auth: 'person',
+    summary: 'Begin a confirmation of presence for one decision',
+    body: z.strictObject({ subject: presenceSubjectSchema }),
+    response: z.object({
+      presenceId: uuidSchema,
+      methods: z.array(presenceMethodSchema),
+      passkeyOptions: z.unknown().optional(),
+    }),
+  },
+  'people.finishPresence': {
+    method: 'POST',
+    path: '/v1/presence/:id',
+    auth: 'person',
+    summary: 'Confirm presence; the token counts once',
+    params: id,
+    body: z.strictObject({
+      method: presenceMethodSchema,
+      passphrase: z.string().max(200).optional(),
+      response: z.unknown().optional(),
+    }),
+    response: z.object({ presence, expiresAt: isoTimeSchema }),
+  },
   // agents
-  'agents.list': { method: 'GET', path: '/v1/agents', auth: 'person', summary: 'List the agents', response: list(agentSchema) },
-  'agents.show': { method: 'GET', path: '/v1/agents/:id', auth: 'person', summary: 'One agent, by id or name', params: z.object({ id: text(64) }), response: agentSchema },
-  'agents.register': { method: 'POST', path: '/v1/agents', auth: 'person', roles: ['operator', 'agent_owner'], summary: 'Register an agent, or a new version of it, from its manifest', body: z.strictObject({ manifest: z.string().min(1).max(manifestBytesMax), format: z.enum(['yaml', 'json']) }), response: agentSchema },
-  'agents.joinToken': { method: 'POST', path: '/v1/agents/:id/join-tokens', auth: 'person', roles: ['operator', 'agent_owner', 'technical_owner'], summary: 'Issue a one-time join token', params: id, response: z.object({ joinToken: text(200), expiresAt: isoTimeSchema }) },
-  'agents.revokeSessions': { method: 'POST', path: '/v1/agents/:id/revoke-sessions', auth: 'person', roles: ['operator', 'agent_owner', 'technical_owner', 'security'], summary: 'Void all credentials and sessions of an agent', params: id, body: z.strictObject({ reason }), response: ok },
-  'agents.rights': { method: 'GET', path: '/v1/agents/:id/rights', auth: 'person', summary: 'What the agent may do now, tool by tool', params: id, response: list(z.object({ tool: toolRefSchema, class: actionClassSchema, outcome: z.enum(['allow', 'ask', 'refuse']), code: text(100).optional(), because: text(1000), policies: z.array(text(200)) })) },
-  'instances.enrol': { method: 'POST', path: '/v1/enrol', auth: 'public', summary: 'Exchange a join token and a DPoP proof for a credential', body: z.strictObject({ joinToken: z.string().min(20).max(200), bearer: z.boolean().optional() }), response: credentialSchema },
-  'instances.token': { method: 'POST', path: '/v1/token', auth: 'instance', summary: 'A new access token for this instance', body: z.strictObject({ instanceId: uuidSchema, newSession: z.boolean().optional() }), response: credentialSchema },
+  'agents.list': {
+    method: 'GET',
+    path: '/v1/agents',
+    auth: 'person',
+    summary: 'List the agents',
+    response: list(agentSchema),
+  },
+  'agents.show': {
+    method: 'GET',
+    path: '/v1/agents/:id',
+    auth: 'person',
+    summary: 'One agent, by id or name',
+    params: z.object({ id: text(64) }),
+    response: agentSchema,
+  },
+  'agents.register': {
+    method: 'POST',
+    path: '/v1/agents',
+    auth: 'person',
+    roles: ['operator', 'agent_owner'],
+    summary: 'Register an agent, or a new version of it, from its manifest',
+    body: z.strictObject({
+      manifest: z.string().min(1).max(manifestBytesMax),
+      format: z.enum(['yaml', 'json']),
+    }),
+    response: agentSchema,
+  },
+  'agents.joinToken': {
+    method: 'POST',
+    path: '/v1/agents/:id/join-tokens',
+    auth: 'person',
+    roles: ['operator', 'agent_owner', 'technical_owner'],
+    summary: 'Issue a one-time join token',
+    params: id,
+    response: z.object({ joinToken: text(200), expiresAt: isoTimeSchema }),
+  },
+  'agents.revokeSessions': {
+    method: 'POST',
+    path: '/v1/agents/:id/revoke-sessions',
+    auth: 'person',
+    roles: ['operator', 'agent_owner', 'technical_owner', 'security'],
+    summary: 'Void all credentials and sessions of an agent',
+    params: id,
+    body: z.strictObject({ reason }),
+    response: ok,
+  },
+  'agents.rights': {
+    method: 'GET',
+    path: '/v1/agents/:id/rights',
+    auth: 'person',
+    summary: 'What the agent may do now, tool by tool',
+    params: id,
+    response: list(
+      z.object({
+        tool: toolRefSchema,
+        class: actionClassSchema,
+        outcome: z.enum(['allow', 'ask', 'refuse']),
+        code: text(100).optional(),
+        because: text(1000),
+        policies: z.array(text(200)),
+      }),
+    ),
+  },
+  'instances.enrol': {
+    method: 'POST',
+    path: '/v1/enrol',
+    auth: 'public',
+    summary: 'Exchange a join token and a DPoP proof for a credential',
+    body: z.strictObject({ joinToken: z.string().min(20).max(200), bearer: z.boolean().optional() }),
+    response: credentialSchema,
+  },
+  'instances.token': {
+    method: 'POST',
+    path: '/v1/token',
+    auth: 'instance',
+    summary: 'A new access token for this instance',
+    body: z.strictObject({ instanceId: uuidSchema, newSession: z.boolean().optional() }),
+    response: credentialSchema,
+  },
   // tools
-  'servers.list': { method: 'GET', path: '/v1/servers', auth: 'person', summary: 'List the tool servers', response: list(serverSchema) },
-  'servers.add': { method: 'POST', path: '/v1/servers', auth: 'person', roles: ['operator', 'technical_owner'], summary: 'Register a tool server', body: z.strictObject({ name: nameSchema, transport: serverSchema.shape.transport, domain: nameSchema, outputTrust: outputTrustSchema.default('untrusted'), stateless: z.boolean().default(false) }), response: serverSchema },
-  'tools.list': { method: 'GET', path: '/v1/tools', auth: 'person', summary: 'List the tools', response: list(toolSchema) },
-  'tools.show': { method: 'GET', path: '/v1/tools/:server/:name', auth: 'person', summary: 'One tool with its difference', params: z.object({ server: nameSchema, name: text(128) }), response: toolSchema },
-  'tools.classify': { method: 'PATCH', path: '/v1/tools/:server/:name/classification', auth: 'person', roles: ['operator', 'technical_owner', 'security'], summary: 'Correct the classification of a tool', params: z.object({ server: nameSchema, name: text(128) }), body: classificationSchema.omit({ by: true }).partial(), response: toolSchema },
-  'tools.accept': { method: 'POST', path: '/v1/tools/:server/:name/accept', auth: 'person', roles: ['operator', 'technical_owner', 'security'], summary: 'Accept the definition on offer', params: z.object({ server: nameSchema, name: text(128) }), body: z.strictObject({ digest: digestSchema }), response: toolSchema },
+  'servers.list': {
+    method: 'GET',
+    path: '/v1/servers',
+    auth: 'person',
+    summary: 'List the tool servers',
+    response: list(serverSchema),
+  },
+  'servers.add': {
+    method: 'POST',
+    path: '/v1/servers',
+    auth: 'person',
+    roles: ['operator', 'technical_owner'],
+    summary: 'Register a tool server',
+    body: z.strictObject({
+      name: nameSchema,
+      transport: serverSchema.shape.transport,
+      domain: nameSchema,
+      outputTrust: outputTrustSchema.default('untrusted'),
+      stateless: z.boolean().default(false),
+    }),
+    response: serverSchema,
+  },
+  'tools.list': {
+    method: 'GET',
+    path: '/v1/tools',
+    auth: 'person',
+    summary: 'List the tools',
+    response: list(toolSchema),
+  },
+  'tools.show': {
+    method: 'GET',
+    path: '/v1/tools/:server/:name',
+    auth: 'person',
+    summary: 'One tool with its difference',
+    params: z.object({ server: nameSchema, name: text(128) }),
+    response: toolSchema,
+  },
+  'tools.classify': {
+    method: 'PATCH',
+    path: '/v1/tools/:server/:name/classification',
+    auth: 'person',
+    roles: ['operator', 'technical_owner', 'security'],
+    summary: 'Correct the classification of a tool',
+    params: z.object({ server: nameSchema, name: text(128) }),
+    body: classificationSchema.omit({ by: true }).partial(),
+    response: toolSchema,
+  },
+  'tools.accept': {
+    method: 'POST',
+    path: '/v1/tools/:server/:name/accept',
+    auth: 'person',
+    roles: ['operator', 'technical_owner', 'security'],
+    summary: 'Accept the definition on offer',
+    params: z.object({ server: nameSchema, name: text(128) }),
+    body: z.strictObject({ digest: digestSchema }),
+    response: toolSchema,
+  },
   // approvals
-  'approvals.list': { method: 'GET', path: '/v1/approvals', auth: 'person', summary: 'List approvals, newest first', query: pageQuery.extend({ state: approvalStateSchema.optional() }), response: list(approvalSchema) },
-  'approvals.show': { method: 'GET', path: '/v1/approvals/:id', auth: 'person', summary: 'Exactly what would run', params: id, response: approvalSchema },
-  'approvals.approve': { method: 'POST', path: '/v1/approvals/:id/approve', auth: 'person', roles: ['approver', 'agent_owner', 'technical_owner', 'business_owner'], presence: true, summary: 'Release exactly this call, once', params: id, body: z.strictObject({ shownDigest: digestSchema, presence, reason: text(500).optional() }), response: approvalSchema },
-  'approvals.reject': { method: 'POST', path: '/v1/approvals/:id/reject', auth: 'person', roles: ['approver', 'agent_owner', 'technical_owner', 'business_owner', 'security', 'operator'], summary: 'Reject a call', params: id, body: z.strictObject({ reason }), response: approvalSchema },
+  'approvals.list': {
+    method: 'GET',
+    path: '/v1/approvals',
+    auth: 'person',
+    summary: 'List approvals, newest first',
+    query: pageQuery.extend({ state: approvalStateSchema.optional() }),
+    response: list(approvalSchema),
+  },
+  'approvals.show': {
+    method: 'GET',
+    path: '/v1/approvals/:id',
+    auth: 'person',
+    summary: 'Exactly what would run',
+    params: id,
+    response: approvalSchema,
+  },
+  'approvals.approve': {
+    method: 'POST',
+    path: '/v1/approvals/:id/approve',
+    auth: 'person',
+    roles: ['approver', 'agent_owner', 'technical_owner', 'business_owner'],
+    presence: true,
+    summary: 'Release exactly this call, once',
+    params: id,
+    body: z.strictObject({ shownDigest: digestSchema, presence, reason: text(500).optional() }),
+    response: approvalSchema,
+  },
+  'approvals.reject': {
+    method: 'POST',
+    path: '/v1/approvals/:id/reject',
+    auth: 'person',
+    roles: ['approver', 'agent_owner', 'technical_owner', 'business_owner', 'security', 'operator'],
+    summary: 'Reject a call',
+    params: id,
+    body: z.strictObject({ reason }),
+    response: approvalSchema,
+  },
   // containment
-  'containment.list': { method: 'GET', path: '/v1/containment', auth: 'person', summary: 'What is stopped', response: list(containmentSchema) },
-  'containment.stop': { method: 'POST', path: '/v1/containment', auth: 'person', summary: 'Stop an agent, an owner, a tool or the fleet (operators, security, owners and those the manifest names)', body: z.strictObject({ scope: scopeSchema, state: z.enum(['paused', 'killed']).default('killed'), reason }), response: stopReportSchema },
-  'containment.resume': { method: 'POST', path: '/v1/containment/resume', auth: 'person', roles: ['operator', 'security', 'agent_owner', 'technical_owner'], presence: true, summary: 'Resume what was stopped, with a ceiling if wanted', body: z.strictObject({ scope: scopeSchema, reason, ceiling: levelSchema.optional(), presence }), response: ok },
+  'containment.list': {
+    method: 'GET',
+    path: '/v1/containment',
+    auth: 'person',
+    summary: 'What is stopped',
+    response: list(containmentSchema),
+  },
+  'containment.stop': {
+    method: 'POST',
+    path: '/v1/containment',
+    auth: 'person',
+    summary:
+      'Stop an agent, an owner, a tool or the fleet (operators, security, owners and those the manifest names)',
+    body: z.strictObject({
+      scope: scopeSchema,
+      state: z.enum(['paused', 'killed']).default('killed'),
+      reason,
+    }),
+    response: stopReportSchema,
+  },
+  'containment.resume': {
+    method: 'POST',
+    path: '/v1/containment/resume',
+    auth: 'person',
+    roles: ['operator', 'security', 'agent_owner', 'technical_owner'],
+    presence: true,
+    summary: 'Resume what was stopped, with a ceiling if wanted',
+    body: z.strictObject({ scope: scopeSchema, reason, ceiling: levelSchema.optional(), presence }),
+    response: ok,
+  },
   // decisions and records
-  'decide': { method: 'POST', path: '/v1/decide', auth: 'person', summary: 'What would happen to a call, and why; nothing runs', body: z.strictObject({ agent: text(64), tool: toolRefSchema, args: z.record(z.string(), z.unknown()).default({}) }), response: decisionSchema },
-  'activity.list': { method: 'GET', path: '/v1/activity', auth: 'person', summary: 'What happened, newest first', query: z.object({ before: text(60).optional(), limit: z.coerce.number().int().min(1).max(500).optional(), agent: text(64).optional(), outcome: text(20).optional() }), response: list(activityItemSchema) },
-  'actions.show': { method: 'GET', path: '/v1/actions/:id', auth: 'person', summary: 'The story of one action', params: id, response: actionStorySchema },
-  'audit.status': { method: 'GET', path: '/v1/audit', auth: 'person', summary: 'Size and newest checkpoint of the log', response: z.object({ size: z.int(), rootHash: text(64), checkpoint: text(4096), vkey: text(200), pending: z.int() }) },
-  'conformance': { method: 'GET', path: '/v1/conformance', auth: 'person', summary: 'The 25 requirements, honestly', response: z.object({ items: z.array(conformanceRowSchema), counts: z.object({ proved: z.int(), partly: z.int(), not_yet: z.int() }) }) },
-  'overview': { method: 'GET', path: '/v1/overview', auth: 'person', summary: 'Is the fleet all right, now?', response: overviewSchema },
+  decide: {
+    method: 'POST',
+    path: '/v1/decide',
+    auth: 'person',
+    summary: 'What would happen to a call, and why; nothing runs',
+    body: z.strictObject({
+      agent: text(64),
+      tool: toolRefSchema,
+      args: z.record(z.string(), z.unknown()).default({}),
+    }),
+    response: decisionSchema,
+  },
+  'activity.list': {
+    method: 'GET',
+    path: '/v1/activity',
+    auth: 'person',
+    summary: 'What happened, newest first',
+    query: z.object({
+      before: text(60).optional(),
+      limit: z.coerce.number().int().min(1).max(500).optional(),
+      agent: text(64).optional(),
+      outcome: text(20).optional(),
+    }),
+    response: list(activityItemSchema),
+  },
+  'actions.show': {
+    method: 'GET',
+    path: '/v1/actions/:id',
+    auth: 'person',
+    summary: 'The story of one action',
+    params: id,
+    response: actionStorySchema,
+  },
+  'audit.status': {
+    method: 'GET',
+    path: '/v1/audit',
+    auth: 'person',
+    summary: 'Size and newest checkpoint of the log',
+    response: z.object({
+      size: z.int(),
+      rootHash: text(64),
+      checkpoint: text(4096),
+      vkey: text(200),
+      pending: z.int(),
+    }),
+  },
+  conformance: {
+    method: 'GET',
+    path: '/v1/conformance',
+    auth: 'person',
+    summary: 'The 25 requirements, honestly',
+    response: z.object({
+      items: z.array(conformanceRowSchema),
+      counts: z.object({ proved: z.int(), partly: z.int(), not_yet: z.int() }),
+    }),
+  },
+  overview: {
+    method: 'GET',
+    path: '/v1/overview',
+    auth: 'person',
+    summary: 'Is the fleet all right, now?',
+    response: overviewSchema,
+  },
   // gateways
-  'gateways.list': { method: 'GET', path: '/v1/gateways', auth: 'person', summary: 'List the gateways', response: list(z.object({ id: uuidSchema, name: nameSchema, state: z.enum(['active', 'revoked']), connected: z.boolean(), enrolledAt: isoTimeSchema })) },
-  'gateways.joinToken': { method: 'POST', path: '/v1/gateways/join-tokens', auth: 'person', roles: ['operator'], summary: 'Issue a one-time join token for a gateway', body: z.strictObject({ name: nameSchema }), response: z.object({ joinToken: text(200), expiresAt: isoTimeSchema }) },
-  'gateways.enrol': { method: 'POST', path: '/v1/gateways/enrol', auth: 'public', summary: 'Enrol a gateway with its own key', body: z.strictObject({ joinToken: z.string().min(20).max(200), publicKey: publicKeySchema, proof: text(4096) }), response: z.object({ gatewayId: uuidSchema, name: nameSchema, tenant: text(64) }) },
-  'gateways.revoke': { method: 'POST', path: '/v1/gateways/:id/revoke', auth: 'person', roles: ['operator', 'security'], summary: 'Revoke a gateway', params: id, body: z.strictObject({ reason }), response: ok },
-  'gateway.discovered': { method: 'POST', path: '/v1/gateway/servers/:name/discovery', auth: 'gateway', summary: 'Report the tools that a server offers', params: z.object({ name: nameSchema }), body: z.strictObject({ definitions: z.array(z.record(z.string(), z.unknown())).max(1000).optional(), fault: text(500).optional() }), response: ok },
-  'gateway.requestApproval': { method: 'POST', path: '/v1/gateway/approvals', auth: 'gateway', summary: 'Store a call for a person to decide', body: z.strictObject({ actionId: uuidSchema, agentId: uuidSchema, instanceId: uuidSchema, sid: uuidSchema, tool: toolRefSchema, argsText: text(1_048_576), argsDigest: digestSchema, definitionDigest: digestSchema, class: actionClassSchema, because: text(500) }), response: z.object({ id: uuidSchema, state: approvalStateSchema, expiresAt: isoTimeSchema }) },
-  'gateway.redeemApproval': { method: 'POST', path: '/v1/gateway/approvals/:id/redeem', auth: 'gateway', summary: 'Consume an approval by compare-and-set, or get its stored outcome', params: id, body: z.strictObject({ agentId: uuidSchema, actionId: uuidSchema }), response: z.object({ state: approvalStateSchema, released: z.boolean(), tool: toolRefSchema, argsText: text(1_048_576).optional(), argsDigest: digestSchema, definitionDigest: digestSchema, expiresAt: isoTimeSchema, decidedBy: text(200).optional(), reason: text(500).optional(), outcome: storedOutcomeSchema.optional() }) },
-  'gateway.finishApproval': { method: 'POST', path: '/v1/gateway/approvals/:id/outcome', auth: 'gateway', summary: 'Store the outcome of a redeemed call', params: id, body: z.strictObject({ actionId: uuidSchema, outcome: storedOutcomeSchema }), response: ok },
-  'gateway.payloadKey': { method: 'POST', path: '/v1/gateway/payload-key', auth: 'gateway', summary: 'The wrapping key for payloads, to be held in memory only', response: z.object({ kid: text(100), key: text(64) }) },
-  'gateway.notify': { method: 'POST', path: '/v1/gateway/notifications', auth: 'gateway', summary: 'Tell people what an agent did and why', body: z.strictObject({ actionId: uuidSchema, agentId: uuidSchema, tool: toolRefSchema, summary: text(1000), because: text(1000) }), response: ok },
-  'notifications.list': { method: 'GET', path: '/v1/notifications', auth: 'person', summary: 'What people were told', query: pageQuery, response: list(z.object({ id: uuidSchema, at: isoTimeSchema, actionId: uuidSchema, agent: nameSchema, tool: toolRefSchema, summary: text(1000), because: text(1000), to: z.array(text(200)) })) },
+  'gateways.list': {
+    method: 'GET',
+    path: '/v1/gateways',
+    auth: 'person',
+    summary: 'List the gateways',
+    response: list(
+      z.object({
+        id: uuidSchema,
+        name: nameSchema,
+        state: z.enum(['active', 'revoked']),
+        connected: z.boolean(),
+        enrolledAt: isoTimeSchema,
+      }),
+    ),
+  },
+  'gateways.joinToken': {
+    method: 'POST',
+    path: '/v1/gateways/join-tokens',
+    auth: 'person',
+    roles: ['operator'],
+    summary: 'Issue a one-time join token for a gateway',
+    body: z.strictObject({ name: nameSchema }),
+    response: z.object({ joinToken: text(200), expiresAt: isoTimeSchema }),
+  },
+  'gateways.enrol': {
+    method: 'POST',
+    path: '/v1/gateways/enrol',
+    auth: 'public',
+    summary: 'Enrol a gateway with its own key',
+    body: z.strictObject({
+      joinToken: z.string().min(20).max(200),
+      publicKey: publicKeySchema,
+      proof: text(4096),
+    }),
+    response: z.object({ gatewayId: uuidSchema, name: nameSchema, tenant: text(64) }),
+  },
+  'gateways.revoke': {
+    method: 'POST',
+    path: '/v1/gateways/:id/revoke',
+    auth: 'person',
+    roles: ['operator', 'security'],
+    summary: 'Revoke a gateway',
+    params: id,
+    body: z.strictObject({ reason }),
+    response: ok,
+  },
+  'gateway.discovered': {
+    method: 'POST',
+    path: '/v1/gateway/servers/:name/discovery',
+    auth: 'gateway',
+    summary: 'Report the tools that a server offers',
+    params: z.object({ name: nameSchema }),
+    body: z.strictObject({
+      definitions: z.array(z.record(z.string(), z.unknown())).max(1000).optional(),
+      fault: text(500).optional(),
+    }),
+    response: ok,
+  },
+  'gateway.requestApproval': {
+    method: 'POST',
+    path: '/v1/gateway/approvals',
+    auth: 'gateway',
+    summary: 'Store a call for a person to decide',
+    body: z.strictObject({
+      actionId: uuidSchema,
+      agentId: uuidSchema,
+      instanceId: uuidSchema,
+      sid: uuidSchema,
+      tool: toolRefSchema,
+      argsText: text(1_048_576),
+      argsDigest: digestSchema,
+      definitionDigest: digestSchema,
+      class: actionClassSchema,
+      because: text(500),
+    }),
+    response: z.object({ id: uuidSchema, state: approvalStateSchema, expiresAt: isoTimeSchema }),
+  },
+  'gateway.redeemApproval': {
+    method: 'POST',
+    path: '/v1/gateway/approvals/:id/redeem',
+    auth: 'gateway',
+    summary: 'Consume an approval by compare-and-set, or get its stored outcome',
+    params: id,
+    body: z.strictObject({ agentId: uuidSchema, actionId: uuidSchema }),
+    response: z.object({
+      state: approvalStateSchema,
+      released: z.boolean(),
+      tool: toolRefSchema,
+      argsText: text(1_048_576).optional(),
+      argsDigest: digestSchema,
+      definitionDigest: digestSchema,
+      expiresAt: isoTimeSchema,
+      decidedBy: text(200).optional(),
+      reason: text(500).optional(),
+      outcome: storedOutcomeSchema.optional(),
+    }),
+  },
+  'gateway.finishApproval': {
+    method: 'POST',
+    path: '/v1/gateway/approvals/:id/outcome',
+    auth: 'gateway',
+    summary: 'Store the outcome of a redeemed call',
+    params: id,
+    body: z.strictObject({ actionId: uuidSchema, outcome: storedOutcomeSchema }),
+    response: ok,
+  },
+  'gateway.payloadKey': {
+    method: 'POST',
+    path: '/v1/gateway/payload-key',
+    auth: 'gateway',
+    summary: 'The wrapping key for payloads, to be held in memory only',
+    response: z.object({ kid: text(100), key: text(64) }),
+  },
+  'gateway.notify': {
+    method: 'POST',
+    path: '/v1/gateway/notifications',
+    auth: 'gateway',
+    summary: 'Tell people what an agent did and why',
+    body: z.strictObject({
+      actionId: uuidSchema,
+      agentId: uuidSchema,
+      tool: toolRefSchema,
+      summary: text(1000),
+      because: text(1000),
+    }),
+    response: ok,
+  },
+  'notifications.list': {
+    method: 'GET',
+    path: '/v1/notifications',
+    auth: 'person',
+    summary: 'What people were told',
+    query: pageQuery,
+    response: list(
+      z.object({
+        id: uuidSchema,
+        at: isoTimeSchema,
+        actionId: uuidSchema,
+        agent: nameSchema,
+        tool: toolRefSchema,
+        summary: text(1000),
+        because: text(1000),
+        to: z.array(text(200)),
+      }),
+    ),
+  },
 } as const satisfies Record<string, Route>;
 
 export type OperationId = keyof typeof routes;

@@ -44,7 +44,17 @@ export const settingsDocSchema = z.object({
 });
 
 export const jwksDocSchema = z.object({
-  keys: z.array(z.object({ kid: z.string(), kty: z.literal('EC'), crv: z.literal('P-256'), x: z.string(), y: z.string() })).max(20),
+  keys: z
+    .array(
+      z.object({
+        kid: z.string(),
+        kty: z.literal('EC'),
+        crv: z.literal('P-256'),
+        x: z.string(),
+        y: z.string(),
+      }),
+    )
+    .max(20),
 });
 
 export const agentDocSchema = z.object({
@@ -134,7 +144,13 @@ export const policyDocSchema = z.object({
   digest: digestSchema,
   epoch,
   policies: z
-    .array(z.object({ id: z.string().min(1).max(200), annotations: z.record(z.string(), z.string()), json: z.unknown() }))
+    .array(
+      z.object({
+        id: z.string().min(1).max(200),
+        annotations: z.record(z.string(), z.string()),
+        json: z.unknown(),
+      }),
+    )
     .max(20_000),
 });
 
@@ -199,7 +215,12 @@ export const gatewayFrameSchema = z.discriminatedUnion('t', [
     spool: z.object({ epoch: z.int().min(0), seq: z.int().min(0), head: z.string() }),
   }),
   /** Containment of `key` is in force here; `aborted` calls under way were cut. */
-  z.object({ t: z.literal('contained'), key: z.string(), aborted: z.int().min(0), tookMs: z.number().min(0) }),
+  z.object({
+    t: z.literal('contained'),
+    key: z.string(),
+    aborted: z.int().min(0),
+    tookMs: z.number().min(0),
+  }),
 ]);
 export type GatewayFrame = z.infer<typeof gatewayFrameSchema>;
 
@@ -212,7 +233,9 @@ export const controlFrameSchema = z.discriminatedUnion('t', [
     more: z.boolean(),
     /** First frame of a complete set: everything held before is dropped (the version that was asked for is not known here). */
     full: z.boolean().optional(),
-    docs: z.array(z.object({ topic: feedTopicSchema, key: z.string(), version, body: z.unknown().nullable() })),
+    docs: z.array(
+      z.object({ topic: feedTopicSchema, key: z.string(), version, body: z.unknown().nullable() }),
+    ),
   }),
   z.object({ t: z.literal('beat'), nonce, version }),
   /** Containment ahead of its durable record: acted on at once. The document follows. */

@@ -38,8 +38,14 @@ describe('strict JSON', () => {
   });
 
   it('refuses bytes that are not UTF-8', () => {
-    expect(parseStrict(Uint8Array.of(0x22, 0xff, 0x22))).toMatchObject({ ok: false, problem: 'invalid_utf8' });
-    expect(parseStrict(Uint8Array.of(0x22, 0xed, 0xa0, 0x80, 0x22))).toMatchObject({ ok: false, problem: 'invalid_utf8' });
+    expect(parseStrict(Uint8Array.of(0x22, 0xff, 0x22))).toMatchObject({
+      ok: false,
+      problem: 'invalid_utf8',
+    });
+    expect(parseStrict(Uint8Array.of(0x22, 0xed, 0xa0, 0x80, 0x22))).toMatchObject({
+      ok: false,
+      problem: 'invalid_utf8',
+    });
   });
 
   it('bounds size, depth and the number of values', () => {

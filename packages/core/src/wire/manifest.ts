@@ -13,7 +13,9 @@ export const limitSchema = z
     /** One tool, or absent for all tools of the agent. */
     tool: toolRefSchema.optional(),
     /** Operations per period (S-3). */
-    calls: z.strictObject({ max: z.int().min(1).max(1_000_000), perSeconds: z.int().min(1).max(86_400) }).optional(),
+    calls: z
+      .strictObject({ max: z.int().min(1).max(1_000_000), perSeconds: z.int().min(1).max(86_400) })
+      .optional(),
     /** Largest amount of one call (S-4), in units of the currency, at most 2 decimal places. */
     amountMax: z.number().min(0).max(1e12).multipleOf(0.01).optional(),
     currency: z
@@ -21,7 +23,10 @@ export const limitSchema = z
       .regex(/^[A-Z]{3}$/, 'ISO 4217')
       .optional(),
   })
-  .refine((limit) => limit.calls !== undefined || limit.amountMax !== undefined, 'a limit needs calls or amountMax');
+  .refine(
+    (limit) => limit.calls !== undefined || limit.amountMax !== undefined,
+    'a limit needs calls or amountMax',
+  );
 export type Limit = z.infer<typeof limitSchema>;
 
 /** A human checkpoint: a kind of decision that needs a person, declared before deployment. */
@@ -33,12 +38,17 @@ export const humanCheckpointSchema = z
     amountAbove: z.number().min(0).max(1e12).optional(),
     reason: words(300),
   })
-  .refine((point) => point.tool !== undefined || point.class !== undefined, 'a checkpoint needs a tool or a class');
+  .refine(
+    (point) => point.tool !== undefined || point.class !== undefined,
+    'a checkpoint needs a tool or a class',
+  );
 export type HumanCheckpoint = z.infer<typeof humanCheckpointSchema>;
 
 export const manifestSchema = z.strictObject({
   name: nameSchema,
-  version: z.string().regex(/^\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.-]{1,64})?$/, 'semantic version, for example 1.4.0'),
+  version: z
+    .string()
+    .regex(/^\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.-]{1,64})?$/, 'semantic version, for example 1.4.0'),
   owner: person,
   technicalOwner: person,
   businessOwner: person,

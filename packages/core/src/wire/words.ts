@@ -42,16 +42,29 @@ export const scopeKinds = ['agent', 'owner', 'tool', 'fleet'] as const;
 export const scopeSchema = z.object({ kind: z.enum(scopeKinds), id: z.string().min(1).max(200) });
 export type Scope = z.infer<typeof scopeSchema>;
 
-export const approvalStates = ['waiting', 'approved', 'rejected', 'expired', 'void', 'consumed', 'done', 'unknown'] as const;
+export const approvalStates = [
+  'waiting',
+  'approved',
+  'rejected',
+  'expired',
+  'void',
+  'consumed',
+  'done',
+  'unknown',
+] as const;
 /** `consumed`: released and dispatched, no outcome yet. `done`: outcome stored. `unknown`: the outcome was lost. `void`: a kill voided it. */
 export const approvalStateSchema = z.enum(approvalStates);
 export type ApprovalState = (typeof approvalStates)[number];
 
 export const namePattern = /^[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?$/;
 /** Names of agents and tool servers: lower case, digits, `-`, `_`; they stand in paths and in SPIFFE ids. */
-export const nameSchema = z.string().regex(namePattern, 'lower-case letters, digits, - and _, 1 to 64 characters');
+export const nameSchema = z
+  .string()
+  .regex(namePattern, 'lower-case letters, digits, - and _, 1 to 64 characters');
 export const uuidSchema = z.uuid();
 export const digestSchema = z.string().regex(/^[A-Za-z0-9_-]{43}$/, 'a SHA-256 in base64url');
 /** `server/tool`; MCP allows more in tool names than ATF's names do. */
-export const toolRefSchema = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,63}\/[A-Za-z0-9_./-]{1,128}$/, 'server/tool');
+export const toolRefSchema = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9_-]{0,63}\/[A-Za-z0-9_./-]{1,128}$/, 'server/tool');
 export const isoTimeSchema = z.iso.datetime();
