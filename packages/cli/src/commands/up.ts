@@ -292,7 +292,7 @@ async function tellUp(cli: Cli, plan: Plan, { ready, operator, supervisor, tookM
   out.say``;
   out.say`  To try, in another terminal:`;
   for (const command of example ? exampleCommands : emptyCommands)
-    out.say`    ${command}${command.startsWith('npx atf') ? elsewhere : ''}`;
+    out.say`    ${command}${command.startsWith('npm run') && elsewhere !== '' ? ' --' : ''}${elsewhere}`;
   out.say``;
   out.say`  Ctrl-C stops it.`;
 }
