@@ -21,6 +21,7 @@ const redemptionsMax = 1_024;
 const becauseLengthMax = 500;
 const finishAttemptsMax = 5;
 const listedMax = 20;
+const askAgainMs = 60_000;
 
 type Redeemed = ResponseOf<'gateway.redeemApproval'>;
 type Requested = ControlAnswer<ResponseOf<'gateway.requestApproval'>>;
@@ -39,6 +40,8 @@ export interface ApprovalsInput {
   readonly release: (decided: Decided) => Promise<Ran>;
   /** Whether this attempt of an agent gets a record of its own; repeats are counted (refusal-count.ts). */
   readonly single: (agentId: string) => boolean;
+  /** Whether this agent may put another new question to people now. Asking spends no rate limit, and every question is a record. */
+  readonly mayAsk: (agentId: string) => boolean;
   /** Pause before an outcome that control did not take is sent again. */
   readonly pause: (attempt: number) => Promise<void>;
 }
@@ -80,7 +83,24 @@ export class Approvals {
     const told = stateRefusal(doc);
     if (doc.state === 'waiting') return waiting(refusal('maturity.approval_required'), ids, doc.expiresAt);
     if (told !== undefined) return refused(told, ids);
+    const kept = this.#keptFrom(credential, doc, actionId);
+    if (kept !== undefined) return refused(kept, ids);
     return answerOfSettled(await this.#redeem(approvalId, credential, actionId), ids);
+  }
+
+  /**
+   * Why this caller gets neither the call nor its stored result now, although the approval is its agent's: what it touches is stopped, it has
+   * no proof of its key, or it called too often. Such a caller must not spend what a person released.
+   */
+  #keptFrom(credential: CredentialFacts, doc: ApprovalDoc, actionId: string): Refusal | undefined {
+    const slash = doc.tool.indexOf('/');
+    const call = exactCall(doc.tool.slice(0, slash), doc.tool.slice(slash + 1), {});
+    const { decision } = this.#input.decider.peek(receivedOf(actionId, credential, call), call, true);
+    const why = decision.outcome === 'refuse' ? decision.refusal : undefined;
+    if (why === undefined) return undefined;
+    const always = /^(?:containment|identity)\./.test(why.code) || credential.proof === 'none';
+    const tooOften = why.code === 'segmentation.rate_exceeded' && doc.state === 'approved';
+    return always || tooOften ? why : undefined;
   }
 
   async #tellState(decided: Decided, held: ApprovalDoc): Promise<CallAnswer> {
@@ -115,7 +135,13 @@ export class Approvals {
   /** Records that it was asked, then stores the exact call at control. Equal calls at the same time share one request. */
   async #request(decided: Decided, call: ExactCall): Promise<CallAnswer> {
     const { ports } = this.#input;
-    const { actionId } = decided.received;
+    const { actionId, credential } = decided.received;
+    if (!this.#input.mayAsk(credential.agentId)) {
+      const later = { retryAfterMs: askAgainMs };
+      return refused(refusal('approvals.queue_full', 'Too many new questions in a minute.', later), {
+        actionId,
+      });
+    }
     const unrecorded = await recordDecision(ports, 'action.asked', decided);
     if (unrecorded !== undefined) return refused(unrecorded, { actionId });
     const key = Object.values(keyOf(decided)).join(' ');
@@ -131,7 +157,7 @@ export class Approvals {
     const ids = { actionId, approvalId };
     // An equal call was released already, and this gateway had not heard of it.
     if (state === 'approved')
-      return answerOfSettled(await this.#redeem(approvalId, decided.received.credential, actionId), ids);
+      return answerOfSettled(await this.#redeem(approvalId, credential, actionId), ids);
     return waiting(requiredOf(decided), ids, expiresAt);
   }
 

@@ -327,6 +327,60 @@ describe('approvals (invariant 5)', () => {
     expect(await asked(on)).not.toBe(approvalId);
   });
 
+  it('are not spent, and not shown, by a caller that may not have them now', async () => {
+    const on = bench();
+    const proof = { '.': { left: { Var: 'context' }, attr: 'proof' } };
+    const bearerReads = {
+      effect: 'forbid',
+      principal: { op: 'All' },
+      action: { op: '==', entity: { type: 'ATF::Action', id: 'write' } },
+      resource: { op: 'All' },
+      conditions: [{ kind: 'when', body: { '==': { left: proof, right: { Value: 'none' } } } }],
+    };
+    const policies = [...policyDoc.policies, { id: 'bearer-reads', annotations: {}, json: bearerReads }];
+    on.snapshot.apply('policy', '*', { ...policyDoc, epoch: 2, policies });
+    const approvalId = await asked(on);
+    on.control.approve(approvalId);
+    const spent = () => on.control.stored.get(approvalId)?.releases;
+    const bearer = { ...junior, proof: 'none' as const };
+    expect(codeOf(await on.call(bearer, 'atf_approval_result', { approvalId }))).toBe('policy.forbidden');
+    const stop = {
+      scope: { kind: 'tool' as const, id: 'office/pay' },
+      state: 'killed' as const,
+      since: new Date(on.clock.nowMs()).toISOString(),
+      reason: 'wrong',
+      by: 'Somebody',
+    };
+    on.snapshot.apply('containment', 'tool:office/pay', stop);
+    const stopped = () => on.call(junior, 'atf_approval_result', { approvalId });
+    expect(codeOf(await stopped())).toBe('containment.tool_stopped');
+    expect(spent()).toBe(0);
+    on.snapshot.apply('containment', 'tool:office/pay', null);
+    on.clock.advance(3_000);
+    on.hear();
+    expect(codeOf(await stopped())).toBe('result');
+    expect(spent()).toBe(1);
+    // The stored result is no way around either.
+    expect(codeOf(await on.call(bearer, 'atf_approval_result', { approvalId }))).toBe('policy.forbidden');
+    on.snapshot.apply('containment', 'tool:office/pay', stop);
+    expect(codeOf(await stopped())).toBe('containment.tool_stopped');
+    expect(on.upstream.effects.length).toBe(1);
+  });
+
+  it('are not asked for without end: people and the log are spared', async () => {
+    const on = bench();
+    const answers: string[] = [];
+    for (let amount = 1; amount <= 200; amount++)
+      answers.push(codeOf(await on.call(junior, 'pay', { amount })));
+    expect(answers.filter((code) => code === 'approvals.queue_full').length).toBe(140);
+    expect(on.spool.drafts.length).toBe(60);
+    on.clock.advance(61_000);
+    on.hear();
+    await on.pipeline.refusals.flush();
+    expect(on.spool.drafts.at(-1)?.body).toMatchObject({ code: 'approvals.queue_full', count: 140 });
+    expect(codeOf(await on.call(junior, 'pay', { amount: 500 }))).toBe('maturity.approval_required');
+  });
+
   it('are not spent on a tool server that cannot be reached', async () => {
     const on = bench();
     const approvalId = await asked(on);

@@ -81,6 +81,7 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     decider,
     release: (decided) => run(decided),
     single: (agentId) => refusals.single(agentId, 'maturity.approval_required'),
+    mayAsk: (agentId) => refusals.single(agentId, 'approvals.queue_full'),
     pause: options.pause,
   });
 
