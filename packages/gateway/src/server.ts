@@ -1,6 +1,6 @@
 /**
- * The gateway's front door: raw HTTP with a bound on everything, Host checked against DNS rebinding, one address per tool server. It reads
- * a body, authenticates, parses, hands over to the pipeline and writes the answer; it decides nothing.
+ * The gateway's front door: raw HTTP with a bound on everything, Host checked against DNS rebinding, one address per tool server. It keeps
+ * nothing of a stranger's body: it authenticates, reads, parses, hands over to the pipeline and writes the answer; it decides nothing.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -58,6 +58,7 @@ export interface ServerInput {
 }
 
 const authenticate = 'DPoP algs="ES256"';
+const nothing = new Uint8Array();
 
 export class GatewayServer {
   readonly #input: ServerInput;
@@ -158,20 +159,17 @@ export class GatewayServer {
     response.once('close', () => {
       if (!response.writableEnded) gone.abort();
     });
+    const head = { method: request.method ?? '', url: request.url ?? '/', headers: request.headers };
+    // Other methods have no action behind them: the parser says what is served.
+    if (head.method !== 'POST') return protocolRefused({ ...head, body: nothing });
+    // Before a byte of the body is kept: strangers must not fill the memory. The server drops what is left unread.
+    const source = request.socket.remoteAddress ?? 'unknown';
+    const caller = pipeline.authenticate({ ...head, url: head.url.split('?', 1)[0] ?? '/' }, source);
+    if (!caller.ok) return problem(null, caller.refusal);
     const body = await readBody(request, this.#bounds.bodyBytesMax);
     if (body === 'too_large') return closing(encodeProblem(null, refusal('request.too_large')));
     if (body === 'gone') return closing(encodeProblem(null, refusal('request.malformed')));
-    const raw: RawRequest = {
-      method: request.method ?? '',
-      url: request.url ?? '/',
-      headers: request.headers,
-      body,
-    };
-    const source = request.socket.remoteAddress ?? 'unknown';
-    // Other methods have no action behind them: the parser says what is served.
-    if (raw.method !== 'POST') return protocolRefused(raw);
-    const caller = pipeline.authenticate({ ...raw, url: raw.url.split('?', 1)[0] ?? '/' }, source);
-    if (!caller.ok) return problem(null, caller.refusal);
+    const raw: RawRequest = { ...head, body };
     const parsed = parseAgentRequest(raw);
     if (parsed.kind === 'refusal') {
       pipeline.refusals.unauthenticated(caller.credential.agentId, parsed.code);
