@@ -212,6 +212,8 @@ export class Upstreams implements UpstreamPort {
         timeoutMs: listTimeoutMs,
       });
       if (outcome.kind === 'fault') {
+        // The next call would connect anew, to whatever answers then: it must be listed before anything is sent to it.
+        if (outcome.fault.code === 'upstream.unavailable') this.#invalidate(connection);
         this.#input.onListed(server, { ok: false, fault: outcome.fault });
         return { ok: false, fault: outcome.fault };
       }
