@@ -174,6 +174,27 @@ describe('decide', () => {
     expect([decision.outcome, decision.refusal?.code]).toEqual([outcome, code]);
   });
 
+  it.each([
+    ['none', { amount: 5 }],
+    ['null', { amount: 5, currency: null }],
+    ['a list', { amount: 5, currency: ['EUR'] }],
+    ['another case', { amount: 5, currency: 'eur' }],
+  ])('refuses a limited amount whose currency is %s, where the tool takes one', (_name, args) => {
+    expect(decide(receivedOf({ args }), worldOf()).refusal?.code).toBe('segmentation.amount_unreadable');
+  });
+
+  it('counts a tool that nobody has classified among those that a human checkpoint on administration means', () => {
+    const { class: _, ...classification } = toolDoc.classification;
+    const agent = { ...agentDoc, checkpoints: [{ class: 'admin' as const, reason: 'dangerous' }] };
+    const asked: boolean[] = [];
+    const policy = policyOf(({ context }) => {
+      asked.push(context.humanCheckpoint);
+      return permits;
+    });
+    decide(receivedOf(), worldOf({ agent, policy, tool: { ...toolDoc, classification } }));
+    expect(asked).toEqual([true, true]);
+  });
+
   it('refuses an amount in another currency than the limit', () => {
     const decision = decide(receivedOf({ args: { amount: 5, currency: 'JPY' } }), worldOf());
     expect(decision.refusal?.code).toBe('segmentation.amount_unreadable');
