@@ -213,7 +213,7 @@ export class People {
     const { time, state } = this.#cast;
     if (this.#random.chance(0.15)) return;
     time.after(this.#random.between(10, 400), () => {
-      void state.decide(doc.id, this.#random.chance(0.8)).then((approved) => {
+      void state.approvals.decide(doc.id, this.#random.chance(0.8)).then((approved) => {
         if (approved) this.#agents.find(({ agentId }) => agentId === doc.agentId)?.storm(doc);
       });
     });

@@ -19,82 +19,24 @@ import type { Scope } from '@atf/core/wire/words';
 import { effectiveLevel } from '@atf/core/maturity/levels';
 import type { CallAnswer } from '@atf/gateway/answers';
 import type { AppendResult } from '@atf/gateway/spool';
+import {
+  type Acknowledged,
+  type DurableIntent,
+  type Effect,
+  newTold,
+  type Running,
+  type ShownApproval,
+  type Stop,
+  type Told,
+  touchedBy,
+} from './observed.ts';
 import { type Trace, Violation } from './trace.ts';
-import type { Process, VirtualTime } from './virtual-time.ts';
+import type { VirtualTime } from './virtual-time.ts';
 
 /** Nothing of what was stopped begins later than this (invariant 2). */
 const stopMsMax = 1_000;
 /** The gateway looks at its lease every 50 ms. */
 const leaseWatchMs = 60;
-
-/** What a gateway was told, read from what reached it. Lost with its process. */
-interface Told {
-  readonly docs: Map<string, unknown>;
-  readonly stops: Map<string, ContainmentDoc>;
-  readonly noncesSent: Map<string, number>;
-  leaseFromMs: number;
-  readonly buckets: Map<string, { tokens: number; atMs: number }>;
-}
-
-interface Stop {
-  readonly scope: Scope;
-  readonly fromMs: number;
-  toMs: number;
-}
-
-export interface DurableIntent {
-  readonly record: DecisionRecord;
-  readonly gateway: string;
-  readonly epoch: number;
-}
-
-export interface Running {
-  readonly gateway: string;
-  readonly process: Process;
-  readonly server: string;
-  readonly tool: string;
-  /** Approval id of a released call, else its action id. */
-  readonly key: string;
-  readonly args: string;
-  readonly signal: AbortSignal;
-  readonly intent: DurableIntent;
-  /** Why it must have been cut. */
-  cutBy: string | undefined;
-}
-
-export interface Effect extends Pick<Running, 'gateway' | 'server' | 'tool' | 'key' | 'args' | 'intent'> {
-  readonly atMs: number;
-}
-
-/** What control knows of an approval, as far as invariant 4 is concerned. */
-export interface ShownApproval {
-  readonly shown: string;
-  approved: boolean;
-}
-
-export interface Acknowledged {
-  readonly gateway: string;
-  readonly epoch: number;
-  readonly seq: number;
-  readonly type: string;
-  readonly action: string | undefined;
-  /** The only disk that held it is gone; `reported`: control had been told of it, so that it must be missed. */
-  lost: 'reported' | 'unreported' | undefined;
-}
-
-/** These codes say themselves that the outcome is not known here, whatever the answer's `outcome` says beside them. */
-const saidInCode: ReadonlySet<string> = new Set([
-  'maturity.approval_outcome_unknown',
-  'audit.record_unavailable',
-]);
-
-const newTold = (): Told => ({
-  docs: new Map(),
-  stops: new Map(),
-  noncesSent: new Map(),
-  leaseFromMs: Number.NEGATIVE_INFINITY,
-  buckets: new Map(),
-});
 
 export class Checks {
   readonly effects: Effect[] = [];
@@ -113,6 +55,7 @@ export class Checks {
     cut: 0,
     stops: 0,
     stopsHeld: 0,
+    refusedBesideRelease: 0,
   };
   readonly #time: VirtualTime;
   readonly #trace: Trace;
@@ -447,18 +390,12 @@ export class Checks {
     }
     if (answer.facts.outcome === 'waiting') this.counts.waits++;
     else this.counts.refusals++;
-    if (
-      answer.facts.outcome === 'refused' &&
-      this.#effectsOf.has(key) &&
-      !saidInCode.has(answer.facts.refusal.code)
-    ) {
-      this.fail(
-        'nobody is told that nothing happened when it did',
-        `told ${answer.facts.refusal.code}`,
-        key,
-        gateway,
-      );
-    }
+    if (answer.facts.outcome !== 'refused' || !this.#effectsOf.has(key)) return;
+    const { code } = answer.facts.refusal;
+    if (this.intents.get(key)?.record.actionId === actionId)
+      this.fail('nobody is told that nothing happened when it did', `told ${code}`, key, gateway);
+    // The same approval was released to another call: this one was refused, which says nothing of that one.
+    this.counts.refusedBesideRelease++;
   }
 
   /** After every step. */
@@ -487,8 +424,4 @@ export class Checks {
     if (outcome.status === 'done' && !ran)
       this.fail('outcomes are true', 'recorded as done, but nothing ran', key, outcome.agentId);
   }
-}
-
-function touchedBy({ agentId, responsibleId, facts, server, tool }: DecisionRecord): Touched {
-  return { agentId, ownerIds: [responsibleId, facts.agent?.technicalOwnerId ?? ''], server, tool };
 }

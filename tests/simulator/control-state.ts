@@ -3,15 +3,12 @@
  * change is one transaction that also writes the documents. Rooms of control have their own tests.
  */
 import type { Tx } from '@atf/control/context';
-import { sha256 } from '@atf/core/digest';
-import { refusal } from '@atf/core/errors';
 import { containmentKey } from '@atf/core/incident/containment';
 import type { DecidingManifest } from '@atf/core/replay';
 import { definitionDigest } from '@atf/core/segmentation/definition';
-import type { OperationId, ResponseOf } from '@atf/core/wire/api';
+import type { OperationId } from '@atf/core/wire/api';
 import type {
   AgentDoc,
-  ApprovalDoc,
   ContainmentDoc,
   FeedDoc,
   FeedTopic,
@@ -20,43 +17,33 @@ import type {
   SettingsDoc,
   ToolDoc,
 } from '@atf/core/wire/feed';
-import { canonicalJson, type JsonObject } from '@atf/core/wire/json';
+import type { JsonObject } from '@atf/core/wire/json';
 import type { Level, Scope } from '@atf/core/wire/words';
 import type { ControlAnswer, ControlCall } from '@atf/gateway/ports';
-import type { Checks } from './checks.ts';
+import {
+  type ApprovalRequest,
+  Approvals,
+  type ApprovalsInput,
+  type Change,
+  type Put,
+  type StoredOutcome,
+} from './control-approvals.ts';
 import type { ControlNode } from './control-node.ts';
 import { docsTable } from './feed-rows.ts';
-import type { Random } from './random.ts';
 import type { View, WritableView } from './rows.ts';
 import { firstAgents, firstServers, firstTools, type Policies } from './scene.ts';
 import type { Trace } from './trace.ts';
 
-const approvalSeconds = 6;
 const confirmMs = 500;
 const stopAttemptsMax = 40;
 const stopAgainMs = 60;
 
-interface ApprovalRow {
-  readonly doc: ApprovalDoc;
-  readonly instanceId: string;
-  readonly argsText: string;
-  readonly consumedBy: string | undefined;
-  readonly outcome: NonNullable<ResponseOf<'gateway.redeemApproval'>['outcome']> | undefined;
-}
-
-export interface StateInput {
+export interface StateInput extends ApprovalsInput {
   readonly control: ControlNode;
-  readonly checks: Checks;
   readonly trace: Trace;
-  readonly random: Random;
   readonly policies: Policies;
-  readonly nowMs: () => number;
   readonly pause: (ms: number) => Promise<void>;
   readonly payloadKey: { readonly kid: string; readonly key: Uint8Array };
-  /** A call waits for a person. */
-  readonly onWaiting: (doc: ApprovalDoc) => void;
-  /** Faults put here on purpose, to prove that the checks see them. */
-  readonly faults: { readonly releaseAlways: boolean; readonly otherBytes: boolean };
 }
 
 const docOf = <T extends FeedTopic>(rows: View, topic: T, key: string): FeedDoc<T> | undefined => {
@@ -69,10 +56,12 @@ export class ControlState {
   readonly definitions = new Map<string, JsonObject>();
   readonly policyDocs = new Map<string, Omit<PolicyDoc, 'epoch'>>();
   readonly agentIds: string[] = [];
+  readonly approvals: Approvals;
   readonly #input: StateInput;
 
   constructor(input: StateInput) {
     this.#input = input;
+    this.approvals = new Approvals(input, (...change) => this.#change(...change));
     for (const set of input.policies.sets) this.policyDocs.set(set.digest, set);
   }
 
@@ -93,12 +82,7 @@ export class ControlState {
   }
 
   /** One change by somebody; false when it was not heard to succeed. */
-  async #change(
-    what: string,
-    about: readonly string[],
-    work: (tx: WritableView, put: Put) => void,
-    applied?: () => void,
-  ): Promise<boolean> {
+  async #change(...[what, about, work, applied]: Parameters<Change>): Promise<boolean> {
     const { control, trace } = this.#input;
     const { running } = control;
     if (running === undefined) return false;
@@ -187,10 +171,7 @@ export class ControlState {
   /** A kill voids the credentials of an agent, and what waits for a person. */
   #void(tx: WritableView, put: Put, agent: AgentDoc): void {
     put('agent', agent.id, { ...agent, epoch: agent.epoch + 1, credentialEpoch: agent.credentialEpoch + 1 });
-    for (const row of tx.values<ApprovalRow>('approval')) {
-      if (row.doc.agentId === agent.id && (row.doc.state === 'waiting' || row.doc.state === 'approved'))
-        this.#setApproval(tx, put, row, { state: 'void' });
-    }
+    this.approvals.voidAll(tx, put, agent.id);
   }
 
   async resume(key: string): Promise<void> {
@@ -264,46 +245,6 @@ export class ControlState {
     await this.#change('a session is revoked', [], (_, put) => put('revoked_session', sid, { sid, until }));
   }
 
-  /** A person answers; nothing happens when it does not wait any more. */
-  async decide(id: string, approve: boolean): Promise<boolean> {
-    let decided = false;
-    await this.#change(
-      `approval ${id.slice(0, 8)} is ${approve ? 'approved' : 'rejected'}`,
-      [id],
-      (tx, put) => {
-        const row = tx.get<ApprovalRow>('approval', id);
-        decided = row?.doc.state === 'waiting' && !this.#expired(row);
-        if (row !== undefined && decided)
-          this.#setApproval(tx, put, row, {
-            state: approve ? 'approved' : 'rejected',
-            decidedBy: 'a person',
-          });
-      },
-      () => {
-        const shown = this.#input.checks.approvals.get(id);
-        if (shown !== undefined && decided && approve) shown.approved = true;
-      },
-    );
-    return decided && approve;
-  }
-
-  #expired({ doc }: ApprovalRow): boolean {
-    return this.#input.nowMs() >= Date.parse(doc.expiresAt);
-  }
-
-  #setApproval(
-    tx: WritableView,
-    put: Put,
-    row: ApprovalRow,
-    change: Partial<ApprovalDoc>,
-    more: Partial<ApprovalRow> = {},
-  ): ApprovalRow {
-    const next = { ...row, ...more, doc: { ...row.doc, ...change } };
-    tx.set('approval', row.doc.id, next);
-    put('approval', row.doc.id, next.doc);
-    return next;
-  }
-
   /** Answers a request of a gateway. Undefined: it failed without an answer. */
   async answer<K extends OperationId>(
     operation: K,
@@ -312,13 +253,16 @@ export class ControlState {
     const params = (call.params ?? {}) as { id?: string; name?: string };
     switch (operation) {
       case 'gateway.requestApproval':
-        return await this.#requestApproval(call.body as ApprovalRequest);
+        return await this.approvals.request(call.body as ApprovalRequest);
       case 'gateway.redeemApproval':
-        return await this.#redeem(params.id ?? '', call.body as { agentId: string; actionId: string });
-      case 'gateway.finishApproval':
-        return await this.#finish(
+        return await this.approvals.redeem(
           params.id ?? '',
-          call.body as { actionId: string; outcome: NonNullable<ApprovalRow['outcome']> },
+          call.body as { agentId: string; actionId: string },
+        );
+      case 'gateway.finishApproval':
+        return await this.approvals.finish(
+          params.id ?? '',
+          call.body as { actionId: string; outcome: StoredOutcome },
         );
       case 'gateway.discovered':
         await this.#discovered(
@@ -350,125 +294,7 @@ export class ControlState {
       }
     });
   }
-
-  async #requestApproval(body: ApprovalRequest): Promise<ControlAnswer<unknown> | undefined> {
-    const { random, nowMs, checks, onWaiting } = this.#input;
-    if (sha256(body.argsText) !== body.argsDigest)
-      return { ok: false, refusal: refusal('approvals.digest_mismatch'), sent: true };
-    let row: ApprovalRow | undefined;
-    let made = false;
-    const id = random.uuid();
-    const changed = await this.#change(
-      `approval ${id.slice(0, 8)} is asked for ${body.tool}, or waits already`,
-      [id, body.agentId, body.actionId],
-      (tx, put) => {
-        const equal = tx
-          .values<ApprovalRow>('approval')
-          .find(
-            ({ doc, instanceId }) =>
-              (doc.state === 'waiting' || doc.state === 'approved') &&
-              doc.agentId === body.agentId &&
-              instanceId === body.instanceId &&
-              doc.tool === body.tool &&
-              doc.argsDigest === body.argsDigest &&
-              doc.definitionDigest === body.definitionDigest,
-          );
-        made = equal === undefined || this.#expired(equal);
-        if (!made) {
-          row = equal;
-          return;
-        }
-        const { agentId, sid, tool, argsDigest, definitionDigest: definition } = body;
-        const expiresAt = new Date(nowMs() + approvalSeconds * 1_000).toISOString();
-        const doc: ApprovalDoc = {
-          id,
-          agentId,
-          sid,
-          tool,
-          argsDigest,
-          definitionDigest: definition,
-          state: 'waiting',
-          expiresAt,
-        };
-        row = {
-          doc,
-          instanceId: body.instanceId,
-          argsText: body.argsText,
-          consumedBy: undefined,
-          outcome: undefined,
-        };
-        this.#setApproval(tx, put, row, {});
-      },
-      () => {
-        if (!made || row === undefined) return;
-        checks.approvals.set(id, { shown: row.argsText, approved: false });
-        onWaiting(row.doc);
-      },
-    );
-    if (!changed || row === undefined) return undefined;
-    return { ok: true, value: { id: row.doc.id, state: row.doc.state, expiresAt: row.doc.expiresAt } };
-  }
-
-  async #redeem(
-    id: string,
-    { agentId, actionId }: { agentId: string; actionId: string },
-  ): Promise<ControlAnswer<unknown> | undefined> {
-    const { faults } = this.#input;
-    let row: ApprovalRow | undefined;
-    let released = false;
-    const changed = await this.#change(
-      `approval ${id.slice(0, 8)} is redeemed by ${actionId.slice(0, 8)}`,
-      [id, actionId],
-      (tx, put) => {
-        row = tx.get<ApprovalRow>('approval', id);
-        if (row === undefined || row.doc.agentId !== agentId) return;
-        released = row.doc.state === 'approved' && !this.#expired(row);
-        if (faults.releaseAlways && row.doc.state === 'done') released = true;
-        if (released) row = this.#setApproval(tx, put, row, { state: 'consumed' }, { consumedBy: actionId });
-      },
-    );
-    if (!changed) return undefined;
-    if (row === undefined || row.doc.agentId !== agentId)
-      return { ok: false, refusal: refusal('approvals.not_found'), sent: true };
-    const { doc, outcome } = row;
-    const { tool, argsDigest, definitionDigest: definition, expiresAt, state, decidedBy, reason } = doc;
-    const text = faults.otherBytes ? canonicalJson({ n: 0 }) : row.argsText;
-    const value = {
-      ...{ state, released, tool, definitionDigest: definition, expiresAt },
-      argsDigest: faults.otherBytes ? sha256(text) : argsDigest,
-      ...(released ? { argsText: text } : {}),
-      ...(decidedBy === undefined ? {} : { decidedBy }),
-      ...(reason === undefined ? {} : { reason }),
-      ...(outcome === undefined ? {} : { outcome }),
-    };
-    return { ok: true, value };
-  }
-
-  async #finish(
-    id: string,
-    { actionId, outcome }: { actionId: string; outcome: NonNullable<ApprovalRow['outcome']> },
-  ): Promise<ControlAnswer<unknown> | undefined> {
-    const changed = await this.#change(
-      `approval ${id.slice(0, 8)} came to ${outcome.status}`,
-      [id, actionId],
-      (tx, put) => {
-        const row = tx.get<ApprovalRow>('approval', id);
-        if (row?.doc.state !== 'consumed' || row.consumedBy !== actionId) return;
-        this.#setApproval(
-          tx,
-          put,
-          row,
-          { state: outcome.status === 'unknown' ? 'unknown' : 'done' },
-          { outcome },
-        );
-      },
-    );
-    return changed ? { ok: true, value: { ok: true } } : undefined;
-  }
 }
-
-type Put = <T extends FeedTopic>(topic: T, key: string, body: FeedDoc<T> | null) => void;
-type ApprovalRequest = NonNullable<ControlCall<'gateway.requestApproval'>['body']>;
 
 function stops(scope: Scope, agent: AgentDoc): boolean {
   if (scope.kind === 'fleet') return true;

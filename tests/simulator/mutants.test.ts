@@ -194,10 +194,7 @@ const mutants: readonly {
   {
     name: 'control releases an approval again',
     mutation: () => ({ releaseAlways: true }),
-    found: [
-      'an approval releases one call, once; nothing is repeated',
-      'nobody is told that nothing happened when it did',
-    ],
+    found: ['an approval releases one call, once; nothing is repeated'],
   },
   {
     name: 'control releases other bytes than were shown',

@@ -18,7 +18,7 @@ import { Trace, Violation } from './trace.ts';
 import { installTimers, settled, VirtualTime } from './virtual-time.ts';
 
 /** Virtual milliseconds: faults come and go, then everything is healed and comes to rest. */
-const turbulentMs = 2_500;
+const turbulentMs = 2_000;
 const restMs = 3_000;
 const startMs = 400;
 /** Within it a call is answered, shipped, sequenced and signed. */

@@ -13,7 +13,7 @@ vi.mock('../../packages/control/src/audit/store.ts', () => import('./audit-rows.
 vi.mock('../../packages/control/src/audit/index-store.ts', () => import('./audit-rows.ts'));
 
 const seedsInRun = 200;
-const perTest = 20;
+const perTest = 10;
 const given = process.env['ATF_SEED'];
 const seeds = given === undefined ? Array.from({ length: seedsInRun }, (_, i) => i + 1) : [Number(given)];
 

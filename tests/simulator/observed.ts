@@ -1,0 +1,74 @@
+/** What the checks remember of what they saw. */
+import type { Touched } from '@atf/core/incident/containment';
+import type { DecisionRecord } from '@atf/core/record';
+import type { ContainmentDoc } from '@atf/core/wire/feed';
+import type { Scope } from '@atf/core/wire/words';
+import type { Process } from './virtual-time.ts';
+
+/** What a gateway was told, read from what reached it. Lost with its process. */
+export interface Told {
+  readonly docs: Map<string, unknown>;
+  readonly stops: Map<string, ContainmentDoc>;
+  readonly noncesSent: Map<string, number>;
+  leaseFromMs: number;
+  readonly buckets: Map<string, { tokens: number; atMs: number }>;
+}
+
+export interface Stop {
+  readonly scope: Scope;
+  readonly fromMs: number;
+  toMs: number;
+}
+
+export interface DurableIntent {
+  readonly record: DecisionRecord;
+  readonly gateway: string;
+  readonly epoch: number;
+}
+
+export interface Running {
+  readonly gateway: string;
+  readonly process: Process;
+  readonly server: string;
+  readonly tool: string;
+  /** Approval id of a released call, else its action id. */
+  readonly key: string;
+  readonly args: string;
+  readonly signal: AbortSignal;
+  readonly intent: DurableIntent;
+  /** Why it must have been cut. */
+  cutBy: string | undefined;
+}
+
+export interface Effect extends Pick<Running, 'gateway' | 'server' | 'tool' | 'key' | 'args' | 'intent'> {
+  readonly atMs: number;
+}
+
+/** What control knows of an approval, as far as invariant 4 is concerned. */
+export interface ShownApproval {
+  readonly shown: string;
+  approved: boolean;
+}
+
+export interface Acknowledged {
+  readonly gateway: string;
+  readonly epoch: number;
+  readonly seq: number;
+  readonly type: string;
+  readonly action: string | undefined;
+  /** The only disk that held it is gone; `reported`: control had been told of it, so that it must be missed. */
+  lost: 'reported' | 'unreported' | undefined;
+}
+
+export const newTold = (): Told => ({
+  docs: new Map(),
+  stops: new Map(),
+  noncesSent: new Map(),
+  leaseFromMs: Number.NEGATIVE_INFINITY,
+  buckets: new Map(),
+});
+
+/** What an action touches, as far as stops are concerned. */
+export function touchedBy({ agentId, responsibleId, facts, server, tool }: DecisionRecord): Touched {
+  return { agentId, ownerIds: [responsibleId, facts.agent?.technicalOwnerId ?? ''], server, tool };
+}
