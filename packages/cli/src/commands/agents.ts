@@ -102,6 +102,6 @@ export const enrolAgent: Command = async (cli, [name = '']) => {
   cli.out.document({ agent: agent.name, ...issued });
   cli.out.say`One-time join token of ${agent.name}, until ${issued.expiresAt}:`;
   cli.out.say`${style('bold', issued.joinToken)}`;
-  cli.out.say`For a stock MCP host: atf connect SERVER --agent ${agent.name} --join-token TOKEN`;
+  cli.out.say`For a stock MCP host: ATF_JOIN_TOKEN=TOKEN atf connect SERVER --agent ${agent.name}`;
   return exitCodes.ok;
 };

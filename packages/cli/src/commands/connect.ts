@@ -94,7 +94,7 @@ async function resumed(cli: Cli, configDir: string, agent: string) {
   if (stored === undefined) {
     throw new CliFailure(exitCodes.refused, `No key of ${agent} is kept here`, {
       code: 'identity.credential_missing',
-      help: `Enrol once: atf agent enrol ${agent}, then connect with --join-token TOKEN.`,
+      help: `Enrol once: atf agent enrol ${agent}, then connect with the token in ATF_JOIN_TOKEN.`,
     });
   }
   const key = await importAgentKey(stored.key);
