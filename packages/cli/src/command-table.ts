@@ -68,7 +68,10 @@ function addRunning(program: Commander, act: Act): void {
       "serve a governed tool server to a stock MCP host over stdio, holding the agent's key for it",
     )
     .requiredOption('--agent <name>', 'agent to act as')
-    .option('--join-token <token>', 'enrol with this one-time token first; better in ATF_JOIN_TOKEN: other users see arguments')
+    .option(
+      '--join-token <token>',
+      'enrol with this one-time token first; better in ATF_JOIN_TOKEN: other users see arguments',
+    )
     .option('--http [port]', 'serve Streamable HTTP on 127.0.0.1 instead of stdio')
     .action(act(async () => (await import('./commands/connect.ts')).connect));
 }
