@@ -4,7 +4,15 @@
  * checks roles before a handler runs.
  */
 import type { EventName } from '@atf/core/events';
-import type { BodyOut, OperationId, ParamsOut, Person, PresenceSubject, QueryOut, ResponseOf } from '@atf/core/wire/api';
+import type {
+  BodyOut,
+  OperationId,
+  ParamsOut,
+  Person,
+  PresenceSubject,
+  QueryOut,
+  ResponseOf,
+} from '@atf/core/wire/api';
 import type { ContainmentDoc, FeedDoc, FeedTopic } from '@atf/core/wire/feed';
 import type { Kysely, Transaction } from 'kysely';
 import type { Logger } from 'pino';
@@ -50,8 +58,17 @@ export interface FeedHub {
   /**
    * Containment ahead of its record: sent to every connected gateway at once. Resolves when all have confirmed or after `boundMs`.
    */
-  contain(key: string, body: ContainmentDoc, boundMs: number): Promise<{ connected: number; confirmed: number; aborted: number }>;
-  gateways(): { id: string; connected: boolean; lastBeatMsAgo: number | undefined; spool: { epoch: number; seq: number } | undefined }[];
+  contain(
+    key: string,
+    body: ContainmentDoc,
+    boundMs: number,
+  ): Promise<{ connected: number; confirmed: number; aborted: number }>;
+  gateways(): {
+    id: string;
+    connected: boolean;
+    lastBeatMsAgo: number | undefined;
+    spool: { epoch: number; seq: number } | undefined;
+  }[];
   disconnect(gatewayId: string): void;
 }
 
@@ -62,14 +79,24 @@ export interface Audit {
 
 /** Who calls. A gateway or instance is identified by its verified proof. */
 export type Actor =
-  | { readonly kind: 'person'; readonly person: Person; readonly by: 'session' | 'token'; readonly sessionId: string | undefined }
+  | {
+      readonly kind: 'person';
+      readonly person: Person;
+      readonly by: 'session' | 'token';
+      readonly sessionId: string | undefined;
+    }
   | { readonly kind: 'gateway'; readonly gatewayId: string; readonly name: string }
   | { readonly kind: 'instance'; readonly instanceId: string; readonly jkt: string }
   | { readonly kind: 'public' };
 
 export interface Presence {
   /** Consumes a presence token for exactly this subject by this person, or throws a refusal (`people.presence_invalid`). */
-  consume(tx: Tx, person: Person, token: string, subject: PresenceSubject): Promise<{ method: 'passkey' | 'passphrase' | 'simulated' }>;
+  consume(
+    tx: Tx,
+    person: Person,
+    token: string,
+    subject: PresenceSubject,
+  ): Promise<{ method: 'passkey' | 'passphrase' | 'simulated' }>;
 }
 
 export interface Control {

@@ -1,9 +1,9 @@
 /** Health, readiness and metrics of the control plane. Labels are operation ids and codes: bounded, and free of personal data. */
 import type { FastifyInstance } from 'fastify';
-import { sql } from 'kysely';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { rawPaths } from '@atf/core/wire/api';
 import type { Control } from './context.ts';
+import { answers } from './db/answers.ts';
 
 const readyWithinMs = 1_000;
 const secondsBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -48,11 +48,7 @@ async function ready(control: Control): Promise<boolean> {
   const late = new Promise<false>((resolve) => {
     timer = setTimeout(() => resolve(false), readyWithinMs);
   });
-  const read = sql`select 1`.execute(control.db).then(
-    () => true,
-    () => false,
-  );
-  return Promise.race([read, late]).finally(() => clearTimeout(timer));
+  return Promise.race([answers(control.db), late]).finally(() => clearTimeout(timer));
 }
 
 export function observeRoutes(app: FastifyInstance, control: Control, metrics: Metrics): void {

@@ -16,7 +16,6 @@ export const events = {
   'identity.gateway_revoked': 'A gateway was revoked.',
   'identity.key_created': 'A key of the product was created.',
   'people.person_added': 'A person was registered.',
-  'people.roles_changed': 'The roles of a person were changed.',
   'people.link_issued':
     'Somebody made a one-time sign-in link for a person: whoever opens it signs in as that person.',
   'people.signed_in': 'A person signed in.',

@@ -63,7 +63,11 @@ export class SchemaCheck {
     const compiled: Compiled = {
       input: isJsonObject(inputSchema) ? compileSchema(inputSchema) : undefined,
       output:
-        outputSchema === undefined ? 'none' : isJsonObject(outputSchema) ? compileSchema(outputSchema) : undefined,
+        outputSchema === undefined
+          ? 'none'
+          : isJsonObject(outputSchema)
+            ? compileSchema(outputSchema)
+            : undefined,
     };
     const [oldest] = this.#compiled.keys();
     if (this.#compiled.size >= compiledMax && oldest !== undefined) this.#compiled.delete(oldest);
