@@ -63,6 +63,8 @@ export interface FeedHub {
     body: ContainmentDoc,
     boundMs: number,
   ): Promise<{ connected: number; confirmed: number; aborted: number }>;
+  /** Stops in force that are not on record yet: a gateway that connects meanwhile is told them before anything else. */
+  announce(unrecorded: () => readonly { readonly key: string; readonly body: ContainmentDoc }[]): void;
   gateways(): {
     id: string;
     connected: boolean;

@@ -296,6 +296,24 @@ describe('stops', () => {
     by: 'test',
   };
 
+  it('that are not on record yet reach a gateway that connects only now, before any document', async () => {
+    const unrecorded = [{ key: 'fleet:*', body: stop }];
+    platform.control.feed.announce(() => unrecorded);
+    try {
+      const client = await connect();
+      client.hello(0);
+      await client.complete();
+      expect(client.frames[0]).toEqual({ t: 'contain', key: 'fleet:*', body: stop });
+      unrecorded.pop();
+      const later = await connect();
+      later.hello(0);
+      await later.complete();
+      expect(later.frames[0]?.t).toBe('docs');
+    } finally {
+      platform.control.feed.announce(() => []);
+    }
+  });
+
   it('go out ahead of any record, and collect what gateways confirm', async () => {
     const client = await connect();
     client.hello(0);

@@ -48,6 +48,9 @@ export interface FeedInput {
   readonly log: Logger;
 }
 
+const containFrame = (key: string, body: ContainmentDoc): string =>
+  JSON.stringify({ t: 'contain', key, body });
+
 export class Feed implements FeedHub {
   private readonly db: Db;
   private readonly urgent: Db;
@@ -64,6 +67,7 @@ export class Feed implements FeedHub {
   private beats: Beat[] = [];
   private beating = false;
   private closed = false;
+  private unrecorded: Parameters<FeedHub['announce']>[0] = () => [];
 
   constructor(input: FeedInput) {
     this.db = input.db;
@@ -85,7 +89,7 @@ export class Feed implements FeedHub {
   }
 
   async contain(key: string, body: ContainmentDoc, boundMs: number): Promise<StopOutcome> {
-    const text = JSON.stringify({ t: 'contain', key, body });
+    const text = containFrame(key, body);
     const reached: string[] = [];
     for (const [id, connection] of this.connections) {
       if (connection.open) reached.push(id);
@@ -93,6 +97,10 @@ export class Feed implements FeedHub {
     const outcome = this.confirmations.wait(key, reached, boundMs);
     for (const id of reached) this.connections.get(id)?.send(text);
     return outcome;
+  }
+
+  announce(unrecorded: Parameters<FeedHub['announce']>[0]): void {
+    this.unrecorded = unrecorded;
   }
 
   gateways(): ReturnType<FeedHub['gateways']> {
@@ -146,6 +154,8 @@ export class Feed implements FeedHub {
   private receive(connection: FeedConnection, frame: GatewayFrame): void {
     if (this.connections.get(connection.gatewayId) !== connection) return;
     if (frame.t === 'hello') {
+      // No document says these yet, and none may ever if the database takes no writes.
+      for (const { key, body } of this.unrecorded()) connection.send(containFrame(key, body));
       void this.catchUp(connection, frame.have).catch((fault: unknown) => {
         this.log.error({ err: fault, gateway: connection.gatewayId }, 'a gateway could not be caught up');
         connection.terminate();

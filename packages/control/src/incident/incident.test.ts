@@ -23,7 +23,12 @@ let recorder: StopRecorder;
 let call: ReturnType<typeof callerOf<typeof incidentRoutes>>;
 /** What gateways were told ahead of any record, in order. */
 const told: { key: string; doc: ContainmentDoc }[] = [];
+/** What a gateway that connects now is told before anything else. */
+let announced: Parameters<FeedHub['announce']>[0] = () => [];
 const feed: Partial<FeedHub> = {
+  announce: (unrecorded) => {
+    announced = unrecorded;
+  },
   contain: async (key, doc) => {
     told.push({ key, doc });
     return { connected: 2, confirmed: 2, aborted: 3 };
@@ -206,6 +211,7 @@ describe('when the database fails', () => {
       };
       expect(await codeOf(incidentRoutes['containment.stop'](bent, given))).toBe('containment.not_recorded');
       expect(told.map(({ key }) => key)).toEqual([`agent:${agent.id}`]);
+      expect(announced()).toMatchObject([{ key: `agent:${agent.id}`, body: { state: 'killed' } }]);
       const held = readReserve(control.config.dataDir);
       expect(held.ok && held.stops.map(({ key }) => key)).toEqual([`agent:${agent.id}`]);
       await vi.waitFor(
@@ -213,6 +219,7 @@ describe('when the database fails', () => {
           expect(await control.doc('containment', `agent:${agent.id}`)).toMatchObject({ state: 'killed' }),
         { timeout: 10_000, interval: 50 },
       );
+      await vi.waitFor(() => expect(announced()).toEqual([]), { timeout: 10_000, interval: 20 });
       await vi.waitFor(() => expect(readReserve(control.config.dataDir)).toEqual({ ok: true, stops: [] }), {
         timeout: 5_000,
         interval: 20,

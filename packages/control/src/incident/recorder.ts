@@ -132,6 +132,7 @@ export class StopRecorder {
     this.#control = control;
     this.#reserve = new StopReserve(control.config.dataDir);
     reserves.set(control, this.#reserve);
+    control.feed.announce(() => this.#reserve.pending.map(({ key, doc }) => ({ key, body: doc })));
   }
 
   /** Takes over what an earlier run could not record. Call before anything is served. */

@@ -73,6 +73,7 @@ export async function testControl({
     contain: (key, body, boundMs) => feed.contain(key, body, boundMs),
     gateways: () => feed.gateways(),
     disconnect: (id) => feed.disconnect(id),
+    announce: (unrecorded) => feed.announce(unrecorded),
     ...bent,
   };
   const tokens = new Map<string, string>();
