@@ -5,4 +5,15 @@
 import { config } from 'zod';
 
 config({ jitless: true });
+
+/** Control was upgraded while this page was open: its parts have other names now. One load brings them; never a loop. */
+const reloadedKey = 'atf.reloaded-at';
+const reloadPauseMs = 30_000;
+window.addEventListener('vite:preloadError', (event) => {
+  if (Date.now() - Number(sessionStorage.getItem(reloadedKey) ?? 0) < reloadPauseMs) return;
+  event.preventDefault();
+  sessionStorage.setItem(reloadedKey, String(Date.now()));
+  location.reload();
+});
+
 await import('./page.tsx');

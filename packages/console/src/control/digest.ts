@@ -9,3 +9,13 @@ export async function digestOf(text: string): Promise<string | undefined> {
     .replaceAll('/', '_')
     .replaceAll('=', '');
 }
+
+/** The digest that a confirmation is bound to. @throws where the browser cannot compute it, so that nothing is confirmed unbound */
+export async function boundDigestOf(text: string): Promise<string> {
+  const digest = await digestOf(text);
+  if (digest === undefined)
+    throw new Error(
+      'This page came neither over https nor from localhost: the browser cannot bind a confirmation to what is shown.',
+    );
+  return digest;
+}

@@ -18,8 +18,10 @@ type Method = Begun['methods'][number];
 interface PresenceProps {
   /** What the confirmation is for; computed when asked, so that it binds what stands on the page at that moment. */
   readonly subject: () => Promise<PresenceSubject> | PresenceSubject;
-  /** The button that starts it: `Approve this call`. */
+  /** The button that starts it: `Approve`. */
   readonly verb: string;
+  /** The word before `with passkey`, where the verb itself would mislead. */
+  readonly confirmVerb?: string;
   readonly look?: ButtonLook;
   /** One sentence: what confirming does. */
   readonly says: ReactNode;
@@ -41,14 +43,8 @@ async function answerOf(method: Method, begun: Begun, passphrase: string) {
   return { method, response: (await startAuthentication({ optionsJSON })) as unknown };
 }
 
-export function Presence({
-  subject,
-  verb,
-  look = 'primary',
-  says,
-  disabled = false,
-  onToken,
-}: PresenceProps) {
+export function Presence(props: PresenceProps) {
+  const { subject, verb, confirmVerb = verb, look = 'primary', says, disabled = false, onToken } = props;
   const [step, setStep] = useState<Step>({ at: 'idle' });
   const [error, setError] = useState<unknown>();
   const [passphrase, setPassphrase] = useState('');
@@ -136,7 +132,7 @@ export function Presence({
       )}
       {begun.methods.includes('passkey') && (
         <Button look={look} size="lg" busy={busy} onClick={() => void finish('passkey', begun)}>
-          <Icon name="key" /> {verb} with passkey
+          <Icon name="key" /> {confirmVerb} with passkey
         </Button>
       )}
       {begun.methods.includes('passphrase') && (
@@ -152,7 +148,7 @@ export function Presence({
             />
           </div>
           <Button type="submit" look={begun.methods.includes('passkey') ? 'plain' : look} busy={busy}>
-            {verb} with passphrase
+            {confirmVerb} with passphrase
           </Button>
         </form>
       )}
@@ -162,7 +158,7 @@ export function Presence({
           busy={busy}
           onClick={() => void finish('simulated', begun)}
         >
-          {verb} with simulated presence
+          {confirmVerb} with simulated presence
         </Button>
       )}
       <Button look="quiet" disabled={busy} onClick={() => setStep({ at: 'idle' })}>

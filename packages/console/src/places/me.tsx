@@ -1,14 +1,16 @@
 /** The signed-in person: roles, and the two ways to prove presence. */
-import type { Me } from '@atf/core/wire/api';
+import type { Me, PresenceSubject } from '@atf/core/wire/api';
 import { startRegistration, type PublicKeyCredentialCreationOptionsJSON } from '@simplewebauthn/browser';
 import { useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { call, forgetCsrf } from '../control/client.ts';
+import { boundDigestOf } from '../control/digest.ts';
 import { useAnswer, useChange } from '../control/queries.ts';
 import { Button } from '../parts/button.tsx';
 import { TextField } from '../parts/field.tsx';
 import { Icon } from '../parts/icons.tsx';
 import { FaultNote, Facts, Page, Panel, Shown } from '../parts/panel.tsx';
+import { Presence } from '../parts/presence.tsx';
 
 export function MePage() {
   const me = useAnswer('people.me', {});
@@ -92,11 +94,24 @@ function PersonPanel({ me }: { readonly me: Me }) {
   );
 }
 
+/** A borrowed session must not be able to add a way to confirm: one that is there already confirms the next (control checks it). */
+async function factorSubject(person: Me['person']): Promise<PresenceSubject> {
+  return { kind: 'factor', id: person.id, digest: await boundDigestOf(`factor:${person.id}`) };
+}
+
+function Done({ children }: { readonly children: string }) {
+  return (
+    <span className="inline-flex items-center gap-1.5 text-good">
+      <Icon name="allowed" /> {children}
+    </span>
+  );
+}
+
 function PasskeyPanel({ me }: { readonly me: Me }) {
   const client = useQueryClient();
   const [state, setState] = useState<'idle' | 'busy' | 'done'>('idle');
   const [error, setError] = useState<unknown>();
-  const add = async () => {
+  const add = async (presence?: string) => {
     setState('busy');
     setError(undefined);
     try {
@@ -104,7 +119,9 @@ function PasskeyPanel({ me }: { readonly me: Me }) {
       const response = await startRegistration({
         optionsJSON: options as PublicKeyCredentialCreationOptionsJSON,
       });
-      await call('people.addPasskey', { body: { response } });
+      await call('people.addPasskey', {
+        body: { response, ...(presence === undefined ? {} : { presence }) },
+      });
       setState('done');
       await client.invalidateQueries({ queryKey: ['people.me'] });
     } catch (fault) {
@@ -113,6 +130,8 @@ function PasskeyPanel({ me }: { readonly me: Me }) {
     }
   };
   const dismissed = error instanceof Error && error.name === 'NotAllowedError';
+  const first = me.passkeys === 0 && !me.hasPassphrase;
+  const verb = me.passkeys === 0 ? 'Add a passkey' : 'Add another passkey';
   return (
     <Panel title="Passkey" aside={me.passkeys === 0 ? 'none yet' : `${me.passkeys} registered`}>
       <div className="space-y-3">
@@ -127,21 +146,22 @@ function PasskeyPanel({ me }: { readonly me: Me }) {
             <FaultNote error={error} />
           ))}
         <p role="status" className="empty:hidden">
-          {state === 'done' ? (
-            <span className="inline-flex items-center gap-1.5 text-good">
-              <Icon name="allowed" /> The passkey is registered.
-            </span>
-          ) : (
-            ''
-          )}
+          {state === 'done' ? <Done>The passkey is registered.</Done> : ''}
         </p>
-        <Button
-          look={me.passkeys === 0 ? 'primary' : 'plain'}
-          busy={state === 'busy'}
-          onClick={() => void add()}
-        >
-          <Icon name="key" /> {me.passkeys === 0 ? 'Add a passkey' : 'Add another passkey'}
-        </Button>
+        {first ? (
+          <Button look="primary" busy={state === 'busy'} onClick={() => void add()}>
+            <Icon name="key" /> {verb}
+          </Button>
+        ) : (
+          <Presence
+            verb={verb}
+            confirmVerb="Confirm"
+            look="plain"
+            says="One of your ways to confirm lets the next one in."
+            subject={() => factorSubject(me.person)}
+            onToken={(presence) => add(presence)}
+          />
+        )}
       </div>
     </Panel>
   );
@@ -153,57 +173,71 @@ function PassphrasePanel({ me }: { readonly me: Me }) {
   const [passphrase, setPassphrase] = useState('');
   const [current, setCurrent] = useState('');
   const save = useChange('people.setPassphrase', ['people.me']);
+  const store = async (presence?: string) => {
+    const body = {
+      passphrase,
+      ...(me.hasPassphrase ? { current } : {}),
+      ...(presence === undefined ? {} : { presence }),
+    };
+    await save.mutateAsync({ body });
+    setPassphrase('');
+    setCurrent('');
+  };
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    save.mutate(
-      { body: { passphrase, ...(me.hasPassphrase ? { current } : {}) } },
-      {
-        onSuccess: () => {
-          setPassphrase('');
-          setCurrent('');
-        },
-      },
-    );
+    // What control refuses is shown from the mutation's own state.
+    store().catch(() => undefined);
   };
+  const byPasskey = !me.hasPassphrase && me.passkeys > 0;
+  const verb = me.hasPassphrase ? 'Change the passphrase' : 'Set the passphrase';
   return (
     <Panel title="Passphrase" aside={me.hasPassphrase ? 'set' : 'none yet'}>
-      <form onSubmit={submit} className="space-y-3">
-        {me.hasPassphrase && (
+      <div className="space-y-3">
+        <form onSubmit={submit} className="space-y-3">
+          {me.hasPassphrase && (
+            <TextField
+              label="Current passphrase"
+              type="password"
+              autoComplete="current-password"
+              required
+              maxLength={200}
+              value={current}
+              onChange={(event) => setCurrent(event.target.value)}
+            />
+          )}
           <TextField
-            label="Current passphrase"
+            label={me.hasPassphrase ? 'New passphrase' : 'Passphrase'}
+            hint={`At least ${passphraseCharsMin} characters; several words are easier to keep.`}
             type="password"
-            autoComplete="current-password"
+            autoComplete="new-password"
             required
+            minLength={passphraseCharsMin}
             maxLength={200}
-            value={current}
-            onChange={(event) => setCurrent(event.target.value)}
+            value={passphrase}
+            onChange={(event) => setPassphrase(event.target.value)}
+          />
+          {save.error !== null && !byPasskey && <FaultNote error={save.error} />}
+          <p role="status" className="empty:hidden">
+            {save.isSuccess ? <Done>The passphrase is set.</Done> : ''}
+          </p>
+          {!byPasskey && (
+            <Button type="submit" busy={save.isPending}>
+              {verb}
+            </Button>
+          )}
+        </form>
+        {byPasskey && (
+          <Presence
+            verb={verb}
+            confirmVerb="Confirm"
+            look="plain"
+            disabled={passphrase.length < passphraseCharsMin}
+            says="Your passkey lets the passphrase in."
+            subject={() => factorSubject(me.person)}
+            onToken={(presence) => store(presence)}
           />
         )}
-        <TextField
-          label={me.hasPassphrase ? 'New passphrase' : 'Passphrase'}
-          hint={`At least ${passphraseCharsMin} characters; several words are easier to keep.`}
-          type="password"
-          autoComplete="new-password"
-          required
-          minLength={passphraseCharsMin}
-          maxLength={200}
-          value={passphrase}
-          onChange={(event) => setPassphrase(event.target.value)}
-        />
-        {save.error !== null && <FaultNote error={save.error} />}
-        <p role="status" className="empty:hidden">
-          {save.isSuccess ? (
-            <span className="inline-flex items-center gap-1.5 text-good">
-              <Icon name="allowed" /> The passphrase is set.
-            </span>
-          ) : (
-            ''
-          )}
-        </p>
-        <Button type="submit" busy={save.isPending}>
-          {me.hasPassphrase ? 'Change the passphrase' : 'Set the passphrase'}
-        </Button>
-      </form>
+      </div>
     </Panel>
   );
 }

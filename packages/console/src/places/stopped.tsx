@@ -5,7 +5,7 @@ import type { ContainmentDoc } from '@atf/core/wire/feed';
 import { type Level, levels } from '@atf/core/wire/words';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
-import { digestOf } from '../control/digest.ts';
+import { boundDigestOf } from '../control/digest.ts';
 import { useAnswer, useChange } from '../control/queries.ts';
 import { Button } from '../parts/button.tsx';
 import { SelectField, TextField } from '../parts/field.tsx';
@@ -144,14 +144,11 @@ function Resume({ item, name }: { readonly item: ContainmentDoc; readonly name: 
         verb="Resume"
         disabled={reason.trim() === ''}
         says={`${name} may act again${ceiling === undefined ? '' : `, as ${levelNames[ceiling]} at most`}.`}
-        subject={async () => {
-          const digest = await digestOf(resumeShownText(request));
-          if (digest === undefined)
-            throw new Error(
-              'This page came neither over https nor from localhost: the browser cannot bind a confirmation to the request.',
-            );
-          return { kind: 'resume', id: containmentKey(item.scope), digest };
-        }}
+        subject={async () => ({
+          kind: 'resume',
+          id: containmentKey(item.scope),
+          digest: await boundDigestOf(resumeShownText(request)),
+        })}
         onToken={async (presence) => {
           await resume.mutateAsync({ body: { ...request, presence } });
         }}
