@@ -14,6 +14,7 @@ import {
   refundTools,
 } from '../workspace/domain.fixture.ts';
 import { takeDiscovery } from '../segmentation/discovery.ts';
+import { classifyTool } from '../segmentation/tools.ts';
 import { waitingPerAgentMax } from './request.ts';
 import { approvalRoutes } from './routes.ts';
 import { keepApprovals, outcomeBoundMs, voidApprovals } from './upkeep.ts';
@@ -198,7 +199,14 @@ describe('deciding', () => {
 
   it('wants four eyes where policy says so: not those of whoever brought the instance in', async () => {
     const agent = await domain.agent('four-eyes', 'senior');
-    const admin = await ask(agent, refund(10), { class: 'admin' });
+    await control.change((tx) =>
+      classifyTool(control, tx, 'shop', 'cancel_refund', { class: 'admin' }, domain.operator.id),
+    );
+    // A gateway that says less than the registry is not believed.
+    const tool = 'shop/cancel_refund';
+    const definitionDigest = await domain.definitionDigest(tool);
+    const admin = await ask(agent, { refund_id: 'R-1' }, { tool, definitionDigest, class: 'read' });
+    expect((await show(admin.id)).class).toBe('admin');
     expect(await codeOf(approve(admin.id, { person: domain.owner }))).toBe('approvals.own_request');
     expect((await approve(admin.id, { person: domain.technical })).state).toBe('approved');
     // Elsewhere the own person may approve.

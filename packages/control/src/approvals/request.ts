@@ -7,6 +7,7 @@ import { sha256 } from '@atf/core/digest';
 import { refuse } from '@atf/core/errors';
 import type { BodyOut, ResponseOf } from '@atf/core/wire/api';
 import { canonicalJson, isJsonObject, parseStrictText } from '@atf/core/wire/json';
+import type { ActionClass } from '@atf/core/wire/words';
 import type { Control, Tx } from '../context.ts';
 import { refuseStopped } from '../identity/credentials.ts';
 import { instanceById } from '../identity/credential-store.ts';
@@ -42,8 +43,13 @@ function checkArguments(argsText: string, argsDigest: string): void {
     refuse('approvals.digest_mismatch', 'The digest is not that of the arguments.');
 }
 
-/** The definition that the gateway decided under must still be the accepted one. */
-async function checkDefinition(tx: Tx, tenant: string, ref: string, definitionDigest: string): Promise<void> {
+/** The definition that the gateway decided under must still be the accepted one. Gives what the registry says that the tool does. */
+async function classOfAccepted(
+  tx: Tx,
+  tenant: string,
+  ref: string,
+  definitionDigest: string,
+): Promise<ActionClass> {
   const slash = ref.indexOf('/');
   const tool =
     (await toolByName(tx, tenant, ref.slice(0, slash), ref.slice(slash + 1))) ??
@@ -51,6 +57,7 @@ async function checkDefinition(tx: Tx, tenant: string, ref: string, definitionDi
   if (tool.state === 'quarantined') refuse('segmentation.tool_quarantined');
   if (tool.state === 'removed') refuse('segmentation.tool_removed');
   if (tool.definition_digest !== definitionDigest) refuse('segmentation.definition_stale');
+  return tool.classification.class ?? 'admin';
 }
 
 async function recordExpired(control: Control, tx: Tx, rows: readonly ApprovalRow[]): Promise<void> {
@@ -155,12 +162,13 @@ export async function requestApproval(
     if (instance === undefined || instance.agent_id !== agent.id || instance.state !== 'active')
       refuse('identity.instance_unknown');
     await refuseStopped(tx, tenant, agent);
-    await checkDefinition(tx, tenant, given.tool, given.definitionDigest);
+    // What people are shown, and whether it takes four eyes, is not a gateway's to say.
+    const registered = await classOfAccepted(tx, tenant, given.tool, given.definitionDigest);
     await expireApprovals(control, tx, waitingPerAgentMax, agent.id);
     const open = await openApprovalFor(tx, tenant, { ...given, agentId: agent.id });
     if (open === undefined && (await openCountOfAgent(tx, tenant, agent.id)) >= waitingPerAgentMax)
       refuse('approvals.queue_full');
-    const row = open ?? (await store(control, tx, agent, given));
+    const row = open ?? (await store(control, tx, agent, { ...given, class: registered }));
     return { id: row.id, state: row.state, expiresAt: new Date(row.expires_at).toISOString() };
   });
 }
