@@ -22,6 +22,8 @@ const replayBucketMs = 10_000;
 /** Failed credentials of one source before it is turned away unread; they refill evenly. */
 export const failuresRate = { max: 120, perSeconds: 60 } as const;
 const failureSourcesMax = 50_000;
+/** Tokens of sources that are turned away whose signature is looked at all the same, over all sources. */
+export const secondLooksRate = { max: 200, perSeconds: 1 } as const;
 
 /** A map that drops its oldest entry when it is full. */
 class BoundedMap<V> {
@@ -92,6 +94,7 @@ export class Authenticator {
   readonly #proofKeys = new BoundedMap<KeyObject>(proofKeysMax);
   readonly #failures = new BoundedMap<number>(failureSourcesMax);
   readonly #replay: ReplayCache;
+  #secondLooks: number | undefined;
 
   constructor(input: {
     readonly clock: ClockPort;
@@ -117,9 +120,10 @@ export class Authenticator {
     if (token === '') return no('identity.credential_invalid', 'The scheme is DPoP or Bearer.');
     const digest = createHash('sha256').update(token).digest('base64url');
     // Whoever holds a token that was verified is throttled by it, so that strangers on the same address cannot lock them out.
-    const blamed = this.#tokens.get(digest) === undefined ? `from ${source}` : `with ${digest}`;
+    const held = this.#tokens.get(digest) !== undefined;
+    const blamed = held ? `with ${digest}` : `from ${source}`;
     const spent = lookAtRate(this.#failures.get(blamed), this.#clock.monotonicMs(), failuresRate);
-    if (!spent.ok)
+    if (!spent.ok && (held || !this.#isGoodToken(token, digest)))
       return {
         ok: false,
         refusal: refusal('identity.proof_flood', undefined, { retryAfterMs: spent.retryAfterMs }),
@@ -133,6 +137,17 @@ export class Authenticator {
     );
     if (!verdict.ok) this.#failures.set(blamed, spent.nextMs);
     return verdict;
+  }
+
+  /**
+   * Whether control signed this token: asked for those who share their address with a flood, because tokens are renewed all the time and
+   * a new one is not known yet. Bounded over all sources, so that the flood gains no work by it.
+   */
+  #isGoodToken(token: string, digest: string): boolean {
+    const look = lookAtRate(this.#secondLooks, this.#clock.monotonicMs(), secondLooksRate);
+    if (!look.ok) return false;
+    this.#secondLooks = look.nextMs;
+    return !('code' in this.#claims(token, digest));
   }
 
   #verify(
