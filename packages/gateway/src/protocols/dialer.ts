@@ -35,6 +35,8 @@ const never = blockList([
   'fd20:ce::/32', // metadata (Google Cloud)
   'ff00::/8',
   // Addresses that carry an IPv4 address inside: what they reach cannot be seen from here.
+  '::/96', // IPv4-compatible (RFC 4291 §2.5.5.1); loopback stands among them
+  '::ffff:0:0:0/96', // IPv4-translated, RFC 2765
   '64:ff9b::/96',
   '64:ff9b:1::/48',
   '2002::/16',
@@ -57,6 +59,7 @@ export function addressAllowed(address: string, privateAllowed: boolean): boolea
   const plain = unmapped(address);
   const family = isIP(plain);
   if (family === 0) return false;
+  if (plain === '::1') return privateAllowed;
   const kind = family === 4 ? 'ipv4' : 'ipv6';
   return !never.check(plain, kind) && (privateAllowed || !privateOnes.check(plain, kind));
 }
