@@ -4,14 +4,16 @@
  * the host operator's token.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import type { Credential, PresenceSubject } from '@atf/core/wire/api';
+import { sha256 } from '@atf/core/digest';
+import { containmentKey } from '@atf/core/incident/containment';
+import { type BodyIn, type Credential, type PresenceSubject, resumeShownText } from '@atf/core/wire/api';
 import { agentFetch } from '@atf/sdk/agent-fetch';
 import { type AgentKey, generateAgentKey } from '@atf/sdk/agent-key';
 import { ControlClient } from '@atf/sdk/client';
@@ -178,8 +180,40 @@ export class Product {
     return { credential, key, fetch: governed, mcp };
   }
 
+  /** Process ids of the planes now: the supervisor's note, which it writes anew when it has started one again. */
+  get pids(): Ready['pids'] {
+    try {
+      const note = JSON.parse(readFileSync(join(this.dataDir, 'running.json'), 'utf8')) as { planes?: Ready['pids'] };
+      return note.planes ?? this.ready.pids;
+    } catch {
+      return this.ready.pids;
+    }
+  }
+
   signal(plane: 'control' | 'gateway', signal: NodeJS.Signals): void {
-    process.kill(this.ready.pids[plane], signal);
+    process.kill(this.pids[plane], signal);
+  }
+
+  /** How often the supervisor has started this plane again. */
+  restarts(plane: 'control' | 'gateway'): number {
+    return this.output.filter((line) => line.includes('"restarted"') && line.includes(`"${plane}"`)).length;
+  }
+
+  /** Kills a plane as a fault would, and resolves when it was started again and the gateway serves. */
+  async crash(plane: 'control' | 'gateway'): Promise<void> {
+    const before = this.restarts(plane);
+    this.signal(plane, 'SIGKILL');
+    await until(`${plane} to be started again`, () => (this.restarts(plane) > before ? true : undefined), startWithinMs);
+    await this.serving();
+  }
+
+  /** Resolves when the gateway says that it serves: control is heard, and records are taken. */
+  async serving(withinMs = startWithinMs): Promise<void> {
+    await until(
+      'the gateway to serve',
+      async () => ((await fetch(`${this.ready.gatewayUrl}/readyz`).catch(() => undefined))?.status === 200 ? true : undefined),
+      withinMs,
+    );
   }
 
   get exited(): boolean {
@@ -200,7 +234,8 @@ export class Product {
   /** The whole product at once, as a power cut takes processes. */
   async killAll(): Promise<void> {
     const ended = new Promise((done) => this.child.once('exit', done));
-    for (const pid of [this.ready.pids.control, this.ready.pids.gateway]) {
+    const { control, gateway } = this.pids;
+    for (const pid of [control, gateway]) {
       try {
         process.kill(pid, 'SIGKILL');
       } catch {
@@ -215,6 +250,14 @@ export class Product {
     await this.stop();
     if (existsSync(this.home)) await rm(this.home, { recursive: true, force: true });
   }
+}
+
+type Resume = Omit<BodyIn<'containment.resume'>, 'presence'>;
+
+/** A person confirms presence for exactly this resumption, and resumes. */
+export async function resume(by: Signed, request: Resume): Promise<void> {
+  const subject = { kind: 'resume' as const, id: containmentKey(request.scope), digest: sha256(resumeShownText(request)) };
+  await by.client.call('containment.resume', { body: { ...request, presence: await by.presence(subject) } });
 }
 
 export interface Answer {
