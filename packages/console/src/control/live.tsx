@@ -42,6 +42,8 @@ export function madeOldBy(item: ActivityItem): readonly OperationId[] {
       return ['agents.list', 'agents.show', 'agents.rights', 'overview'];
     case 'segmentation':
       return ['tools.list', 'tools.show', 'servers.list', 'agents.rights', 'overview'];
+    case 'notification':
+      return ['notifications.list'];
     case 'policy':
       return ['agents.rights'];
     case 'action':

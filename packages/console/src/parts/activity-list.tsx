@@ -233,22 +233,21 @@ export function ActivityList({ filter, label }: { readonly filter: ActivityFilte
 
 /** What a line is about: the tool of an action, or the event of control. */
 function What({ item }: { readonly item: ActivityItem }) {
-  const words =
-    item.tool === undefined ? (
-      <span>{item.type}</span>
-    ) : (
-      <code>
-        <UntrustedText text={item.tool} />
-      </code>
-    );
-  if (item.actionId === undefined) return words;
+  if (item.actionId === undefined) return <span>{item.type}</span>;
   return (
     <Link to="/activity/$id" params={{ id: item.actionId }} className="font-medium hover:underline">
-      {words}
+      {item.tool === undefined ? (
+        item.type
+      ) : (
+        <code>
+          <UntrustedText text={item.tool} />
+        </code>
+      )}
     </Link>
   );
 }
 
+/** The agent with its level, and the person; ATF itself where there is neither. */
 function Who({ item }: { readonly item: ActivityItem }) {
   if (item.agent === undefined) return <span className="text-ink-2">{item.person ?? 'ATF'}</span>;
   return (
@@ -262,6 +261,24 @@ function Who({ item }: { readonly item: ActivityItem }) {
       <Link to="/agents/$id" params={{ id: item.agent }} className="truncate hover:underline">
         {item.agent}
       </Link>
+      {item.person !== undefined && <span className="text-xs text-ink-3">{item.person}</span>}
+    </span>
+  );
+}
+
+function Why({ item }: { readonly item: ActivityItem }) {
+  const about = item.actionId === undefined ? item.tool : undefined;
+  return (
+    <span className="text-ink-2">
+      {about !== undefined && (
+        <>
+          <code>
+            <UntrustedText text={about} />
+          </code>
+          {': '}
+        </>
+      )}
+      <UntrustedText text={item.summary} />
     </span>
   );
 }
@@ -291,11 +308,7 @@ const allColumns: readonly ListColumn<ActivityItem>[] = [
     title: 'Why',
     width: 'minmax(0,2fr)',
     narrow: 'hide',
-    cell: (item) => (
-      <span className="text-ink-2">
-        <UntrustedText text={item.summary} />
-      </span>
-    ),
+    cell: (item) => <Why item={item} />,
   },
   {
     id: 'took',

@@ -78,7 +78,7 @@ function optionsOf(widthPx: number): uPlot.Options {
     height: heightPx,
     legend: { show: false },
     cursor: { show: false },
-    padding: [8, 4, 0, 0],
+    padding: [8, 18, 0, 0],
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1_000), 'Etc/UTC'),
     scales: { x: { time: true }, y: { range: (_, __, max) => [0, Math.max(axisMin, Math.ceil(max * 1.1))] } },
     axes: [

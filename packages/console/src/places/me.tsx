@@ -20,8 +20,10 @@ export function MePage() {
         {(data) => (
           <div className="grid grid-cols-1 items-start gap-4 lg:grid-cols-2">
             <PersonPanel me={data} />
-            <PasskeyPanel me={data} />
-            <PassphrasePanel me={data} />
+            <div className="space-y-4">
+              <PasskeyPanel me={data} />
+              <PassphrasePanel me={data} />
+            </div>
           </div>
         )}
       </Shown>

@@ -8,11 +8,13 @@ import { Icon } from '../parts/icons.tsx';
 import { LevelMark, levelNames } from '../parts/level.tsx';
 import { Empty, Loading, Page, Panel, Shown } from '../parts/panel.tsx';
 import { durationWords, Time } from '../parts/time.tsx';
+import { UntrustedText } from '../parts/untrusted.tsx';
 import { scopeName } from '../shell/stop-targets.ts';
 
 const DecisionsPlot = lazy(() => import('../parts/decisions-plot.tsx'));
 const everyMs = 5_000;
 const waitingShown = 5;
+const toldShown = 5;
 
 export function Overview() {
   const overview = useAnswer('overview', {}, { everyMs });
@@ -36,6 +38,7 @@ export function Overview() {
               <FeedPanel gateways={data.gateways} />
               <LogPanel data={data} />
             </div>
+            <ToldPanel />
           </div>
         )}
       </Shown>
@@ -291,6 +294,45 @@ function LogPanel({ data }: { readonly data: OverviewAnswer }) {
           </>
         )}
       </p>
+    </Panel>
+  );
+}
+
+/** The notices that agents owe to people: what they did by themselves, and why. */
+function ToldPanel() {
+  const told = useAnswer('notifications.list', { query: { limit: toldShown } }, { everyMs });
+  return (
+    <Panel title="What people were told" aside="newest first" flush>
+      <Shown answer={told} lines={3}>
+        {({ items }) =>
+          items.length === 0 ? (
+            <Empty>Nobody was told anything yet. A Senior tells people whenever it acts by itself.</Empty>
+          ) : (
+            <ul>
+              {items.map((item) => (
+                <li key={item.id} className="border-b border-line px-4 py-2 last:border-b-0">
+                  <p className="flex flex-wrap justify-between gap-x-4">
+                    <Link
+                      to="/activity/$id"
+                      params={{ id: item.actionId }}
+                      className="font-medium [overflow-wrap:anywhere] hover:underline"
+                    >
+                      <UntrustedText text={item.summary} />
+                    </Link>
+                    <Time at={item.at} className="text-xs text-ink-3" />
+                  </p>
+                  <p className="text-ink-2">
+                    <UntrustedText text={item.because} />
+                  </p>
+                  <p className="text-xs text-ink-3">
+                    {item.agent} told {item.to.join(', ')}
+                  </p>
+                </li>
+              ))}
+            </ul>
+          )
+        }
+      </Shown>
     </Panel>
   );
 }

@@ -9,7 +9,6 @@ import { boundDigestOf } from '../control/digest.ts';
 import { useAnswer, useChange } from '../control/queries.ts';
 import { Button } from '../parts/button.tsx';
 import { SelectField, TextField } from '../parts/field.tsx';
-import { Icon } from '../parts/icons.tsx';
 import { levelNames } from '../parts/level.tsx';
 import { StateMark } from '../parts/outcome.tsx';
 import { Empty, Facts, Page, Panel, Shown } from '../parts/panel.tsx';
@@ -17,23 +16,14 @@ import { Presence } from '../parts/presence.tsx';
 import { ShortId } from '../parts/short-id.tsx';
 import { ExactTime } from '../parts/time.tsx';
 import { UntrustedText } from '../parts/untrusted.tsx';
-import { useStop } from '../shell/stop-dialog.tsx';
 import { scopeName } from '../shell/stop-targets.ts';
 
 const everyMs = 5_000;
 
 export function Stopped() {
   const containments = useAnswer('containment.list', {}, { everyMs });
-  const stop = useStop();
   return (
-    <Page
-      title="Stopped"
-      actions={
-        <Button look="danger-outline" onClick={() => stop.open()}>
-          <Icon name="stopped" /> Stop…
-        </Button>
-      }
-    >
+    <Page title="Stopped">
       <Shown answer={containments} lines={5}>
         {({ items }) =>
           items.length === 0 ? (

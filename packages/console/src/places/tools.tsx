@@ -136,7 +136,7 @@ const columns: readonly ListColumn<Tool>[] = [
   {
     id: 'tool',
     title: 'Tool',
-    width: 'minmax(14rem,1.6fr)',
+    width: 'minmax(17rem,2fr)',
     sort: (tool) => `${tool.server}/${tool.name}`,
     cell: (tool) => (
       <Link
@@ -160,7 +160,7 @@ const columns: readonly ListColumn<Tool>[] = [
   {
     id: 'class',
     title: 'Class',
-    width: '8.5rem',
+    width: '6.5rem',
     narrow: 'second',
     sort: (tool) => actionClasses.indexOf(tool.effectiveClass),
     cell: (tool) =>
@@ -181,7 +181,7 @@ const columns: readonly ListColumn<Tool>[] = [
   {
     id: 'sensitivity',
     title: 'Sensitivity',
-    width: '7rem',
+    width: '6.5rem',
     narrow: 'hide',
     sort: (tool) => tool.classification.sensitivity,
     cell: (tool) => tool.classification.sensitivity,
