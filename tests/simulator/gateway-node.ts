@@ -2,6 +2,7 @@
  * One gateway: the real spool, snapshot, lease, feed, shipper, connections to tool servers and pipeline, put together as `gateway.ts` does,
  * over a virtual disk and a virtual network. Its process can die at any point; its disk survives, or not.
  */
+import { shipmentFramesMax, splitFrames } from '@atf/core/audit/spool-frame';
 import { refusal } from '@atf/core/errors';
 import { policyFactsOf } from '@atf/core/policy/question';
 import { type ControlFrame, type FeedTopic, leaseMs, type PolicyDoc } from '@atf/core/wire/feed';
@@ -283,7 +284,11 @@ export class GatewayNode {
           if (running === undefined) return undefined;
           if (faults.takesNothing?.() === true) return { status: 200, body: Buffer.from('{}') };
           const result = await running.intake
-            .accept(frame, { gateway: id, keys: [gatewayKey] }, headers[gapHeader] !== undefined)
+            .acceptAll(
+              splitFrames(frame, shipmentFramesMax) ?? [frame],
+              { gateway: id, keys: [gatewayKey] },
+              headers[gapHeader] !== undefined,
+            )
             .catch(() => undefined);
           if (result === undefined) return { status: 500, body: Buffer.from('{}') };
           const body = result.ok

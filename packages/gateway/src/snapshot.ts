@@ -125,6 +125,9 @@ export class Snapshot implements SnapshotPort {
     for (const topic of Object.keys(this.#docs) as FeedTopic[]) {
       if (topic !== 'containment') for (const key of [...this.#docs[topic].keys()]) this.#remove(topic, key);
     }
+    // Also those ahead of their documents: a full set has no tombstones, so a stop that was lifted meanwhile would hold for ever. What is
+    // still in force comes again with the set, or ahead of it.
+    for (const [key, { doc }] of [...this.#ahead]) this.#hold(key, doc, true);
     for (const [key, doc] of this.#docs.containment) this.#hold(key, doc, true);
     this.#docs.containment.clear();
     this.#complete = false;

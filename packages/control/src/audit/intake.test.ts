@@ -1,7 +1,8 @@
 import { payloadRandomBytes, sealPayload } from '@atf/core/audit/payload';
 import { openPayload } from '@atf/core/audit/payload';
 import { sealSigner } from '@atf/core/audit/gateway-key';
-import { generateKeyPairSync } from 'node:crypto';
+import { splitFrames } from '@atf/core/audit/spool-frame';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type TestDb, testDb } from '../db/test-db.ts';
@@ -70,6 +71,48 @@ async function verified(): Promise<Awaited<ReturnType<typeof verifyStore>>> {
   expect(report.problems).toEqual([]);
   return report;
 }
+
+describe('several frames in one shipment', () => {
+  const shipAll = async (...frames: Uint8Array[]): Promise<string> =>
+    said(await intake.acceptAll(frames, shipper));
+
+  test('are taken in together, and again without effect', async () => {
+    const frames = [gateway.batch(drafts(2)), gateway.batch(drafts(1)), gateway.batch(drafts(3))];
+    expect(splitFrames(Buffer.concat(frames), 3)).toEqual(frames.map((frame) => Buffer.from(frame)));
+    expect(await shipAll(...frames)).toBe('6 to 1/6');
+    expect(await shipAll(...frames)).toBe('0 to 1/6');
+    // With the event that the log was opened.
+    expect((await verified()).size).toBe(7);
+  });
+
+  test('count up to the first that is refused: torn, out of order, or of another chain', async () => {
+    const [first, second] = [gateway.batch(drafts(1)), gateway.batch(drafts(1))];
+    const torn = Uint8Array.from(second, (byte, at) => (at === 40 ? byte ^ 1 : byte));
+    expect(await shipAll(first, torn)).toBe('audit.batch_invalid at 1/1');
+    gateway.batch(drafts(1));
+    expect(await shipAll(second, gateway.batch(drafts(1)))).toBe('audit.batch_out_of_order at 1/2');
+    expect((await verified()).size).toBe(3);
+  });
+
+  test('a payload that was used before takes back its own frame only', async () => {
+    const sealed = sealPayload(
+      'p1',
+      { kid: 'k', key: randomBytes(32) },
+      Buffer.from('{}'),
+      randomBytes(payloadRandomBytes),
+    );
+    const [first, second] = [gateway.batch([{}], [sealed]), gateway.batch([{}], [sealed])];
+    expect(await shipAll(first, second)).toBe('1 to 1/1');
+    expect(await shipAll(second)).toBe('audit.batch_invalid at 1/1');
+  });
+
+  test('are whole frames and not too many, or nothing', () => {
+    const frame = gateway.batch(drafts(1));
+    expect(splitFrames(frame.subarray(0, frame.length - 1), 9)).toBeUndefined();
+    expect(splitFrames(Buffer.concat([frame, frame]), 1)).toBeUndefined();
+    expect(splitFrames(Buffer.concat([frame, Buffer.from('x')]), 9)).toBeUndefined();
+  });
+});
 
 test('batches count once, whole or in part, before and after they were sequenced', async () => {
   const first = gateway.batch(drafts(3));

@@ -128,35 +128,79 @@ export class Intake {
     };
   }
 
+  /** Takes in one shipped frame; see {@link acceptAll}. */
+  accept(frame: Uint8Array, shipper: Shipper, gapDeclared = false): Promise<IntakeResult> {
+    return this.acceptAll([frame], shipper, gapDeclared);
+  }
+
   /**
-   * Takes in one shipped frame. `gapDeclared`: the gateway says itself that the records before it are gone. Resolves when everything
-   * that it acknowledges is durable. Refusals: `audit.batch_invalid`, `audit.batch_out_of_order`, `audit.gateway_forked`.
+   * Takes in shipped frames, in their order and in one transaction. `gapDeclared`: the gateway says itself that the records before the first
+   * are gone. Resolves when everything that it acknowledges is durable. A frame that is refused ends the shipment there; those before it
+   * count. Refusals: `audit.batch_invalid`, `audit.batch_out_of_order`, `audit.gateway_forked`.
    */
-  async accept(frame: Uint8Array, shipper: Shipper, gapDeclared = false): Promise<IntakeResult> {
+  async acceptAll(
+    frames: readonly Uint8Array[],
+    shipper: Shipper,
+    gapDeclared = false,
+  ): Promise<IntakeResult> {
+    const read: { batch: SpoolBatch; records: readonly VerifiedRecord[] }[] = [];
+    let problem: Refusal | undefined =
+      frames.length === 0 ? refusal('audit.batch_invalid', 'Nothing was sent.') : undefined;
+    for (const frame of frames) {
+      const checked = this.check(frame, shipper);
+      if ('refused' in checked) {
+        problem = checked.refused;
+        break;
+      }
+      read.push(checked);
+    }
+    if (read.length === 0) return this.refused(shipper, problem ?? refusal('audit.batch_invalid'));
+    const taken = await this.takeAll(read, shipper, gapDeclared);
+    return taken.ok && problem !== undefined ? this.refused(shipper, problem) : taken;
+  }
+
+  private check(
+    frame: Uint8Array,
+    shipper: Shipper,
+  ): { batch: SpoolBatch; records: readonly VerifiedRecord[] } | { refused: Refusal } {
+    const invalid = (detail: string) => ({ refused: refusal('audit.batch_invalid', detail) });
     const batch = decodeBatch(frame);
-    if (batch === undefined)
-      return this.refused(shipper, refusal('audit.batch_invalid', 'The frame is torn or altered.'));
-    if (batch.gateway !== shipper.gateway)
-      return this.refused(shipper, refusal('audit.batch_invalid', 'The batch is of another gateway.'));
+    if (batch === undefined) return invalid('The frame is torn or altered.');
+    if (batch.gateway !== shipper.gateway) return invalid('The batch is of another gateway.');
     const verified = verifyBatch(batch, shipper.keys);
-    if (!verified.ok) {
-      return this.refused(
-        shipper,
-        refusal('audit.batch_invalid', `${verified.problem.replaceAll('_', ' ')} at record ${verified.seq}`),
-      );
-    }
-    if (verified.records.some(({ entry }) => entry.tenant !== this.options.tenant)) {
-      return this.refused(shipper, refusal('audit.batch_invalid', 'A record is of another tenant.'));
-    }
+    if (!verified.ok) return invalid(`${verified.problem.replaceAll('_', ' ')} at record ${verified.seq}`);
+    if (verified.records.some(({ entry }) => entry.tenant !== this.options.tenant))
+      return invalid('A record is of another tenant.');
+    return { batch, records: verified.records };
+  }
+
+  private async takeAll(
+    read: readonly { batch: SpoolBatch; records: readonly VerifiedRecord[] }[],
+    shipper: Shipper,
+    gapDeclared: boolean,
+  ): Promise<IntakeResult> {
     try {
-      const result = await this.options.change((tx) => this.take(tx, batch, verified.records, gapDeclared));
+      const result = await this.options.change(async (tx) => {
+        let last: IntakeResult | undefined;
+        let fresh = 0;
+        for (const { batch, records } of read) {
+          last = await this.take(tx, batch, records, gapDeclared && last === undefined);
+          if (!last.ok) return last;
+          fresh += last.fresh;
+        }
+        return { ...(last as Extract<IntakeResult, { ok: true }>), fresh };
+      });
       const report = this.reports.get(shipper.gateway);
-      if (result.ok && report !== undefined && report.epoch <= batch.epoch)
+      const epoch = read.at(-1)?.batch.epoch ?? 0;
+      if (result.ok && report !== undefined && report.epoch <= epoch)
         this.reports.set(shipper.gateway, { ...report, before: 0 });
       return result;
     } catch (fault) {
-      if (fault instanceof RefusalError) return this.refused(shipper, fault.refusal);
-      throw fault;
+      if (!(fault instanceof RefusalError)) throw fault;
+      // One bad frame took the others back: alone, the good ones count.
+      const [first] = read;
+      if (read.length > 1 && first !== undefined) return this.takeAll([first], shipper, gapDeclared);
+      return this.refused(shipper, fault.refusal);
     }
   }
 

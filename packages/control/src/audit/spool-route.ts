@@ -1,8 +1,8 @@
 /**
- * Room: audit (B-1). `POST /v1/gateway/spool`: a gateway ships one frame of its spool, exactly the bytes that it sealed. The answer says up to where
+ * Room: audit (B-1). `POST /v1/gateway/spool`: a gateway ships frames of its spool, exactly the bytes that it sealed, one after the other. The answer says up to where
  * everything is durable here. Not JSON: the bytes are signed.
  */
-import { frameBytesMax } from '@atf/core/audit/spool-frame';
+import { shipmentBytesMax, shipmentFramesMax, splitFrames } from '@atf/core/audit/spool-frame';
 import { problemOf } from '@atf/core/errors';
 import { rawPaths } from '@atf/core/wire/api';
 import type { Control } from '../context.ts';
@@ -19,24 +19,22 @@ export function spoolRoute(control: Control, intake: Intake): RoomPlugin {
   return (app, scope) => {
     app.addContentTypeParser(
       frameContentType,
-      { parseAs: 'buffer', bodyLimit: frameBytesMax },
+      { parseAs: 'buffer', bodyLimit: shipmentBytesMax },
       (_request, body, done) => done(null, body),
     );
     app.post(
       rawPaths.spool,
       {
-        bodyLimit: frameBytesMax,
+        bodyLimit: shipmentBytesMax,
         onRequest: async (request) => void (request.actor = await scope.authenticate(request, 'gateway')),
       },
       async (request, reply) => {
         const gateway = actingGateway(request.actor ?? { kind: 'public' });
         const keys = await shippingKeys(control.db, control.config.tenant, gateway);
-        const frame = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-        const taken = await intake.accept(
-          frame,
-          { gateway, keys },
-          request.headers[gapHeader] === 'declared',
-        );
+        const bytes = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+        const frames = splitFrames(bytes, shipmentFramesMax) ?? [bytes];
+        const gapDeclared = request.headers[gapHeader] === 'declared';
+        const taken = await intake.acceptAll(frames, { gateway, keys }, gapDeclared);
         if (taken.ok) return { position: taken.position };
         const problem = problemOf(taken.refusal);
         return reply

@@ -1,6 +1,6 @@
 /** Room: audit. SQL of the log: pending leaves, chains of gateways, the head, encrypted payloads. Callers pass the transaction. */
 import type { PayloadFrame } from '@atf/core/audit/spool-frame';
-import { type Selectable, sql } from 'kysely';
+import { type Insertable, type Selectable, sql } from 'kysely';
 import type { Db, Tx } from '../context.ts';
 import type { AuditTables } from './tables.ts';
 
@@ -170,7 +170,11 @@ export async function recordHash(
   return inLog?.leaf_hash;
 }
 
-/** Stores new payloads; returns how many there were not yet. Bytes go one by one: each may be megabytes. */
+/** One statement carries at most so many rows and bytes. */
+const payloadRowsPerInsert = 500;
+const payloadBytesPerInsert = 1_048_576;
+
+/** Stores new payloads; returns how many there were not yet. Small ones go together, large ones alone. */
 export async function insertPayloads(
   tx: Tx,
   tenant: string,
@@ -178,10 +182,13 @@ export async function insertPayloads(
   nowMs: number,
 ): Promise<number> {
   let inserted = 0;
-  for (const { id, kid, wrappedKey, salt, ciphertext } of payloads) {
-    const result = await tx
-      .insertInto('audit_payload')
-      .values({
+  for (let at = 0; at < payloads.length; ) {
+    const rows: Insertable<AuditTables['audit_payload']>[] = [];
+    for (let bytes = 0; at < payloads.length && rows.length < payloadRowsPerInsert; at++) {
+      const { id, kid, wrappedKey, salt, ciphertext } = payloads[at] as PayloadFrame;
+      bytes += ciphertext.length;
+      if (rows.length > 0 && bytes > payloadBytesPerInsert) break;
+      rows.push({
         tenant,
         id,
         kid,
@@ -190,7 +197,11 @@ export async function insertPayloads(
         ciphertext,
         stored_at: nowMs,
         erased_at: null,
-      })
+      });
+    }
+    const result = await tx
+      .insertInto('audit_payload')
+      .values(rows)
       .onConflict((conflict) => conflict.columns(['tenant', 'id']).doNothing())
       .executeTakeFirst();
     inserted += Number(result.numInsertedOrUpdatedRows ?? 0n);

@@ -25,6 +25,9 @@ export const batchBytesMax = 32 * 1_048_576;
 /** Largest frame: a full batch with the framing of its records. */
 export const frameBytesMax = batchBytesMax + batchRecordsMax * 8 + 4_096;
 export const framePrefixBytes = 8;
+/** A gateway ships several frames at once when they have gathered: one transaction of control for all of them. */
+export const shipmentFramesMax = 64;
+export const shipmentBytesMax = frameBytesMax + 4 * 1_048_576;
 const idCharsMax = 128;
 const headerBytesMax = 4_096;
 const frameMagic = Buffer.from('ASB1');
@@ -154,6 +157,18 @@ export function blockLength(prefix: Uint8Array, kind: 'frame' | 'header'): numbe
     return undefined;
   const length = Buffer.from(prefix.subarray(4, 8)).readUInt32BE();
   return length >= framePrefixBytes + hashBytes && length <= max ? length : undefined;
+}
+
+/** The frames of one shipment, one after the other; undefined when the bytes are not exactly whole frames, or more than `framesMax`. */
+export function splitFrames(bytes: Uint8Array, framesMax: number): Uint8Array[] | undefined {
+  const frames: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const length = blockLength(bytes.subarray(at, at + framePrefixBytes), 'frame');
+    if (length === undefined || at + length > bytes.length || frames.length === framesMax) return undefined;
+    frames.push(bytes.subarray(at, at + length));
+    at += length;
+  }
+  return frames;
 }
 
 /** The inside of a whole block, or undefined when the bytes are torn, altered or something else. */

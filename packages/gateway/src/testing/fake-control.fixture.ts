@@ -8,7 +8,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import type { Entry } from '@atf/core/audit/entry';
 import { importGatewayKey } from '@atf/core/audit/gateway-key';
 import { openPayload } from '@atf/core/audit/payload';
-import { decodeBatch, verifyBatch } from '@atf/core/audit/spool-frame';
+import { decodeBatch, shipmentFramesMax, splitFrames, verifyBatch } from '@atf/core/audit/spool-frame';
 import { problemOf, refusal, type ErrorCode } from '@atf/core/errors';
 import { readCompactJws, p256Key, verifiesEs256, type P256PublicJwk } from '@atf/core/identity/compact-jws';
 import { jwkThumbprint } from '@atf/core/identity/dpop';
@@ -285,7 +285,13 @@ export class FakeControl {
     };
   }
 
-  #intake(frame: Uint8Array): object | ErrorCode {
+  #intake(bytes: Uint8Array): object | ErrorCode {
+    let answer: object | ErrorCode = 'audit.batch_invalid';
+    for (const frame of splitFrames(bytes, shipmentFramesMax) ?? []) answer = this.#intakeFrame(frame);
+    return answer;
+  }
+
+  #intakeFrame(frame: Uint8Array): object | ErrorCode {
     const batch = decodeBatch(frame);
     const jwk = this.gateway?.jwk;
     if (batch === undefined || jwk === undefined) return 'audit.batch_invalid';
