@@ -60,6 +60,13 @@ describe('the stop file', () => {
   });
 
   it('takes no word that the gateway could not', () => {
+    for (const [kind, name] of [
+      ['tool', 'back-office'],
+      ['owner', 'ines'],
+    ] as const)
+      expect(thrown(() => writeStopFile(folder(), kind, name, 'y'))).toMatchObject({
+        exitCode: exitCodes.usage,
+      });
     expect(thrown(() => writeStopFile(folder(), 'planet', 'x', 'y'))).toMatchObject({
       exitCode: exitCodes.usage,
     });

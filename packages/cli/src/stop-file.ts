@@ -4,9 +4,11 @@
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Scope, scopeSchema } from '@atf/core/wire/words';
+import { type Scope, scopeSchema, uuidSchema } from '@atf/core/wire/words';
 import { z } from 'zod';
 import { CliFailure, exitCodes } from './exit-codes.ts';
+
+const toolScopePattern = /^[a-z0-9][a-z0-9_-]{0,63}\/(?:\*|[A-Za-z0-9_./-]{1,128})$/;
 
 const stopFileSchema = z.strictObject({
   scopes: z.array(scopeSchema).max(1_000),
@@ -52,7 +54,11 @@ function scopeOf(kind: string, name: string | undefined): Scope {
     });
   }
   const parsed = scopeSchema.safeParse({ kind, id: kind === 'fleet' ? '*' : name });
-  if (!parsed.success)
+  // Words that could never stop anything: nobody may believe that they did.
+  const nothing =
+    (kind === 'tool' && !toolScopePattern.test(name ?? '')) ||
+    (kind === 'owner' && !uuidSchema.safeParse(name).success);
+  if (!parsed.success || nothing)
     throw new CliFailure(exitCodes.usage, `Cannot stop ${kind} ${name ?? ''}`.trim(), {
       help: 'Say agent NAME, owner ID, tool server/tool, or fleet.',
     });

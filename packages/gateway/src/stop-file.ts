@@ -6,7 +6,7 @@ import { type FSWatcher, readFileSync, statSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import type { ContainmentDoc } from '@atf/core/wire/feed';
 import { parseStrict } from '@atf/core/wire/json';
-import { isoTimeSchema, scopeSchema, uuidSchema } from '@atf/core/wire/words';
+import { isoTimeSchema, type Scope, scopeSchema, uuidSchema } from '@atf/core/wire/words';
 import { z } from 'zod';
 
 export const stopFileName = 'stop';
@@ -22,7 +22,7 @@ const stopFileSchema = z.strictObject({
 
 const author = 'stop file of the gateway host';
 
-/** What a stop file says. Pure. `agentIdOf` finds the id of an agent that is named; an unknown name stops everything. */
+/** What a stop file says. Pure. `agentIdOf` finds the id of an agent that is named; what names nothing stops everything. */
 export function readStopFile(
   bytes: Uint8Array,
   nowMs: number,
@@ -32,13 +32,32 @@ export function readStopFile(
   const read = parsed.ok ? stopFileSchema.safeParse(parsed.value) : undefined;
   if (read?.success !== true) return [everything(nowMs, 'The stop file cannot be understood.')];
   const { scopes, since, reason } = read.data;
-  return scopes.map((scope) => {
-    if (scope.kind !== 'agent' || uuidSchema.safeParse(scope.id).success)
-      return { scope, state: 'killed', since, reason, by: author };
-    const id = agentIdOf(scope.id);
-    const named = id === undefined ? ({ kind: 'fleet', id: '*' } as const) : ({ kind: 'agent', id } as const);
-    return { scope: named, state: 'killed', since, reason, by: author };
-  });
+  return scopes.map((scope) => ({
+    scope: understood(scope, agentIdOf) ?? { kind: 'fleet', id: '*' },
+    state: 'killed',
+    since,
+    reason,
+    by: author,
+  }));
+}
+
+const toolScopePattern = /^[a-z0-9][a-z0-9_-]{0,63}\/(?:\*|[A-Za-z0-9_./-]{1,128})$/;
+
+/** The scope in the words of documents; undefined when nothing could ever be stopped by it, which is not what somebody wrote it for. */
+function understood(scope: Scope, agentIdOf: (name: string) => string | undefined): Scope | undefined {
+  const isId = uuidSchema.safeParse(scope.id).success;
+  switch (scope.kind) {
+    case 'fleet':
+      return scope;
+    case 'tool':
+      return toolScopePattern.test(scope.id) ? scope : undefined;
+    case 'owner':
+      return isId ? scope : undefined;
+    case 'agent': {
+      const id = isId ? scope.id : agentIdOf(scope.id);
+      return id === undefined ? undefined : { kind: 'agent', id };
+    }
+  }
 }
 
 function everything(nowMs: number, reason: string): ContainmentDoc {
