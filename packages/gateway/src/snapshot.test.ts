@@ -89,6 +89,16 @@ describe('stops ahead of their documents', () => {
     expect(inForce(snapshot)).toBe(false);
   });
 
+  it('hold when they are told again after a new beginning of the documents, although no document says so', () => {
+    const { snapshot, clock } = made();
+    snapshot.containAhead(key, first);
+    snapshot.clear();
+    expect(inForce(snapshot)).toBe(true);
+    snapshot.containAhead(key, first);
+    clock.advance(60_000);
+    expect(inForce(snapshot)).toBe(true);
+  });
+
   it('survive a new beginning of the documents', () => {
     const { snapshot } = made();
     snapshot.apply('containment', key, first);

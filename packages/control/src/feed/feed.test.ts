@@ -304,6 +304,14 @@ describe('stops', () => {
       client.hello(0);
       await client.complete();
       expect(client.frames[0]).toEqual({ t: 'contain', key: 'fleet:*', body: stop });
+      // A whole set makes a gateway forget what it was told ahead, so it is told once more.
+      const last = await client.until(() => {
+        const at = client.frames.findLastIndex(({ t }) => t === 'contain');
+        return at > 0 ? at : undefined;
+      });
+      expect(client.frames.findIndex((frame) => frame.t === 'docs' && frame.full === true)).toBeLessThan(
+        last,
+      );
       unrecorded.pop();
       const later = await connect();
       later.hello(0);

@@ -154,8 +154,7 @@ export class Feed implements FeedHub {
   private receive(connection: FeedConnection, frame: GatewayFrame): void {
     if (this.connections.get(connection.gatewayId) !== connection) return;
     if (frame.t === 'hello') {
-      // No document says these yet, and none may ever if the database takes no writes.
-      for (const { key, body } of this.unrecorded()) connection.send(containFrame(key, body));
+      this.tellUnrecorded(connection);
       void this.catchUp(connection, frame.have).catch((fault: unknown) => {
         this.log.error({ err: fault, gateway: connection.gatewayId }, 'a gateway could not be caught up');
         connection.terminate();
@@ -165,6 +164,11 @@ export class Feed implements FeedHub {
     } else {
       this.confirmations.confirmed(connection.gatewayId, frame.key, frame.aborted);
     }
+  }
+
+  /** No document says these stops yet, and none may ever if the database takes no writes. */
+  private tellUnrecorded(connection: FeedConnection): void {
+    for (const { key, body } of this.unrecorded()) connection.send(containFrame(key, body));
   }
 
   /** Sends everything newer than `have` page by page, then hands the connection over to the live documents. */
@@ -182,6 +186,8 @@ export class Feed implements FeedHub {
       for (const text of docsFrames(docs, reached, more, full)) {
         if (!(await connection.sendDrained(text))) return;
       }
+      // A whole set begins by forgetting what was told ahead of it.
+      if (full) this.tellUnrecorded(connection);
       full = false;
       connection.cursor = reached;
       if (!more && connection.cursor >= this.tail) {
