@@ -1,4 +1,5 @@
 /** The audit log as an outsider has it: a copy of the directory of a product that runs, verified, and its entries. */
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -38,9 +39,16 @@ export async function logSettled(product: Product): Promise<void> {
       ? true
       : undefined;
   };
-  await until('every record to be in the log', look, settledWithinMs).catch((error: Error) => {
-    throw new Error(`${error.message}: ${JSON.stringify(last)}`);
+  const settle = () =>
+    until('every record to be in the log', look, settledWithinMs).catch((error: Error) => {
+      throw new Error(`${error.message}: ${JSON.stringify(last)}`);
+    });
+  await settle();
+  // What is not pending any more may not be signed yet. Steps of the log follow each other: behind one more record, it is.
+  await operator.call('people.add', {
+    body: { name: 'Marker', email: `marker-${randomUUID()}@example.com`, roles: [] },
   });
+  await settle();
 }
 
 /** Copies the log directory, verifies the copy against a checkpoint that was seen earlier, and reads all of its entries. */
