@@ -9,7 +9,9 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { activityItem, answersAt, uuid } from '../../packages/console/fixtures/answers.ts';
+import { answersAt } from '../../packages/console/fixtures/answers.ts';
+import { activityItem } from '../../packages/console/fixtures/answers-log.ts';
+import { uuid } from '../../packages/console/fixtures/cast.ts';
 import {
   axeFindings,
   chromiumPath,

@@ -2,14 +2,29 @@
 import type { OperationId, ResponseOf } from '@atf/core/wire/api';
 import type { CallInput } from '@atf/sdk/client';
 import { ControlRefusal } from '@atf/sdk/control-refusal';
-import { keepPreviousData, QueryClient, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import {
+  keepPreviousData,
+  QueryCache,
+  QueryClient,
+  useMutation,
+  useQuery,
+  useQueryClient,
+} from '@tanstack/react-query';
 import { call } from './client.ts';
+import { isRefusal } from './fault.ts';
 
 const retriesMax = 2;
 const staleMs = 2_000;
 
 export function makeQueryClient(): QueryClient {
-  return new QueryClient({
+  const client: QueryClient = new QueryClient({
+    queryCache: new QueryCache({
+      onError: (error, query) => {
+        // The session ended: the frame asks who is signed in, and says what helps.
+        if (isRefusal(error, 'people.sign_in_required') && query.queryKey[0] !== 'people.me')
+          void client.invalidateQueries({ queryKey: ['people.me'] });
+      },
+    }),
     defaultOptions: {
       queries: {
         staleTime: staleMs,
@@ -19,6 +34,7 @@ export function makeQueryClient(): QueryClient {
       mutations: { retry: false },
     },
   });
+  return client;
 }
 
 export interface AnswerOptions {

@@ -4,18 +4,16 @@
  */
 import type { ActivityItem, QueryIn } from '@atf/core/wire/api';
 import { useInfiniteQuery } from '@tanstack/react-query';
-import { Link, useNavigate } from '@tanstack/react-router';
-import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { useNavigate } from '@tanstack/react-router';
+import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { call } from '../control/client.ts';
 import { useLive } from '../control/live.tsx';
+import type { LiveState } from '../control/live-activity.ts';
+import { allColumns, ownColumns } from './activity-columns.tsx';
 import { Button } from './button.tsx';
-import { DataTable, type ListColumn } from './data-table.tsx';
+import { DataTable } from './data-table.tsx';
 import { Icon } from './icons.tsx';
-import { LevelMark, levelNames } from './level.tsx';
-import { OutcomeMark } from './outcome.tsx';
 import { Empty, FaultNote, Loading } from './panel.tsx';
-import { durationWords, Time } from './time.tsx';
-import { UntrustedText } from './untrusted.tsx';
 
 export interface ActivityFilter {
   readonly agent?: string;
@@ -121,7 +119,6 @@ function useLines(filter: ActivityFilter, paused: boolean, reading: () => boolea
     loaded: lines.loaded,
     heldCount: held.length,
     release,
-    fresh: shown,
     live,
   };
 }
@@ -143,7 +140,6 @@ export function ActivityList({ filter, label }: { readonly filter: ActivityFilte
   const onEnd = useCallback(() => {
     if (pages.hasNextPage && !pages.isFetchingNextPage) void pages.fetchNextPage();
   }, [pages.hasNextPage, pages.isFetchingNextPage, pages.fetchNextPage]);
-  const stale = live.state === 'stale';
   return (
     <div
       ref={box}
@@ -154,45 +150,21 @@ export function ActivityList({ filter, label }: { readonly filter: ActivityFilte
         inside.current = false;
       }}
     >
-      <div className="flex h-11 items-center gap-3 border-b border-line px-4 text-xs text-ink-2">
-        <Button
-          look="quiet"
-          className="-ml-3 !h-8"
-          aria-pressed={paused}
-          onClick={() => {
-            if (paused) release();
-            setPaused(!paused);
-          }}
-        >
-          <Icon name={paused ? 'play' : 'pause'} /> {paused ? 'Go on' : 'Pause'}
-        </Button>
-        <span role="status" className={`truncate ${stale ? 'font-medium text-danger' : ''}`}>
-          {stale
-            ? 'Stale: the stream broke, trying again'
-            : paused
-              ? 'Paused'
-              : live.state === 'live'
-                ? 'Live'
-                : 'Not live yet'}
-        </span>
-        <span className="flex-1" />
-        {heldCount > 0 && (
-          <Button
-            className="!h-8"
-            onClick={() => {
-              window.scrollTo({ top: 0 });
-              release();
-            }}
-          >
-            Show {heldCount} new
-          </Button>
-        )}
-        {filter.find !== undefined && (
-          <span className="whitespace-nowrap">
-            {lines.length} of {loaded} loaded
-          </span>
-        )}
-      </div>
+      <ListBar
+        paused={paused}
+        live={live.state}
+        heldCount={heldCount}
+        onPause={() => {
+          if (paused) release();
+          setPaused(!paused);
+        }}
+        onShow={() => {
+          window.scrollTo({ top: 0 });
+          release();
+        }}
+      >
+        {filter.find !== undefined && `${lines.length} of ${loaded} loaded`}
+      </ListBar>
       {pages.error !== null && (
         <div className="p-4">
           <FaultNote error={pages.error} retry={() => void pages.refetch()} />
@@ -231,103 +203,34 @@ export function ActivityList({ filter, label }: { readonly filter: ActivityFilte
   );
 }
 
-/** What a line is about: the tool of an action, or the event of control. */
-function What({ item }: { readonly item: ActivityItem }) {
-  if (item.actionId === undefined) return <span>{item.type}</span>;
-  return (
-    <Link to="/activity/$id" params={{ id: item.actionId }} className="font-medium hover:underline">
-      {item.tool === undefined ? (
-        item.type
-      ) : (
-        <code>
-          <UntrustedText text={item.tool} />
-        </code>
-      )}
-    </Link>
-  );
+interface BarProps {
+  readonly paused: boolean;
+  readonly live: LiveState;
+  readonly heldCount: number;
+  readonly onPause: () => void;
+  readonly onShow: () => void;
+  readonly children: ReactNode;
 }
 
-/** The agent with its level, and the person; ATF itself where there is neither. */
-function Who({ item }: { readonly item: ActivityItem }) {
-  if (item.agent === undefined) return <span className="text-ink-2">{item.person ?? 'ATF'}</span>;
+/** Always of the same height: what waits behind it moves nothing. */
+function ListBar({ paused, live, heldCount, onPause, onShow, children }: BarProps) {
+  const stale = live === 'stale';
+  const words = stale ? 'Stale: the stream broke, trying again' : live === 'live' ? 'Live' : 'Not live yet';
   return (
-    <span className="inline-flex max-w-full min-w-0 items-center gap-1.5 align-bottom">
-      {item.level !== undefined && (
-        <span title={levelNames[item.level]}>
-          <LevelMark level={item.level} />
-          <span className="sr-only">{levelNames[item.level]}</span>
-        </span>
+    <div className="flex h-11 items-center gap-3 border-b border-line px-4 text-xs text-ink-2">
+      <Button look="quiet" className="-ml-3 !h-8" aria-pressed={paused} onClick={onPause}>
+        <Icon name={paused ? 'play' : 'pause'} /> {paused ? 'Go on' : 'Pause'}
+      </Button>
+      <span role="status" className={`truncate ${stale ? 'font-medium text-danger' : ''}`}>
+        {paused && !stale ? 'Paused' : words}
+      </span>
+      <span className="flex-1" />
+      {heldCount > 0 && (
+        <Button className="!h-8" onClick={onShow}>
+          Show {heldCount} new
+        </Button>
       )}
-      <Link to="/agents/$id" params={{ id: item.agent }} className="truncate hover:underline">
-        {item.agent}
-      </Link>
-      {item.person !== undefined && <span className="text-xs text-ink-3">{item.person}</span>}
-    </span>
+      <span className="whitespace-nowrap">{children}</span>
+    </div>
   );
 }
-
-function Why({ item }: { readonly item: ActivityItem }) {
-  const about = item.actionId === undefined ? item.tool : undefined;
-  return (
-    <span className="text-ink-2">
-      {about !== undefined && (
-        <>
-          <code>
-            <UntrustedText text={about} />
-          </code>
-          {': '}
-        </>
-      )}
-      <UntrustedText text={item.summary} />
-    </span>
-  );
-}
-
-const allColumns: readonly ListColumn<ActivityItem>[] = [
-  { id: 'what', title: 'What', width: 'minmax(11rem,1.1fr)', cell: (item) => <What item={item} /> },
-  {
-    id: 'outcome',
-    title: 'Outcome',
-    width: '6.5rem',
-    cell: (item) =>
-      item.outcome === undefined ? (
-        <span className="text-ink-3">event</span>
-      ) : (
-        <OutcomeMark outcome={item.outcome} />
-      ),
-  },
-  {
-    id: 'who',
-    title: 'Who',
-    width: 'minmax(9rem,0.9fr)',
-    narrow: 'second',
-    cell: (item) => <Who item={item} />,
-  },
-  {
-    id: 'why',
-    title: 'Why',
-    width: 'minmax(0,2fr)',
-    narrow: 'hide',
-    cell: (item) => <Why item={item} />,
-  },
-  {
-    id: 'took',
-    title: 'Took',
-    width: '4.5rem',
-    narrow: 'hide',
-    align: 'right',
-    cell: (item) => (item.tookMs === undefined ? '' : durationWords(item.tookMs)),
-  },
-  {
-    id: 'when',
-    title: 'When',
-    width: '5.5rem',
-    narrow: 'second',
-    align: 'right',
-    cell: (item) => <Time at={item.at} className="text-ink-3" />,
-  },
-];
-/** On the page of one agent the agent goes without saying; there the reason takes its place on narrow screens. */
-const ownColumns = allColumns
-  .filter(({ id }) => id !== 'who')
-  .map((column) => (column.id === 'why' ? { ...column, narrow: 'second' as const } : column));

@@ -11,7 +11,16 @@ import {
   useTable,
 } from '@tanstack/react-table';
 import { useWindowVirtualizer } from '@tanstack/react-virtual';
-import { type ReactNode, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
+import {
+  type MouseEvent,
+  type ReactNode,
+  useCallback,
+  useEffect,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+} from 'react';
 import { rowKeyOf } from '../shell/keys.ts';
 
 const features = tableFeatures({ rowSortingFeature, sortedRowModel: createSortedRowModel(), sortFns });
@@ -40,7 +49,6 @@ interface DataTableProps<T> {
   /** Called when the end of the rows comes near. */
   readonly onEnd?: () => void;
   readonly foot?: ReactNode;
-  readonly fresh?: ReadonlySet<string>;
 }
 
 const rowHeightPx = 38;
@@ -48,7 +56,7 @@ const overscanRows = 12;
 const endRows = 15;
 
 export function DataTable<T extends object>(props: DataTableProps<T>) {
-  const { label, rows, columns, rowId, onOpen, empty, onEnd, foot, fresh } = props;
+  const { label, rows, columns, rowId, onOpen, empty, onEnd, foot } = props;
   const definitions = useMemo(() => {
     const helper = createColumnHelper<typeof features, T>();
     return columns.map(({ id, title, sort }) =>
@@ -85,9 +93,6 @@ export function DataTable<T extends object>(props: DataTableProps<T>) {
   useRowKeys(body, model.length, (index) => virtual.scrollToIndex(index));
 
   const tracks = columns.map(({ width }) => width).join(' ');
-  const cellClass = ({ narrow, align }: ListColumn<T>): string =>
-    `min-w-0 truncate ${narrow === 'hide' ? 'max-md:hidden' : ''} ${narrow === 'second' ? 'max-md:order-2 max-md:text-xs max-md:text-ink-2' : ''} ${align === 'right' ? 'text-right tabular-nums' : ''}`;
-
   return (
     <>
       <div
@@ -102,33 +107,14 @@ export function DataTable<T extends object>(props: DataTableProps<T>) {
             aria-rowindex={1}
             className="grid grid-cols-(--tracks) gap-x-4 border-b border-line px-4 py-2 text-xs font-medium text-ink-3"
           >
-            {table.getHeaderGroups()[0]?.headers.map((header, index) => {
-              const column = columns[index] as ListColumn<T>;
-              const sorted = header.column.getIsSorted();
-              return (
-                <div
-                  key={header.id}
-                  role="columnheader"
-                  aria-sort={sorted === 'asc' ? 'ascending' : sorted === 'desc' ? 'descending' : undefined}
-                  className={column.align === 'right' ? 'text-right' : ''}
-                >
-                  {header.column.getCanSort() ? (
-                    <button
-                      type="button"
-                      className="-mx-1 rounded px-1 hover:text-ink"
-                      onClick={header.column.getToggleSortingHandler()}
-                    >
-                      {column.title}
-                      <span aria-hidden="true" className="ml-1 inline-block w-2">
-                        {sorted === 'asc' ? '↑' : sorted === 'desc' ? '↓' : ''}
-                      </span>
-                    </button>
-                  ) : (
-                    column.title
-                  )}
-                </div>
-              );
-            })}
+            {table.getHeaderGroups()[0]?.headers.map((header, index) => (
+              <HeaderCell
+                key={header.id}
+                title={columns[index]?.title ?? ''}
+                align={columns[index]?.align}
+                column={header.column}
+              />
+            ))}
           </div>
         </div>
         <div
@@ -153,16 +139,9 @@ export function DataTable<T extends object>(props: DataTableProps<T>) {
                 role="row"
                 aria-rowindex={item.index + 2}
                 onClick={(event) => {
-                  // A click on a link or button in the row is that element's own.
-                  if (
-                    onOpen === undefined ||
-                    (event.target as Element).closest('a,button,input,select') !== null
-                  )
-                    return;
-                  if (window.getSelection()?.type === 'Range') return;
-                  onOpen(row.original);
+                  if (onOpen !== undefined && isRowClick(event)) onOpen(row.original);
                 }}
-                className={`absolute inset-x-0 top-0 grid min-h-[38px] grid-cols-[minmax(0,1fr)_auto] items-center gap-x-3 gap-y-0.5 border-b border-line px-4 py-2 focus-within:bg-accent-soft md:grid-cols-(--tracks) md:gap-x-4 ${onOpen === undefined ? '' : 'cursor-pointer hover:bg-sunken'} ${fresh?.has(row.id) ? 'bg-accent-soft' : ''}`}
+                className={`${rowClass} ${item.index === model.length - 1 ? '' : 'border-b'} ${onOpen === undefined ? '' : 'cursor-pointer hover:bg-sunken'}`}
                 style={{ transform: `translateY(${item.start - virtual.options.scrollMargin}px)` }}
               >
                 {columns.map((column) => (
@@ -180,7 +159,58 @@ export function DataTable<T extends object>(props: DataTableProps<T>) {
   );
 }
 
-/** `j`, `k`, Home and End move the focus between the rows' links; outside of text fields only. */
+const rowClass =
+  'absolute inset-x-0 top-0 grid min-h-[38px] grid-cols-[minmax(0,1fr)_auto] items-center gap-x-3 gap-y-0.5 border-line px-4 py-2 focus-within:bg-accent-soft md:grid-cols-(--tracks) md:gap-x-4';
+
+function cellClass<T>({ narrow, align }: ListColumn<T>): string {
+  const onPhone = {
+    hide: 'max-md:hidden',
+    second: 'max-md:order-2 max-md:text-xs max-md:text-ink-2',
+    first: '',
+  };
+  return `min-w-0 truncate ${onPhone[narrow ?? 'first']} ${align === 'right' ? 'text-right tabular-nums' : ''}`;
+}
+
+/** A click on a link or button in the row is that element's own, and the end of a selection is no click. */
+function isRowClick(event: MouseEvent): boolean {
+  const own = (event.target as Element).closest('a,button,input,select') !== null;
+  return !own && window.getSelection()?.type !== 'Range';
+}
+
+interface HeaderCellProps {
+  readonly title: string;
+  readonly align: 'right' | undefined;
+  readonly column: {
+    getIsSorted(): false | 'asc' | 'desc';
+    getCanSort(): boolean;
+    getToggleSortingHandler(): ((event: unknown) => void) | undefined;
+  };
+}
+
+function HeaderCell({ title, align, column }: HeaderCellProps) {
+  const sorted = column.getIsSorted();
+  const order = sorted === 'asc' ? 'ascending' : sorted === 'desc' ? 'descending' : undefined;
+  return (
+    <div role="columnheader" aria-sort={order} className={align === 'right' ? 'text-right' : ''}>
+      {column.getCanSort() ? (
+        <button
+          type="button"
+          className="-mx-1 rounded px-1 hover:text-ink"
+          onClick={column.getToggleSortingHandler()}
+        >
+          {title}
+          <span aria-hidden="true" className="ml-1 inline-block w-2">
+            {sorted === 'asc' ? '↑' : sorted === 'desc' ? '↓' : ''}
+          </span>
+        </button>
+      ) : (
+        title
+      )}
+    </div>
+  );
+}
+
+/** `j` and `k` move the focus between the rows' links; outside of text fields only. */
 function useRowKeys(
   body: React.RefObject<HTMLDivElement | null>,
   count: number,

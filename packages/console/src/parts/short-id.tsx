@@ -44,9 +44,11 @@ export function Copy({ text, what }: CopyProps) {
 export function ShortId({ id, what = 'id' }: { readonly id: string; readonly what?: string }) {
   return (
     <span className="inline-flex items-center gap-0.5 align-bottom whitespace-nowrap">
-      <code title={id} className="text-ink-2">
+      <code title={id} className="text-ink-2 print:hidden">
         {id.length > shownChars + 2 ? id.slice(0, shownChars) : id}
       </code>
+      {/* On paper nothing can be copied: there it stands whole. */}
+      <code className="hidden break-all whitespace-normal print:inline">{id}</code>
       <Copy text={id} what={what} />
     </span>
   );

@@ -59,15 +59,3 @@ export function Untrusted({ text, by, mono = false }: UntrustedProps) {
     </div>
   );
 }
-
-/** A short claimed word inside a table cell: marked, without the frame's line. */
-export function UntrustedInline({ text }: { readonly text: string }) {
-  return (
-    <span
-      title="Claimed by an agent or a tool"
-      className="rounded border border-dashed border-line-strong bg-sunken px-1"
-    >
-      <UntrustedText text={text} />
-    </span>
-  );
-}

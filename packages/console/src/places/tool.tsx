@@ -1,11 +1,8 @@
 /** One tool: has it changed, how is it classified, what does its server say it is? */
 import type { Tool } from '@atf/core/wire/api';
-import { actionClasses, outputTrusts, sensitivities } from '@atf/core/wire/words';
 import { Link, useParams } from '@tanstack/react-router';
-import { type FormEvent, useState } from 'react';
 import { useAnswer, useChange } from '../control/queries.ts';
 import { Button } from '../parts/button.tsx';
-import { CheckField, SelectField, TextField } from '../parts/field.tsx';
 import { Icon } from '../parts/icons.tsx';
 import { StateMark } from '../parts/outcome.tsx';
 import { FaultNote, Facts, Page, Panel, Shown } from '../parts/panel.tsx';
@@ -13,8 +10,7 @@ import { ShortId } from '../parts/short-id.tsx';
 import { ExactTime } from '../parts/time.tsx';
 import { Untrusted, UntrustedText } from '../parts/untrusted.tsx';
 import { useStop } from '../shell/stop-dialog.tsx';
-
-const makesOld = ['tools.list', 'tools.show', 'agents.rights', 'overview'] as const;
+import { ClassificationPanel, toolMakesOld } from './tool-classification.tsx';
 
 export function ToolPage() {
   const { server, name } = useParams({ from: '/shell/tools/$server/$name' });
@@ -64,7 +60,7 @@ export function ToolPage() {
 
 /** The difference between what a person accepted and what the server offers now; both sides are the server's words. */
 function QuarantinePanel({ tool }: { readonly tool: Tool }) {
-  const accept = useChange('tools.accept', makesOld);
+  const accept = useChange('tools.accept', toolMakesOld);
   const digest = tool.offeredDigest ?? tool.definitionDigest;
   return (
     <Panel
@@ -146,132 +142,6 @@ function DiffSide({ sign, name, text, look }: SideProps) {
         </p>
       )}
     </div>
-  );
-}
-
-const argumentRoles = [
-  { key: 'amount', name: 'Amount' },
-  { key: 'currency', name: 'Currency' },
-  { key: 'destination', name: 'Destination' },
-  { key: 'object', name: 'Object' },
-  { key: 'query', name: 'Query' },
-] as const;
-
-const optionsOf = (words: readonly string[]) => words.map((value) => ({ value, text: value }));
-
-function ClassificationPanel({ tool }: { readonly tool: Tool }) {
-  const { classification } = tool;
-  const [form, setForm] = useState<Tool['classification']>();
-  const classify = useChange('tools.classify', makesOld);
-  const shown = form ?? classification;
-  const set = (part: Partial<Tool['classification']>) => setForm({ ...shown, ...part });
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    const { by: _, ...body } = shown;
-    classify.mutate(
-      { params: { server: tool.server, name: tool.name }, body },
-      { onSuccess: () => setForm(undefined) },
-    );
-  };
-  return (
-    <Panel
-      title="Classification"
-      aside={
-        classification.by === 'person'
-          ? 'corrected by a person'
-          : 'automatic, from name, schema and annotations'
-      }
-    >
-      <form onSubmit={submit} className="space-y-4">
-        <div className="grid grid-cols-1 gap-3 sm:grid-cols-2">
-          <SelectField
-            label="Class"
-            required
-            value={shown.class ?? ''}
-            onChange={(event) => set({ class: event.target.value as (typeof actionClasses)[number] })}
-            options={[
-              ...(shown.class === undefined ? [{ value: '', text: 'unclassified, counts as admin' }] : []),
-              ...optionsOf(actionClasses),
-            ]}
-          />
-          <SelectField
-            label="Sensitivity"
-            value={shown.sensitivity}
-            onChange={(event) => set({ sensitivity: event.target.value as typeof shown.sensitivity })}
-            options={optionsOf(sensitivities)}
-          />
-          <SelectField
-            label="Trust of its output"
-            value={shown.outputTrust}
-            onChange={(event) => set({ outputTrust: event.target.value as typeof shown.outputTrust })}
-            options={optionsOf(outputTrusts)}
-          />
-          <TextField
-            label="Domain"
-            required
-            maxLength={64}
-            value={shown.domain}
-            onChange={(event) => set({ domain: event.target.value })}
-          />
-        </div>
-        <fieldset className="space-y-2">
-          <legend className="mb-1 text-xs font-medium text-ink-2">What it does to the world</legend>
-          <CheckField
-            label="It can be undone"
-            checked={shown.reversible}
-            onChange={(event) => set({ reversible: event.target.checked })}
-          />
-          <CheckField
-            label="Repeating it does no harm"
-            checked={shown.idempotent}
-            onChange={(event) => set({ idempotent: event.target.checked })}
-          />
-          <CheckField
-            label="Write-safe"
-            hint="Fit to be written by an agent alone: limits are set and it can be undone or repeated."
-            checked={shown.writeSafe}
-            onChange={(event) => set({ writeSafe: event.target.checked })}
-          />
-        </fieldset>
-        <fieldset>
-          <legend className="mb-1 text-xs font-medium text-ink-2">Which argument is what</legend>
-          <div className="grid grid-cols-2 gap-3 sm:grid-cols-3">
-            {argumentRoles.map(({ key, name }) => (
-              <TextField
-                key={key}
-                label={name}
-                maxLength={128}
-                placeholder="none"
-                value={shown.arguments[key] ?? ''}
-                onChange={(event) => {
-                  const { [key]: _, ...rest } = shown.arguments;
-                  set({
-                    arguments: event.target.value === '' ? rest : { ...rest, [key]: event.target.value },
-                  });
-                }}
-              />
-            ))}
-            <TextField
-              label="Undone by"
-              maxLength={128}
-              placeholder="no tool"
-              value={shown.inverse ?? ''}
-              onChange={(event) => {
-                const { inverse: _, ...rest } = shown;
-                setForm(event.target.value === '' ? rest : { ...rest, inverse: event.target.value });
-              }}
-            />
-          </div>
-        </fieldset>
-        {classify.error !== null && <FaultNote error={classify.error} />}
-        <div className="flex gap-2">
-          <Button type="submit" look="primary" busy={classify.isPending} disabled={form === undefined}>
-            Save the correction
-          </Button>
-          {form !== undefined && <Button onClick={() => setForm(undefined)}>Undo my changes</Button>}
-        </div>
-      </form>
-    </Panel>
   );
 }
 
