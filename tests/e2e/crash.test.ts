@@ -10,6 +10,7 @@ import type { Client } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Random } from '../simulator/random.ts';
 import { type Answer, call, Product, type Signed, until } from './product.ts';
+import { readerManifest } from './reader-manifest.ts';
 import { checkpointOf, logSettled, readLog } from './read-log.ts';
 
 const seed = Number(process.env.ATF_SEED ?? Date.now() % 1_000_000);
@@ -22,27 +23,6 @@ const singlesPerMinute = 60;
 const minuteMs = 60_000;
 const roundWithinMs = 60_000;
 const timeout = 480_000;
-
-const reader = `name: crash-reader
-version: 1.0.0
-owner: ines.marchetti@example.com
-technicalOwner: tomas.novak@example.com
-businessOwner: grace.adeyemi@example.com
-purpose: Reads orders while the planes are killed.
-domain: analysis
-dataDomains: [orders, finance]
-capabilities: [Read orders]
-tools: [back-office/get_order]
-limits:
-  - calls: { max: 1000000, perSeconds: 60 }
-mayStop: [yuki.mori@example.com]
-escalation: grace.adeyemi@example.com
-sla: { availabilityPercent: 99, responseMs: 10000 }
-serviceHours: always
-model: { provider: Example Models, name: reader, version: "1" }
-maySpawn: false
-assurance: claimed
-`;
 
 interface Told extends Answer {
   readonly agent: string;
@@ -69,7 +49,8 @@ beforeAll(async () => {
   product = await Product.start();
   approver = await product.signIn('paula.reyes@example.com');
   const operator = await product.operator();
-  await operator.call('agents.register', { body: { manifest: reader, format: 'yaml' } });
+  const manifest = readerManifest('crash-reader', ['back-office/get_order']);
+  await operator.call('agents.register', { body: { manifest, format: 'yaml' } });
   office = {
     reader: await (await product.agent('crash-reader')).mcp('back-office'),
     junior: await (await product.agent('junior-support')).mcp('back-office'),

@@ -20,6 +20,7 @@ import type { Client } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { atf } from './cli-run.ts';
 import { type Answer, call, Product, type Signed, until } from './product.ts';
+import { readerManifest } from './reader-manifest.ts';
 import { logSettled, readLog } from './read-log.ts';
 
 const script = fileURLToPath(new URL('./hostile-server.mjs', import.meta.url));
@@ -77,26 +78,12 @@ async function register(product: Product, servers: readonly Hostile[]): Promise<
   );
 }
 
-const manifest = (servers: readonly Hostile[]) => `name: fault-reader
-version: 1.0.0
-owner: ines.marchetti@example.com
-technicalOwner: tomas.novak@example.com
-businessOwner: grace.adeyemi@example.com
-purpose: Reads from servers that misbehave.
-domain: analysis
-dataDomains: [orders, finance]
-capabilities: [Read things]
-tools: [back-office/get_order, ${servers.flatMap(({ name }) => ['get_thing', 'get_count', 'get_help', 'get_item'].map((tool) => `${name}/${tool}`)).join(', ')}]
-limits:
-  - calls: { max: 100000, perSeconds: 60 }
-mayStop: [yuki.mori@example.com]
-escalation: grace.adeyemi@example.com
-sla: { availabilityPercent: 99, responseMs: 10000 }
-serviceHours: always
-model: { provider: Example Models, name: reader, version: "1" }
-maySpawn: false
-assurance: claimed
-`;
+const offered = ['get_thing', 'get_count', 'get_help', 'get_item'];
+const manifest = (servers: readonly Hostile[]): string =>
+  readerManifest('fault-reader', [
+    'back-office/get_order',
+    ...servers.flatMap(({ name }) => offered.map((tool) => `${name}/${tool}`)),
+  ]);
 
 const order = { order_id: 'O-5001' };
 const thing = { id: 'a' };

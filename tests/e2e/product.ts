@@ -32,13 +32,19 @@ export async function freePort(): Promise<number> {
     server.once('error', fail);
     server.listen(0, '127.0.0.1', () => {
       const address = server.address();
-      server.close(() => (typeof address === 'object' && address !== null ? done(address.port) : fail(new Error('no port'))));
+      server.close(() =>
+        typeof address === 'object' && address !== null ? done(address.port) : fail(new Error('no port')),
+      );
     });
   });
 }
 
 /** Polls until `look` gives something; never sleeps longer than the bound. */
-export async function until<T>(what: string, look: () => Promise<T | undefined> | T | undefined, withinMs = 10_000): Promise<T> {
+export async function until<T>(
+  what: string,
+  look: () => Promise<T | undefined> | T | undefined,
+  withinMs = 10_000,
+): Promise<T> {
   const deadline = performance.now() + withinMs;
   for (;;) {
     const found = await look();
@@ -47,6 +53,16 @@ export async function until<T>(what: string, look: () => Promise<T | undefined> 
     await new Promise((done) => setTimeout(done, 20));
   }
 }
+
+/** Whether there is such a process. */
+const isThere = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+};
 
 export interface Ready {
   readonly controlUrl: string;
@@ -84,7 +100,13 @@ export class Product {
   readonly output: string[];
   private readonly child: ChildProcess;
 
-  private constructor(home: string, child: ChildProcess, ready: Ready, ports: { control: number; gateway: number }, output: string[]) {
+  private constructor(
+    home: string,
+    child: ChildProcess,
+    ready: Ready,
+    ports: { control: number; gateway: number },
+    output: string[],
+  ) {
     this.home = home;
     this.dataDir = join(home, 'data');
     this.child = child;
@@ -96,8 +118,22 @@ export class Product {
   static async start(options: ProductOptions = {}): Promise<Product> {
     const home = options.home ?? (await mkdtemp(join(tmpdir(), 'atf-e2e-')));
     const ports = options.ports ?? { control: await freePort(), gateway: await freePort() };
-    const args = [join(root, 'packages/cli/bin/atf.js'), 'up', '--json', '--data', join(home, 'data'), '--key-file', join(home, 'atf.key')];
-    args.push('--control-port', String(ports.control), '--gateway-port', String(ports.gateway), ...(options.empty === true ? ['--empty'] : []));
+    const args = [
+      join(root, 'packages/cli/bin/atf.js'),
+      'up',
+      '--json',
+      '--data',
+      join(home, 'data'),
+      '--key-file',
+      join(home, 'atf.key'),
+    ];
+    args.push(
+      '--control-port',
+      String(ports.control),
+      '--gateway-port',
+      String(ports.gateway),
+      ...(options.empty === true ? ['--empty'] : []),
+    );
     const env = { ...process.env, XDG_CONFIG_HOME: join(home, 'config'), ...options.env };
     const child = spawn(process.execPath, args, { cwd: home, env, stdio: ['pipe', 'pipe', 'pipe'] });
     const output: string[] = [];
@@ -126,7 +162,10 @@ export class Product {
   /** The host operator, by the token on disk: registers, classifies, stops; cannot approve or resume. */
   async operator(): Promise<ControlClient> {
     const token = (await readFile(join(this.dataDir, 'operator.token'), 'utf8')).trim();
-    return new ControlClient({ baseUrl: this.ready.controlUrl, headers: () => ({ authorization: `Bearer ${token}` }) });
+    return new ControlClient({
+      baseUrl: this.ready.controlUrl,
+      headers: () => ({ authorization: `Bearer ${token}` }),
+    });
   }
 
   /** A person who opened a sign-in link, as the console's page would be. */
@@ -141,7 +180,11 @@ export class Product {
     let csrf = '';
     const client = new ControlClient({
       baseUrl: this.ready.controlUrl,
-      headers: () => ({ origin, ...(cookie === '' ? {} : { cookie }), ...(csrf === '' ? {} : { 'x-atf-csrf': csrf }) }),
+      headers: () => ({
+        origin,
+        ...(cookie === '' ? {} : { cookie }),
+        ...(csrf === '' ? {} : { 'x-atf-csrf': csrf }),
+      }),
       fetch: async (input, init) => {
         const response = await fetch(input, init);
         const set = response.headers.getSetCookie()[0];
@@ -152,9 +195,12 @@ export class Product {
     csrf = (await client.call('people.signIn', { body: { token } })).csrf;
     const presence = async (subject: PresenceSubject) => {
       const me = await client.call('people.me');
-      if (!me.presenceMethods.includes('simulated') && !me.hasPassphrase) await client.call('people.setPassphrase', { body: { passphrase } });
+      if (!me.presenceMethods.includes('simulated') && !me.hasPassphrase)
+        await client.call('people.setPassphrase', { body: { passphrase } });
       const { presenceId, methods } = await client.call('people.beginPresence', { body: { subject } });
-      const body = methods.includes('simulated') ? { method: 'simulated' as const } : { method: 'passphrase' as const, passphrase };
+      const body = methods.includes('simulated')
+        ? { method: 'simulated' as const }
+        : { method: 'passphrase' as const, passphrase };
       return (await client.call('people.finishPresence', { params: { id: presenceId }, body })).presence;
     };
     return { client, email, presence };
@@ -167,14 +213,26 @@ export class Product {
     const { joinToken } = await operator.call('agents.joinToken', { params: { id } });
     const controlUrl = this.ready.controlUrl;
     const key = await generateAgentKey();
-    const credential = bearer ? await enrolBearer({ controlUrl, joinToken }) : await enrolInstance({ controlUrl, joinToken, key });
+    const credential = bearer
+      ? await enrolBearer({ controlUrl, joinToken })
+      : await enrolInstance({ controlUrl, joinToken, key });
     const governed = agentFetch({
       credential,
-      ...(bearer ? {} : { key, renew: (current: Credential) => renewCredential({ controlUrl, key, instanceId: current.instanceId }) }),
+      ...(bearer
+        ? {}
+        : {
+            key,
+            renew: (current: Credential) =>
+              renewCredential({ controlUrl, key, instanceId: current.instanceId }),
+          }),
     });
     const mcp = async (server: string) => {
       const client = new Client({ name: 'e2e', version: '1.0.0' });
-      await client.connect(new StreamableHTTPClientTransport(new URL(`${credential.gatewayUrl}/mcp/${server}`), { fetch: governed }));
+      await client.connect(
+        new StreamableHTTPClientTransport(new URL(`${credential.gatewayUrl}/mcp/${server}`), {
+          fetch: governed,
+        }),
+      );
       return client;
     };
     return { credential, key, fetch: governed, mcp };
@@ -183,7 +241,9 @@ export class Product {
   /** Process ids of the planes now: the supervisor's note, which it writes anew when it has started one again. */
   get pids(): Ready['pids'] {
     try {
-      const note = JSON.parse(readFileSync(join(this.dataDir, 'running.json'), 'utf8')) as { planes?: Ready['pids'] };
+      const note = JSON.parse(readFileSync(join(this.dataDir, 'running.json'), 'utf8')) as {
+        planes?: Ready['pids'];
+      };
       return note.planes ?? this.ready.pids;
     } catch {
       return this.ready.pids;
@@ -203,7 +263,11 @@ export class Product {
   async crash(plane: 'control' | 'gateway'): Promise<void> {
     const before = this.restarts(plane);
     this.signal(plane, 'SIGKILL');
-    await until(`${plane} to be started again`, () => (this.restarts(plane) > before ? true : undefined), startWithinMs);
+    await until(
+      `${plane} to be started again`,
+      () => (this.restarts(plane) > before ? true : undefined),
+      startWithinMs,
+    );
     await this.serving();
   }
 
@@ -211,7 +275,10 @@ export class Product {
   async serving(withinMs = startWithinMs): Promise<void> {
     await until(
       'the gateway to serve',
-      async () => ((await fetch(`${this.ready.gatewayUrl}/readyz`).catch(() => undefined))?.status === 200 ? true : undefined),
+      async () =>
+        (await fetch(`${this.ready.gatewayUrl}/readyz`).catch(() => undefined))?.status === 200
+          ? true
+          : undefined,
       withinMs,
     );
   }
@@ -244,6 +311,8 @@ export class Product {
     }
     this.child.kill('SIGKILL');
     await ended;
+    // Orphans are gone when the system has taken them back; until then they hold what they had locked.
+    await until('both planes to be gone', () => ([control, gateway].some(isThere) ? undefined : true));
   }
 
   async remove(): Promise<void> {
@@ -256,7 +325,11 @@ type Resume = Omit<BodyIn<'containment.resume'>, 'presence'>;
 
 /** A person confirms presence for exactly this resumption, and resumes. */
 export async function resume(by: Signed, request: Resume): Promise<void> {
-  const subject = { kind: 'resume' as const, id: containmentKey(request.scope), digest: sha256(resumeShownText(request)) };
+  const subject = {
+    kind: 'resume' as const,
+    id: containmentKey(request.scope),
+    digest: sha256(resumeShownText(request)),
+  };
   await by.client.call('containment.resume', { body: { ...request, presence: await by.presence(subject) } });
 }
 
