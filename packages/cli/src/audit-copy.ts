@@ -10,6 +10,8 @@ import { tilePath, tileWidth, widthAt } from '@atf/core/audit/tiles';
 import { CliFailure, exitCodes } from './exit-codes.ts';
 
 const attemptsMax = 10;
+/** Ending of a file that control has not given its name yet. */
+const unfinished = '.new';
 
 /** Copies the log into `target`, which must be absent or empty; returns its size. @throws CliFailure when there is none, or it changes too fast */
 export function copyLog(source: string, target: string): number {
@@ -20,7 +22,7 @@ export function copyLog(source: string, target: string): number {
   mkdirSync(target, { recursive: true });
   for (let attempt = 0; attempt < attemptsMax; attempt++) {
     const checkpoint = readFileSync(join(source, 'checkpoint'));
-    cpSync(source, target, { recursive: true, filter: (path) => !path.startsWith(join(source, 'staging')) });
+    if (!copied(source, target)) continue;
     writeFileSync(join(target, 'checkpoint'), checkpoint);
     const size = sizeOf(checkpoint.toString('utf8'));
     if (isWhole(target, size)) return size;
@@ -28,6 +30,21 @@ export function copyLog(source: string, target: string): number {
   throw new CliFailure(exitCodes.refused, 'The log changes faster than it can be copied', {
     help: 'Try again when less happens.',
   });
+}
+
+/** False when a file went away meanwhile: one that was being written under another name first, or a partial tile. */
+function copied(source: string, target: string): boolean {
+  const staging = join(source, 'staging');
+  try {
+    cpSync(source, target, {
+      recursive: true,
+      filter: (path) => !path.startsWith(staging) && !path.endsWith(unfinished),
+    });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
 }
 
 function sizeOf(note: string): number {
