@@ -14,6 +14,8 @@ export const gapHeader = 'atf-gap';
 export const frameContentType = 'application/vnd.atf.spool-frame';
 /** Bytes of further frames in a shipment, beside its first. */
 const gatherBytesMax = 4 * 1_048_576;
+/** A shipment is one transaction of control, and a beat waits for it on an embedded database: it must stay far below the lease. */
+const gatherRecordsMax = 192;
 const gatherMs = 25;
 const retryFirstMs = 100;
 const retryLastMs = 10_000;
@@ -110,6 +112,7 @@ export class Shipper {
     for (let bytes = shipment.frame.length; frames.length < shipmentFramesMax; ) {
       const next = await spool.readFrom(shipment.position);
       if (next === undefined || next.gap || bytes + next.frame.length > gatherBytesMax) break;
+      if (next.position.seq - (this.#cursor?.seq ?? 0) > gatherRecordsMax) break;
       bytes += next.frame.length;
       frames.push(next.frame);
       shipment = next;

@@ -53,8 +53,8 @@ import {
   pendingRows,
 } from './store.ts';
 
-/** Leaves in one step. */
-export const stepEntriesMax = 1_024;
+/** Leaves in one step: one transaction, and on an embedded database beats wait for it, so it must stay far below the lease. */
+export const stepEntriesMax = 256;
 /** Least time between steps, so that leaves gather: well under the second in which a checkpoint must follow. */
 const gatherMs = 100;
 /** Looks for leaves of other replicas at least this often. */
