@@ -144,8 +144,8 @@ export function DataTable<T extends object>(props: DataTableProps<T>) {
                 className={`${rowClass} ${item.index === model.length - 1 ? '' : 'border-b'} ${onOpen === undefined ? '' : 'cursor-pointer hover:bg-sunken'}`}
                 style={{ transform: `translateY(${item.start - virtual.options.scrollMargin}px)` }}
               >
-                {columns.map((column) => (
-                  <div key={column.id} role="cell" className={cellClass(column)}>
+                {columns.map((column, index) => (
+                  <div key={column.id} role="cell" className={cellClass(column, index)}>
                     {column.cell(row.original)}
                   </div>
                 ))}
@@ -162,11 +162,11 @@ export function DataTable<T extends object>(props: DataTableProps<T>) {
 const rowClass =
   'absolute inset-x-0 top-0 grid min-h-[38px] grid-cols-[minmax(0,1fr)_auto] items-center gap-x-3 gap-y-0.5 border-line px-4 py-2 focus-within:bg-accent-soft md:grid-cols-(--tracks) md:gap-x-4';
 
-function cellClass<T>({ narrow, align }: ListColumn<T>): string {
+function cellClass<T>({ narrow, align }: ListColumn<T>, index: number): string {
   const onPhone = {
     hide: 'max-md:hidden',
     second: 'max-md:order-2 max-md:text-xs max-md:text-ink-2',
-    first: '',
+    first: index === 0 ? '' : 'max-md:text-right',
   };
   return `min-w-0 truncate ${onPhone[narrow ?? 'first']} ${align === 'right' ? 'text-right tabular-nums' : ''}`;
 }

@@ -63,10 +63,16 @@ export function ApprovalPage() {
   );
 }
 
+/** Only what is still to be decided, or released, will run. */
+function callTitle(state: Approval['state']): string {
+  if (state === 'waiting' || state === 'approved') return 'Exactly this will run, once';
+  return state === 'done' || state === 'consumed' ? 'Exactly this ran, once' : 'The call that was asked for';
+}
+
 /** The gateway's facts first, the agent's words after them, marked. */
 function CallPanel({ approval }: { readonly approval: Approval }) {
   return (
-    <Panel title="Exactly this will run, once" aside={<ToolLink tool={approval.tool} />}>
+    <Panel title={callTitle(approval.state)} aside={<ToolLink tool={approval.tool} />}>
       {approval.argsText === undefined ? (
         <p className="text-ink-2">
           Your roles do not let you read the arguments, so you cannot decide about them.
