@@ -231,12 +231,12 @@ describe('the books', () => {
       connections['SDK 1 over stdio']?.(dir),
     ]);
     const calls = clients.flatMap((client) =>
-      Array.from({ length: 20 }, () =>
-        client?.callTool({
+      Array.from({ length: 20 }, async () => {
+        await client?.callTool({
           name: 'create_refund',
           arguments: { order_id: 'O-5003', amount: 1, currency: 'EUR', reason: 'race' },
-        }),
-      ),
+        });
+      }),
     );
     await Promise.all(calls);
     expect(effects(dir).map((each) => each.n)).toEqual(Array.from({ length: 40 }, (_, index) => index + 1));

@@ -6,7 +6,6 @@ import {
   type Dialect,
   type DialectAdapter,
   type Driver,
-  type Kysely,
   PostgresAdapter,
   PostgresIntrospector,
   PostgresQueryCompiler,
@@ -108,8 +107,7 @@ export class PgliteDialect implements Dialect {
   createAdapter(): DialectAdapter {
     return new PostgresAdapter();
   }
-  // biome-ignore lint: the type is the one of kysely's own interface
-  createIntrospector(db: Kysely<any>): DatabaseIntrospector {
+  createIntrospector(db: Parameters<Dialect['createIntrospector']>[0]): DatabaseIntrospector {
     return new PostgresIntrospector(db);
   }
 }

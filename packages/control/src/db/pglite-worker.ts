@@ -85,7 +85,7 @@ async function serve(): Promise<void> {
   });
   const session = new PgliteSession(database);
   port.on('message', (request: WorkerRequest) => {
-    answer(database, session, request)
+    void answer(database, session, request)
       .catch((fault: unknown): WorkerReply => ({ id: request.id, ok: false, error: errorFields(fault) }))
       .then((reply) => {
         port.postMessage(reply);

@@ -277,7 +277,12 @@ describe('beats', () => {
       release = resolve;
     });
     // A change that does not end holds the only session of the embedded database.
-    const blocking = platform.control.change(async () => held);
+    const begun = Promise.withResolvers<void>();
+    const blocking = platform.control.change(async () => {
+      begun.resolve();
+      await held;
+    });
+    await begun.promise;
     client.send({ t: 'beat', nonce, have: 0, spool: { epoch: 1, seq: 8, head: 'h' } });
     await new Promise((resolve) => setTimeout(resolve, 600));
     release();

@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -192,7 +192,7 @@ describe('HTTP servers that misbehave', () => {
       body: string,
     ) => { status?: number; headers?: Record<string, string>; body?: string } | undefined,
   ): Promise<string> {
-    const server = createServer(async (request, response) => {
+    const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
       let body = '';
       for await (const chunk of request) body += chunk;
       const {
@@ -201,7 +201,8 @@ describe('HTTP servers that misbehave', () => {
         body: text = '',
       } = handler(body) ?? { status: -1 };
       if (status > 0) response.writeHead(status, headers).end(text);
-    });
+    };
+    const server = createServer((request, response) => void serve(request, response));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     cleanups.push(() => {
       server.closeAllConnections();
