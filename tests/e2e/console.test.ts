@@ -282,6 +282,9 @@ describe.skipIf(chromiumPath === undefined || !built)(
       await paula.getByText('atf sign-in').waitFor();
       await paula.close();
       await page.goto(await linkFor('ines.marchetti@example.com'));
+      // Signed in again, the page goes back to where its session ended.
+      await page.waitForURL(({ pathname }) => pathname !== '/sign-in');
+      await page.goto(stage.controlUrl);
       await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
     });
 
