@@ -141,8 +141,8 @@ export interface KillResult {
   readonly reportP99Ms: number;
 }
 
-/** Kills a tool under a running call again and again; effects carry their own time in the back office's file. */
-export async function measureKill(kills = 30): Promise<KillResult> {
+/** Kills a tool under a running call again and again; effects carry their own time in the back office’s file. The agent may export 20 times an hour. */
+export async function measureKill(kills = 18): Promise<KillResult> {
   const product = await Product.start();
   try {
     const security = await product.signIn('yuki.mori@example.com');
