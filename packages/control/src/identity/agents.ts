@@ -13,6 +13,7 @@ import type { Level } from '@atf/core/wire/words';
 import type { Control, Db, Tx } from '../context.ts';
 import { lastActionTimes } from '../audit/index-store.ts';
 import { containments } from '../incident/store.ts';
+import { personByRef } from '../people/store.ts';
 import { agentDocOf, agentViewOf } from './documents.ts';
 import { activeInstanceCounts, activeInstances } from './credential-store.ts';
 import {
@@ -26,7 +27,6 @@ import {
   lockAgentNamed,
   peopleByIds,
   type PersonRef,
-  personByRef,
   setLevel,
   updateAgent,
   versionByDigest,

@@ -14,16 +14,6 @@ export interface PersonRef {
   readonly email: string;
 }
 
-/** A person by id, or by e-mail address in any letter case. */
-export async function personByRef(db: Db | Tx, tenant: string, ref: string): Promise<PersonRef | undefined> {
-  return db
-    .selectFrom('person')
-    .select(['id', 'name', 'email'])
-    .where('tenant', '=', tenant)
-    .where((where) => where.or([where('id', '=', ref), where('email_key', '=', ref.trim().toLowerCase())]))
-    .executeTakeFirst();
-}
-
 export async function peopleByIds(
   db: Db | Tx,
   tenant: string,
