@@ -68,6 +68,8 @@ export interface Ready {
   readonly controlUrl: string;
   readonly gatewayUrl: string;
   readonly pids: { readonly control: number; readonly gateway: number };
+  /** The one-time link of the host operator that the start prints. */
+  readonly signInUrl?: string;
 }
 
 export interface McpAgent {
@@ -174,6 +176,11 @@ export class Product {
     const person = (await operator.call('people.list')).items.find((candidate) => candidate.email === email);
     if (person === undefined) throw new Error(`nobody is registered as ${email}`);
     const { url } = await operator.call('people.link', { params: { id: person.id } });
+    return this.open(url);
+  }
+
+  /** Opens a sign-in link. */
+  async open(url: string): Promise<Signed> {
     const token = new URL(url).hash.slice(1);
     const origin = new URL(this.ready.controlUrl).origin;
     let cookie = '';
@@ -192,7 +199,9 @@ export class Product {
         return response;
       },
     });
-    csrf = (await client.call('people.signIn', { body: { token } })).csrf;
+    const me = await client.call('people.signIn', { body: { token } });
+    ({ csrf } = me);
+    const { email } = me.person;
     const presence = async (subject: PresenceSubject) => {
       const me = await client.call('people.me');
       if (!me.presenceMethods.includes('simulated') && !me.hasPassphrase)

@@ -37,6 +37,13 @@ function deciding(command: Commander): Commander {
     .option('--wait <seconds>', 'how long to wait for the person', '600');
 }
 
+/** Where a person who answers for security has to clear it first, once real people have passkeys or passphrases. */
+function cleared(command: Commander): Commander {
+  return command
+    .option('--no-open', 'print the address of the console, open no browser')
+    .option('--wait <seconds>', 'how long to wait for the person who clears it', '600');
+}
+
 export function addCommands(program: Commander, act: Act): void {
   addRunning(program, act);
   addAgents(program, act);
@@ -59,6 +66,7 @@ function addRunning(program: Commander, act: Act): void {
     .description('make a one-time sign-in link')
     .option('--as <email>', 'for this person instead of the first operator')
     .option('--open', 'open it in the browser')
+    .option('--wait <seconds>', 'how long to wait for the person who clears it', '600')
     .action(act(async () => (await import('./commands/people.ts')).signIn));
   common(program.command('status'))
     .description('what runs, what waits, what is stopped')
@@ -116,7 +124,7 @@ function addTools(program: Commander, act: Act): void {
   common(tool.command('show <tool>'))
     .description('one tool (server/tool): classification, definition, difference to what is offered')
     .action(act(async () => (await import('./commands/tools.ts')).showTool));
-  common(tool.command('classify <tool>'))
+  cleared(common(tool.command('classify <tool>')))
     .description('correct the classification of a tool')
     .addOption(new Option('--class <class>').choices(classes))
     .addOption(new Option('--sensitivity <word>').choices(sensitivities))
@@ -134,7 +142,7 @@ function addTools(program: Commander, act: Act): void {
     .option('--object <name>', 'argument that names what is changed')
     .option('--query <name>', 'argument that is searched for')
     .action(act(async () => (await import('./commands/tools.ts')).classifyTool));
-  common(tool.command('accept <tool>'))
+  cleared(common(tool.command('accept <tool>')))
     .description('accept the definition on offer of a quarantined tool')
     .option('--digest <digest>', 'exactly this one (default: shows the difference and asks)')
     .option('--yes', 'do not ask')
@@ -209,7 +217,7 @@ function addPeople(program: Commander, act: Act): void {
   common(people.command('list'))
     .description('all people')
     .action(act(async () => (await import('./commands/people.ts')).listPeople));
-  common(people.command('add <email>'))
+  cleared(common(people.command('add <email>')))
     .description('register a person')
     .requiredOption('--name <name>')
     .option(

@@ -57,6 +57,11 @@ const approval = createRoute({
   path: '/approvals/$id',
   component: lazyRouteComponent(() => import('./places/approval.tsx'), 'ApprovalPage'),
 });
+const clearance = createRoute({
+  getParentRoute: () => shell,
+  path: '/clearances/$id',
+  component: lazyRouteComponent(() => import('./places/clearance.tsx'), 'ClearancePage'),
+});
 const activity = createRoute({
   getParentRoute: () => shell,
   path: '/activity',
@@ -112,6 +117,7 @@ const routeTree = rootRoute.addChildren([
     agent,
     approvals,
     approval,
+    clearance,
     activity,
     action,
     tools,

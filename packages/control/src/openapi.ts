@@ -1,6 +1,6 @@
 /** OpenAPI 3.1 of the control plane, made from the very schemas that validate (`core/wire/api`). */
 import swagger from '@fastify/swagger';
-import { rawPaths, type Route, sessionCookie } from '@atf/core/wire/api';
+import { clearanceHeader, rawPaths, type Route, sessionCookie } from '@atf/core/wire/api';
 import { manifestSchema } from '@atf/core/wire/manifest';
 import type { FastifyInstance } from 'fastify';
 import { jsonSchemaTransform } from 'fastify-type-provider-zod';
@@ -19,6 +19,9 @@ export function documentation(operationId: string, route: Route): Record<string,
     ...(route.roles === undefined ? [] : [`Roles: ${route.roles.join(', ')}.`]),
     ...(route.presence === true
       ? ['Needs fresh presence of the person; the operator token is refused.']
+      : []),
+    ...(route.clearance === true
+      ? [`Once a person has a factor, may need a granted clearance (header ${clearanceHeader}).`]
       : []),
   ];
   // A console session is not enough for others than the console, and presence is not shown by a token on disk.

@@ -150,6 +150,18 @@ export const errors = {
     'Too many failed confirmations',
     'Wait a minute, then try again.',
   ),
+  'people.clearance_required': entry(
+    403,
+    'R-2',
+    'A person who answers for security must clear this',
+    'Ask for clearance; a person confirms it in the console. The command line does this by itself.',
+  ),
+  'people.clearance_invalid': entry(
+    403,
+    'R-2',
+    'The clearance does not count for this request',
+    'Ask for another; a clearance counts once, for exactly one request, for some minutes.',
+  ),
   'people.origin_refused': entry(
     403,
     undefined,

@@ -21,6 +21,8 @@ export const events = {
   'people.signed_in': 'A person signed in.',
   'people.passkey_added': 'A person registered a passkey.',
   'people.passphrase_set': 'A person set a passphrase.',
+  'people.clearance_granted': 'A person who answers for security cleared one exact request of somebody.',
+  'people.clearance_used': 'A cleared request was carried out.',
   'people.presence_confirmed': 'A person confirmed presence for one decision.',
   'segmentation.server_registered': 'A tool server was registered.',
   'segmentation.tool_discovered': 'A tool was discovered for the first time.',

@@ -4,6 +4,7 @@ import type { Person } from '@atf/core/wire/api';
 import { type Role, roleSchema } from '@atf/core/wire/words';
 import type { Command } from '../cli.ts';
 import { CliFailure, exitCodes } from '../exit-codes.ts';
+import { type ClearingOptions, withClearance } from '../clearance.ts';
 import { openInBrowser } from '../open-browser.ts';
 import { style } from '../output.ts';
 
@@ -22,11 +23,9 @@ export const listPeople: Command = async (cli) => {
   return exitCodes.ok;
 };
 
-export const addPerson: Command<{ readonly name: string; readonly role?: readonly string[] }> = async (
-  cli,
-  [email = ''],
-  options,
-) => {
+export const addPerson: Command<
+  ClearingOptions & { readonly name: string; readonly role?: readonly string[] }
+> = async (cli, [email = ''], options) => {
   const roles = (options.role ?? []).map((role) => {
     const parsed = roleSchema.safeParse(role);
     if (!parsed.success)
@@ -35,22 +34,34 @@ export const addPerson: Command<{ readonly name: string; readonly role?: readonl
       });
     return parsed.data satisfies Role;
   });
-  const person = await (await cli.operator()).call('people.add', {
-    body: { name: options.name, email, roles },
-  });
+  const person = await withClearance(
+    cli,
+    await cli.operator(),
+    'people.add',
+    { body: { name: options.name, email, roles } },
+    options,
+  );
   cli.out.document(person);
   cli.out
     .say`${style('green', '✓')} ${person.name} is registered. Make a sign-in link: atf sign-in --as ${person.email}`;
   return exitCodes.ok;
 };
 
-export const signIn: Command<{ readonly as?: string; readonly open?: boolean }> = async (cli, _, options) => {
+export const signIn: Command<{
+  readonly as?: string;
+  readonly open?: boolean;
+  readonly wait: string;
+}> = async (cli, _, options) => {
   const operator = await cli.operator();
   const person =
     options.as === undefined
       ? (await operator.call('people.me')).person
       : await personOf(operator, options.as);
-  const link = await operator.call('people.link', { params: { id: person.id } });
+  const asked = { params: { id: person.id } };
+  const link = await withClearance(cli, operator, 'people.link', asked, {
+    open: options.open === true,
+    wait: options.wait,
+  });
   cli.out.document({ email: person.email, ...link });
   cli.out.say`Signs in ${person.name} once, until ${link.expiresAt}:`;
   cli.out.say`${style('cyan', link.url)}`;

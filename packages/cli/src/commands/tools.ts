@@ -2,6 +2,7 @@
 import type { BodyIn, Tool } from '@atf/core/wire/api';
 import type { ControlClient } from '@atf/sdk/client';
 import type { Command } from '../cli.ts';
+import { type ClearingOptions, withClearance } from '../clearance.ts';
 import { confirm } from '../confirm.ts';
 import { CliFailure, exitCodes } from '../exit-codes.ts';
 import { type Output, type Styled, style } from '../output.ts';
@@ -147,7 +148,7 @@ function showDiff(out: Output, tool: Tool): void {
   }
 }
 
-interface ClassifyOptions {
+interface ClassifyOptions extends ClearingOptions {
   readonly class?: Tool['effectiveClass'];
   readonly sensitivity?: Tool['classification']['sensitivity'];
   readonly output?: 'trusted' | 'untrusted';
@@ -181,7 +182,7 @@ export const classifyTool: Command<ClassifyOptions> = async (cli, [ref = ''], op
     throw new CliFailure(exitCodes.usage, 'Nothing to correct', {
       help: 'Say for example --class write --domain finance.',
     });
-  const tool = await operator.call('tools.classify', { params: toolOf(ref), body });
+  const tool = await withClearance(cli, operator, 'tools.classify', { params: toolOf(ref), body }, options);
   cli.out.document(tool);
   show(cli.out, tool);
   return exitCodes.ok;
@@ -203,11 +204,9 @@ async function rolesOf(
   return { ...classification.arguments, ...named };
 }
 
-export const acceptTool: Command<{ readonly digest?: string; readonly yes?: boolean }> = async (
-  cli,
-  [ref = ''],
-  options,
-) => {
+export const acceptTool: Command<
+  ClearingOptions & { readonly digest?: string; readonly yes?: boolean }
+> = async (cli, [ref = ''], options) => {
   const operator = await cli.operator();
   const tool = await operator.call('tools.show', { params: toolOf(ref) });
   const digest =
@@ -224,7 +223,13 @@ export const acceptTool: Command<{ readonly digest?: string; readonly yes?: bool
     show(cli.out, tool);
     await confirm(cli, `Accept this definition of ${tool.server}/${tool.name}?`);
   }
-  const accepted = await operator.call('tools.accept', { params: toolOf(ref), body: { digest } });
+  const accepted = await withClearance(
+    cli,
+    operator,
+    'tools.accept',
+    { params: toolOf(ref), body: { digest } },
+    options,
+  );
   cli.out.document(accepted);
   cli.out.say`${style('green', '✓')} ${ref} is ${accepted.state} with ${accepted.definitionDigest}.`;
   return exitCodes.ok;

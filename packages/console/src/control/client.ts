@@ -2,7 +2,7 @@
  * The console's one way to ask control: the SDK's client on the page's own origin, with the session cookie and, on every request,
  * the page's token. The token lives in memory only; a reload gets it again from `people.me`.
  */
-import { csrfHeader, type Me, type OperationId, type ResponseOf } from '@atf/core/wire/api';
+import { clearanceHeader, csrfHeader, type Me, type OperationId, type ResponseOf } from '@atf/core/wire/api';
 import { type CallInput, ControlClient } from '@atf/sdk/client';
 
 let csrf: string | undefined;
@@ -30,8 +30,11 @@ export function call<K extends OperationId>(
   operation: K,
   input: CallInput<K>,
   signal?: AbortSignal,
+  /** Granted clearance of exactly this request. */
+  clearance?: string,
 ): Promise<ResponseOf<K>> {
   const options = {
+    ...(clearance === undefined ? {} : { headers: { [clearanceHeader]: clearance } }),
     ...(signal === undefined ? {} : { signal }),
     ...(operation === 'containment.stop' ? { timeoutMs: stopTimeoutMs } : {}),
   };

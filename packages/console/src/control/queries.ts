@@ -63,8 +63,8 @@ export function useAnswer<K extends OperationId>(
 /** A changing operation; afterwards the named answers count as old. */
 export function useChange<K extends OperationId>(operation: K, makesOld: readonly OperationId[] = []) {
   const client = useQueryClient();
-  return useMutation<ResponseOf<K>, Error, CallInput<K>>({
-    mutationFn: (input) => call(operation, input),
+  return useMutation<ResponseOf<K>, Error, CallInput<K> & { readonly clearance?: string }>({
+    mutationFn: ({ clearance, ...input }) => call(operation, input as CallInput<K>, undefined, clearance),
     onSettled: () => {
       for (const key of makesOld) void client.invalidateQueries({ queryKey: [key] });
     },

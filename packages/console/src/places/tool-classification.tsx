@@ -5,7 +5,8 @@ import { type FormEvent, useState } from 'react';
 import { useChange } from '../control/queries.ts';
 import { Button } from '../parts/button.tsx';
 import { CheckField, SelectField, TextField } from '../parts/field.tsx';
-import { FaultNote, Panel } from '../parts/panel.tsx';
+import { ClearedFault } from '../parts/cleared.tsx';
+import { Panel } from '../parts/panel.tsx';
 
 /** What a change of a tool makes old. */
 export const toolMakesOld = ['tools.list', 'tools.show', 'agents.rights', 'overview'] as const;
@@ -143,7 +144,6 @@ export function ClassificationPanel({ tool }: { readonly tool: Tool }) {
         <KindFields shown={shown} set={setForm} />
         <EffectFields shown={shown} set={setForm} />
         <ArgumentFields shown={shown} set={setForm} />
-        {classify.error !== null && <FaultNote error={classify.error} />}
         <div className="flex gap-2">
           <Button type="submit" look="primary" busy={classify.isPending} disabled={form === undefined}>
             Save the correction
@@ -151,6 +151,20 @@ export function ClassificationPanel({ tool }: { readonly tool: Tool }) {
           {form !== undefined && <Button onClick={() => setForm(undefined)}>Undo my changes</Button>}
         </div>
       </form>
+      {classify.error !== null && (
+        <div className="mt-4">
+          <ClearedFault
+            error={classify.error}
+            operation="tools.classify"
+            input={classify.variables}
+            verb="Clear and save"
+            again={async (input) => {
+              await classify.mutateAsync(input);
+              setForm(undefined);
+            }}
+          />
+        </div>
+      )}
     </Panel>
   );
 }

@@ -5,7 +5,8 @@ import { useAnswer, useChange } from '../control/queries.ts';
 import { Button } from '../parts/button.tsx';
 import { Icon } from '../parts/icons.tsx';
 import { StateMark } from '../parts/outcome.tsx';
-import { FaultNote, Facts, Page, Panel, Shown } from '../parts/panel.tsx';
+import { ClearedFault } from '../parts/cleared.tsx';
+import { Facts, Page, Panel, Shown } from '../parts/panel.tsx';
 import { ShortId } from '../parts/short-id.tsx';
 import { ExactTime } from '../parts/time.tsx';
 import { Untrusted, UntrustedText } from '../parts/untrusted.tsx';
@@ -110,7 +111,13 @@ function QuarantinePanel({ tool }: { readonly tool: Tool }) {
         </Button>
         {accept.error !== null && (
           <div className="w-full">
-            <FaultNote error={accept.error} />
+            <ClearedFault
+              error={accept.error}
+              operation="tools.accept"
+              input={accept.variables}
+              verb="Clear and accept"
+              again={(input) => accept.mutateAsync(input)}
+            />
           </div>
         )}
       </div>

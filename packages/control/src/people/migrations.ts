@@ -97,6 +97,31 @@ async function presence(db: Kysely<unknown>): Promise<void> {
     .execute();
 }
 
+async function clearances(db: Kysely<unknown>): Promise<void> {
+  for (const table of ['sign_in_link', 'console_session']) {
+    await db.schema
+      .alterTable(table)
+      .addColumn('cleared', 'boolean', (c) => c.notNull().defaultTo(false))
+      .execute();
+  }
+  await db.schema
+    .createTable('clearance')
+    .addColumn('tenant', 'text', (c) => c.notNull())
+    .addColumn('id', 'text', (c) => c.notNull())
+    .addColumn('operation', 'text', (c) => c.notNull())
+    .addColumn('request', 'text', (c) => c.notNull())
+    .addColumn('says', 'text', (c) => c.notNull())
+    .addColumn('shown_digest', 'text', (c) => c.notNull())
+    .addColumn('asked_by', 'text', (c) => c.notNull())
+    .addColumn('asked_at', 'bigint', (c) => c.notNull())
+    .addColumn('granted_by', 'text')
+    .addColumn('used_at', 'bigint')
+    .addColumn('expires_at', 'bigint', (c) => c.notNull())
+    .addPrimaryKeyConstraint('clearance_pk', ['tenant', 'id'])
+    .addForeignKeyConstraint('clearance_asked_by', ['tenant', 'asked_by'], 'person', ['tenant', 'id'])
+    .execute();
+}
+
 export const migrations: readonly Migration[] = [
   {
     name: '0001_people',
@@ -107,4 +132,5 @@ export const migrations: readonly Migration[] = [
       await presence(db);
     },
   },
+  { name: '0004_clearance', up: clearances },
 ];

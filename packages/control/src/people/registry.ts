@@ -43,24 +43,32 @@ export async function registerPerson(
 
 /**
  * Makes a sign-in link. The token stands in the fragment: it never reaches a server's log. `by`: the person who asked for it over the API, which goes
- * on record, because the link signs in as somebody else. Refuses `people.person_not_found`.
+ * on record, because the link signs in as somebody else. `cleared`: its session may set the person's first factor although others have theirs.
+ * Refuses `people.person_not_found`.
  */
 export async function makeSignInLink(
   control: Control,
   personId: string,
-  by?: string,
+  given: {
+    readonly by?: string;
+    /** Says in the transaction of the link whether it is cleared, or refuses. */
+    readonly cleared?: (tx: Tx, person: Person) => Promise<boolean>;
+  } = {},
 ): Promise<{ url: string; expiresAt: string }> {
   const { tenant, controlUrl } = control.config;
+  const { by } = given;
   const token = randomBytes(tokenBytes).toString('base64url');
   const expiresAt = control.clock.nowMs() + linkLifeMs;
   await control.change(async (tx) => {
-    if ((await personById(tx, tenant, personId)) === undefined) refuse('people.person_not_found');
+    const person = (await personById(tx, tenant, personId)) ?? refuse('people.person_not_found');
+    const cleared = (await given.cleared?.(tx, person)) ?? false;
     await insertLink(tx, {
       tenant,
       token_hash: sha256(token),
       person_id: personId,
       expires_at: expiresAt,
       used_at: null,
+      cleared,
     });
     if (by !== undefined) await control.audit.enqueue(tx, 'people.link_issued', { personId, by });
   });

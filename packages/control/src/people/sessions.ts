@@ -54,11 +54,12 @@ export function clearedCookie(controlUrl: string): string {
   return cookie(controlUrl, '', 0);
 }
 
-/** Opens a session in this transaction; gives the cookie to set and the session's id (the stored hash). */
+/** Opens a session in this transaction (`cleared`: its link was); gives the cookie to set and the session's id (the stored hash). */
 export async function openSession(
   control: Control,
   tx: Tx,
   personId: string,
+  cleared: boolean,
 ): Promise<{ setCookie: string; sessionId: string }> {
   const value = randomBytes(idBytes).toString('base64url');
   const sessionId = sha256(value);
@@ -72,6 +73,7 @@ export async function openSession(
       person_id: personId,
       created_at: nowMs,
       last_seen_at: nowMs,
+      cleared,
       expires_at: nowMs + sessionLifeMs,
     },
     sessionsPerPersonMax,

@@ -101,13 +101,13 @@ export async function insertLink(tx: Tx, row: PeopleTables['sign_in_link']): Pro
 /** Lapsed links are kept this long after the newest would lapse, then they go. */
 const linkKeptMs = 3_600_000;
 
-/** Uses a link up by compare-and-set; gives its person's id. */
+/** Uses a link up by compare-and-set; gives its person's id, and whether it was cleared. */
 export async function useLink(
   tx: Tx,
   tenant: string,
   tokenHash: string,
   nowMs: number,
-): Promise<string | undefined> {
+): Promise<{ personId: string; cleared: boolean } | undefined> {
   const row = await tx
     .updateTable('sign_in_link')
     .set({ used_at: nowMs })
@@ -115,9 +115,20 @@ export async function useLink(
     .where('token_hash', '=', tokenHash)
     .where('used_at', 'is', null)
     .where('expires_at', '>', nowMs)
-    .returning('person_id')
+    .returning(['person_id', 'cleared'])
     .executeTakeFirst();
-  return row?.person_id;
+  return row === undefined ? undefined : { personId: row.person_id, cleared: row.cleared };
+}
+
+/** Whether this session was opened by a cleared link. */
+export async function sessionCleared(tx: Tx, tenant: string, idHash: string): Promise<boolean> {
+  const row = await tx
+    .selectFrom('console_session')
+    .select('cleared')
+    .where('tenant', '=', tenant)
+    .where('id_hash', '=', idHash)
+    .executeTakeFirst();
+  return row?.cleared === true;
 }
 
 /** Adds a session and drops lapsed ones and, beyond `perPersonMax`, the oldest of this person. */

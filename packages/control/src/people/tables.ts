@@ -23,6 +23,23 @@ export interface PeopleTables {
     person_id: string;
     expires_at: number;
     used_at: number | null;
+    /** Its session may set the first factor although others have factors already. */
+    cleared: boolean;
+  };
+  clearance: {
+    tenant: string;
+    id: string;
+    operation: string;
+    /** Canonical JSON of operation, parameters and body. */
+    request: string;
+    says: string;
+    shown_digest: string;
+    asked_by: string;
+    asked_at: number;
+    granted_by: string | null;
+    used_at: number | null;
+    /** Of the question until it is granted, of the grant after. */
+    expires_at: number;
   };
   console_session: {
     tenant: string;
@@ -30,6 +47,8 @@ export interface PeopleTables {
     person_id: string;
     created_at: number;
     last_seen_at: number;
+    /** Opened by a cleared link. */
+    cleared: boolean;
     /** Absolute bound; the idle bound counts from `last_seen_at`. */
     expires_at: number;
   };

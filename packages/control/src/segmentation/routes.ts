@@ -2,6 +2,7 @@
 import { refuse } from '@atf/core/errors';
 import type { Handlers } from '../context.ts';
 import { actingGateway, actingPerson } from '../identity/acting.ts';
+import { demandClearance } from '../people/clearances.ts';
 import { takeDiscovery } from './discovery.ts';
 import { serverViewOf, toolViewOf } from './documents.ts';
 import { serverRows, toolByName, toolRows } from './store.ts';
@@ -37,18 +38,22 @@ export const segmentationRoutes: Handlers<Operation> = {
     return row === undefined ? refuse('segmentation.tool_unknown') : toolViewOf(row);
   },
 
-  async 'tools.classify'(control, { params, body, actor }) {
-    const person = actingPerson(actor);
-    return toolViewOf(
-      await control.change((tx) => classifyTool(control, tx, params.server, params.name, body, person.id)),
-    );
+  async 'tools.classify'(control, { params, body, actor, headers }) {
+    const by = actingPerson(actor);
+    const row = await control.change(async (tx) => {
+      await demandClearance(control, tx, { operation: 'tools.classify', params, body, headers, by });
+      return classifyTool(control, tx, params.server, params.name, body, by.id);
+    });
+    return toolViewOf(row);
   },
 
-  async 'tools.accept'(control, { params, body, actor }) {
-    const person = actingPerson(actor);
-    return toolViewOf(
-      await control.change((tx) => acceptTool(control, tx, params.server, params.name, body.digest, person)),
-    );
+  async 'tools.accept'(control, { params, body, actor, headers }) {
+    const by = actingPerson(actor);
+    const row = await control.change(async (tx) => {
+      await demandClearance(control, tx, { operation: 'tools.accept', params, body, headers, by });
+      return acceptTool(control, tx, params.server, params.name, body.digest, by);
+    });
+    return toolViewOf(row);
   },
 
   async 'gateway.discovered'(control, { params, body, actor }) {

@@ -37,6 +37,11 @@ export interface Route {
   readonly roles?: readonly z.infer<typeof roleSchema>[];
   /** A fresh presence token in the body (`presence`) is required; the host operator's token is refused. */
   readonly presence?: true;
+  /**
+   * Once a person has a factor, this needs a clearance (header {@link clearanceHeader}): the presence of a person who answers for security, given for exactly
+   * this request. Which requests in particular, the handler says.
+   */
+  readonly clearance?: true;
   readonly summary: string;
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
@@ -64,7 +69,7 @@ export const presenceMethodSchema = z.enum(['passkey', 'passphrase', 'simulated'
 /** What a presence confirmation is for; `digest` binds it to what was shown. */
 /** `factor`: adding another factor to the own person (`id`), so that a borrowed session cannot; `digest` is SHA-256 of `factor:<person id>`. */
 export const presenceSubjectSchema = z.object({
-  kind: z.enum(['approval', 'resume', 'level', 'factor']),
+  kind: z.enum(['approval', 'resume', 'level', 'factor', 'clearance']),
   id: text(300),
   digest: digestSchema,
 });
@@ -188,6 +193,27 @@ export const approvalSchema = z.object({
   precedents: z.object({ approved: z.int(), rejected: z.int() }),
 });
 export type Approval = z.infer<typeof approvalSchema>;
+
+/** Operations that a clearance can be asked for. */
+export const clearedOperations = ['people.add', 'people.link', 'tools.classify', 'tools.accept'] as const;
+export type ClearedOperation = (typeof clearedOperations)[number];
+
+/** One exact request that a person who answers for security is asked to clear. */
+export const clearanceSchema = z.object({
+  id: uuidSchema,
+  state: z.enum(['waiting', 'granted', 'used', 'expired']),
+  operation: z.enum(clearedOperations),
+  /** What granting does, in words of control. */
+  says: text(600),
+  /** The request as canonical JSON; what is written in it comes from whoever asks. */
+  requestText: text(65_536),
+  /** What the person who grants posts back and confirms presence for. */
+  shownDigest: digestSchema,
+  askedBy: text(200),
+  askedAt: isoTimeSchema,
+  expiresAt: isoTimeSchema,
+});
+export type Clearance = z.infer<typeof clearanceSchema>;
 
 /** A tool result as stored; `resultText` is the canonical JSON of the MCP result. */
 export const storedOutcomeSchema = z.object({
@@ -360,6 +386,7 @@ export const routes = {
     path: '/v1/people',
     auth: 'person',
     roles: ['operator'],
+    clearance: true,
     summary: 'Register a person',
     body: z.strictObject({
       name: z.string().trim().min(1).max(200),
@@ -373,6 +400,7 @@ export const routes = {
     path: '/v1/people/:id/sign-in-links',
     auth: 'person',
     roles: ['operator'],
+    clearance: true,
     summary: 'Make a one-time sign-in link',
     params: id,
     response: z.object({ url: z.url(), expiresAt: isoTimeSchema }),
@@ -428,6 +456,43 @@ export const routes = {
       response: z.unknown().optional(),
     }),
     response: z.object({ presence, expiresAt: isoTimeSchema }),
+  },
+  'clearances.list': {
+    method: 'GET',
+    path: '/v1/clearances',
+    auth: 'person',
+    summary: 'What was asked to be cleared lately, newest first',
+    response: list(clearanceSchema),
+  },
+  'clearances.ask': {
+    method: 'POST',
+    path: '/v1/clearances',
+    auth: 'person',
+    summary: 'Ask a person who answers for security to clear one exact request',
+    body: z.strictObject({
+      operation: z.enum(clearedOperations),
+      params: z.record(z.string().max(40), text(300)).default({}),
+      body: z.unknown().optional(),
+    }),
+    response: clearanceSchema,
+  },
+  'clearances.show': {
+    method: 'GET',
+    path: '/v1/clearances/:id',
+    auth: 'person',
+    summary: 'Exactly what would be cleared',
+    params: id,
+    response: clearanceSchema,
+  },
+  'clearances.grant': {
+    method: 'POST',
+    path: '/v1/clearances/:id/grant',
+    auth: 'person',
+    presence: true,
+    summary: 'Clear exactly this request, once (persons who answer for security)',
+    params: id,
+    body: z.strictObject({ shownDigest: digestSchema, presence }),
+    response: clearanceSchema,
   },
   // agents
   'agents.list': {
@@ -552,6 +617,7 @@ export const routes = {
     path: '/v1/tools/:server/:name/classification',
     auth: 'person',
     roles: ['operator', 'technical_owner', 'security'],
+    clearance: true,
     summary: 'Correct the classification of a tool',
     params: z.object({ server: nameSchema, name: text(128) }),
     body: classificationSchema.omit({ by: true }).partial(),
@@ -562,6 +628,7 @@ export const routes = {
     path: '/v1/tools/:server/:name/accept',
     auth: 'person',
     roles: ['operator', 'technical_owner', 'security'],
+    clearance: true,
     summary: 'Accept the definition on offer',
     params: z.object({ server: nameSchema, name: text(128) }),
     body: z.strictObject({ digest: digestSchema }),
@@ -863,6 +930,8 @@ export type ResponseOf<K extends OperationId> = z.output<RouteOf<K>['response']>
 
 /** Header in which the console's page sends its token, beside the cookie. */
 export const csrfHeader = 'x-atf-csrf';
+/** Header that names the granted clearance of a request. */
+export const clearanceHeader = 'x-atf-clearance';
 export const sessionCookie = 'atf_session';
 /** Streams that are not request/response, served by control. */
 export const rawPaths = {
