@@ -286,7 +286,7 @@ export class GatewayNode {
           const result = await running.intake
             .acceptAll(
               splitFrames(frame, shipmentFramesMax) ?? [frame],
-              { gateway: id, keys: [gatewayKey] },
+              { gateway: id, keys: [gatewayKey], servers: '*' },
               headers[gapHeader] !== undefined,
             )
             .catch(() => undefined);

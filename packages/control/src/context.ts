@@ -6,6 +6,7 @@
 import type { EventName } from '@atf/core/events';
 import type {
   BodyOut,
+  CarriedServers,
   OperationId,
   ParamsOut,
   Person,
@@ -87,7 +88,12 @@ export type Actor =
       readonly by: 'session' | 'token';
       readonly sessionId: string | undefined;
     }
-  | { readonly kind: 'gateway'; readonly gatewayId: string; readonly name: string }
+  | {
+      readonly kind: 'gateway';
+      readonly gatewayId: string;
+      readonly name: string;
+      readonly servers: CarriedServers;
+    }
   | { readonly kind: 'instance'; readonly instanceId: string; readonly jkt: string }
   | { readonly kind: 'public' };
 

@@ -124,7 +124,7 @@ async function readiness(running: RunningControl, embeddedGateway: string | unde
   const enrolled =
     embeddedGateway === undefined ||
     (await activeGatewayNamed(control.db, control.config.tenant, embeddedGateway)) !== undefined;
-  const token = enrolled ? undefined : (await issueGatewayJoinToken(control, embeddedGateway)).joinToken;
+  const token = enrolled ? undefined : (await issueGatewayJoinToken(control, embeddedGateway, '*')).joinToken;
   return {
     ready: true,
     url,
@@ -140,7 +140,7 @@ async function answer(running: RunningControl, order: Asked): Promise<News> {
   try {
     if (order.order === 'sign-in-link')
       return { id: order.id, answer: { url: await signInUrl(running, order.person) } };
-    const { joinToken } = await issueGatewayJoinToken(running.control, order.name);
+    const { joinToken } = await issueGatewayJoinToken(running.control, order.name, '*');
     return { id: order.id, answer: { joinToken } };
   } catch (fault) {
     return { id: order.id, problem: problemOfFault(fault) };

@@ -5,6 +5,7 @@
 import { refusal, RefusalError } from '@atf/core/errors';
 import {
   type BodyIn,
+  type CarriedServers,
   csrfHeader,
   type Me,
   type Person,
@@ -246,9 +247,13 @@ export interface TestGateway {
   authorization(method: string, path: string, more?: Record<string, unknown>): Record<string, string>;
 }
 
-export async function enrolGateway(platform: Platform, name: string): Promise<TestGateway> {
+export async function enrolGateway(
+  platform: Platform,
+  name: string,
+  servers: CarriedServers = '*',
+): Promise<TestGateway> {
   const bearer = { authorization: `Bearer ${platform.operatorToken}` };
-  const issued = await post(`${platform.url}/v1/gateways/join-tokens`, { name }, bearer);
+  const issued = await post(`${platform.url}/v1/gateways/join-tokens`, { name, servers }, bearer);
   const key = testKey();
   const url = `${platform.url}/v1/gateways/enrol`;
   const proof = gatewayProof(key, 'POST', url);

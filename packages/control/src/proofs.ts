@@ -2,9 +2,10 @@
  * The proofs of `identity-proof.ts` against this control plane: its addresses, its clock, its gateways, and its memories of replays: one for
  * keys that are enrolled as gateways, and one for keys that anybody can make, so that nobody fills the former without being enrolled. Rooms with raw routes authenticate with these.
  */
-import { publicKeySchema } from '@atf/core/wire/api';
+import { type CarriedServers, publicKeySchema } from '@atf/core/wire/api';
 import { urlsOf } from './addresses.ts';
 import type { Actor, Control } from './context.ts';
+import { carriedOf } from './gateways/carried.ts';
 import { gatewayById } from './gateways/store.ts';
 import {
   type ProofCircumstances,
@@ -60,6 +61,7 @@ export async function gatewayOf(
 ): Promise<Extract<Actor, { kind: 'gateway' }>> {
   const { authorization } = headers;
   let name = '';
+  let servers: CarriedServers = [];
   const gatewayId = await verifyGatewayProof(
     typeof authorization === 'string' ? authorization : undefined,
     around(control, method, path, 'gateways'),
@@ -67,10 +69,11 @@ export async function gatewayOf(
       const row = await gatewayById(control.db, control.config.tenant, id);
       if (row?.state !== 'active') return undefined;
       name = row.name;
+      servers = carriedOf(row.servers);
       return publicKeySchema.parse(JSON.parse(row.public_key));
     },
   );
-  return { kind: 'gateway', gatewayId, name };
+  return { kind: 'gateway', gatewayId, name, servers };
 }
 
 /** The proof of a gateway that enrols. Refuses as {@link verifyEnrolmentProof}. */

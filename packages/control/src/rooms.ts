@@ -14,6 +14,7 @@ import { Intake } from './audit/intake.ts';
 import { logRoutes } from './audit/routes.ts';
 import { openSequencer, type Sequencer } from './audit/sequencer.ts';
 import { spoolRoute } from './audit/spool-route.ts';
+import { standingRoutes } from './audit/standing.ts';
 import { FileTileStore } from './audit/tile-store.ts';
 import type { StartedRooms, StartRooms } from './compose.ts';
 import { conformanceRoutes } from './conformance/routes.ts';
@@ -126,6 +127,7 @@ async function noteReports(control: Control, intake: Intake): Promise<void> {
 function handlersOf(log: ReadableLog): AllHandlers {
   return {
     ...peopleRoutes,
+    ...standingRoutes,
     ...identityRoutes,
     ...segmentationRoutes,
     ...approvalRoutes,

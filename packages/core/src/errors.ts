@@ -234,6 +234,12 @@ export const errors = {
     'There is no such tool',
     'List the tools; names are case-sensitive.',
   ),
+  'segmentation.server_not_carried': entry(
+    403,
+    'S-1',
+    'This gateway does not carry that tool server',
+    'Enrol the gateway with a join token that names the server.',
+  ),
   'segmentation.server_unknown': entry(
     404,
     'S-1',

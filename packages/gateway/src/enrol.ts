@@ -5,7 +5,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Refusal, refusal } from '@atf/core/errors';
-import { routes } from '@atf/core/wire/api';
+import { carriedServersSchema, routes } from '@atf/core/wire/api';
 import { nameSchema, uuidSchema } from '@atf/core/wire/words';
 import { z } from 'zod';
 import { type GatewayKey, writePrivateFile } from './gateway-key.ts';
@@ -16,6 +16,8 @@ const enrolmentSchema = z.object({
   gatewayId: uuidSchema,
   name: nameSchema,
   tenant: z.string().min(1).max(64),
+  /** Tool servers that it carries; gateways that enrolled before this was said carry all. */
+  servers: carriedServersSchema.default('*'),
 });
 export type Enrolment = z.infer<typeof enrolmentSchema>;
 

@@ -3,7 +3,7 @@
  * needs; nothing here decides about actions.
  */
 import { randomUUID } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pauseFor } from 'node:timers/promises';
 import { refuse, RefusalError } from '@atf/core/errors';
@@ -39,6 +39,8 @@ const shipOnCloseMs = 1_500;
 const closeStepMs = 1_000;
 const tickEveryMs = 1_000;
 const finishRetryMs = 500;
+const standingRetryMs = 500;
+const standingAttemptsMax = 20;
 
 export interface GatewayOptions extends GatewayConfig {
   readonly log: Logger;
@@ -112,6 +114,22 @@ async function enrolment(
   return enrolled.enrolment;
 }
 
+/**
+ * The epoch above every one that control has heard of this gateway. A spool that was lost, or put back from a copy, does not know, and would tell a second
+ * history for the same places, which control refuses for good. While control is away a gateway with a spool starts all the same: it
+ * refuses until control is heard. One without waits.
+ */
+async function epochAbove(control: ControlClient, directory: string): Promise<number> {
+  const there = existsSync(directory) && readdirSync(directory).length > 0;
+  for (let attempt = 1; ; attempt++) {
+    const answer = await control.request('gateway.standing', {});
+    if (answer.ok) return answer.value.epochMax + 1;
+    if (there) return 0;
+    if (attempt >= standingAttemptsMax) throw new RefusalError(answer.refusal);
+    await pauseFor(standingRetryMs);
+  }
+}
+
 /** @throws RefusalError when it cannot start: storage, key, enrolment, port. */
 export async function startGateway(options: GatewayOptions): Promise<RunningGateway> {
   const { dir, controlUrl, log } = options;
@@ -125,7 +143,9 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   try {
     const enrolled = await enrolment(options, key, control);
     gatewayId = enrolled.gatewayId;
-    spool = await openSpool({ directory: join(dir, 'spool'), gateway: gatewayId, signer: key.seal });
+    const directory = join(dir, 'spool');
+    const epochMin = await epochAbove(control, directory);
+    spool = await openSpool({ directory, gateway: gatewayId, signer: key.seal, epochMin });
     // Before anything new is recorded: what was under way when an earlier process died.
     const orphans = await findOrphans(spool);
     await recordOrphans(spool, orphans, clock.nowMs());
@@ -143,10 +163,11 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   }
 }
 
-function snapshotOf(lease: Lease, log: Logger): Snapshot {
+function snapshotOf(lease: Lease, log: Logger, { servers }: Enrolment): Snapshot {
   return new Snapshot({
     clock,
     lease,
+    carries: (server) => servers === '*' || servers.includes(server),
     compilePolicy: (doc) => {
       const compiled = policyFactsOf(doc);
       if (compiled.ok) return compiled.facts;
@@ -157,10 +178,10 @@ function snapshotOf(lease: Lease, log: Logger): Snapshot {
   });
 }
 
-function build({ options, control, spool }: Opened): Built {
+function build({ options, control, spool, enrolled }: Opened): Built {
   const { dir, log } = options;
   const lease = new Lease(leaseMs);
-  const snapshot = snapshotOf(lease, log);
+  const snapshot = snapshotOf(lease, log, enrolled);
   const payloadKey = new PayloadKey(control);
   const discovery = new Discovery({ clock, control, upstreams: () => upstreams });
   const upstreams: Upstreams = new Upstreams({

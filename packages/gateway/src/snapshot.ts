@@ -69,6 +69,7 @@ export class Snapshot implements SnapshotPort {
   readonly #clock: ClockPort;
   readonly #lease: Lease;
   readonly #compilePolicy: CompilePolicy;
+  readonly #carries: (server: string) => boolean;
   readonly #listeners: Applied[] = [];
   readonly #ahead = new Map<string, Ahead>();
   readonly #toolsOf = new Map<string, Map<string, ToolDoc>>();
@@ -85,10 +86,13 @@ export class Snapshot implements SnapshotPort {
     readonly clock: ClockPort;
     readonly lease: Lease;
     readonly compilePolicy: CompilePolicy;
+    /** Tool servers that this gateway carries; absent: every one. Others are not there for it. */
+    readonly carries?: (server: string) => boolean;
   }) {
     this.#clock = input.clock;
     this.#lease = input.lease;
     this.#compilePolicy = input.compilePolicy;
+    this.#carries = input.carries ?? (() => true);
   }
 
   /** Calls `listener` in the tick in which a document came (`body`) or went (null), with what was there before. */
@@ -98,6 +102,7 @@ export class Snapshot implements SnapshotPort {
 
   /** Takes one document; `null`: it is gone. False when it cannot be understood or held: then nothing may be trusted any more. */
   apply(topic: FeedTopic, key: string, body: unknown): boolean {
+    if (topic === 'server' && !this.#carries(key)) return true;
     if (body === null) {
       const gone = this.#docs[topic].get(key);
       this.#remove(topic, key);

@@ -186,7 +186,11 @@ const wantsJoinToken = (message: unknown): boolean =>
 
 async function joinToken(plan: Plan, controlUrl: string): Promise<string> {
   const operator = await operatorOf(plan, controlUrl);
-  return (await operator.call('gateways.joinToken', { body: { name: embeddedGateway } })).joinToken;
+  return (
+    await operator.call('gateways.joinToken', {
+      body: { name: embeddedGateway, servers: '*' },
+    })
+  ).joinToken;
 }
 
 async function operatorOf({ dataDir }: Plan, controlUrl: string): Promise<ControlClient> {

@@ -194,7 +194,7 @@ describe('deciding', () => {
       body: { shownDigest, presence },
     });
     expect(await codeOf(byToken)).toBe('people.presence_required');
-    expect((await approve(id, { person: domain.owner })).state).toBe('approved');
+    expect((await approve(id, { person: domain.business })).state).toBe('approved');
   });
 
   it('wants four eyes where policy says so: not those of whoever brought the instance in', async () => {
@@ -208,10 +208,20 @@ describe('deciding', () => {
     const admin = await ask(agent, { refund_id: 'R-1' }, { tool, definitionDigest, class: 'read' });
     expect((await show(admin.id)).class).toBe('admin');
     expect(await codeOf(approve(admin.id, { person: domain.owner }))).toBe('approvals.own_request');
-    expect((await approve(admin.id, { person: domain.technical })).state).toBe('approved');
-    // Elsewhere the own person may approve.
-    const write = await ask(agent, refund(11));
-    expect((await approve(write.id, { person: domain.owner })).state).toBe('approved');
+    expect((await approve(admin.id, { person: domain.business })).state).toBe('approved');
+  });
+
+  it('lets neither owner approve calls of their agent, whatever the class, unless settings say so', async () => {
+    const agent = await domain.agent('owned', 'junior');
+    const { id } = await ask(agent, refund(11));
+    for (const person of [domain.owner, domain.technical])
+      expect(await codeOf(approve(id, { person }))).toBe('approvals.own_request');
+    expect((await approve(id, { person: domain.business })).state).toBe('approved');
+  });
+
+  it('asks nobody about a tool that is not on the manifest of the agent', async () => {
+    const agent = await domain.agent('narrow', 'junior', { tools: ['shop/get_order'], limits: [] });
+    expect(await codeOf(ask(agent, refund(1)))).toBe('segmentation.tool_not_granted');
   });
 
   it('rejects with a reason that the agent is told and the log is not', async () => {

@@ -61,11 +61,21 @@ async function refuseChangedTool(tx: Tx, tenant: string, row: ApprovalRow): Prom
 }
 
 /**
- * The person behind the asking instance may approve, unless policy wants four eyes for this class of action. Until a task grant names the person for
- * whom an agent works, that is whoever brought the instance in.
+ * Nobody approves their own agent's call (invariant 5): not its owner and not its technical owner, unless settings name the class. The business owner, who answers
+ * for the purpose and not for the agent, may. Whoever brought the asking instance in may not either where settings want four eyes; until a task
+ * grant names the person for whom an agent works, that is the person behind it.
  */
-async function refuseOwn(control: Control, tx: Tx, row: ApprovalRow, person: Person): Promise<void> {
-  const { fourEyes } = await settingsInForce(control, tx);
+async function refuseOwn(
+  control: Control,
+  tx: Tx,
+  row: ApprovalRow,
+  agent: AgentRow,
+  person: Person,
+): Promise<void> {
+  const { fourEyes, ownersMayApprove } = await settingsInForce(control, tx);
+  const owns = agent.owner_id === person.id || agent.technical_owner_id === person.id;
+  if (owns && !ownersMayApprove.includes(row.class))
+    refuse('approvals.own_request', 'Owner and technical owner do not approve the calls of their agent.');
   if (!fourEyes.includes(row.class)) return;
   const instance = await instanceById(tx, control.config.tenant, row.instance_id);
   if (instance === undefined || instance.enrolled_by === person.id) refuse('approvals.own_request');
@@ -93,7 +103,7 @@ export async function approve(
     if (!mayDecide(person, agent))
       refuse('people.not_allowed', 'Approvers and the owners of this agent decide.');
     if (!sameDigest(shownDigest, waiting.shown_digest)) refuse('approvals.digest_mismatch');
-    await refuseOwn(control, tx, waiting, person);
+    await refuseOwn(control, tx, waiting, agent, person);
     storedArguments(control, waiting);
     await refuseStopped(tx, tenant, agent);
     await refuseChangedTool(tx, tenant, waiting);

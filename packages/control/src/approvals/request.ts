@@ -11,7 +11,7 @@ import type { ActionClass } from '@atf/core/wire/words';
 import type { Control, Tx } from '../context.ts';
 import { refuseStopped } from '../identity/credentials.ts';
 import { instanceById } from '../identity/credential-store.ts';
-import { agentById, type AgentRow, lockAgent, peopleByIds } from '../identity/store.ts';
+import { agentById, type AgentRow, currentVersions, lockAgent, peopleByIds } from '../identity/store.ts';
 import { settingsInForce } from '../policy/load.ts';
 import { toolByName } from '../segmentation/store.ts';
 import { shownDigestOf, stateAt, tellApproval } from './documents.ts';
@@ -41,6 +41,12 @@ function checkArguments(argsText: string, argsDigest: string): void {
   }
   if (sha256(argsText) !== argsDigest)
     refuse('approvals.digest_mismatch', 'The digest is not that of the arguments.');
+}
+
+/** An agent may only ask for what stands on its manifest: what it will never be permitted, a person is not bothered with. */
+async function refuseNotGranted(tx: Tx, tenant: string, agent: AgentRow, tool: string): Promise<void> {
+  const version = (await currentVersions(tx, tenant, [agent])).get(agent.id);
+  if (version?.manifest.tools.includes(tool) !== true) refuse('segmentation.tool_not_granted');
 }
 
 /** The definition that the gateway decided under must still be the accepted one. Gives what the registry says that the tool does. */
@@ -147,7 +153,7 @@ async function store(
 
 /**
  * Stores a call. An equal call that waits already, or is released and not consumed, is that approval. Refuses `approvals.queue_full`,
- * `approvals.digest_mismatch`, stopped agents, and definitions that are not the accepted ones any more.
+ * `approvals.digest_mismatch`, `segmentation.tool_not_granted`, stopped agents, and definitions that are not the accepted ones any more.
  */
 export async function requestApproval(
   control: Control,
@@ -164,6 +170,7 @@ export async function requestApproval(
     await refuseStopped(tx, tenant, agent);
     // What people are shown, and whether it takes four eyes, is not a gateway's to say.
     const registered = await classOfAccepted(tx, tenant, given.tool, given.definitionDigest);
+    await refuseNotGranted(tx, tenant, agent, given.tool);
     await expireApprovals(control, tx, waitingPerAgentMax, agent.id);
     const open = await openApprovalFor(tx, tenant, { ...given, agentId: agent.id });
     if (open === undefined && (await openCountOfAgent(tx, tenant, agent.id)) >= waitingPerAgentMax)

@@ -1,7 +1,8 @@
 /** Room: approvals. Handlers for people and gateways. */
 import { refuse } from '@atf/core/errors';
-import type { Handlers } from '../context.ts';
-import { actingGateway, actingPerson } from '../identity/acting.ts';
+import type { Actor, Control, Handlers } from '../context.ts';
+import { gatewayCarrying } from '../gateways/carried.ts';
+import { actingPerson } from '../identity/acting.ts';
 import { agentById } from '../identity/store.ts';
 import { approve, mayReadContent, reject } from './decide.ts';
 import { approvalViews } from './documents.ts';
@@ -21,6 +22,12 @@ const listedDefault = 100;
 
 /** `after` is the id of the last approval of the page before. */
 const cursorPattern = /^[0-9a-f-]{36}$/;
+
+/** An approval is redeemed and finished by gateways that carry its tool; which tool that is never changes. */
+async function refuseNotCarried(control: Control, actor: Actor, id: string): Promise<void> {
+  const row = await approvalById(control.db, control.config.tenant, id);
+  gatewayCarrying(actor, (row ?? refuse('approvals.not_found')).tool);
+}
 
 export const approvalRoutes: Handlers<Operation> = {
   async 'approvals.list'(control, { query, actor }) {
@@ -63,17 +70,17 @@ export const approvalRoutes: Handlers<Operation> = {
   },
 
   async 'gateway.requestApproval'(control, { body, actor }) {
-    actingGateway(actor);
+    gatewayCarrying(actor, body.tool);
     return requestApproval(control, body);
   },
 
   async 'gateway.redeemApproval'(control, { params, body, actor }) {
-    actingGateway(actor);
+    await refuseNotCarried(control, actor, params.id);
     return redeemApproval(control, params.id, body.agentId, body.actionId);
   },
 
   async 'gateway.finishApproval'(control, { params, body, actor }) {
-    actingGateway(actor);
+    await refuseNotCarried(control, actor, params.id);
     await finishApproval(control, params.id, body.actionId, body.outcome);
     return { ok: true };
   },

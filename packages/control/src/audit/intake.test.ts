@@ -6,7 +6,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type TestDb, testDb } from '../db/test-db.ts';
-import { Intake, type IntakeResult } from './intake.ts';
+import { Intake, type IntakeResult, type Shipper } from './intake.ts';
 import {
   drain,
   FakeGateway,
@@ -26,7 +26,7 @@ let db: TestDb;
 let intake: Intake;
 let gateway: FakeGateway;
 const clock = new TestClock();
-const shipper = { gateway: 'g1', keys: [gatewayKey] };
+const shipper: Shipper = { gateway: 'g1', keys: [gatewayKey], servers: '*' };
 beforeAll(async () => {
   db = await testDb();
 });
@@ -71,6 +71,23 @@ async function verified(): Promise<Awaited<ReturnType<typeof verifyStore>>> {
   expect(report.problems).toEqual([]);
   return report;
 }
+
+test('calls of a tool server that the gateway does not carry are refused whole; refusals may name any', async () => {
+  const bound: Shipper = { ...shipper, servers: ['files'] };
+  const calls = ['action.intent', 'action.asked', 'action.outcome'] as const;
+  for (const type of calls) {
+    const rogue = gateway.clone();
+    const frame = rogue.batch([{ type, body: { server: 'back-office' } }]);
+    expect(said(await intake.accept(frame, bound))).toBe('audit.batch_invalid at 0/0');
+    const unnamed = gateway.clone().batch([{ type, body: {} }]);
+    expect(said(await intake.accept(unnamed, bound))).toBe('audit.batch_invalid at 0/0');
+  }
+  const honest = gateway.batch([
+    { type: 'action.intent', body: { server: 'files' } },
+    { type: 'action.refused', body: { server: 'nowhere' } },
+  ]);
+  expect(said(await intake.accept(honest, bound))).toBe('2 to 1/2');
+});
 
 describe('several frames in one shipment', () => {
   const shipAll = async (...frames: Uint8Array[]): Promise<string> =>

@@ -4,7 +4,7 @@
  * taken in only together with a recorded gap, so that the log itself says what is missing.
  * Not here: who may ship (the route authenticates the gateway and looks up its keys).
  */
-import type { EntryDraft } from '@atf/core/audit/entry';
+import type { Entry, EntryDraft } from '@atf/core/audit/entry';
 import type { GapBody, GapReason } from '@atf/core/audit/gap';
 import type { GatewayKey } from '@atf/core/audit/gateway-key';
 import { hashesEqual } from '@atf/core/audit/merkle';
@@ -17,8 +17,10 @@ import {
   verifyBatch,
 } from '@atf/core/audit/spool-frame';
 import { type Refusal, RefusalError, refusal, refuse } from '@atf/core/errors';
-import type { JsonObject } from '@atf/core/wire/json';
+import type { CarriedServers } from '@atf/core/wire/api';
+import { isJsonObject, type JsonObject } from '@atf/core/wire/json';
 import type { Clock, Control, Tx } from '../context.ts';
+import { carries } from '../gateways/carried.ts';
 import { enqueue } from './outbox.ts';
 import {
   type GatewayRow,
@@ -37,6 +39,8 @@ const reportEveryMs = 1_000;
 export interface Shipper {
   readonly gateway: string;
   readonly keys: readonly GatewayKey[];
+  /** Tool servers that it carries. */
+  readonly servers: CarriedServers;
 }
 
 export interface IntakeOptions {
@@ -57,6 +61,13 @@ interface Report {
   readonly seq: number;
   readonly before: number;
   readonly writtenAt: number;
+}
+
+/** Calls that ran or wait are of servers that the gateway carries. A refusal may name any: agents ask for what there is not. */
+function mayRecord({ servers }: Shipper, { type, body }: Entry): boolean {
+  if (type !== 'action.intent' && type !== 'action.outcome' && type !== 'action.asked') return true;
+  const server = isJsonObject(body) ? body['server'] : undefined;
+  return servers === '*' || (typeof server === 'string' && carries(servers, server));
 }
 
 /** What a batch means for a chain. */
@@ -171,6 +182,8 @@ export class Intake {
     if (!verified.ok) return invalid(`${verified.problem.replaceAll('_', ' ')} at record ${verified.seq}`);
     if (verified.records.some(({ entry }) => entry.tenant !== this.options.tenant))
       return invalid('A record is of another tenant.');
+    if (verified.records.some(({ entry }) => !mayRecord(shipper, entry)))
+      return invalid('A call is of a tool server that this gateway does not carry.');
     return { batch, records: verified.records };
   }
 

@@ -29,12 +29,14 @@ export function spoolRoute(control: Control, intake: Intake): RoomPlugin {
         onRequest: async (request) => void (request.actor = await scope.authenticate(request, 'gateway')),
       },
       async (request, reply) => {
-        const gateway = actingGateway(request.actor ?? { kind: 'public' });
+        const actor = request.actor ?? { kind: 'public' as const };
+        const gateway = actingGateway(actor);
+        const servers = actor.kind === 'gateway' ? actor.servers : [];
         const keys = await shippingKeys(control.db, control.config.tenant, gateway);
         const bytes = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
         const frames = splitFrames(bytes, shipmentFramesMax) ?? [bytes];
         const gapDeclared = request.headers[gapHeader] === 'declared';
-        const taken = await intake.acceptAll(frames, { gateway, keys }, gapDeclared);
+        const taken = await intake.acceptAll(frames, { gateway, keys, servers }, gapDeclared);
         if (taken.ok) return { position: taken.position };
         const problem = problemOf(taken.refusal);
         return reply

@@ -445,7 +445,11 @@ describe('who may connect', () => {
 describe('enrolment', () => {
   it('takes a join token once, with a proof by the key that is enrolled', async () => {
     const bearer = { authorization: `Bearer ${platform.operatorToken}` };
-    const { json } = await post(`${platform.url}/v1/gateways/join-tokens`, { name: 'once' }, bearer);
+    const { json } = await post(
+      `${platform.url}/v1/gateways/join-tokens`,
+      { name: 'once', servers: '*' },
+      bearer,
+    );
     const enrolled = await enrolGateway(platform, 'once');
     const url = `${platform.url}/v1/gateways/enrol`;
     const { publicKey } = enrolled.key;

@@ -29,4 +29,11 @@ export const migrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    name: '0004_carried_servers',
+    async up(db) {
+      for (const table of ['gateway', 'gateway_join_token'])
+        await db.schema.alterTable(table).addColumn('servers', 'jsonb').execute();
+    },
+  },
 ];

@@ -5,11 +5,12 @@
 import { sha256 } from '@atf/core/digest';
 import { refuse } from '@atf/core/errors';
 import { canonicalJson } from '@atf/core/wire/json';
-import { routes } from '@atf/core/wire/api';
+import { type CarriedServers, routes } from '@atf/core/wire/api';
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Control, Handlers } from '../context.ts';
 import { thumbprintOf } from '../identity-proof.ts';
 import { checkEnrolmentProof } from '../proofs.ts';
+import { carriedOf, columnOf } from './carried.ts';
 import {
   gatewayById,
   gatewayRows,
@@ -25,10 +26,11 @@ const tokenBytes = 32;
 
 const isoTime = (ms: number): string => new Date(ms).toISOString();
 
-/** Issues a one-time join token for a gateway of this name. The token is shown once; its hash is stored. */
+/** Issues a one-time join token for a gateway of this name, which will carry these tool servers. The token is shown once; its hash is stored. */
 export async function issueGatewayJoinToken(
   control: Control,
   name: string,
+  servers: CarriedServers,
 ): Promise<{ joinToken: string; expiresAt: string }> {
   const joinToken = randomBytes(tokenBytes).toString('base64url');
   const expiresAt = control.clock.nowMs() + joinTokenLifeMs;
@@ -38,12 +40,14 @@ export async function issueGatewayJoinToken(
       tenant,
       token_hash: sha256(joinToken),
       name,
+      servers: columnOf(servers),
       expires_at: expiresAt,
       used_at: null,
     });
     await control.audit.enqueue(tx, 'identity.join_token_issued', {
       kind: 'gateway',
       name,
+      servers: servers === '*' ? servers : [...servers],
       expiresAt: isoTime(expiresAt),
     });
   });
@@ -63,25 +67,36 @@ export const gatewayRoutes: Handlers<
         id: row.id,
         name: row.name,
         state: row.state === 'active' ? ('active' as const) : ('revoked' as const),
+        servers: carriedOf(row.servers),
         connected: connected.has(row.id),
         enrolledAt: isoTime(row.enrolled_at),
       })),
     };
   },
 
-  'gateways.joinToken': (control, { body }) => issueGatewayJoinToken(control, body.name),
+  'gateways.joinToken': (control, { body }) => issueGatewayJoinToken(control, body.name, body.servers),
 
   async 'gateways.enrol'(control, { body }) {
     const { tenant } = control.config;
     checkEnrolmentProof(control, body.proof, body.publicKey, routes['gateways.enrol'].path);
     return control.change(async (tx) => {
       const nowMs = control.clock.nowMs();
-      const name = await useGatewayJoinToken(tx, tenant, sha256(body.joinToken), nowMs);
-      if (name === undefined) return refuse('identity.join_token_invalid');
+      const admitted = await useGatewayJoinToken(tx, tenant, sha256(body.joinToken), nowMs);
+      if (admitted === undefined) return refuse('identity.join_token_invalid');
+      const { name } = admitted;
+      const carried = carriedOf(admitted.servers);
       const id = randomUUID();
       const { kty, crv, x, y } = body.publicKey;
       const jkt = thumbprintOf(body.publicKey);
-      const row = { tenant, id, name, state: 'active', public_key: canonicalJson({ kty, crv, x, y }), jkt };
+      const row = {
+        tenant,
+        id,
+        name,
+        state: 'active',
+        public_key: canonicalJson({ kty, crv, x, y }),
+        jkt,
+        servers: columnOf(carried),
+      };
       // A revoked key does not come back under a new name.
       if (!(await insertGateway(tx, { ...row, enrolled_at: nowMs, revoked_at: null }))) {
         return refuse('identity.proof_invalid', 'this key was enrolled before; make a new one');
@@ -90,9 +105,10 @@ export const gatewayRoutes: Handlers<
         gatewayId: id,
         name,
         jkt,
+        servers: carried,
         publicKey: { kty, crv, x, y },
       });
-      return { gatewayId: id, name, tenant };
+      return { gatewayId: id, name, tenant, servers: carried };
     });
   },
 

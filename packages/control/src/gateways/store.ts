@@ -1,9 +1,9 @@
 /** Room: gateways. SQL of gateways and their join tokens. */
-import { sql } from 'kysely';
+import { type Insertable, type Selectable, sql } from 'kysely';
 import type { Db, Tx } from '../context.ts';
 import type { GatewayTables } from './tables.ts';
 
-export type GatewayRow = GatewayTables['gateway'];
+export type GatewayRow = Selectable<GatewayTables['gateway']>;
 
 export async function gatewayById(db: Db | Tx, tenant: string, id: string): Promise<GatewayRow | undefined> {
   return db
@@ -41,7 +41,7 @@ export async function activeGatewayNamed(
 }
 
 /** False: a gateway with this key is there already, active or revoked. */
-export async function insertGateway(tx: Tx, row: GatewayRow): Promise<boolean> {
+export async function insertGateway(tx: Tx, row: Insertable<GatewayTables['gateway']>): Promise<boolean> {
   const done = await tx
     .insertInto('gateway')
     .values(row)
@@ -69,7 +69,7 @@ export async function revokeGateway(
 
 export async function insertGatewayJoinToken(
   tx: Tx,
-  row: GatewayTables['gateway_join_token'],
+  row: Insertable<GatewayTables['gateway_join_token']>,
 ): Promise<void> {
   // Lapsed tokens go when new ones come, so that the table stays small.
   await tx
@@ -80,21 +80,20 @@ export async function insertGatewayJoinToken(
   await tx.insertInto('gateway_join_token').values(row).execute();
 }
 
-/** Uses a join token up by compare-and-set; gives the name that it admits. */
+/** Uses a join token up by compare-and-set; gives the name that it admits, and the servers that this gateway carries. */
 export async function useGatewayJoinToken(
   tx: Tx,
   tenant: string,
   tokenHash: string,
   nowMs: number,
-): Promise<string | undefined> {
-  const row = await tx
+): Promise<{ name: string; servers: string[] | null } | undefined> {
+  return tx
     .updateTable('gateway_join_token')
     .set({ used_at: nowMs })
     .where('tenant', '=', tenant)
     .where('token_hash', '=', tokenHash)
     .where('used_at', 'is', null)
     .where('expires_at', '>', nowMs)
-    .returning('name')
+    .returning(['name', 'servers'])
     .executeTakeFirst();
-  return row?.name;
 }

@@ -1,4 +1,9 @@
 /** Room: gateways. Enrolled gateways and the join tokens that admit new ones. */
+import type { ColumnType } from 'kysely';
+
+/** Names of tool servers; null: every one. */
+type Servers = ColumnType<string[] | null, string | null, never>;
+
 export interface GatewayTables {
   gateway: {
     tenant: string;
@@ -11,6 +16,7 @@ export interface GatewayTables {
     /** RFC 7638 thumbprint of the key. */
     jkt: string;
     enrolled_at: number;
+    servers: Servers;
     revoked_at: number | null;
   };
   gateway_join_token: {
@@ -18,6 +24,7 @@ export interface GatewayTables {
     /** SHA-256 of the token; the token itself is never stored. */
     token_hash: string;
     name: string;
+    servers: Servers;
     expires_at: number;
     used_at: number | null;
   };

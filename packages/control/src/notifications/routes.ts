@@ -5,7 +5,7 @@
 import { refuse } from '@atf/core/errors';
 import { randomUUID } from 'node:crypto';
 import type { Handlers } from '../context.ts';
-import { actingGateway } from '../identity/acting.ts';
+import { gatewayCarrying } from '../gateways/carried.ts';
 import { agentById, agentNames, peopleByIds } from '../identity/store.ts';
 import { insertNotification, notificationRows } from './store.ts';
 
@@ -13,7 +13,7 @@ const pageDefault = 50;
 
 export const notificationRoutes: Handlers<'gateway.notify' | 'notifications.list'> = {
   async 'gateway.notify'(control, { body, actor }) {
-    const gatewayId = actingGateway(actor);
+    const gatewayId = gatewayCarrying(actor, body.tool);
     const { tenant } = control.config;
     const { actionId, agentId, tool, summary, because } = body;
     await control.change(async (tx) => {

@@ -17,6 +17,8 @@ export const settingsSchema = z.strictObject({
   ),
   /** Classes of which a call may not be approved by the person who brought the asking instance in. */
   fourEyes: z.array(actionClassSchema).max(5),
+  /** Classes of which the owner and the technical owner may approve calls of their own agent: none unless it is said. */
+  ownersMayApprove: z.array(actionClassSchema).max(5).default([]),
   upstreamTimeoutMs: z.int().min(100).max(600_000),
 });
 export type Settings = z.infer<typeof settingsSchema>;

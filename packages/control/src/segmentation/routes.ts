@@ -1,7 +1,8 @@
 /** Room: segmentation. Handlers of tool servers, tools and what gateways discover. */
 import { refuse } from '@atf/core/errors';
 import type { Handlers } from '../context.ts';
-import { actingGateway, actingPerson } from '../identity/acting.ts';
+import { gatewayCarrying } from '../gateways/carried.ts';
+import { actingPerson } from '../identity/acting.ts';
 import { demandClearance } from '../people/clearances.ts';
 import { takeDiscovery } from './discovery.ts';
 import { serverViewOf, toolViewOf } from './documents.ts';
@@ -57,7 +58,7 @@ export const segmentationRoutes: Handlers<Operation> = {
   },
 
   async 'gateway.discovered'(control, { params, body, actor }) {
-    actingGateway(actor);
+    gatewayCarrying(actor, params.name);
     await takeDiscovery(control, params.name, body);
     return { ok: true };
   },

@@ -8,7 +8,7 @@ import { segmentationRoutes } from './routes.ts';
 
 let control: TestControl;
 let operator: Person;
-const gateway: Actor = { kind: 'gateway', gatewayId: crypto.randomUUID(), name: 'gateway' };
+const gateway: Actor = { kind: 'gateway', gatewayId: crypto.randomUUID(), name: 'gateway', servers: '*' };
 beforeAll(async () => {
   control = await testControl({ policies: false });
   operator = await control.person('Olga Operator', ['operator']);

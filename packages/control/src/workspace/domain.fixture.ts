@@ -13,7 +13,12 @@ import { toolByName } from '../segmentation/store.ts';
 import { addServer, classifyTool } from '../segmentation/tools.ts';
 import type { TestControl } from './control.fixture.ts';
 
-export const gatewayActor: Actor = { kind: 'gateway', gatewayId: randomUUID(), name: 'gateway' };
+export const gatewayActor: Actor = {
+  kind: 'gateway',
+  gatewayId: randomUUID(),
+  name: 'gateway',
+  servers: '*',
+};
 
 export interface Domain {
   readonly operator: Person;

@@ -333,6 +333,10 @@ export const overviewSchema = z.object({
 });
 export type Overview = z.infer<typeof overviewSchema>;
 
+/** The tool servers that a gateway carries: by name, or every one (`*`), also those that are registered later. */
+export const carriedServersSchema = z.union([z.literal('*'), z.array(nameSchema).min(1).max(500)]);
+export type CarriedServers = z.infer<typeof carriedServersSchema>;
+
 export const meSchema = z.object({
   person: personSchema,
   csrf: text(100),
@@ -778,6 +782,7 @@ export const routes = {
         id: uuidSchema,
         name: nameSchema,
         state: z.enum(['active', 'revoked']),
+        servers: carriedServersSchema,
         connected: z.boolean(),
         enrolledAt: isoTimeSchema,
       }),
@@ -789,7 +794,7 @@ export const routes = {
     auth: 'person',
     roles: ['operator'],
     summary: 'Issue a one-time join token for a gateway',
-    body: z.strictObject({ name: nameSchema }),
+    body: z.strictObject({ name: nameSchema, servers: carriedServersSchema }),
     response: z.object({ joinToken: text(200), expiresAt: isoTimeSchema }),
   },
   'gateways.enrol': {
@@ -802,7 +807,12 @@ export const routes = {
       publicKey: publicKeySchema,
       proof: text(4096),
     }),
-    response: z.object({ gatewayId: uuidSchema, name: nameSchema, tenant: text(64) }),
+    response: z.object({
+      gatewayId: uuidSchema,
+      name: nameSchema,
+      tenant: text(64),
+      servers: carriedServersSchema,
+    }),
   },
   'gateways.revoke': {
     method: 'POST',
@@ -873,6 +883,13 @@ export const routes = {
     params: id,
     body: z.strictObject({ actionId: uuidSchema, outcome: storedOutcomeSchema }),
     response: ok,
+  },
+  'gateway.standing': {
+    method: 'GET',
+    path: '/v1/gateway/standing',
+    auth: 'gateway',
+    summary: 'The highest epoch that was ever heard of this gateway’s spool',
+    response: z.object({ epochMax: z.int().min(0) }),
   },
   'gateway.payloadKey': {
     method: 'POST',

@@ -212,6 +212,7 @@ export class FakeControl {
   #answer(path: string, body: Record<string, unknown>): object | ErrorCode | 'lost' {
     const [, , , , id = '', verb] = path.split('/');
     if (path === '/v1/gateways/enrol') return this.#enrol(body);
+    if (path === '/v1/gateway/standing') return { epochMax: 0 };
     if (path === '/v1/gateway/payload-key')
       return { kid: 'payload-1', key: this.payloadKey.toString('base64url') };
     if (path === '/v1/gateway/notifications' || path.endsWith('/discovery')) return { ok: true };
@@ -236,7 +237,7 @@ export class FakeControl {
     )
       return 'identity.join_token_invalid';
     this.gateway = { id: randomUUID(), jwk };
-    return { gatewayId: this.gateway.id, name: 'gateway-1', tenant };
+    return { gatewayId: this.gateway.id, name: 'gateway-1', tenant, servers: '*' };
   }
 
   #requestApproval(body: Record<string, unknown>): object {
