@@ -6,6 +6,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gatewayKeyOf } from '@atf/gateway/gateway-key';
 import { sha256 } from '@atf/core/digest';
+import { dpopProof } from '@atf/sdk/agent-key';
 import { canonicalJson } from '@atf/core/wire/json';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { call, type McpAgent, Product, until } from './product.ts';
@@ -47,6 +48,54 @@ async function enrolRogue(servers: '*' | string[]): Promise<Rogue> {
     },
   };
 }
+
+describe('a gateway that comes back after a crash', () => {
+  it('does not take a proof again that it took before', async () => {
+    const { credential, key } = await product.agent('intern-analyst');
+    const url = `${credential.gatewayUrl}/mcp/back-office`;
+    const proved = async () => ({
+      authorization: `DPoP ${credential.token}`,
+      dpop: await dpopProof(key, { method: 'POST', url, accessToken: credential.token }),
+    });
+    const send = async (headers: Record<string, string>) => {
+      const response = await fetch(url, {
+        method: 'POST',
+        headers: {
+          ...headers,
+          'content-type': 'application/json',
+          accept: 'application/json, text/event-stream',
+          'mcp-protocol-version': '2025-11-25',
+        },
+        body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list', params: {} }),
+      });
+      return `${response.status} ${/identity\.[a-z_]+/.exec(await response.text())?.[0] ?? 'served'}`;
+    };
+    const captured = await proved();
+    expect(await send(captured)).toBe('200 served');
+    expect(await send(captured)).toBe('401 identity.proof_replayed');
+    // Proofs say whole seconds: the crash comes in a later one.
+    const madeAt = Math.floor(Date.now() / 1_000);
+    await until('the next second', () => (Math.floor(Date.now() / 1_000) > madeAt ? true : undefined));
+    await product.crash('gateway');
+    expect(await send(captured)).toBe('401 identity.proof_before_start');
+    expect(await send(await proved())).toBe('200 served');
+  }, 120_000);
+
+  it('bounds what an agent asks without calling a tool', async () => {
+    const office = await (await product.agent('intern-analyst')).mcp('back-office');
+    const codes = new Set<string>();
+    for (let round = 0; round < 30 && codes.size === 0; round++) {
+      const asked = Array.from({ length: 100 }, () =>
+        office.ping().then(
+          () => undefined,
+          (error: Error) => error.message,
+        ),
+      );
+      for (const said of await Promise.all(asked)) if (said !== undefined) codes.add(said);
+    }
+    expect([...codes].join()).toContain('segmentation.rate_exceeded');
+  }, 60_000);
+});
 
 describe('a gateway that lost its spool and kept its key', () => {
   it('goes on above every epoch that was heard of it, and control takes its records', async () => {

@@ -1,5 +1,14 @@
 /** The files that the command line writes on a host: stop file, servers file, key store. */
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { exportAgentKey, generateAgentKey } from '@atf/sdk/agent-key';
@@ -128,6 +137,21 @@ describe('where things are', () => {
     expect(dataDirOf('/x', { ATF_DATA_DIR: '/y' }, home)).toBe('/x');
     expect(dataDirOf(undefined, { ATF_DATA_DIR: '/y' }, home)).toBe('/y');
     expect(dataDirOf(undefined, {}, join(home, 'a', 'b'))).toBe(join(home, '.atf'));
+  });
+
+  it('does not take a data directory that it found and that is not only its own', () => {
+    const home = folder();
+    const planted = join(home, '.atf');
+    mkdirSync(planted);
+    chmodSync(planted, 0o777);
+    const found = () => dataDirOf(undefined, {}, join(home, 'a'));
+    expect(found).toThrow('is not only yours');
+    expect(dataDirOf(planted, {}, home)).toBe(planted);
+    chmodSync(planted, 0o700);
+    expect(found()).toBe(planted);
+    rmSync(planted, { recursive: true });
+    symlinkSync(folder(), planted);
+    expect(found).toThrow('is not only yours');
   });
 
   it("does not send the operator's token in clear over a network", () => {

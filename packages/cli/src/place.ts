@@ -2,7 +2,7 @@
  * Where things are: the data directory, the running product in it, the host operator's token, and the folder for agents' keys.
  * Nothing is created here.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { constants, existsSync, lstatSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { CliFailure, exitCodes } from './exit-codes.ts';
@@ -26,13 +26,35 @@ export interface Running {
   readonly planes: { readonly control: number; readonly gateway: number };
 }
 
-/** `--data`, ATF_DATA_DIR, the nearest `.atf` from here upwards, or `.atf` here. */
+/** Permission bits that let others write. */
+const othersWrite = 0o022;
+
+/**
+ * Whether a folder that was only found, not named, is this user's own. In a folder above that others may write into, a planted one could name another
+ * control, whose answers and whose token would then be taken for ours.
+ */
+function isOwn(folder: string): boolean {
+  if (process.platform === 'win32') return true;
+  const { uid, mode } = lstatSync(folder);
+  const directory = (mode & constants.S_IFMT) === constants.S_IFDIR;
+  return directory && uid === process.getuid?.() && (mode & othersWrite) === 0;
+}
+
+/**
+ * `--data`, ATF_DATA_DIR, the nearest `.atf` from here upwards, or `.atf` here. @throws CliFailure when the nearest one is a link, belongs to somebody
+ * else, or others may write into it
+ */
 export function dataDirOf(option: string | undefined, env: Environment, cwd: string): string {
   const named = option ?? env.ATF_DATA_DIR;
   if (named !== undefined && named !== '') return resolve(cwd, named);
   for (let folder = cwd; ; folder = dirname(folder)) {
     const candidate = join(folder, dataDirName);
-    if (existsSync(candidate)) return candidate;
+    if (existsSync(candidate)) {
+      if (isOwn(candidate)) return candidate;
+      throw new CliFailure(exitCodes.usage, `${candidate} is not only yours, so it is not used`, {
+        help: 'It is a link, belongs to another user, or others may write into it. Name the data directory with --data, or correct it (chmod go-w).',
+      });
+    }
     if (dirname(folder) === folder) return join(cwd, dataDirName);
   }
 }

@@ -8,13 +8,17 @@ import type { IncomingMessage } from 'node:http';
 import { hostAllowed, originAllowed } from './addresses.ts';
 import type { Actor, Control } from './context.ts';
 import type { FailedAuthentications } from './failed-authentications.ts';
+import { claimedThumbprint } from './identity-proof.ts';
+import type { KnownKeys } from './known-keys.ts';
 import { isOperatorToken } from './people/operator-token.ts';
 import { clearedCookie, cookieOf, csrfMatches, sessionOf } from './people/sessions.ts';
-import { dpopOf, gatewayOf } from './proofs.ts';
+import { gatewayOf, instanceKeyOf } from './proofs.ts';
 
 export interface Gatekeeper {
   readonly control: Control;
   readonly failures: FailedAuthentications;
+  /** Keys of instances, which strangers on their address do not hold up. */
+  readonly known: KnownKeys;
   readonly operatorToken: string;
   /** The person behind the operator's token. */
   hostOperator(): Promise<Person>;
@@ -80,7 +84,7 @@ async function verify(
     return {
       kind: 'instance',
       instanceId: '',
-      jkt: dpopOf(keeper.control, request.headers, method, path).jkt,
+      jkt: (await instanceKeyOf(keeper.control, request.headers, method, path)).jkt,
     };
   return { kind: 'public' };
 }
@@ -95,7 +99,7 @@ export async function authenticate(
   request: IncomingMessage,
   path: string,
 ): Promise<Actor> {
-  const { control, failures } = keeper;
+  const { control, failures, known } = keeper;
   const address = request.socket.remoteAddress ?? 'unknown';
   const nowMs = control.clock.nowMs();
   const counts = presented(auth, request.headers);
@@ -103,9 +107,15 @@ export async function authenticate(
   const flood = () => refuse('identity.proof_flood', undefined, { retryAfterMs: waitMs });
   // A person's credential is compared, not verified by signature, so it is always looked at: else any process that shares the
   // operator's address could hold up the kill switch with rubbish.
-  if (waitMs > 0 && auth !== 'person') return flood();
+  const looked =
+    waitMs === 0 ||
+    auth === 'person' ||
+    (auth === 'instance' && known.mayLook(claimedThumbprint(request.headers.dpop), nowMs));
+  if (!looked) return flood();
   try {
-    return await verify(keeper, auth, request, path);
+    const actor = await verify(keeper, auth, request, path);
+    if (actor.kind === 'instance') known.remember(actor.jkt);
+    return actor;
   } catch (fault) {
     if (counts && fault instanceof RefusalError && problemOf(fault.refusal).status === 401) {
       failures.failed(address, auth, nowMs);

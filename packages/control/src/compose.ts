@@ -22,6 +22,7 @@ import type { Clock, Config, Control } from './context.ts';
 import { changeOf } from './db/change.ts';
 import { type Database, openDb } from './db/open.ts';
 import { builtSnapshot } from './db/snapshot-file.ts';
+import { KnownKeys } from './known-keys.ts';
 import { FailedAuthentications } from './failed-authentications.ts';
 import { Feed } from './feed/hub.ts';
 import { docText } from './feed/store.ts';
@@ -196,6 +197,7 @@ async function gatekeeperOf(control: Control): Promise<Gatekeeper> {
   return {
     control,
     failures: new FailedAuthentications(),
+    known: new KnownKeys(),
     operatorToken: operatorToken(control.config.dataDir),
     hostOperator: async () => person,
   };

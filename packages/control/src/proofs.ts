@@ -1,12 +1,16 @@
 /**
- * The proofs of `identity-proof.ts` against this control plane: its addresses, its clock, its gateways, and its memories of replays: one for
- * keys that are enrolled as gateways, and one for keys that anybody can make, so that nobody fills the former without being enrolled. Rooms with raw routes authenticate with these.
+ * The proofs of `identity-proof.ts` against this control plane: its addresses, its clock, its gateways and instances, and its memories of
+ * replays: one for gateways and one for instances, of enrolled keys only, so that nobody fills them who is not. Rooms with raw routes
+ * authenticate with these.
  */
+import { refuse } from '@atf/core/errors';
+import { dpopReplayMs } from '@atf/core/identity/dpop';
 import { type CarriedServers, publicKeySchema } from '@atf/core/wire/api';
 import { urlsOf } from './addresses.ts';
 import type { Actor, Control } from './context.ts';
 import { carriedOf } from './gateways/carried.ts';
 import { gatewayById } from './gateways/store.ts';
+import { isInstanceKey } from './identity/credential-store.ts';
 import {
   type ProofCircumstances,
   type PublicKey,
@@ -18,38 +22,59 @@ import {
 
 export type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
-type Keys = 'gateways' | 'anybody';
+type Keys = 'gateways' | 'instances';
 const memories = {
   gateways: new WeakMap<Control, ReplayMemory>(),
-  anybody: new WeakMap<Control, ReplayMemory>(),
+  instances: new WeakMap<Control, ReplayMemory>(),
 };
+/** Proofs that one instance may use within the time for which they are remembered: a renewal in each second, and more. */
+export const proofsOfInstanceMax = 1_000;
+const bounds = { gateways: {}, instances: { ofKeyMax: proofsOfInstanceMax } };
 
 /** The ids of proofs that were taken from these keys, over all routes. */
 export function replaysOf(control: Control, keys: Keys): ReplayMemory {
   const known = memories[keys].get(control);
   if (known !== undefined) return known;
-  const replays = new ReplayMemory();
+  const replays = new ReplayMemory(bounds[keys]);
   memories[keys].set(control, replays);
   return replays;
 }
 
-function around(control: Control, method: string, path: string, keys: Keys): ProofCircumstances {
+function around(control: Control, method: string, path: string): ProofCircumstances {
   return {
     method,
     urls: urlsOf(control.config.controlUrl, path),
     nowMs: control.clock.nowMs(),
-    replays: replaysOf(control, keys),
+    // What an earlier process took is not remembered. Later than that a clock that is set back must not refuse everybody.
+    sinceMs: performance.now() <= dpopReplayMs ? performance.timeOrigin : undefined,
   };
 }
 
-/** The key that the DPoP proof of this request shows possession of. `path` without query. Refuses as {@link verifyDpop}. */
-export function dpopOf(
+/**
+ * The key that the DPoP proof of an enrolment shows possession of. Nothing is remembered: the join token beside it counts once, and strangers could fill
+ * the memory. `path` without query. Refuses as {@link verifyDpop}.
+ */
+export function dpopOf(control: Control, headers: Headers, method: string, path: string): { jkt: string } {
+  const circumstances = { ...around(control, method, path), sinceMs: undefined };
+  return { jkt: verifyDpop(headers.dpop, circumstances).jkt };
+}
+
+/**
+ * The key of an instance that made this request. Its proof is remembered, and only then: keys that anybody can make leave no trace. Refuses as
+ * {@link verifyDpop}, and `identity.instance_unknown`, `identity.proof_replayed`.
+ */
+export async function instanceKeyOf(
   control: Control,
   headers: Headers,
   method: string,
   path: string,
-): { jkt: string; publicKey: PublicKey } {
-  return verifyDpop(headers.dpop, around(control, method, path, 'anybody'));
+): Promise<{ jkt: string }> {
+  const circumstances = around(control, method, path);
+  const { jkt, jti } = verifyDpop(headers.dpop, circumstances);
+  if (!(await isInstanceKey(control.db, control.config.tenant, jkt))) refuse('identity.instance_unknown');
+  if (!replaysOf(control, 'instances').admit(jkt, jti, circumstances.nowMs))
+    refuse('identity.proof_replayed');
+  return { jkt };
 }
 
 /** The enrolled gateway that signed this request. `path` without query. Refuses as {@link verifyGatewayProof}. */
@@ -64,7 +89,8 @@ export async function gatewayOf(
   let servers: CarriedServers = [];
   const gatewayId = await verifyGatewayProof(
     typeof authorization === 'string' ? authorization : undefined,
-    around(control, method, path, 'gateways'),
+    around(control, method, path),
+    replaysOf(control, 'gateways'),
     async (id) => {
       const row = await gatewayById(control.db, control.config.tenant, id);
       if (row?.state !== 'active') return undefined;
@@ -78,5 +104,5 @@ export async function gatewayOf(
 
 /** The proof of a gateway that enrols. Refuses as {@link verifyEnrolmentProof}. */
 export function checkEnrolmentProof(control: Control, proof: string, key: PublicKey, path: string): void {
-  verifyEnrolmentProof(proof, key, around(control, 'POST', path, 'anybody'));
+  verifyEnrolmentProof(proof, key, { ...around(control, 'POST', path), sinceMs: undefined });
 }

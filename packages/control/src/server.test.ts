@@ -4,7 +4,10 @@ import { randomUUID } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { failuresMax } from './failed-authentications.ts';
-import { replaysMax } from './identity-proof.ts';
+import { jwkThumbprint } from '@atf/core/identity/dpop';
+import { registerAgent } from './identity/agents.ts';
+import { insertInstance } from './identity/credential-store.ts';
+import { ReplayMemory } from './identity-proof.ts';
 import {
   type Answer,
   Browser,
@@ -19,6 +22,7 @@ import {
   temporaryFolder,
   testKey,
   type TestGateway,
+  type TestKey,
 } from './platform.fixture.ts';
 import { replaysOf } from './proofs.ts';
 
@@ -260,7 +264,7 @@ describe('bodies', () => {
 
 describe('faults', () => {
   it('says nothing about an unexpected one but an id', async () => {
-    const key = testKey();
+    const key = await instanceKey();
     const url = `${platform.url}/v1/token`;
     const instanceId = randomUUID();
     const answer = await post(url, { instanceId }, { dpop: dpopProof(key, 'POST', url) });
@@ -276,6 +280,49 @@ describe('faults', () => {
     expect(answer.headers.get('content-type')).toMatch(/application\/problem\+json/);
   });
 });
+
+/** A key that an instance of a registered agent holds. */
+async function instanceKey(): Promise<TestKey> {
+  const { control } = platform;
+  const { tenant } = control.config;
+  const key = testKey();
+  const name = `agent-${randomUUID()}`;
+  const owner = await person(control, name, ['agent_owner']);
+  const technical = await person(control, `technical ${name}`, ['technical_owner']);
+  const business = await person(control, `business ${name}`, ['business_owner']);
+  const people = {
+    owner: owner.id,
+    technicalOwner: technical.id,
+    businessOwner: business.id,
+    escalation: owner.id,
+  };
+  const manifest = JSON.stringify({
+    name,
+    version: '1.0.0',
+    ...people,
+    purpose: 'tests',
+    domain: 'support',
+    dataDomains: ['support'],
+    capabilities: ['none'],
+    tools: [],
+    model: { provider: 'p', name: 'm' },
+  });
+  await control.change(async (tx) => {
+    const agentId = await registerAgent(control, tx, manifest, 'json', { id: owner.id, operator: true });
+    await insertInstance(tx, {
+      tenant,
+      id: randomUUID(),
+      agent_id: agentId,
+      jkt: jwkThumbprint(key.publicKey),
+      state: 'active',
+      manifest_digest: sha256(manifest),
+      credential_epoch: 0,
+      enrolled_by: owner.id,
+      enrolled_at: control.clock.nowMs(),
+    });
+  });
+  return key;
+}
 
 describe('proofs of possession', () => {
   const url = (): string => `${platform.url}/v1/gateway/notifications`;
@@ -327,7 +374,7 @@ describe('proofs of possession', () => {
   });
 
   it('gives the handler the thumbprint of the key that was proved', async () => {
-    const key = testKey();
+    const key = await instanceKey();
     const tokenUrl = `${platform.url}/v1/token`;
     await post(tokenUrl, { instanceId: randomUUID() }, { dpop: dpopProof(key, 'POST', tokenUrl) });
     const { crv, kty, x, y } = key.publicKey;
@@ -355,30 +402,49 @@ describe('what every answer carries', () => {
 });
 
 describe('floods', () => {
-  it('of proofs by keys that anybody can make keep no gateway away', async () => {
+  it('of proofs by keys that anybody can make leave no trace, and keep no gateway away', async () => {
     const { control } = platform;
+    const tokenUrl = `${platform.url}/v1/token`;
+    const codes = new Set<unknown>();
+    const before = replaysOf(control, 'instances').size;
+    for (let at = 0; at < failuresMax + 20; at++) {
+      const stranger = { dpop: dpopProof(testKey(), 'POST', tokenUrl) };
+      codes.add((await post(tokenUrl, { instanceId: randomUUID() }, stranger)).json.code);
+    }
+    expect([...codes]).toEqual(['identity.instance_unknown', 'identity.proof_flood']);
+    expect(replaysOf(control, 'instances').size).toBe(before);
     const notified = '/v1/gateway/notifications';
     const body = { actionId: randomUUID(), agentId: randomUUID(), tool: 'a/b', summary: 's', because: 'b' };
-    const replays = replaysOf(control, 'anybody');
-    for (let at = 0; at < replaysMax; at++) {
-      try {
-        replays.admit(`flood ${at}`, control.clock.nowMs());
-      } catch {
-        break;
-      }
-    }
-    const tokenUrl = `${platform.url}/v1/token`;
-    const stranger = { dpop: dpopProof(testKey(), 'POST', tokenUrl) };
-    const refused = await post(tokenUrl, { instanceId: randomUUID() }, stranger);
-    expect(refused.json.code).toBe('request.overloaded');
     expect(
       (await post(`${platform.url}${notified}`, body, gateway.authorization('POST', notified))).status,
     ).toBe(200);
-    // The flood lapses with the time in which its proofs would have counted.
-    platform.clock.later(71_000);
-    const later = { iat: Math.floor(control.clock.nowMs() / 1_000) };
-    const proof = dpopProof(testKey(), 'POST', tokenUrl, later);
-    expect((await post(tokenUrl, { instanceId: randomUUID() }, { dpop: proof })).status).toBe(500);
+    platform.clock.later(61_000);
+  });
+
+  it('from an address hold up no instance that shares it: neither one that is known, nor one that is new', async () => {
+    const url = `${platform.url}/v1/token`;
+    const now = { iat: Math.floor(platform.clock.nowMs() / 1_000) };
+    const [known, fresh] = [await instanceKey(), await instanceKey()];
+    const renew = (key: TestKey) =>
+      post(url, { instanceId: randomUUID() }, { dpop: dpopProof(key, 'POST', url, now) });
+    // The handler of this test faults: what matters is that it is reached.
+    expect((await renew(known)).status).toBe(500);
+    for (let at = 0; at < failuresMax + 3; at++)
+      await post(url, { instanceId: randomUUID() }, { dpop: 'a.b.c' });
+    expect((await post(url, { instanceId: randomUUID() }, { dpop: 'a.b.c' })).status).toBe(429);
+    expect((await renew(known)).status).toBe(500);
+    expect((await renew(fresh)).status).toBe(500);
+    expect((await renew(testKey())).status).toBe(429);
+    platform.clock.later(61_000);
+  });
+
+  it('of one key take no more of the memory of proofs than its share', () => {
+    const memory = new ReplayMemory({ max: 10, ofKeyMax: 3 });
+    for (const jti of ['a', 'b', 'c']) expect(memory.admit('greedy', jti, 0)).toBe(true);
+    expect(() => memory.admit('greedy', 'd', 0)).toThrow('request.overloaded');
+    expect(memory.admit('modest', 'a', 0)).toBe(true);
+    expect(memory.admit('modest', 'a', 1)).toBe(false);
+    expect(memory.admit('greedy', 'd', 70_001)).toBe(true);
   });
 
   it('of failed authentications are refused after a while, per kind, until the window is over', async () => {

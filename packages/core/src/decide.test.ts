@@ -241,7 +241,7 @@ describe('decide', () => {
   });
 
   it('asks at a human checkpoint only above its amount', () => {
-    const agent = {
+    const agent: typeof agentDoc = {
       ...agentDoc,
       checkpoints: [{ tool: 'back-office/refund_order', amountAbove: 50, reason: 'large refund' }],
     };
@@ -252,6 +252,21 @@ describe('decide', () => {
       decide(receivedOf({ args: { amount, currency: 'EUR' } }), worldOf({ agent, policy }));
     expect(outcome(50).outcome).toBe('allow');
     expect(outcome(50.01)).toMatchObject({ outcome: 'ask', refusal: { detail: 'large refund' } });
+    const inYen = decide(receivedOf({ args: { amount: 40, currency: 'JPY' } }), worldOf({ agent, policy }));
+    expect(inYen.outcome).not.toBe('allow');
+    const bare = { ...agent, limits: [] };
+    const named: typeof agentDoc = {
+      ...bare,
+      checkpoints: [
+        { tool: 'back-office/refund_order', amountAbove: 50, currency: 'EUR', reason: 'large refund' },
+      ],
+    };
+    const other = (given: typeof agentDoc) =>
+      decide(receivedOf({ args: { amount: 40, currency: 'JPY' } }), worldOf({ agent: given, policy }))
+        .outcome;
+    // Without any currency named the amount is in whatever the tool takes.
+    expect(other(bare)).toBe('allow');
+    expect(other(named)).toBe('ask');
   });
 
   it('is total and deterministic: whatever is missing or bent, no decision is an allow unless every check passed', () => {

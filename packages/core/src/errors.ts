@@ -53,6 +53,12 @@ export const errors = {
     'The proof of possession was already used',
     'Sign a fresh DPoP proof for every request.',
   ),
+  'identity.proof_before_start': entry(
+    401,
+    'I-2',
+    'The proof of possession was made before this service started',
+    'Sign a fresh DPoP proof; if this stays, set the clock of the caller.',
+  ),
   'identity.proof_flood': entry(
     429,
     'S-3',
@@ -354,6 +360,12 @@ export const errors = {
     'S-2',
     'A person must approve this call',
     'Wait for the approval, then repeat the same call or ask with atf_approval_result.',
+  ),
+  'maturity.approval_running': entry(
+    409,
+    'S-2',
+    'The approved call is running',
+    'Do not repeat it; ask again later with atf_approval_result.',
   ),
   'maturity.approval_rejected': entry(
     403,

@@ -25,7 +25,7 @@ const idsOf = ({ actionId, approvalId }: AnswerIds) =>
 export function refused(
   refusal: Refusal,
   ids: AnswerIds,
-  outcome: 'refused' | 'unknown' | 'withheld' = 'refused',
+  outcome: 'refused' | 'unknown' | 'withheld' | 'running' = 'refused',
 ): CallAnswer {
   return { kind: 'refused', facts: { outcome, refusal, ...idsOf(ids) } };
 }

@@ -3,7 +3,8 @@
  * released, the STORED bytes are decided again, recorded, looked at a last time and executed, once. Control consumes the approval by
  * compare-and-set; here everybody who asks meanwhile waits for the one redemption.
  *
- * A redemption whose answer was lost is never tried again as if new: its outcome is unknown, and a person must look.
+ * A redemption whose answer was lost is never tried again as if new. This gateway ran nothing for it, and says so to control as soon as control is back;
+ * until then its outcome is unknown. An answer never says that nothing happened to a call that another caller ran or runs.
  */
 import { type Refusal, refusal } from '@atf/core/errors';
 import type { ResponseOf } from '@atf/core/wire/api';
@@ -31,6 +32,7 @@ type Settled =
   | { readonly kind: 'ran'; readonly ran: Ran }
   | { readonly kind: 'stored'; readonly outcome: NonNullable<Redeemed['outcome']> }
   | { readonly kind: 'waits'; readonly expiresAt: string }
+  | { readonly kind: 'running' }
   | { readonly kind: 'refused'; readonly refusal: Refusal; readonly uncertain: boolean };
 
 export interface ApprovalsInput {
@@ -50,6 +52,8 @@ export class Approvals {
   readonly #input: ApprovalsInput;
   readonly #requests = new Map<string, Promise<Requested>>();
   readonly #redemptions = new Map<string, Promise<Settled>>();
+  /** Approval → action of redemptions whose answer was lost. Nothing ran for them here. */
+  readonly #lost = new Map<string, string>();
 
   constructor(input: ApprovalsInput) {
     this.#input = input;
@@ -68,6 +72,24 @@ export class Approvals {
     return await this.#request(decided, call);
   }
 
+  /** Tells control that nothing ran for redemptions whose answers were lost. Called when control is connected again; safe to repeat. */
+  async settleLost(): Promise<void> {
+    for (const [id, actionId] of [...this.#lost]) {
+      const answer = await this.#input.ports.control.request('gateway.finishApproval', {
+        params: { id },
+        body: { actionId, outcome: { status: 'not_executed' } },
+      });
+      // A refusal is an answer too: control never released it to that action, so it stands as it stood.
+      if (answer.ok || !answer.sent) this.#lost.delete(id);
+    }
+  }
+
+  /** Whether this approval of an agent was released already: then no answer about it may say that nothing happened. */
+  spent(agentId: string, approvalId: string | undefined): boolean {
+    const doc = approvalId === undefined ? undefined : this.#input.ports.snapshot.approval(approvalId);
+    return doc?.agentId === agentId && spentStates.has(doc.state);
+  }
+
   /** For the built-in tool: how an approval of this agent stands; redeems it when it can be. */
   async result(
     credential: CredentialFacts,
@@ -84,7 +106,7 @@ export class Approvals {
     if (doc.state === 'waiting') return waiting(refusal('maturity.approval_required'), ids, doc.expiresAt);
     if (told !== undefined) return refused(told, ids);
     const kept = this.#keptFrom(credential, doc, actionId);
-    if (kept !== undefined) return refused(kept, ids);
+    if (kept !== undefined) return refused(kept, ids, spentStates.has(doc.state) ? 'unknown' : 'refused');
     return answerOfSettled(await this.#redeem(approvalId, credential, actionId), ids);
   }
 
@@ -127,7 +149,8 @@ export class Approvals {
     // Whoever ran it has intent and outcome on record; everybody else gets a record of having asked.
     if (joined || settled.kind !== 'ran') {
       const unrecorded = await this.#recordAsked(decided, approvalId);
-      if (unrecorded !== undefined) return refused(unrecorded, ids);
+      if (unrecorded !== undefined)
+        return refused(unrecorded, ids, mayHaveRun(settled) ? 'unknown' : 'refused');
     }
     return answerOfSettled(settled, ids);
   }
@@ -191,7 +214,9 @@ export class Approvals {
     const running = this.#redemptions.get(approvalId);
     if (running !== undefined) return running;
     if (this.#redemptions.size >= redemptionsMax) {
-      return Promise.resolve({ kind: 'refused', refusal: refusal('request.overloaded'), uncertain: false });
+      const state = this.#input.ports.snapshot.approval(approvalId)?.state;
+      const uncertain = state !== undefined && spentStates.has(state);
+      return Promise.resolve({ kind: 'refused', refusal: refusal('request.overloaded'), uncertain });
     }
     const redemption = this.#redeemOnce(approvalId, credential, actionId).finally(() =>
       this.#redemptions.delete(approvalId),
@@ -213,9 +238,10 @@ export class Approvals {
       const why = answer.sent
         ? refusal('maturity.approval_outcome_unknown', 'Control did not answer.')
         : answer.refusal;
-      return { kind: 'refused', refusal: why, uncertain: false };
+      if (answer.sent && this.#lost.size < redemptionsMax) this.#lost.set(id, actionId);
+      return { kind: 'refused', refusal: why, uncertain: answer.sent };
     }
-    if (!answer.value.released) return unreleased(answer.value);
+    if (!answer.value.released) return unreleased(answer.value, this.#lost.has(id));
     const ran = await this.#run(id, answer.value, credential, actionId);
     await this.#finish(id, actionId, ran);
     return { kind: 'ran', ran };
@@ -224,6 +250,9 @@ export class Approvals {
   /** An approval is not spent on a tool server that cannot be reached. */
   async #prepare(id: string, { instanceId }: CredentialFacts): Promise<Refusal | undefined> {
     const { snapshot, upstream } = this.#input.ports;
+    const state = snapshot.approval(id)?.state;
+    // Nothing will run: what is stored is told also while the server is away.
+    if (state !== undefined && spentStates.has(state)) return undefined;
     const server = snapshot.server(snapshot.approval(id)?.tool.split('/')[0] ?? '');
     if (server === undefined) return refusal('segmentation.server_unknown');
     const prepared = await upstream.prepare(server, instanceId);
@@ -314,12 +343,22 @@ function stateRefusal({ state, reason }: Pick<ApprovalDoc, 'state' | 'reason'>):
   return undefined;
 }
 
-function unreleased({ state, reason, expiresAt, outcome }: Redeemed): Settled {
+/** `lost`: this gateway redeemed it and never heard the answer, so that nobody runs it. */
+function unreleased({ state, reason, expiresAt, outcome }: Redeemed, lost: boolean): Settled {
   const told = stateRefusal({ state, reason });
   if (told !== undefined) return { kind: 'refused', refusal: told, uncertain: false };
   if (state === 'waiting' || state === 'approved') return { kind: 'waits', expiresAt };
   if (outcome !== undefined && outcome.status !== 'unknown') return { kind: 'stored', outcome };
+  if (state === 'consumed' && !lost) return { kind: 'running' };
   return { kind: 'refused', refusal: refusal('maturity.approval_outcome_unknown'), uncertain: true };
+}
+
+/** Released once: the call ran, runs, or nobody knows. */
+const spentStates: ReadonlySet<string> = new Set(['consumed', 'unknown', 'done']);
+
+function mayHaveRun(settled: Settled): boolean {
+  if (settled.kind === 'refused') return settled.uncertain;
+  return settled.kind !== 'waits';
 }
 
 function answerOfSettled(settled: Settled, ids: AnswerIds): CallAnswer {
@@ -328,6 +367,8 @@ function answerOfSettled(settled: Settled, ids: AnswerIds): CallAnswer {
       return answerOf(settled.ran, ids);
     case 'waits':
       return waiting(refusal('maturity.approval_required'), ids, settled.expiresAt);
+    case 'running':
+      return refused(refusal('maturity.approval_running'), ids, 'running');
     case 'refused':
       return refused(settled.refusal, ids, settled.uncertain ? 'unknown' : 'refused');
     case 'stored':

@@ -94,6 +94,8 @@ export class Authenticator {
   readonly #proofKeys = new BoundedMap<KeyObject>(proofKeysMax);
   readonly #failures = new BoundedMap<number>(failureSourcesMax);
   readonly #replay: ReplayCache;
+  /** When it started: what was used before a crash is not known any more. */
+  readonly #started: { readonly nowMs: number; readonly monotonicMs: number };
   #secondLooks: number | undefined;
 
   constructor(input: {
@@ -103,6 +105,7 @@ export class Authenticator {
     readonly replay?: ReplayCache;
   }) {
     this.#clock = input.clock;
+    this.#started = { nowMs: input.clock.nowMs(), monotonicMs: input.clock.monotonicMs() };
     this.#snapshot = input.snapshot;
     this.#publicUrl = input.publicUrl;
     this.#replay = input.replay ?? new ReplayCache();
@@ -197,6 +200,12 @@ export class Authenticator {
     return verdict.claims;
   }
 
+  /** Only while a proof of before the start could still count; later a clock that is set back must not refuse everybody. */
+  #sinceMs(): number | undefined {
+    const { nowMs, monotonicMs } = this.#started;
+    return this.#clock.monotonicMs() - monotonicMs <= dpopReplayMs ? nowMs : undefined;
+  }
+
   #provePossession(
     proof: string,
     accessToken: string,
@@ -210,6 +219,7 @@ export class Authenticator {
       url: `${this.#publicUrl()}${url}`,
       accessToken,
       nowMs,
+      sinceMs: this.#sinceMs(),
       keys: this.#proofKeys,
     });
     if (!verdict.ok) return verdict.refusal;

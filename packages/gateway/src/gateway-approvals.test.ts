@@ -121,4 +121,49 @@ describe('approvals (invariant 5)', () => {
     );
     expect(world.control.approvals.get(approvalId)?.redeemed).toBe(0);
   });
+
+  it('never say that nothing happened to a call that another caller runs or ran', async () => {
+    const world = await startWorld();
+    const approvalId = await asked(world);
+    // Another gateway has redeemed it and runs it.
+    world.control.setApproval(approvalId, 'consumed');
+    await until(
+      'it is told',
+      async () =>
+        (await world.junior.call(world.mcp, 'atf_approval_result', { approvalId })).atf.outcome === 'running',
+    );
+    expect((await world.junior.call(world.mcp, 'create_refund', refund)).atf).toMatchObject({
+      outcome: 'running',
+      code: 'maturity.approval_running',
+    });
+    // The agent is stopped meanwhile: it gets nothing, and is not told that nothing happened.
+    world.control.put('containment', `agent:${uuid(2)}`, killOf(uuid(2)));
+    await until('it is stopped', async () => {
+      const { atf } = await world.junior.call(world.mcp, 'atf_approval_result', { approvalId });
+      return atf.code === 'containment.agent_stopped' && atf.outcome === 'unknown';
+    });
+    expect(refunds(world)).toBe(0);
+  });
+
+  it('whose redemption was interrupted are put right when control is back: nothing ran, a person is asked anew', async () => {
+    const world = await startWorld();
+    const approvalId = await asked(world);
+    world.control.decideApproval(approvalId, 'approved');
+    world.control.loseRedemptions = true;
+    await until('the answer of control is lost', async () => {
+      const { atf } = await world.junior.call(world.mcp, 'create_refund', refund);
+      return atf.code === 'maturity.approval_outcome_unknown' && atf.outcome === 'unknown';
+    });
+    world.control.loseRedemptions = false;
+    world.control.cut();
+    await until(
+      'control is told',
+      () => world.control.approvals.get(approvalId)?.outcome?.status === 'not_executed',
+    );
+    await until('a person is asked anew', async () => {
+      const { atf } = await world.junior.call(world.mcp, 'create_refund', refund);
+      return atf.outcome === 'waiting' && atf.approvalId !== approvalId;
+    });
+    expect(refunds(world)).toBe(0);
+  });
 });

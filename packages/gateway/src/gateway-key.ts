@@ -15,13 +15,14 @@ import {
 import {
   chmodSync,
   closeSync,
+  constants,
   existsSync,
+  fstatSync,
   fsyncSync,
   mkdirSync,
   openSync,
   readFileSync,
   renameSync,
-  statSync,
   writeSync,
 } from 'node:fs';
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
@@ -84,11 +85,22 @@ export function keyEncryptionKey({ fromEnvironment, keyFile, dir }: KeySource, f
     if (!first) refuse('storage.key_missing', 'The key file is not there.');
     writePrivateFile(file, `${randomBytes(32).toString('base64')}\n`);
   }
-  const found = statSync(file);
-  if (process.platform !== 'win32' && (found.mode & 0o077) !== 0)
-    refuse('storage.key_missing', 'Others may read the key file.');
-  if (!found.isFile() || found.size > fileBytesMax) refuse('storage.key_missing', 'It is not a key file.');
-  return decodeKey(readFileSync(file, 'utf8'), 'The key file');
+  return decodeKey(readPrivate(file, 'The key file'), 'The key file');
+}
+
+/** Text of a small file that nobody else may read. Opened first, then looked at: what is checked is what is read. Refuses `storage.key_missing`. */
+function readPrivate(file: string, what: string): string {
+  const handle = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const found = fstatSync(handle);
+    if (process.platform !== 'win32' && (found.mode & 0o077) !== 0)
+      refuse('storage.key_missing', `${what}: others may read it.`);
+    if (!found.isFile() || found.size > fileBytesMax)
+      refuse('storage.key_missing', `${what} is not one, or damaged.`);
+    return readFileSync(handle, 'utf8');
+  } finally {
+    closeSync(handle);
+  }
 }
 
 function wrap(key: Uint8Array, plain: Uint8Array): Buffer {
@@ -159,9 +171,7 @@ export function openGatewayKey(source: KeySource): GatewayKey {
     writePrivateFile(file, `${JSON.stringify({ v: 1, wrapped })}\n`);
     return gatewayKeyOf(privateKey);
   }
-  if (statSync(file).size > fileBytesMax)
-    refuse('storage.key_missing', 'The key of this gateway is damaged.');
-  const stored = storedSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+  const stored = storedSchema.parse(JSON.parse(readPrivate(file, 'The key of this gateway')));
   const der = unwrap(protecting, Buffer.from(stored.wrapped, 'base64url'));
   return gatewayKeyOf(createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }));
 }

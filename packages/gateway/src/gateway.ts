@@ -278,13 +278,15 @@ async function open({ options }: Opened, built: Built): Promise<GatewayServer> {
 }
 
 function feedOf({ options, control, authorization, spool, orphans }: Opened, built: Built): Feed {
-  const { snapshot, lease, pipeline, discovery, payloadKey } = built;
+  const { snapshot, lease, pipeline, discovery, payloadKey, shipper } = built;
   let untold = orphans;
   const onState: FeedInput['onState'] = (state, detail) => {
     if (state === 'complete') return discovery.tick(snapshot.servers());
     options.log.info({ state, detail }, 'feed');
     if (state !== 'connected') return;
     discovery.repeat();
+    shipper.retry();
+    void pipeline.settleInterrupted();
     void payloadKey.tick(clock.monotonicMs());
     const telling = untold;
     untold = [];

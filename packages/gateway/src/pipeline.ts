@@ -22,6 +22,7 @@ import type {
   ToolsCallRequest,
   UnsupportedRequest,
 } from './protocols/protocol.ts';
+import { QuestionRate } from './question-rate.ts';
 import { type Decided, recordDecision } from './record.ts';
 import { RefusalCount } from './refusal-count.ts';
 import { SchemaCheck } from './schema-check.ts';
@@ -55,6 +56,8 @@ export interface Pipeline {
   admit(credential: CredentialFacts, server: string): Refusal | undefined;
   unsupported(credential: CredentialFacts, request: UnsupportedRequest): Promise<Refusal | undefined>;
   cancel(credential: CredentialFacts, request: CancelledRequest): void;
+  /** Control is back: what was interrupted there is put right. */
+  settleInterrupted(): Promise<void>;
   readonly stopper: Stopper;
   readonly calls: CallsUnderWay;
   readonly refusals: RefusalCount;
@@ -67,6 +70,7 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
   const authenticator = new Authenticator({ clock, snapshot, publicUrl: options.publicUrl });
   const schemas = new SchemaCheck();
   const decider = createDecider(ports, new Limiter(), schemas);
+  const questions = new QuestionRate();
   const calls = new CallsUnderWay();
   const stopper = new Stopper(calls, upstream);
   const notifier = new Notifier(ports.control);
@@ -189,25 +193,38 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     request: ToolsCallRequest,
     actionId: string,
   ): Promise<CallAnswer> {
-    const stopped = admit(credential, request.serverName);
-    if (stopped !== undefined) return notAdmitted(credential, stopped, actionId);
     const question = readApprovalQuestion(request.args);
+    const stopped = admit(credential, request.serverName);
+    if (stopped !== undefined) {
+      const spent = question.ok && approvals.spent(credential.agentId, question.approvalId);
+      return notAdmitted(credential, stopped, actionId, spent ? 'unknown' : 'refused');
+    }
     if (!question.ok) return refused(refusal('data.schema_invalid', question.problem), { actionId });
     return await approvals.result(credential, question.approvalId, actionId);
   }
 
-  function notAdmitted(credential: CredentialFacts, why: Refusal, actionId: string): CallAnswer {
+  function notAdmitted(
+    credential: CredentialFacts,
+    why: Refusal,
+    actionId: string,
+    outcome: 'refused' | 'unknown',
+  ): CallAnswer {
     refusals.unauthenticated(credential.agentId, why.code);
-    return why.code.startsWith('identity.') ? { kind: 'problem', refusal: why } : refused(why, { actionId });
+    return why.code.startsWith('identity.')
+      ? { kind: 'problem', refusal: why }
+      : refused(why, { actionId }, outcome);
   }
 
-  /** Asks `decide()` about a tool that no server has: it says who may not even ask for one. */
+  /**
+   * Asks `decide()` about a tool that no server has: it says who may not even ask for one. What runs no tool is bounded here, because no limit of
+   * the manifest counts it.
+   */
   function admit(credential: CredentialFacts, server: string): Refusal | undefined {
     const exact = exactCall(server, approvalResultName, {});
     const { decision } = decider.peek(receivedOf('admission', credential, exact), exact);
-    return decision.refusal?.code === 'segmentation.tool_unknown'
-      ? undefined
-      : (decision.refusal ?? refusal('internal.fault'));
+    if (decision.refusal?.code !== 'segmentation.tool_unknown')
+      return decision.refusal ?? refusal('internal.fault');
+    return questions.ask(credential.agentId, clock.monotonicMs());
   }
 
   function listTools(credential: CredentialFacts, server: string): ReturnType<Pipeline['listTools']> {
@@ -261,6 +278,7 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     admit,
     unsupported,
     cancel,
+    settleInterrupted: () => approvals.settleLost(),
     stopper,
     calls,
     refusals,

@@ -11,7 +11,7 @@
  *       privateNetwork: true                      # its address may be a private or loopback one
  *       headersFrom: { authorization: CRM_TOKEN } # header → variable of the gateway's environment
  */
-import { readFileSync, statSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseStrictYaml } from '@atf/core/identity/strict-yaml';
 import { nameSchema } from '@atf/core/wire/words';
@@ -64,8 +64,11 @@ export class ServersFile {
   }
 
   read(): HostServers {
+    let handle: number | undefined;
     try {
-      const { mtimeMs, size, mode, uid } = statSync(this.#file);
+      // Opened first, then looked at: what is checked is what is read.
+      handle = openSync(this.#file, constants.O_RDONLY | constants.O_NONBLOCK);
+      const { mtimeMs, size, mode, uid } = fstatSync(handle);
       const own = process.getuid?.();
       if (
         process.platform !== 'win32' &&
@@ -78,13 +81,15 @@ export class ServersFile {
         this.#servers =
           size > bytesMax
             ? { ok: false, problem: 'servers.yaml is too large' }
-            : parseServersFile(readFileSync(this.#file, 'utf8'));
+            : parseServersFile(readFileSync(handle, 'utf8'));
         this.#seen = seen;
       }
       return this.#servers;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { ok: true, servers: new Map() };
       return { ok: false, problem: 'servers.yaml cannot be read' };
+    } finally {
+      if (handle !== undefined) closeSync(handle);
     }
   }
 }

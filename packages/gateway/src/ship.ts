@@ -56,6 +56,7 @@ export class Shipper {
   readonly #ending = new AbortController();
   #cursor: SpoolPosition | undefined;
   #news = new AbortController();
+  #retry = new AbortController();
   #running: Promise<void> | undefined;
   #unlisten: (() => void) | undefined;
 
@@ -66,6 +67,11 @@ export class Shipper {
   start(): void {
     this.#unlisten = this.#input.spool.onDurable(() => this.#news.abort());
     this.#running = this.#run();
+  }
+
+  /** Control can be reached again: what failed is tried at once. */
+  retry(): void {
+    this.#retry.abort();
   }
 
   /** Records that control does not hold yet. */
@@ -97,8 +103,11 @@ export class Shipper {
       const waitMs =
         step === 'idle' ? idleMs : Math.min(retryLastMs, retryFirstMs * 2 ** Math.min(failures, 10));
       failures = step === 'idle' ? 0 : failures + 1;
-      const wake = step === 'idle' ? AbortSignal.any([signal, this.#news.signal]) : signal;
-      await this.#input.pause(waitMs, wake);
+      const early = step === 'idle' ? this.#news : this.#retry;
+      await this.#input.pause(waitMs, AbortSignal.any([signal, early.signal]));
+      if (!this.#retry.signal.aborted) continue;
+      this.#retry = new AbortController();
+      failures = 0;
     }
   }
 

@@ -97,14 +97,17 @@ export function activityRoutes(
     },
 
     async 'audit.status'(control) {
-      const { signedSize, checkpoint } = log.status();
+      // Counted before the status is read: what moves from the one to the other meanwhile counts twice, never not at all.
+      const waiting = await pendingCount(control.db, control.config.tenant);
+      const { size, signedSize, checkpoint } = log.status();
       const vkey = await log.store.get('log.vkey');
       return {
         size: signedSize,
         rootHash: checkpoint.split('\n')[2] ?? '',
         checkpoint,
         vkey: vkey === undefined ? '' : Buffer.from(vkey).toString().trim(),
-        pending: await pendingCount(control.db, control.config.tenant),
+        // Also what stands in the tree and no checkpoint covers yet.
+        pending: waiting + size - signedSize,
       };
     },
   };

@@ -61,11 +61,20 @@ function bootIdentity(): string {
   return `${readOr('/proc/sys/kernel/random/boot_id', hostname())} ${namespace}`.trim();
 }
 
-/** When the process started, in the words of the system; undefined: there is no such process. */
+/** States of proc(5) in which a process has ended and only its parent has not looked yet: it holds nothing any more. */
+const endedStates: ReadonlySet<string> = new Set(['Z', 'X', 'x']);
+
+/** When a process started, from the text of `/proc/<pid>/stat`; undefined: it has ended. Pure. */
+export function startIn(stat: string): string | undefined {
+  // Fields 3 and 22 of proc(5); the command name in parentheses may hold anything.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return endedStates.has(fields[0] ?? '') ? undefined : fields[19];
+}
+
+/** When the process started, in the words of the system; undefined: there is no such process, or it has ended. */
 function startOf(pid: number): string | undefined {
   const stat = readOr(`/proc/${pid}/stat`, '');
-  // Field 22 of proc(5); the command name in parentheses may hold anything.
-  if (stat !== '') return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  if (stat !== '') return startIn(stat);
   if (process.platform === 'linux') return undefined;
   try {
     const text = execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], {

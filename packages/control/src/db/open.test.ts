@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { RefusalError } from '@atf/core/errors';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { lockDirectory } from './directory-lock.ts';
+import { lockDirectory, startIn } from './directory-lock.ts';
 import { migrate } from './migrate.ts';
 import { openDb } from './open.ts';
 import { statementsMax } from './pglite-session.ts';
@@ -217,6 +217,29 @@ describe('the embedded database in a directory', { timeout: 120_000 }, () => {
     expect(await refusalOf(openDb({ dataDir: join(path, 'data') }))).toBe('storage.unwritable');
   });
 });
+
+it.runIf(process.platform === 'linux')(
+  'a process that has ended holds nothing, also while its parent has not looked',
+  async () => {
+    const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 30'], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    try {
+      const pid = await new Promise<string>((resolve) =>
+        parent.stdout.once('data', (data: Buffer) => resolve(data.toString().trim())),
+      );
+      const stat = () => readFileSync(`/proc/${pid}/stat`, 'utf8');
+      const deadline = Date.now() + 10_000;
+      while (!/\) Z /.test(stat()) && Date.now() < deadline)
+        await new Promise((done) => setTimeout(done, 10));
+      expect(stat()).toMatch(/\) Z /);
+      expect(startIn(stat())).toBeUndefined();
+      expect(startIn(readFileSync('/proc/self/stat', 'utf8'))).toMatch(/^\d+$/);
+    } finally {
+      parent.kill('SIGKILL');
+    }
+  },
+);
 
 /** Source of a process that locks `argv[1]`, says so, and waits to be killed. */
 const holder = `

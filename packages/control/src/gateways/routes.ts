@@ -8,7 +8,7 @@ import { canonicalJson } from '@atf/core/wire/json';
 import { type CarriedServers, routes } from '@atf/core/wire/api';
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Control, Handlers } from '../context.ts';
-import { thumbprintOf } from '../identity-proof.ts';
+import { jwkThumbprint } from '@atf/core/identity/dpop';
 import { checkEnrolmentProof } from '../proofs.ts';
 import { carriedOf, columnOf } from './carried.ts';
 import {
@@ -87,7 +87,7 @@ export const gatewayRoutes: Handlers<
       const carried = carriedOf(admitted.servers);
       const id = randomUUID();
       const { kty, crv, x, y } = body.publicKey;
-      const jkt = thumbprintOf(body.publicKey);
+      const jkt = jwkThumbprint(body.publicKey);
       const row = {
         tenant,
         id,

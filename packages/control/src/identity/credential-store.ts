@@ -77,6 +77,18 @@ export async function activeInstanceWithKey(
     .executeTakeFirst();
 }
 
+/** Whether an instance holds this key, or held it. */
+export async function isInstanceKey(db: Db | Tx, tenant: string, jkt: string): Promise<boolean> {
+  const row = await db
+    .selectFrom('instance')
+    .select('id')
+    .where('tenant', '=', tenant)
+    .where('jkt', '=', jkt)
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
 export async function activeInstances(db: Db | Tx, tenant: string, agentId: string): Promise<InstanceRow[]> {
   return db
     .selectFrom('instance')

@@ -113,4 +113,11 @@ export const migrations: readonly Migration[] = [
       await instances(db);
     },
   },
+  {
+    name: '0004_instance_keys',
+    async up(db) {
+      // Looked up for every proof, also of revoked ones, and of strangers.
+      await db.schema.createIndex('instance_key').on('instance').columns(['tenant', 'jkt']).execute();
+    },
+  },
 ];

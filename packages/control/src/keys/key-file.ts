@@ -6,13 +6,14 @@ import { refuse } from '@atf/core/errors';
 import { randomBytes } from 'node:crypto';
 import {
   closeSync,
+  constants,
   existsSync,
+  fstatSync,
   fsyncSync,
   mkdirSync,
   openSync,
   readFileSync,
   realpathSync,
-  statSync,
   writeSync,
 } from 'node:fs';
 import { homedir } from 'node:os';
@@ -59,11 +60,17 @@ function inside(directory: string, file: string): boolean {
 }
 
 function readKeyFile(file: string): Buffer {
-  const found = statSync(file);
-  if (!found.isFile() || found.size > keyFileBytesMax)
-    refuse('storage.key_missing', `${file} is not a key file`);
-  if (process.platform !== 'win32' && (found.mode & othersMask) !== 0) refuse('storage.key_exposed', file);
-  return decode(readFileSync(file, 'utf8'), file);
+  // Opened first, then looked at: what is checked is what is read, whatever the name points to a moment later.
+  const handle = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const found = fstatSync(handle);
+    if (!found.isFile() || found.size > keyFileBytesMax)
+      refuse('storage.key_missing', `${file} is not a key file`);
+    if (process.platform !== 'win32' && (found.mode & othersMask) !== 0) refuse('storage.key_exposed', file);
+    return decode(readFileSync(handle, 'utf8'), file);
+  } finally {
+    closeSync(handle);
+  }
 }
 
 function makeKeyFile(file: string): Buffer {

@@ -26,11 +26,13 @@ export interface DpopInput {
   /** The value of the one `DPoP` header. */
   readonly proof: string;
   readonly method: string;
-  /** The address that was asked, as the callee knows itself; query and fragment do not count. */
-  readonly url: string;
+  /** The address that was asked, as the callee knows itself, or each of several; query and fragment do not count. */
+  readonly url: string | readonly string[];
   /** The access token that came with it, if one did; the proof must then name it (`ath`). */
   readonly accessToken?: string | undefined;
   readonly nowMs: number;
+  /** When the callee's memory of replays began: a proof that is older may have been used before. */
+  readonly sinceMs?: number | undefined;
   readonly keys?: DpopKeyCache | undefined;
 }
 
@@ -52,11 +54,19 @@ export function jwkThumbprint({ crv, kty, x, y }: P256PublicJwk): string {
 }
 
 /** RFC 9449 §4.3 no. 9: compared after normalisation, without query and fragment. */
-function target(address: string): string | undefined {
+export function proofTarget(address: string): string | undefined {
   if (!URL.canParse(address)) return undefined;
   const { protocol, host, pathname, username, password } = new URL(address);
   if ((protocol !== 'http:' && protocol !== 'https:') || username !== '' || password !== '') return undefined;
   return `${protocol}//${host}${pathname}`;
+}
+
+/**
+ * Whether a proof of this second (`iat`) was made before the callee started (`sinceMs`): what was used then is not remembered. Times of proofs are whole
+ * seconds, so one of the second of the start counts. A caller whose clock runs ahead makes proofs that this does not tell apart.
+ */
+export function isBeforeStart(iat: number, sinceMs: number): boolean {
+  return iat < Math.floor(sinceMs / 1000);
 }
 
 const wrong = (detail: string): DpopVerdict => ({
@@ -65,7 +75,15 @@ const wrong = (detail: string): DpopVerdict => ({
 });
 
 /** Checks a proof in the order of RFC 9449 §4.3; the signature comes before any claim is believed. Refuses with `identity.proof_invalid`. */
-export function verifyDpopProof({ proof, method, url, accessToken, nowMs, keys }: DpopInput): DpopVerdict {
+export function verifyDpopProof({
+  proof,
+  method,
+  url,
+  accessToken,
+  nowMs,
+  sinceMs,
+  keys,
+}: DpopInput): DpopVerdict {
   const jws = readCompactJws(proof, dpopProofType);
   if (jws === undefined) return wrong('It is not a well-formed ES256 dpop+jwt.');
   const jwk = p256PublicJwk(jws.header['jwk']);
@@ -80,11 +98,15 @@ export function verifyDpopProof({ proof, method, url, accessToken, nowMs, keys }
   if (typeof jti !== 'string' || !jtiPattern.test(jti))
     return wrong('jti must be 12 to 128 printable characters.');
   if (htm !== method) return wrong('htm is not the method of this request.');
-  const named = typeof htu === 'string' ? target(htu) : undefined;
-  if (named === undefined || named !== target(url)) return wrong('htu is not the address of this request.');
+  const named = typeof htu === 'string' ? proofTarget(htu) : undefined;
+  const asked = typeof url === 'string' ? [url] : url;
+  if (named === undefined || !asked.some((each) => proofTarget(each) === named))
+    return wrong('htu is not the address of this request.');
   if (typeof iat !== 'number' || !Number.isSafeInteger(iat)) return wrong('iat must be whole seconds.');
   const ageMs = nowMs - iat * 1000;
   if (ageMs > dpopAgeMsMax || -ageMs > dpopAheadMsMax) return wrong('iat is too far from the time here.');
+  if (sinceMs !== undefined && isBeforeStart(iat, sinceMs))
+    return { ok: false, refusal: refusal('identity.proof_before_start') };
   if (accessToken === undefined ? ath !== undefined : ath !== sha256(accessToken)) {
     return wrong('ath does not name the access token of this request.');
   }

@@ -89,3 +89,30 @@ describe('offices', () => {
     expect(checkOffices({ ownerId, technicalOwnerId, businessOwnerId })?.code).toBe(code);
   });
 });
+
+describe('checkpoints on amounts', () => {
+  const json = (limits: object[], checkpoint: object) =>
+    problem(
+      JSON.stringify({
+        ...(parseStrictYaml(text, 65_536) as { value: object }).value,
+        limits,
+        checkpoints: [checkpoint],
+      }),
+      'json',
+    );
+  const limit = { tool: 'back-office/create_refund', amountMax: 100, currency: 'EUR' };
+  const point = { tool: 'back-office/create_refund', amountAbove: 50, reason: 'large' };
+
+  it('count in one currency: their own, or that of the limits for the same calls', () => {
+    expect(json([limit], point)).toBe('ok');
+    expect(json([limit], { ...point, currency: 'EUR' })).toBe('ok');
+    expect(json([limit], { ...point, currency: 'JPY' })).toContain('different currencies');
+    expect(json([limit, { ...limit, tool: undefined, currency: 'JPY' }], point)).toContain(
+      'different currencies',
+    );
+    expect(json([{ ...limit, tool: 'back-office/get_order' }], { ...point, currency: 'JPY' })).toBe('ok');
+    expect(json([], { tool: point.tool, currency: 'EUR', reason: 'x' })).toContain(
+      'a currency needs amountAbove',
+    );
+  });
+});

@@ -5,7 +5,7 @@
 import { type Refusal, refusal } from '../errors.ts';
 import type { AgentDoc, ToolDoc } from '../wire/feed.ts';
 import type { JsonObject } from '../wire/json.ts';
-import type { HumanCheckpoint, Limit } from '../wire/manifest.ts';
+import { currencyOfCheckpoint, type HumanCheckpoint, type Limit } from '../wire/manifest.ts';
 import type { ActionClass } from '../wire/words.ts';
 
 export type Amount =
@@ -83,6 +83,11 @@ export function humanCheckpointOf(
     if (!concerns(point.tool, tool)) return false;
     if (point.class !== undefined && point.class !== classOf(tool)) return false;
     if (point.amountAbove === undefined || amount.kind === 'none') return true;
-    return amount.kind === 'unreadable' || amount.hundredths > Math.round(point.amountAbove * 100);
+    if (amount.kind === 'unreadable') return true;
+    const currency = currencyOfCheckpoint(point, agent.limits);
+    const named = tool.classification.arguments.currency !== undefined;
+    // An amount in another currency cannot be compared: a person looks.
+    if (currency !== undefined && named && currency !== amount.currency) return true;
+    return amount.hundredths > Math.round(point.amountAbove * 100);
   });
 }

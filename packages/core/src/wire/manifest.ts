@@ -8,6 +8,8 @@ import { actionClassSchema, assuranceSchema, nameSchema, toolRefSchema } from '.
 const person = z.string().min(3).max(254);
 const words = (max: number) => z.string().trim().min(1).max(max);
 
+const currencySchema = z.string().regex(/^[A-Z]{3}$/, 'ISO 4217');
+
 export const limitSchema = z
   .strictObject({
     /** One tool, or absent for all tools of the agent. */
@@ -18,10 +20,7 @@ export const limitSchema = z
       .optional(),
     /** Largest amount of one call (S-4), in units of the currency, at most 2 decimal places. */
     amountMax: z.number().min(0).max(1e12).multipleOf(0.01).optional(),
-    currency: z
-      .string()
-      .regex(/^[A-Z]{3}$/, 'ISO 4217')
-      .optional(),
+    currency: currencySchema.optional(),
   })
   .refine(
     (limit) => limit.calls !== undefined || limit.amountMax !== undefined,
@@ -34,17 +33,25 @@ export const humanCheckpointSchema = z
   .strictObject({
     tool: toolRefSchema.optional(),
     class: actionClassSchema.optional(),
-    /** With a tool that has an amount argument: only calls above this amount. */
+    /**
+     * With a tool that has an amount argument: only calls above this amount, in units of `currency`; without one, of the currency of the limits for the
+     * same tool, or else of whatever the tool takes. A call in another currency always meets the checkpoint.
+     */
     amountAbove: z.number().min(0).max(1e12).optional(),
+    currency: currencySchema.optional(),
     reason: words(300),
   })
   .refine(
     (point) => point.tool !== undefined || point.class !== undefined,
     'a checkpoint needs a tool or a class',
+  )
+  .refine(
+    (point) => point.currency === undefined || point.amountAbove !== undefined,
+    'a currency needs amountAbove',
   );
 export type HumanCheckpoint = z.infer<typeof humanCheckpointSchema>;
 
-export const manifestSchema = z.strictObject({
+const manifestMembers = z.strictObject({
   name: nameSchema,
   version: z
     .string()
@@ -78,6 +85,32 @@ export const manifestSchema = z.strictObject({
   model: z.strictObject({ provider: words(100), name: words(200), version: words(100).optional() }),
   maySpawn: z.boolean().default(false),
   assurance: assuranceSchema.default('claimed'),
+});
+
+/** The one currency in which a checkpoint counts; `mixed` when it and the limits for the same calls name several. */
+export function currencyOfCheckpoint(
+  point: HumanCheckpoint,
+  limits: readonly Limit[],
+): string | 'mixed' | undefined {
+  const same = limits.filter(
+    ({ tool, amountMax }) =>
+      amountMax !== undefined && (tool === undefined || point.tool === undefined || tool === point.tool),
+  );
+  const [first, ...others] = new Set(
+    [point.currency, ...same.map(({ currency }) => currency)].filter((each) => each !== undefined),
+  );
+  return others.length > 0 ? 'mixed' : first;
+}
+
+export const manifestSchema = manifestMembers.superRefine(({ checkpoints, limits }, context) => {
+  for (const [at, point] of checkpoints.entries()) {
+    if (point.amountAbove === undefined || currencyOfCheckpoint(point, limits) !== 'mixed') continue;
+    context.addIssue({
+      code: 'custom',
+      path: ['checkpoints', at, 'amountAbove'],
+      message: 'the checkpoint and the limits for the same calls name different currencies',
+    });
+  }
 });
 export type Manifest = z.infer<typeof manifestSchema>;
 

@@ -148,6 +148,7 @@ const openings: Readonly<Record<RefusalFacts['outcome'], string>> = {
   waiting: 'Waiting for a person: the call was not run yet.',
   unknown: 'No result: the call was handed to the tool, and whether it happened is not known.',
   withheld: 'No result: the call was run, and what the tool answered is withheld.',
+  running: 'No result yet: the call was released before and is running.',
 };
 
 /** A message that could not be understood or is not served: a JSON-RPC error with problem data (RFC 9457). */

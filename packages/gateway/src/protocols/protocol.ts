@@ -133,9 +133,10 @@ export type ResultFacts = { readonly actionId: string; readonly approvalId?: str
 export type RefusalFacts = {
   /**
    * `refused`: nothing happened. `waiting`: nothing happened yet, a person has to decide. `unknown`: it was dispatched and
-   * there is no result (an upstream fault with `dispatched`). `withheld`: it ran, and its result may not leave.
+   * there is no result (an upstream fault with `dispatched`). `withheld`: it ran, and its result may not leave. `running`: it was released
+   * before, and there is no result yet.
    */
-  readonly outcome: 'refused' | 'waiting' | 'unknown' | 'withheld';
+  readonly outcome: 'refused' | 'waiting' | 'unknown' | 'withheld' | 'running';
   readonly refusal: Refusal;
   /** Requirements besides the one that the catalogue names for the code. */
   readonly requirementIds?: readonly string[];

@@ -125,6 +125,13 @@ export class FakeControl {
     });
   }
 
+  /** As another gateway would leave it. */
+  setApproval(id: string, state: ApprovalDoc['state']): void {
+    const approval = this.approvals.get(id);
+    if (approval === undefined) throw new Error('no such approval');
+    this.#setApproval(approval, { ...approval.doc, state });
+  }
+
   #setApproval(approval: StoredApproval, doc: ApprovalDoc): void {
     approval.doc = doc;
     this.put('approval', doc.id, doc);

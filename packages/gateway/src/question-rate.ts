@@ -1,0 +1,28 @@
+/**
+ * Room: segmentation (S-3). The rate of what an agent asks without running a tool: lists, pings, handshakes, questions about approvals, methods that
+ * are not served. Limits of the manifest count calls of tools only, so these have a bound of their own, for each agent over all its instances.
+ */
+import { type Refusal, refusal } from '@atf/core/errors';
+import { lookAtRate } from '@atf/core/segmentation/rate';
+
+export const questionsRate = { max: 1_200, perSeconds: 60 } as const;
+const agentsMax = 50_000;
+
+export class QuestionRate {
+  readonly #arrivals = new Map<string, number>();
+
+  /** Spends one question of this agent. Refuses `segmentation.rate_exceeded`. */
+  ask(agentId: string, monotonicMs: number): Refusal | undefined {
+    const look = lookAtRate(this.#arrivals.get(agentId), monotonicMs, questionsRate);
+    if (!look.ok) {
+      return refusal('segmentation.rate_exceeded', 'Too many questions in a minute.', {
+        retryAfterMs: look.retryAfterMs,
+      });
+    }
+    this.#arrivals.delete(agentId);
+    this.#arrivals.set(agentId, look.nextMs);
+    const [oldest] = this.#arrivals.keys();
+    if (this.#arrivals.size > agentsMax && oldest !== undefined) this.#arrivals.delete(oldest);
+    return undefined;
+  }
+}
