@@ -83,7 +83,12 @@ describe('atf', { timeout }, () => {
 
   it('shows agents, tools, people and status as documents', async () => {
     expect((await json('agent', 'list')).map(({ name }) => name)).toContain('senior-support');
-    expect(await json('tool', 'list', '--server', 'back-office')).toHaveLength(11);
+    const tools = await json('tool', 'list', '--server', 'back-office');
+    expect(tools).toHaveLength(11);
+    // What the workspace corrected was looked at by a person; what was only discovered says so.
+    for (const { classification, reviewed } of tools)
+      expect(reviewed).toBe((classification as { by: string }).by === 'person');
+    expect((await cli('tool', 'list', '--server', 'files')).stdout).toContain('never reviewed');
     expect((await json('people', 'list')).map(({ email }) => email)).toContain('paula.reyes@example.com');
     expect(await json('status')).toMatchObject([{ example: true, agents: { total: 4 } }]);
     const [table] = await json('conformance');

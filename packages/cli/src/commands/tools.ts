@@ -94,7 +94,9 @@ function classOf({ classification, effectiveClass }: Tool): string {
   return classification.by === 'person' ? effectiveClass : `${effectiveClass} (automatic)`;
 }
 
-function stateOf({ state }: Tool): Styled {
+function stateOf({ state, reviewed }: Tool): Styled {
+  // Active since its server was registered, and no person has looked at it since.
+  if (state === 'active' && !reviewed) return style('yellow', 'never reviewed');
   if (state === 'active') return style('green', state);
   return style(state === 'quarantined' ? 'yellow' : 'dim', state === 'quarantined' ? `! ${state}` : state);
 }
@@ -114,6 +116,7 @@ function show(out: Output, tool: Tool): void {
     [{ title: 'FACT' }, { title: '' }],
     [
       ['class', classOf(tool)],
+      ['reviewed by a person', tool.reviewed ? 'yes' : 'never; correct it with: atf tool classify'],
       ['sensitivity', classification.sensitivity],
       ['output', classification.outputTrust],
       ['domain', classification.domain],

@@ -35,6 +35,7 @@ export function ToolPage() {
                 ? 'unclassified, counts as admin'
                 : `class ${data.effectiveClass}`}
             </span>
+            {!data.reviewed && <span>never reviewed by a person</span>}
           </span>
         )
       }

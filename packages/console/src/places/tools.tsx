@@ -176,7 +176,14 @@ const columns: readonly ListColumn<Tool>[] = [
     width: '7rem',
     narrow: 'hide',
     sort: (tool) => tool.classification.by,
-    cell: (tool) => (tool.classification.by === 'person' ? 'a person' : 'automatic'),
+    cell: (tool) =>
+      tool.classification.by === 'person' ? (
+        'a person'
+      ) : tool.reviewed ? (
+        'automatic'
+      ) : (
+        <span className="text-danger">never reviewed</span>
+      ),
   },
   {
     id: 'sensitivity',

@@ -106,6 +106,7 @@ async function discoverNew(
     state: first ? 'active' : 'quarantined',
     why: first ? null : 'The server offers a tool that it did not offer when a person registered it.',
     accepted: first,
+    reviewed: prepared !== undefined,
     definition_digest: offer.digest,
     definition: offer.text,
     offered_digest: null,

@@ -57,6 +57,7 @@ export function toolViewOf(row: ToolRow): Tool {
     diff: diffOf(row),
     classification: row.classification,
     effectiveClass: row.classification.class ?? 'admin',
+    reviewed: row.reviewed || row.classification.by === 'person',
     updatedAt: new Date(row.updated_at).toISOString(),
   };
 }

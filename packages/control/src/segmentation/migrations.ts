@@ -48,4 +48,13 @@ export const migrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    name: '0004_tool_reviewed',
+    async up(db) {
+      await db.schema
+        .alterTable('tool')
+        .addColumn('reviewed', 'boolean', (c) => c.notNull().defaultTo(false))
+        .execute();
+    },
+  },
 ];

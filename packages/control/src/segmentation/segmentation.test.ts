@@ -71,6 +71,7 @@ describe('discovery', () => {
     expect(refund).toMatchObject({
       state: 'active',
       effectiveClass: 'write',
+      reviewed: false,
       diff: [],
       classification: {
         by: 'automatic',
@@ -219,7 +220,12 @@ describe('accepting', () => {
       'segmentation.definition_stale',
     );
     const accepted = await accept('change', 'write_note', definitionDigest(third));
-    expect(accepted).toMatchObject({ state: 'active', definitionDigest: definitionDigest(third), diff: [] });
+    expect(accepted).toMatchObject({
+      state: 'active',
+      definitionDigest: definitionDigest(third),
+      diff: [],
+      reviewed: true,
+    });
     expect(accepted.offeredDigest).toBeUndefined();
     expect(await codeOf(accept('change', 'write_note', definitionDigest(third)))).toBe(
       'segmentation.definition_stale',

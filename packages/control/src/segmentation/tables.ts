@@ -32,6 +32,8 @@ export interface SegmentationTables {
     why: string | null;
     /** A person (or the registration of the server by a person) accepted `definition`; without it the tool never runs. */
     accepted: boolean;
+    /** A person accepted this definition by looking at it, or said what the tool does. */
+    reviewed: boolean;
     definition_digest: string;
     /** Canonical JSON of the accepted definition, or of the one on offer while nothing was accepted. */
     definition: string;

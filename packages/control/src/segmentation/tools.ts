@@ -105,7 +105,12 @@ export async function classifyTool(
   if (given.reversible === false && given.inverse === undefined) delete classification.inverse;
   const siblings = new Set((await toolsOfServer(tx, tenant, server)).map((tool) => tool.name));
   checkReferences(row, classification, siblings);
-  const written = await write(control, tx, { ...row, classification, updated_at: control.clock.nowMs() });
+  const written = await write(control, tx, {
+    ...row,
+    classification,
+    reviewed: true,
+    updated_at: control.clock.nowMs(),
+  });
   await control.audit.enqueue(tx, 'segmentation.tool_classified', {
     server,
     tool: name,
@@ -159,6 +164,7 @@ export async function acceptTool(
     state: 'active',
     why: null,
     accepted: true,
+    reviewed: true,
     definition,
     classification: await reclassified(tx, registered, row, definition),
     definition_digest: digest,

@@ -164,6 +164,8 @@ export const toolSchema = z.object({
   classification: classificationSchema,
   /** Class that counts: `admin` while unclassified. */
   effectiveClass: actionClassSchema,
+  /** Whether a person ever looked at it: corrected its classification or accepted its definition. At first discovery nobody has. */
+  reviewed: z.boolean(),
   updatedAt: isoTimeSchema,
 });
 export type Tool = z.infer<typeof toolSchema>;
