@@ -5,7 +5,8 @@
  * A verified token is remembered by its digest; a hit checks again whatever may have changed since: expiry, keys and issuer
  * (generation), epoch, binding. Replay is keyed on `jti`, never on the raw proof, which has many spellings.
  */
-import { type KeyObject, createHash } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
+import { sha256 } from '@atf/core/digest';
 import { type Refusal, refusal } from '@atf/core/errors';
 import { verifyAccessToken } from '@atf/core/identity/access-token';
 import { dpopReplayMs, verifyDpopProof } from '@atf/core/identity/dpop';
@@ -121,7 +122,7 @@ export class Authenticator {
     const [, scheme = '', token = ''] =
       /^(DPoP|Bearer) ([A-Za-z0-9._~+/-]{20,4096})$/i.exec(authorization) ?? [];
     if (token === '') return no('identity.credential_invalid', 'The scheme is DPoP or Bearer.');
-    const digest = createHash('sha256').update(token).digest('base64url');
+    const digest = sha256(token);
     // Whoever holds a token that was verified is throttled by it, so that strangers on the same address cannot lock them out.
     const held = this.#tokens.get(digest) !== undefined;
     const blamed = held ? `with ${digest}` : `from ${source}`;

@@ -10,7 +10,6 @@ import {
   generateKeyPairSync,
   type KeyObject,
   randomBytes,
-  sign,
 } from 'node:crypto';
 import {
   chmodSync,
@@ -28,6 +27,7 @@ import {
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { type SealSigner, sealSigner } from '@atf/core/audit/gateway-key';
 import { refuse } from '@atf/core/errors';
+import { signEs256 } from '@atf/core/es256';
 import { base64url } from '@atf/core/identity/base64url';
 import { p256PublicJwk, type P256PublicJwk, signingInput } from '@atf/core/identity/compact-jws';
 import { jwkThumbprint } from '@atf/core/identity/dpop';
@@ -153,7 +153,7 @@ export function gatewayKeyOf(privateKey: KeyObject): GatewayKey {
         jti: randomBytes(16).toString('base64url'),
       };
       const input = signingInput({ alg: 'ES256', typ: gatewayProofType, kid }, claims);
-      return `${input}.${base64url(sign('sha256', Buffer.from(input), { key: privateKey, dsaEncoding: 'ieee-p1363' }))}`;
+      return `${input}.${base64url(signEs256(Buffer.from(input), privateKey))}`;
     },
   };
 }

@@ -212,10 +212,11 @@ export class Spool {
     const seal = makeSeal({ gateway, seq: head.seq, hash: head.hash }, signer);
     // No await since the batch was closed: whoever is appended next follows the sealed record directly and carries the seal.
     this.sealToCarry = seal;
+    const firstSeq = this.durable.seq + 1;
     const frame = encodeBatch({
       gateway,
       epoch: this.epoch,
-      firstSeq: this.durable.seq + 1,
+      firstSeq,
       prev: this.durable.hash,
       records: batch,
       seal,
@@ -226,6 +227,8 @@ export class Spool {
     segment.bytes += frame.length;
     segment.lastSeq = head.seq;
     this.durable = { ...head, seal };
+    const { name, bytes: end } = segment;
+    this.reader.remember({ frame, epoch: head.epoch, firstSeq, lastSeq: head.seq, name, end });
   }
 
   private async segmentFor(frameBytes: number): Promise<ActiveSegment> {
@@ -385,6 +388,7 @@ export class Spool {
   /** Control has everything up to `position` durably: whole segments before it are deleted. The youngest always stays. */
   async acknowledged(position: SpoolPosition): Promise<void> {
     if (position.seq > this.durable.seq) throw new RangeError('acknowledged more than was recorded');
+    this.reader.forget(position.seq);
     for (;;) {
       const [oldest] = this.segments;
       if (oldest === undefined || this.segments.length < 2 || oldest.lastSeq > position.seq) return;

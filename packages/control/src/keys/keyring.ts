@@ -4,6 +4,7 @@
  */
 import { sha256 } from '@atf/core/digest';
 import { refuse } from '@atf/core/errors';
+import { signEs256 } from '@atf/core/es256';
 import {
   createPrivateKey,
   createPublicKey,
@@ -132,7 +133,7 @@ class Keyring implements Keys {
     const { kid, privateKey } = this.signingKey(purpose);
     const signature =
       purpose === 'token'
-        ? sign('sha256', data, { key: privateKey, dsaEncoding: 'ieee-p1363' })
+        ? signEs256(data, privateKey)
         : sign(null, data, privateKey);
     return { kid, signature };
   }

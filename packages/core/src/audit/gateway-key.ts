@@ -3,6 +3,7 @@
  * hash of one record, which through the `prev` hashes covers every record before it. ES256 or Ed25519; keys come from the caller.
  */
 import { createPublicKey, type JsonWebKey, type KeyObject, sign, verify } from 'node:crypto';
+import { signEs256, verifyEs256 } from '../es256.ts';
 import { isJsonObject, parseStrictText } from '../wire/json.ts';
 
 export type SealAlgorithm = 'ES256' | 'EdDSA';
@@ -49,10 +50,7 @@ export function sealSigner(kid: string, privateKey: KeyObject): SealSigner {
   return {
     kid,
     alg,
-    sign: (message) =>
-      alg === 'EdDSA'
-        ? sign(null, message, privateKey)
-        : sign('sha256', message, { key: privateKey, dsaEncoding: 'ieee-p1363' }),
+    sign: (message) => (alg === 'EdDSA' ? sign(null, message, privateKey) : signEs256(message, privateKey)),
   };
 }
 
@@ -113,7 +111,7 @@ export function verifySeal(seal: string, head: SealedHead, keys: readonly Gatewa
   const message = sealMessage(head);
   return key.alg === 'EdDSA'
     ? verify(null, message, key.publicKey, signature)
-    : verify('sha256', message, { key: key.publicKey, dsaEncoding: 'ieee-p1363' }, signature);
+    : verifyEs256(message, key.publicKey, signature);
 }
 
 /** `gateways.json` of a log directory: `{"v":1,"gateways":{<id>:[key, …]}}`, ids sorted, so that equal keys give equal bytes. */

@@ -10,7 +10,7 @@
  * Header: "ASG1" · u32 length of the whole header · JSON · 32 bytes SHA-256 of all before. A text is u8 length and UTF-8.
  * Payload: text id · text kid · u8 length, salt · u8 length, wrapped data key · the rest is ciphertext.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { decodeEntry, type Entry, isGatewaySource, payloadMatches, saltBytes } from './entry.ts';
 import { type GatewayKey, verifySeal } from './gateway-key.ts';
 import { hashBytes, hashesEqual, leafHash } from './merkle.ts';
@@ -143,10 +143,7 @@ function closeBlock(parts: readonly Uint8Array[], lengthMax: number): Uint8Array
   if (total > lengthMax) throw new RangeError('spool block too large');
   const block = Buffer.concat(parts as Uint8Array[], total);
   block.writeUInt32BE(total, 4);
-  createHash('sha256')
-    .update(block.subarray(0, total - hashBytes))
-    .digest()
-    .copy(block, total - hashBytes);
+  hash('sha256', block.subarray(0, total - hashBytes), 'buffer').copy(block, total - hashBytes);
   return block;
 }
 
@@ -175,7 +172,7 @@ export function splitFrames(bytes: Uint8Array, framesMax: number): Uint8Array[] 
 function openBlock(bytes: Uint8Array, kind: 'frame' | 'header'): Uint8Array | undefined {
   if (blockLength(bytes, kind) !== bytes.length) return undefined;
   const end = bytes.length - hashBytes;
-  const digest = createHash('sha256').update(bytes.subarray(0, end)).digest();
+  const digest = hash('sha256', bytes.subarray(0, end), 'buffer');
   return hashesEqual(digest, bytes.subarray(end)) ? bytes.subarray(framePrefixBytes, end) : undefined;
 }
 

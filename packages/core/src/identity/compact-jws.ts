@@ -2,15 +2,14 @@
  * Room: identity (I-2). A JWS in compact form (RFC 7515 §7.1), read strictly: canonical base64url, JSON without duplicate keys, bounded,
  * ES256 only, no critical extensions. Used for access tokens, DPoP proofs and gateway proofs; what their claims mean stands there.
  */
-import { createPublicKey, type KeyObject, verify } from 'node:crypto';
+import { createPublicKey, type KeyObject } from 'node:crypto';
+import { es256SignatureBytes, verifyEs256 } from '../es256.ts';
 import { type JsonObject, isJsonObject, parseStrict } from '../wire/json.ts';
 import { base64url, base64urlBytes } from './base64url.ts';
 
 /** Characters of one token or proof. */
 export const jwsLengthMax = 4_096;
 const partBounds = { bytesMax: jwsLengthMax, depthMax: 6, valuesMax: 200 };
-/** ES256: r ‖ s, 32 bytes each (RFC 7518 §3.4). */
-const signatureBytes = 64;
 const coordinateBytes = 32;
 
 export interface CompactJws {
@@ -37,7 +36,7 @@ export function readCompactJws(text: string, typ: string): CompactJws | undefine
   const header = part(headerText);
   const payload = part(payloadText);
   const signature = base64urlBytes(signatureText);
-  if (header === undefined || payload === undefined || signature?.byteLength !== signatureBytes)
+  if (header === undefined || payload === undefined || signature?.byteLength !== es256SignatureBytes)
     return undefined;
   // RFC 8725 §3.1, §3.11: the algorithm is ours, not the token's, and the type is explicit. RFC 7515 §4.1.11: unknown `crit` is refused.
   if (header['alg'] !== 'ES256' || header['typ'] !== typ || Object.hasOwn(header, 'crit')) return undefined;
@@ -45,7 +44,7 @@ export function readCompactJws(text: string, typ: string): CompactJws | undefine
 }
 
 export function verifiesEs256(jws: CompactJws, key: KeyObject): boolean {
-  return verify('sha256', jws.signed, { key, dsaEncoding: 'ieee-p1363' }, jws.signature);
+  return verifyEs256(jws.signed, key, jws.signature);
 }
 
 /** The bytes to sign for a token; append `.` and the signature in base64url. */

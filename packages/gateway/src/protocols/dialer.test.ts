@@ -84,7 +84,7 @@ describe('connections', () => {
     cleanups.push(() => dispatcher.destroy());
     return boundedFetch(bounds, dispatcher);
   };
-  const refused = { cause: { code: addressRefusedCode } };
+  const refused = { code: addressRefusedCode };
 
   it('reach a granted address, whatever the name', async () => {
     const { port } = await server();

@@ -4,7 +4,8 @@
  */
 import { ProtocolError, SdkError, SdkErrorCode, SdkHttpError } from '@modelcontextprotocol/client';
 import { addressRefusedCode } from './dialer.ts';
-import { ResponseMalformedError, ResponseTooLargeError, streamEndOf } from './mcp-fetch.ts';
+import { ResponseMalformedError, ResponseTooLargeError } from './http-exchange.ts';
+import { streamEndOf } from './mcp-fetch.ts';
 import { oversizedMark, StdioTransport } from './mcp-stdio.ts';
 import type { UpstreamFault } from './protocol.ts';
 

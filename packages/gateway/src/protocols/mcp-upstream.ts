@@ -10,7 +10,8 @@ import type { Json, JsonObject } from '@atf/core/wire/json';
 import { Client, StreamableHTTPClientTransport, type Tool } from '@modelcontextprotocol/client';
 import type { Dispatcher } from 'undici';
 import { fits, type UpstreamBounds, upstreamBoundsDefault } from './mcp-bounds.ts';
-import { boundedFetch, ResponseMalformedError } from './mcp-fetch.ts';
+import { ResponseMalformedError } from './http-exchange.ts';
+import { boundedFetch } from './mcp-fetch.ts';
 import { type CallMoment, faultOf } from './mcp-fault.ts';
 import { type StdioCommand, StdioTransport } from './mcp-stdio.ts';
 import type {
