@@ -66,7 +66,7 @@ export class Plane {
       env: spec.env as NodeJS.ProcessEnv,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       detached: true,
-      execArgv: [],
+      execArgv: ['--max-semi-space-size=64'],
     });
     this.child.stdout?.on('data', (chunk: Buffer) => this.log.write(chunk));
     this.child.stderr?.on('data', (chunk: Buffer) => this.log.write(chunk));
