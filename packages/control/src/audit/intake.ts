@@ -81,6 +81,13 @@ type Verdict =
   | { readonly kind: 'out_of_order' }
   | { readonly kind: 'fork'; readonly place: SpoolPosition };
 
+/** A gateway's chain while a shipment is taken in: where it stands, and what is not written yet. */
+interface Chain {
+  row: GatewayRow;
+  moved: boolean;
+  readonly gathered: { readonly record: VerifiedRecord; readonly epoch: number }[];
+}
+
 export class Intake {
   private readonly options: IntakeOptions;
   private readonly reports = new Map<string, Report>();
@@ -193,16 +200,7 @@ export class Intake {
     gapDeclared: boolean,
   ): Promise<IntakeResult> {
     try {
-      const result = await this.options.change(async (tx) => {
-        let last: IntakeResult | undefined;
-        let fresh = 0;
-        for (const { batch, records } of read) {
-          last = await this.take(tx, batch, records, gapDeclared && last === undefined);
-          if (!last.ok) return last;
-          fresh += last.fresh;
-        }
-        return { ...(last as Extract<IntakeResult, { ok: true }>), fresh };
-      });
+      const result = await this.options.change((tx) => this.takeShipment(tx, read, gapDeclared));
       const report = this.reports.get(shipper.gateway);
       const epoch = read.at(-1)?.batch.epoch ?? 0;
       if (result.ok && report !== undefined && report.epoch <= epoch)
@@ -221,53 +219,94 @@ export class Intake {
     return { ok: false, refusal: refused, position: await this.position(shipper.gateway) };
   }
 
+  /** The chain is locked and written once, and rows go in together: each statement costs more than the rows in it. */
+  private async takeShipment(
+    tx: Tx,
+    read: readonly { batch: SpoolBatch; records: readonly VerifiedRecord[] }[],
+    gapDeclared: boolean,
+  ): Promise<IntakeResult> {
+    const { gateway } = (read[0] as (typeof read)[number]).batch;
+    const stored = await lockGateway(tx, this.initial(gateway));
+    const report = this.reports.get(gateway);
+    const row = report === undefined ? stored : mergeReport(stored, report);
+    const chain: Chain = { row, moved: false, gathered: [] };
+    let last: IntakeResult | undefined;
+    let fresh = 0;
+    for (const { batch, records } of read) {
+      last = await this.take(tx, chain, batch, records, gapDeclared && last === undefined);
+      if (!last.ok) break;
+      fresh += last.fresh;
+    }
+    await this.flush(tx, chain);
+    if (chain.moved) await updateGateway(tx, chain.row);
+    return last?.ok === true ? { ...last, fresh } : (last as IntakeResult);
+  }
+
   private async take(
     tx: Tx,
+    chain: Chain,
     batch: SpoolBatch,
     records: readonly VerifiedRecord[],
     gapDeclared: boolean,
   ): Promise<IntakeResult> {
-    const { tenant, clock } = this.options;
-    const { gateway, epoch } = batch;
-    const stored = await lockGateway(tx, this.initial(gateway));
-    const report = this.reports.get(gateway);
-    const row = report === undefined ? stored : mergeReport(stored, report);
-    const position = { epoch: row.epoch, seq: row.seq };
-    const verdict = await this.judge(tx, row, batch, records, gapDeclared);
+    const { row } = chain;
+    const { epoch } = batch;
+    const verdict = await this.judge(tx, chain, batch, records, gapDeclared);
     if (verdict.kind === 'out_of_order')
-      return { ok: false, refusal: refusal('audit.batch_out_of_order'), position };
-    if (verdict.kind === 'fork') return this.fork(tx, row, verdict.place);
+      return {
+        ok: false,
+        refusal: refusal('audit.batch_out_of_order'),
+        position: { epoch: row.epoch, seq: row.seq },
+      };
+    if (verdict.kind === 'fork') return this.fork(tx, chain, verdict.place);
     const last = records.at(-1) as VerifiedRecord;
     if (verdict.kind === 'duplicate') return { ok: true, position: { epoch, seq: last.seq }, fresh: 0 };
     const fresh = records.filter(({ seq }) => seq >= verdict.from);
-    if (verdict.gap !== undefined) await this.recordGap(tx, verdict.gap, batch, fresh[0] as VerifiedRecord);
+    if (verdict.gap !== undefined) {
+      // The gap stands in the log between what was before it and what comes after.
+      await this.flush(tx, chain);
+      await this.recordGap(tx, verdict.gap, batch, fresh[0] as VerifiedRecord);
+    }
+    for (const record of fresh) chain.gathered.push({ record, epoch });
+    const moved = { ...row, epoch, seq: last.seq, hash: last.hash };
+    chain.row = epoch > row.epoch ? settleReports(moved) : moved;
+    chain.moved = true;
+    return { ok: true, position: { epoch, seq: last.seq }, fresh: fresh.length };
+  }
+
+  /** Writes the records that were gathered. Throwing takes the whole shipment back. */
+  private async flush(tx: Tx, chain: Chain): Promise<void> {
+    const { tenant, clock } = this.options;
+    const { gateway } = chain.row;
+    const gathered = chain.gathered.splice(0);
     await insertPending(
       tx,
       tenant,
-      fresh.map(({ bytes, hash, seq }) => ({ entry: bytes, hash, place: { gateway, epoch, seq } })),
+      gathered.map(({ record: { bytes, hash, seq }, epoch }) => ({
+        entry: bytes,
+        hash,
+        place: { gateway, epoch, seq },
+      })),
     );
-    const payloads = fresh.flatMap(({ payload }) => (payload === undefined ? [] : [payload]));
-    if ((await insertPayloads(tx, tenant, payloads, clock.nowMs())) !== payloads.length) {
-      // Throwing takes everything of this batch back.
+    const payloads = gathered.flatMap(({ record }) => (record.payload === undefined ? [] : [record.payload]));
+    if ((await insertPayloads(tx, tenant, payloads, clock.nowMs())) !== payloads.length)
       refuse('audit.batch_invalid', 'A payload id was used before.');
-    }
-    const moved = { ...row, epoch, seq: last.seq, hash: last.hash };
-    await updateGateway(tx, epoch > row.epoch ? settleReports(moved) : moved);
-    return { ok: true, position: { epoch, seq: last.seq }, fresh: fresh.length };
   }
 
   /** Holds a batch against the chain as it stands. */
   private async judge(
     tx: Tx,
-    row: GatewayRow,
+    chain: Chain,
     batch: SpoolBatch,
     records: readonly VerifiedRecord[],
     gapDeclared: boolean,
   ): Promise<Verdict> {
+    const { row } = chain;
     const { epoch, firstSeq } = batch;
     const last = records.at(-1) as VerifiedRecord;
     if (epoch > row.epoch) return newEpoch(row, batch, gapDeclared);
     if (epoch < row.epoch || last.seq <= row.seq) {
+      await this.flush(tx, chain);
       const known = await recordHash(tx, row.tenant, { gateway: row.gateway, epoch, seq: last.seq });
       if (known === undefined) return { kind: 'out_of_order' };
       // Equal leaf hashes mean equal records, and by their prev equal records before them.
@@ -304,10 +343,13 @@ export class Intake {
     await enqueue(tx, this.event('audit.gap_recorded', body as unknown as JsonObject));
   }
 
-  private async fork(tx: Tx, row: GatewayRow, place: SpoolPosition): Promise<IntakeResult> {
+  private async fork(tx: Tx, chain: Chain, place: SpoolPosition): Promise<IntakeResult> {
+    const { row } = chain;
     const position = { epoch: row.epoch, seq: row.seq };
     if (row.forked_at === null) {
-      await updateGateway(tx, { ...row, forked_at: this.options.clock.nowMs() });
+      chain.row = { ...row, forked_at: this.options.clock.nowMs() };
+      chain.moved = true;
+      await this.flush(tx, chain);
       await enqueue(
         tx,
         this.event('audit.gateway_forked', { gateway: row.gateway, epoch: place.epoch, seq: place.seq }),

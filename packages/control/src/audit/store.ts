@@ -1,6 +1,6 @@
 /** Room: audit. SQL of the log: pending leaves, chains of gateways, the head, encrypted payloads. Callers pass the transaction. */
 import type { PayloadFrame } from '@atf/core/audit/spool-frame';
-import { type Insertable, type Selectable, sql } from 'kysely';
+import { type Selectable, sql } from 'kysely';
 import type { Db, Tx } from '../context.ts';
 import type { AuditTables } from './tables.ts';
 
@@ -55,12 +55,11 @@ export async function pendingCount(db: Db | Tx, tenant: string): Promise<number>
 
 /** Deletes exactly these rows; returns how many were still there. */
 export async function deletePending(tx: Tx, tenant: string, ids: readonly number[]): Promise<number> {
-  const result = await tx
-    .deleteFrom('audit_pending')
-    .where('tenant', '=', tenant)
-    .where('id', 'in', ids)
-    .executeTakeFirst();
-  return Number(result.numDeletedRows);
+  const { numAffectedRows } = await sql`
+    delete from audit_pending where tenant = ${tenant} and id = any(string_to_array(${ids.join(',')}, ',')::bigint[])`.execute(
+    tx,
+  );
+  return Number(numAffectedRows ?? 0n);
 }
 
 export type LogHeadRow = Selectable<AuditTables['audit_log']>;
@@ -170,11 +169,10 @@ export async function recordHash(
   return inLog?.leaf_hash;
 }
 
-/** One statement carries at most so many rows and bytes. */
-const payloadRowsPerInsert = 500;
+/** One statement carries at most so many bytes of ciphertext, unless a single payload has more. */
 const payloadBytesPerInsert = 1_048_576;
 
-/** Stores new payloads; returns how many there were not yet. Small ones go together, large ones alone. */
+/** Stores new payloads; returns how many there were not yet. Small ones go together, as in {@link insertPending}; large ones alone. */
 export async function insertPayloads(
   tx: Tx,
   tenant: string,
@@ -183,31 +181,31 @@ export async function insertPayloads(
 ): Promise<number> {
   let inserted = 0;
   for (let at = 0; at < payloads.length; ) {
-    const rows: Insertable<AuditTables['audit_payload']>[] = [];
-    for (let bytes = 0; at < payloads.length && rows.length < payloadRowsPerInsert; at++) {
-      const { id, kid, wrappedKey, salt, ciphertext } = payloads[at] as PayloadFrame;
-      bytes += ciphertext.length;
-      if (rows.length > 0 && bytes > payloadBytesPerInsert) break;
-      rows.push({
-        tenant,
-        id,
-        kid,
-        wrapped_key: Buffer.from(wrappedKey, 'base64url'),
-        salt: Buffer.from(salt, 'base64url'),
-        ciphertext,
-        stored_at: nowMs,
-        erased_at: null,
-      });
+    const from = at;
+    for (let bytes = 0; at < payloads.length; at++) {
+      bytes += (payloads[at] as PayloadFrame).ciphertext.length;
+      if (at > from && bytes > payloadBytesPerInsert) break;
     }
-    const result = await tx
-      .insertInto('audit_payload')
-      .values(rows)
-      .onConflict((conflict) => conflict.columns(['tenant', 'id']).doNothing())
-      .executeTakeFirst();
-    inserted += Number(result.numInsertedOrUpdatedRows ?? 0n);
+    const rows = payloads.slice(from, at).map(({ id, kid, wrappedKey, salt, ciphertext }) => ({
+      id,
+      kid,
+      wrapped_key: Buffer.from(wrappedKey, 'base64url').toString('base64'),
+      salt: Buffer.from(salt, 'base64url').toString('base64'),
+      ciphertext: base64(ciphertext),
+    }));
+    const { numAffectedRows } = await sql`
+      insert into audit_payload (tenant, id, kid, wrapped_key, salt, ciphertext, stored_at)
+      select ${tenant}, id, kid, decode(wrapped_key, 'base64'), decode(salt, 'base64'), decode(ciphertext, 'base64'), ${nowMs}::bigint
+      from json_to_recordset(${JSON.stringify(rows)}::json)
+        as (id text, kid text, wrapped_key text, salt text, ciphertext text)
+      on conflict (tenant, id) do nothing`.execute(tx);
+    inserted += Number(numAffectedRows ?? 0n);
   }
   return inserted;
 }
+
+const base64 = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
 
 export type PayloadRow = Selectable<AuditTables['audit_payload']>;
 

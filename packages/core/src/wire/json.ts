@@ -219,8 +219,42 @@ export function parseStrict(bytes: Uint8Array, bounds: JsonBounds = jsonBoundsDe
   return parseStrictText(text, bounds);
 }
 
+/** Longer texts go to the reader at once: the platform's own parser has no bounds. */
+const plainLengthMax = 65_536;
+
+/**
+ * The value of a text that says exactly what the platform's own serialiser would say of it, within the bounds; undefined for every other text,
+ * good or bad: the reader then decides. Nothing can hide in such a text: a duplicate key, a rounded number or other spellings would not come back.
+ */
+function plainValue(text: string, bounds: JsonBounds): Json | undefined {
+  // What comes back and is refused all the same: escaped surrogates, and the key that means a prototype elsewhere.
+  if (text.length > plainLengthMax || text.includes('\\ud') || text.includes('"__proto__"')) return undefined;
+  try {
+    const value = JSON.parse(text) as Json;
+    return JSON.stringify(value) === text && valuesWithin(value, 0, bounds) <= bounds.valuesMax
+      ? value
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** How many values there are; Infinity when one lies too deep or is an integer that a double cannot hold. */
+function valuesWithin(value: Json, depth: number, bounds: JsonBounds): number {
+  if (depth > bounds.depthMax) return Number.POSITIVE_INFINITY;
+  if (typeof value === 'number')
+    return Number.isInteger(value) && !Number.isSafeInteger(value) ? Number.POSITIVE_INFINITY : 1;
+  if (value === null || typeof value !== 'object') return 1;
+  let count = 1;
+  for (const each of Array.isArray(value) ? value : Object.values(value))
+    count += valuesWithin(each, depth + 1, bounds);
+  return count;
+}
+
 /** As {@link parseStrict}, for text that is already decoded. */
 export function parseStrictText(text: string, bounds: JsonBounds = jsonBoundsDefault): JsonParsed {
+  const plain = plainValue(text, bounds);
+  if (plain !== undefined) return { ok: true, value: plain };
   try {
     return { ok: true, value: new Reader(text, bounds).document() };
   } catch (fault) {
