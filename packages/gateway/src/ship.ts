@@ -16,7 +16,8 @@ export const frameContentType = 'application/vnd.atf.spool-frame';
 const gatherBytesMax = 4 * 1_048_576;
 /** A shipment is one transaction of control, and a beat waits for it on an embedded database: it must stay far below the lease. */
 const gatherRecordsMax = 192;
-const gatherMs = 25;
+/** A transaction costs control about the same for one record as for a hundred, and no call waits for shipping. */
+const gatherMs = 100;
 const retryFirstMs = 100;
 const retryLastMs = 10_000;
 /** Without news from the spool it looks again after this. */
@@ -49,6 +50,15 @@ export function readShipAnswer(answer: RawAnswer): {
   const position = whole ? { epoch: epoch as number, seq: seq as number } : undefined;
   const code = typeof value['code'] === 'string' ? value['code'] : undefined;
   return { ok: answer.status >= 200 && answer.status < 300, position, code };
+}
+
+interface Gathered {
+  /** The last of the frames. */
+  readonly shipment: Shipment;
+  readonly frames: readonly Uint8Array[];
+  readonly declaresGap: boolean;
+  /** Further frames wait already. */
+  readonly more: boolean;
 }
 
 export class Shipper {
@@ -112,29 +122,32 @@ export class Shipper {
   }
 
   /** The frames that are durable and not shipped yet, as many as one shipment takes. A gap ends it: it is declared for the first frame only. */
-  async #gather(): Promise<{ shipment: Shipment; frames: Uint8Array[]; declaresGap: boolean } | undefined> {
+  async #gather(): Promise<Gathered | undefined> {
     const { spool } = this.#input;
     let shipment = await spool.readFrom(this.#cursor);
     if (shipment === undefined) return undefined;
     const declaresGap = shipment.gap && this.#cursor !== undefined;
     const frames = [shipment.frame];
-    for (let bytes = shipment.frame.length; frames.length < shipmentFramesMax; ) {
+    let bytes = shipment.frame.length;
+    for (;;) {
       const next = await spool.readFrom(shipment.position);
-      if (next === undefined || next.gap || bytes + next.frame.length > gatherBytesMax) break;
-      if (next.position.seq - (this.#cursor?.seq ?? 0) > gatherRecordsMax) break;
+      if (next === undefined) return { shipment, frames, declaresGap, more: false };
       bytes += next.frame.length;
+      const records = next.position.seq - (this.#cursor?.seq ?? 0);
+      const full =
+        frames.length === shipmentFramesMax || bytes > gatherBytesMax || records > gatherRecordsMax;
+      if (full || next.gap) return { shipment, frames, declaresGap, more: true };
       frames.push(next.frame);
       shipment = next;
     }
-    return { shipment, frames, declaresGap };
   }
 
   async #step(): Promise<'shipped' | 'idle' | 'failed'> {
     const { spool, send, onRefused } = this.#input;
-    this.#news = new AbortController();
+    if (this.#news.signal.aborted) this.#news = new AbortController();
     const gathered = await this.#gather();
     if (gathered === undefined) return 'idle';
-    const { shipment, frames, declaresGap } = gathered;
+    const { shipment, frames, declaresGap, more } = gathered;
     const gap = declaresGap ? { [gapHeader]: 'declared' } : {};
     const answer = await send(rawPaths.spool, Buffer.concat(frames), {
       'content-type': frameContentType,
@@ -146,8 +159,7 @@ export class Shipper {
       this.#cursor =
         position !== undefined && position.seq > shipment.position.seq ? position : shipment.position;
       await spool.acknowledged(shipment.position);
-      // Frames gather meanwhile: control takes many in one transaction at nearly the price of one.
-      if (frames.length < shipmentFramesMax) await this.#input.pause(gatherMs, this.#ending.signal);
+      if (!more) await this.#input.pause(gatherMs, this.#ending.signal);
       return 'shipped';
     }
     if (code === 'audit.batch_out_of_order' && position !== undefined && position.seq !== this.#cursor?.seq) {
