@@ -53,23 +53,18 @@ export function jwkThumbprint({ crv, kty, x, y }: P256PublicJwk): string {
   return sha256(JSON.stringify({ crv, kty, x, y }));
 }
 
-<<<<<<< HEAD
-/** RFC 9449 §4.3 no. 9: compared after normalisation, without query and fragment. */
-export function proofTarget(address: string): string | undefined {
-=======
 /** RFC 9449 §4.3 no. 9: compared after normalisation, without query and fragment. Equal texts need none: what clients send nearly always. */
 function sameTarget(named: unknown, url: string): boolean {
   if (typeof named !== 'string') return false;
   if (named === url && plainTarget.test(url)) return true;
-  const asked = target(named);
-  return asked !== undefined && asked === target(url);
+  const asked = proofTarget(named);
+  return asked !== undefined && asked === proofTarget(url);
 }
 
-/** An address that is already in the form that {@link target} gives. */
+/** An address that is already in the form that {@link proofTarget} gives. */
 const plainTarget = /^https?:\/\/[a-z0-9.-]+(?::\d{1,5})?\/[A-Za-z0-9/_-]*$/;
 
-function target(address: string): string | undefined {
->>>>>>> b92477e (Gateway: the youngest frames are shipped from memory, tool servers are asked without fetch, ES256 without the slow form of keys)
+export function proofTarget(address: string): string | undefined {
   if (!URL.canParse(address)) return undefined;
   const { protocol, host, pathname, username, password } = new URL(address);
   if ((protocol !== 'http:' && protocol !== 'https:') || username !== '' || password !== '') return undefined;
@@ -113,14 +108,8 @@ export function verifyDpopProof({
   if (typeof jti !== 'string' || !jtiPattern.test(jti))
     return wrong('jti must be 12 to 128 printable characters.');
   if (htm !== method) return wrong('htm is not the method of this request.');
-<<<<<<< HEAD
-  const named = typeof htu === 'string' ? proofTarget(htu) : undefined;
   const asked = typeof url === 'string' ? [url] : url;
-  if (named === undefined || !asked.some((each) => proofTarget(each) === named))
-    return wrong('htu is not the address of this request.');
-=======
-  if (!sameTarget(htu, url)) return wrong('htu is not the address of this request.');
->>>>>>> b92477e (Gateway: the youngest frames are shipped from memory, tool servers are asked without fetch, ES256 without the slow form of keys)
+  if (!asked.some((each) => sameTarget(htu, each))) return wrong('htu is not the address of this request.');
   if (typeof iat !== 'number' || !Number.isSafeInteger(iat)) return wrong('iat must be whole seconds.');
   const ageMs = nowMs - iat * 1000;
   if (ageMs > dpopAgeMsMax || -ageMs > dpopAheadMsMax) return wrong('iat is too far from the time here.');
