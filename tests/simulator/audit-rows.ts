@@ -1,6 +1,7 @@
 /** Takes the place of control's `audit/store.ts` and `audit/index-store.ts`, so that the real intake and the real sequencer run over virtual rows. */
 import type { IndexRow } from '@atf/control/audit/index-store';
 import type { GatewayRow, LogHeadRow, PayloadRow, PendingLeaf, PendingRow } from '@atf/control/audit/store';
+import { leafHash } from '@atf/core/audit/merkle';
 import type { PayloadFrame } from '@atf/core/audit/spool-frame';
 import type * as index from '@atf/control/audit/index-store';
 import type * as store from '@atf/control/audit/store';
@@ -22,11 +23,11 @@ export async function insertPending(
 ): Promise<void> {
   const rows = writable(tx);
   let { next } = rows.get<{ next: number }>('audit_sequence', '*') ?? { next: 1 };
-  for (const { entry, hash, place } of leaves) {
+  for (const { entry, place } of leaves) {
     if (place !== undefined) {
       if (rows.get('audit_place', placeKey(place)) !== undefined)
         throw new Error('unique constraint audit_pending_once');
-      rows.set('audit_place', placeKey(place), { hash });
+      rows.set('audit_place', placeKey(place), { hash: leafHash(entry) });
     }
     const row: PendingRow = { id: next, entry };
     rows.set('audit_pending', String(next++), row);

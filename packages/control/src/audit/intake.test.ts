@@ -102,6 +102,25 @@ describe('several frames in one shipment', () => {
     expect((await verified()).size).toBe(7);
   });
 
+  test('wait in few rows, in order, and are known there by every place', async () => {
+    const frames = Array.from({ length: 30 }, (_, n) => gateway.batch(drafts(1 + (n % 20))));
+    const records = frames.reduce((sum, _, n) => sum + 1 + (n % 20), 0);
+    expect(await shipAll(...frames)).toBe(`${records} to 1/${records}`);
+    const { rows } = await sql<{ leaves: number }>`select leaves from audit_pending`.execute(db.db);
+    expect(rows.length).toBeLessThan(5);
+    expect(rows.reduce((sum, { leaves }) => sum + leaves, 0)).toBe(records);
+    const seqs = (await pendingRows(db.db, tenant, 1_000)).map(
+      ({ entry }) => (JSON.parse(Buffer.from(entry).toString()) as { source: { seq: number } }).source.seq,
+    );
+    expect(seqs).toEqual(Array.from({ length: records }, (_, n) => n + 1));
+    // Rows are taken whole: never more than asked for, and always at least one.
+    expect((await pendingRows(db.db, tenant, 200)).length).toBeLessThanOrEqual(200);
+    expect((await pendingRows(db.db, tenant, 1)).length).toBe(128);
+    for (const frame of [frames[3], frames[17], frames[29]] as Uint8Array[])
+      expect(await shipAll(frame)).toMatch(/^0 to 1\//);
+    expect((await verified()).size).toBe(records + 1);
+  });
+
   test('count up to the first that is refused: torn, out of order, or of another chain', async () => {
     const [first, second] = [gateway.batch(drafts(1)), gateway.batch(drafts(1))];
     const torn = Uint8Array.from(second, (byte, at) => (at === 40 ? byte ^ 1 : byte));

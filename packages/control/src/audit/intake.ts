@@ -282,9 +282,8 @@ export class Intake {
     await insertPending(
       tx,
       tenant,
-      gathered.map(({ record: { bytes, hash, seq }, epoch }) => ({
+      gathered.map(({ record: { bytes, seq }, epoch }) => ({
         entry: bytes,
-        hash,
         place: { gateway, epoch, seq },
       })),
     );

@@ -3,7 +3,6 @@
  * the other. The leaf is made here, once; the sequencer takes its exact bytes.
  */
 import { type EntryDraft, encodeEntry } from '@atf/core/audit/entry';
-import { leafHash } from '@atf/core/audit/merkle';
 import { refuse } from '@atf/core/errors';
 import type { JsonObject } from '@atf/core/wire/json';
 import { randomUUID } from 'node:crypto';
@@ -18,7 +17,7 @@ export async function enqueue(tx: Tx, event: EntryDraft): Promise<string> {
   const id = randomUUID();
   const entry = encodeEntry(event, { control: id });
   if (entry === undefined) return refuse('audit.record_too_large', event.type);
-  await insertPending(tx, event.tenant, [{ entry, hash: leafHash(entry), place: undefined }]);
+  await insertPending(tx, event.tenant, [{ entry, place: undefined }]);
   return id;
 }
 

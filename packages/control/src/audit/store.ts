@@ -1,4 +1,5 @@
 /** Room: audit. SQL of the log: pending leaves, chains of gateways, the head, encrypted payloads. Callers pass the transaction. */
+import { leafHash } from '@atf/core/audit/merkle';
 import type { PayloadFrame } from '@atf/core/audit/spool-frame';
 import { type Selectable, sql } from 'kysely';
 import type { Db, Tx } from '../context.ts';
@@ -6,60 +7,86 @@ import type { AuditTables } from './tables.ts';
 
 export interface PendingLeaf {
   readonly entry: Uint8Array;
-  readonly hash: Uint8Array;
   readonly place: { readonly gateway: string; readonly epoch: number; readonly seq: number } | undefined;
 }
+
+/** Leaves in one row. Half a step of the sequencer at most, because it takes rows whole. */
+const leavesPerRow = 128;
 
 /** Leaves are strict UTF-8 JSON (core/audit/entry.ts), so text carries their exact bytes at half the cost of hexadecimal digits. */
 const text = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
 
-/** All leaves in one statement with one parameter: thousands of parameters cost the embedded database several times as much. */
-export async function insertPending(tx: Tx, tenant: string, leaves: readonly PendingLeaf[]): Promise<void> {
-  if (leaves.length === 0) return;
-  const rows = leaves.map(({ entry, hash, place }) => ({
-    entry: text(entry),
-    hash: Buffer.from(hash).toString('hex'),
-    ...place,
-  }));
-  await sql`
-    insert into audit_pending (tenant, entry, leaf_hash, gateway, epoch, seq)
-    select ${tenant}, convert_to(leaf.entry, 'UTF8'), decode(leaf.hash, 'hex'), leaf.gateway, leaf.epoch, leaf.seq
-    from rows from (
-      json_to_recordset(${JSON.stringify(rows)}::json) as (entry text, hash text, gateway text, epoch bigint, seq bigint)
-    ) with ordinality as leaf(entry, hash, gateway, epoch, seq, place)
-    order by leaf.place`.execute(tx);
+/** Runs of leaves that follow each other in one chain. Control's own stand alone: nothing says where one stands beside another. */
+function runsOf(leaves: readonly PendingLeaf[]): PendingLeaf[][] {
+  const runs: PendingLeaf[][] = [];
+  for (const leaf of leaves) {
+    const run = runs.at(-1);
+    const [before, place] = [run?.at(-1)?.place, leaf.place];
+    const follows =
+      before !== undefined &&
+      place?.gateway === before.gateway &&
+      place.epoch === before.epoch &&
+      place.seq === before.seq + 1;
+    if (run !== undefined && follows && run.length < leavesPerRow) run.push(leaf);
+    else runs.push([leaf]);
+  }
+  return runs;
 }
 
+/** All rows in one statement with one parameter: many parameters cost the embedded database several times as much. */
+export async function insertPending(tx: Tx, tenant: string, leaves: readonly PendingLeaf[]): Promise<void> {
+  if (leaves.length === 0) return;
+  const rows = runsOf(leaves).map((run) => ({
+    entries: JSON.stringify(run.map(({ entry }) => text(entry))),
+    leaves: run.length,
+    ...run[0]?.place,
+  }));
+  await sql`
+    insert into audit_pending (tenant, entries, leaves, gateway, epoch, seq)
+    select ${tenant}, run.entries, run.leaves, run.gateway, run.epoch, run.seq
+    from rows from (
+      json_to_recordset(${JSON.stringify(rows)}::json) as (entries text, leaves integer, gateway text, epoch bigint, seq bigint)
+    ) with ordinality as run(entries, leaves, gateway, epoch, seq, place)
+    order by run.place`.execute(tx);
+}
+
+/** A leaf that waits; those of one row have its id. */
 export interface PendingRow {
   readonly id: number;
   readonly entry: Uint8Array;
 }
 
-/** The oldest pending leaves, in the order in which they go into the log. As text: the driver is slow at reading many bytea. */
-export async function pendingRows(db: Db | Tx, tenant: string, rowsMax: number): Promise<PendingRow[]> {
-  const { rows } = await sql<{ id: number; entry: string }>`
-    select id, convert_from(entry, 'UTF8') as entry
-    from audit_pending where tenant = ${tenant} order by id limit ${rowsMax}`.execute(db);
-  return rows.map(({ id, entry }) => ({ id, entry: Buffer.from(entry) }));
+const leavesOf = (entries: string): Uint8Array[] =>
+  (JSON.parse(entries) as string[]).map((entry) => Buffer.from(entry));
+
+/** The oldest pending leaves, in the order in which they go into the log: rows whole, at most `leavesMax` leaves or one row. */
+export async function pendingRows(db: Db | Tx, tenant: string, leavesMax: number): Promise<PendingRow[]> {
+  const { rows } = await sql<{ id: number; entries: string }>`
+    select id, entries from (
+      select id, entries, sum(leaves) over (order by id) as total, row_number() over (order by id) as place
+      from (select id, entries, leaves from audit_pending where tenant = ${tenant} order by id limit ${leavesMax}) as oldest
+    ) as counted
+    where total <= ${leavesMax} or place = 1 order by id`.execute(db);
+  return rows.flatMap(({ id, entries }) => leavesOf(entries).map((entry) => ({ id, entry })));
 }
 
 export async function pendingCount(db: Db | Tx, tenant: string): Promise<number> {
   const row = await db
     .selectFrom('audit_pending')
-    .select(sql<number>`count(*)`.as('count'))
+    .select(sql<number>`coalesce(sum(leaves), 0)`.as('count'))
     .where('tenant', '=', tenant)
     .executeTakeFirstOrThrow();
   return Number(row.count);
 }
 
-/** Deletes exactly these rows; returns how many were still there. */
+/** Deletes exactly the rows of these leaves; returns how many leaves were still there. */
 export async function deletePending(tx: Tx, tenant: string, ids: readonly number[]): Promise<number> {
-  const { numAffectedRows } = await sql`
-    delete from audit_pending where tenant = ${tenant} and id = any(string_to_array(${ids.join(',')}, ',')::bigint[])`.execute(
-    tx,
-  );
-  return Number(numAffectedRows ?? 0n);
+  const rowIds = [...new Set(ids)].join(',');
+  const { rows } = await sql<{ leaves: number }>`
+    delete from audit_pending where tenant = ${tenant} and id = any(string_to_array(${rowIds}, ',')::bigint[])
+    returning leaves`.execute(tx);
+  return rows.reduce((sum, { leaves }) => sum + leaves, 0);
 }
 
 export type LogHeadRow = Selectable<AuditTables['audit_log']>;
@@ -149,15 +176,19 @@ export async function recordHash(
   tenant: string,
   place: { readonly gateway: string; readonly epoch: number; readonly seq: number },
 ): Promise<Uint8Array | undefined> {
-  const inPending = await tx
+  const pending = await tx
     .selectFrom('audit_pending')
-    .select('leaf_hash')
+    .select(['entries', 'seq'])
     .where('tenant', '=', tenant)
     .where('gateway', '=', place.gateway)
     .where('epoch', '=', place.epoch)
-    .where('seq', '=', place.seq)
+    .where('seq', '<=', place.seq)
+    .orderBy('seq', 'desc')
+    .limit(1)
     .executeTakeFirst();
-  if (inPending !== undefined) return inPending.leaf_hash;
+  const waiting =
+    pending === undefined ? undefined : leavesOf(pending.entries)[place.seq - (pending.seq ?? 0)];
+  if (waiting !== undefined) return leafHash(waiting);
   const inLog = await tx
     .selectFrom('audit_index')
     .select('leaf_hash')

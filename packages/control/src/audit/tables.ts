@@ -2,14 +2,14 @@
 import type { Generated } from 'kysely';
 
 export interface AuditTables {
-  /** Leaves that wait for the sequencer: what gateways shipped and what control's own transactions enqueued, in one order. */
+  /** Leaves that wait for the sequencer: what gateways shipped and what control's own transactions enqueued, in one order, several to a row. */
   audit_pending: {
     tenant: string;
     id: Generated<number>;
-    /** The exact bytes of the leaf. */
-    entry: Uint8Array;
-    leaf_hash: Uint8Array;
-    /** Null for control's own events. */
+    /** JSON array of the leaves' texts: strict UTF-8 JSON each, so that a text carries its exact bytes. */
+    entries: string;
+    leaves: number;
+    /** Place of the first leaf; the others follow it in its gateway's chain. Null for control's own events. */
     gateway: string | null;
     epoch: number | null;
     seq: number | null;

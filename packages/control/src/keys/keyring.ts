@@ -131,10 +131,7 @@ class Keyring implements Keys {
 
   sign(purpose: 'token' | 'log', data: Uint8Array): { kid: string; signature: Uint8Array } {
     const { kid, privateKey } = this.signingKey(purpose);
-    const signature =
-      purpose === 'token'
-        ? signEs256(data, privateKey)
-        : sign(null, data, privateKey);
+    const signature = purpose === 'token' ? signEs256(data, privateKey) : sign(null, data, privateKey);
     return { kid, signature };
   }
 

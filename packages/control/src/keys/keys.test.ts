@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { auditOf } from '../audit/outbox.ts';
+import { pendingRows } from '../audit/store.ts';
 import type { Keys } from '../context.ts';
 import { type TestDb, testDb } from '../db/test-db.ts';
 import { openEnvelope, sealEnvelope } from './envelope.ts';
@@ -81,11 +82,7 @@ describe('the key ring', () => {
       const secret = Buffer.from(keys.secret(purpose).key);
       for (const row of rows) expect(Buffer.from(row.wrapped).includes(secret)).toBe(false);
     }
-    const events = await test.db
-      .selectFrom('audit_pending')
-      .select('entry')
-      .where('tenant', '=', 'clear')
-      .execute();
+    const events = await pendingRows(test.db, 'clear', 100);
     expect(events).toHaveLength(5);
   });
 

@@ -13,6 +13,7 @@ import { type FeedDoc, type FeedTopic, feedTopics } from '@atf/core/wire/feed';
 import type { Role } from '@atf/core/wire/words';
 import pino from 'pino';
 import { auditOf } from '../audit/outbox.ts';
+import { pendingRows } from '../audit/store.ts';
 import type { Actor, Config, Control, FeedHub } from '../context.ts';
 import { type TestDb, testDb } from '../db/test-db.ts';
 import { Feed } from '../feed/hub.ts';
@@ -149,12 +150,7 @@ export async function testControl({
       return feedTopics[topic].parse(JSON.parse(row.body)) as FeedDoc<typeof topic>;
     },
     async events(type) {
-      const rows = await db
-        .selectFrom('audit_pending')
-        .select('entry')
-        .where('tenant', '=', tenant)
-        .orderBy('id')
-        .execute();
+      const rows = await pendingRows(db, tenant, 10_000);
       const entries = rows.map(
         ({ entry }) =>
           JSON.parse(Buffer.from(entry).toString()) as { type: string; body: Record<string, unknown> },
