@@ -2,6 +2,7 @@
  * Room: audit, gateway side (B-1). The few file operations that the spool is built on, with what each promises about durability, so
  * that faults can be put between them in tests. Node has no fallocate: space is reserved by writing it.
  */
+import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -35,7 +36,13 @@ export interface SpoolDisk {
   syncDirectory(): Promise<void>;
 }
 
+/** Writes that return when they are durable (open(2), O_DSYNC): one trip to the disk where write and fdatasync are two. 0 where there is none. */
+const durableWrites: number = constants.O_DSYNC ?? 0;
+
+const creating = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | durableWrites;
+
 function spoolFile(handle: FileHandle): SpoolFile {
+  let unsynced = durableWrites === 0;
   return {
     async write(bytes, offset) {
       for (let done = 0; done < bytes.length; ) {
@@ -43,8 +50,14 @@ function spoolFile(handle: FileHandle): SpoolFile {
         done += bytesWritten;
       }
     },
-    sync: () => handle.datasync(),
-    truncate: (length) => handle.truncate(length),
+    async sync() {
+      if (unsynced) await handle.datasync();
+      unsynced = durableWrites === 0;
+    },
+    async truncate(length) {
+      unsynced = true;
+      await handle.truncate(length);
+    },
     close: () => handle.close(),
   };
 }
@@ -81,8 +94,8 @@ export async function openSpoolDisk(directory: string): Promise<SpoolDisk> {
         await handle.close();
       }
     },
-    create: async (name) => spoolFile(await open(path(name), 'wx', fileMode)),
-    open: async (name) => spoolFile(await open(path(name), 'r+')),
+    create: async (name) => spoolFile(await open(path(name), creating, fileMode)),
+    open: async (name) => spoolFile(await open(path(name), constants.O_RDWR | durableWrites)),
     async replace(name, bytes) {
       const temporary = path(`${name}.new`);
       const handle = await open(temporary, 'w', fileMode);
