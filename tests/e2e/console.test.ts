@@ -9,6 +9,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { clearanceHeader } from '@atf/core/wire/api';
 import type { BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Agent, connectAgent } from '../../examples/demo/agents.ts';
@@ -90,7 +91,23 @@ describe.skipIf(chromiumPath === undefined || !built)(
       const { items } = await stage.operator.call('people.list', {});
       const person = items.find((each) => each.email === email);
       if (person === undefined) throw new Error(`${email} is not registered`);
-      return (await stage.operator.call('people.link', { params: { id: person.id } })).url;
+      const input = { params: { id: person.id } };
+      const made = await stage.operator.call('people.link', input).catch((error: { code?: string }) => {
+        if (error.code !== 'people.clearance_required') throw error;
+      });
+      if (made !== undefined) return made.url;
+      const { id } = await stage.operator.call('clearances.ask', {
+        body: { operation: 'people.link', ...input },
+      });
+      await clear(id, 'Make a sign-in link: clear it?');
+      return (await stage.operator.call('people.link', input, { headers: { [clearanceHeader]: id } })).url;
+    };
+    /** The real person of this test, who has a passkey, clears what others ask for. */
+    const clear = async (id: string, title: string) => {
+      await go(approver, `/clearances/${id}`, title);
+      await approver.getByRole('button', { name: 'Clear', exact: true }).click();
+      await approver.getByRole('button', { name: 'Clear with passkey' }).click();
+      await approver.getByText('Cleared: whoever asked').waitFor();
     };
     const go = async (on: Page, path: string, title: string) => {
       await on.goto(`${stage.controlUrl}${path}`);
@@ -183,6 +200,20 @@ describe.skipIf(chromiumPath === undefined || !built)(
       await approver.getByRole('button', { name: 'Confirm with passkey' }).click();
       await approver.getByText('The passphrase is set.').waitFor();
       await photograph(approver, 'me');
+    });
+
+    it('clears a request of the command line, present, after showing exactly what it is', async () => {
+      const { id, operation } = await stage.operator.call('clearances.ask', {
+        body: {
+          operation: 'tools.classify',
+          params: { server: 'back-office', name: 'get_order' },
+          body: { sensitivity: 'internal' },
+        },
+      });
+      expect(operation).toBe('tools.classify');
+      await clear(id, 'Change the classification of a tool: clear it?');
+      await approver.getByText('back-office/get_order').first().waitFor();
+      expect((await stage.operator.call('clearances.show', { params: { id } })).state).toBe('granted');
     });
 
     it('approves exactly one refund with a passkey; it runs once', async () => {
@@ -342,7 +373,13 @@ describe.skipIf(chromiumPath === undefined || !built)(
       await page.getByText('Active', { exact: true }).waitFor();
     });
 
-    it('shows how a tool has changed, and lets it back only when a person accepts', async () => {
+    it('shows how a tool has changed, and lets it back only when a person accepts, present', async () => {
+      // She has a passphrase since the last test: it takes one to change what tools count as.
+      const confirmed = async (verb: string) => {
+        await page.getByRole('button', { name: verb, exact: true }).click();
+        await page.getByRole('textbox', { name: 'Passphrase' }).fill(passphrase);
+        await page.getByRole('button', { name: `${verb} with passphrase` }).click();
+      };
       const file = join(folder, 'described.txt');
       await writeFile(file, 'Keeps a note.\n');
       const command = [
@@ -371,9 +408,11 @@ describe.skipIf(chromiumPath === undefined || !built)(
       expect(await axeFindings(page)).toEqual([]);
       await photograph(page, 'tool-quarantined');
       await page.getByRole('button', { name: 'Accept this definition' }).click();
+      await confirmed('Clear and accept');
       await page.getByText('Active', { exact: true }).waitFor();
       await page.getByLabel('Class', { exact: true }).selectOption('write');
       await page.getByRole('button', { name: 'Save the correction' }).click();
+      await confirmed('Clear and save');
       await page.getByText('corrected by a person').waitFor();
       await page.getByText('class write').waitFor();
     });

@@ -28,7 +28,8 @@ export function ClearedFault<K extends ClearedOperation>(props: ClearedProps<K>)
   return (
     <div className="space-y-3">
       <p className="text-ink-2">
-        People have passkeys or passphrases here, so a person who answers for security confirms this.
+        People have passkeys or passphrases here, so a person who answers for security confirms this. If that
+        is somebody else, use the command line: it hands the request over and waits.
       </p>
       <Presence
         verb={verb}
