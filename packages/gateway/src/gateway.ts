@@ -280,6 +280,8 @@ async function open({ options }: Opened, built: Built): Promise<GatewayServer> {
 function feedOf({ options, control, authorization, spool, orphans }: Opened, built: Built): Feed {
   const { snapshot, lease, pipeline, discovery, payloadKey, shipper } = built;
   let untold = orphans;
+  const startedMs = clock.monotonicMs();
+  let startTold = false;
   const onState: FeedInput['onState'] = (state, detail) => {
     if (state === 'complete') return discovery.tick(snapshot.servers());
     options.log.info({ state, detail }, 'feed');
@@ -287,6 +289,12 @@ function feedOf({ options, control, authorization, spool, orphans }: Opened, bui
     discovery.repeat();
     shipper.retry();
     void pipeline.settleInterrupted();
+    if (!startTold) {
+      const upMs = Math.round(clock.monotonicMs() - startedMs);
+      void control.request('gateway.started', { body: { upMs } }).then(({ ok }) => {
+        startTold ||= ok;
+      });
+    }
     void payloadKey.tick(clock.monotonicMs());
     const telling = untold;
     untold = [];

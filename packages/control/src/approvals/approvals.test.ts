@@ -3,6 +3,7 @@ import { sha256 } from '@atf/core/digest';
 import type { Approval, Person } from '@atf/core/wire/api';
 import type { JsonObject } from '@atf/core/wire/json';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Actor } from '../context.ts';
 import { putContainment } from '../incident/store.ts';
 import { codeOf, type TestControl, testControl } from '../workspace/control.fixture.ts';
 import {
@@ -217,6 +218,23 @@ describe('deciding', () => {
     for (const person of [domain.owner, domain.technical])
       expect(await codeOf(approve(id, { person }))).toBe('approvals.own_request');
     expect((await approve(id, { person: domain.business })).state).toBe('approved');
+  });
+
+  it('are unknown at once when the gateway that held them is a new process, and not those of others', async () => {
+    const agent = await domain.agent('restarted', 'junior');
+    const other: Actor = { ...gatewayActor, gatewayId: randomUUID() } as Actor;
+    const [mine, theirs] = [(await ask(agent, refund(3))).id, (await ask(agent, refund(4))).id];
+    for (const id of [mine, theirs]) await approve(id);
+    await redeem(mine, agent);
+    const body = { agentId: agent.id, actionId: randomUUID() };
+    await call('gateway.redeemApproval', other, { params: { id: theirs }, body });
+    control.later(5_000);
+    // It started before it redeemed: what it runs stays running.
+    await call('gateway.started', gatewayActor, { body: { upMs: 6_000 } });
+    expect((await show(mine)).state).toBe('consumed');
+    await call('gateway.started', gatewayActor, { body: { upMs: 1_000 } });
+    expect((await show(mine)).state).toBe('unknown');
+    expect((await show(theirs)).state).toBe('consumed');
   });
 
   it('asks nobody about a tool that is not on the manifest of the agent', async () => {

@@ -62,4 +62,10 @@ export const migrations: readonly Migration[] = [
         where state in ('waiting', 'approved')`.execute(db);
     },
   },
+  {
+    name: '0006_approval_released_to',
+    async up(db) {
+      await db.schema.alterTable('approval').addColumn('consumed_via', 'text').execute();
+    },
+  },
 ];

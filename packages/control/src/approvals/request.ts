@@ -128,6 +128,7 @@ async function store(
     reason: null,
     consumed_by: null,
     consumed_at: null,
+    consumed_via: null,
     outcome_status: null,
     outcome_kid: null,
     outcome_box: null,
@@ -232,6 +233,7 @@ export async function redeemApproval(
   id: string,
   agentId: string,
   actionId: string,
+  gatewayId: string,
 ): Promise<Redeemed> {
   const { tenant } = control.config;
   return control.change(async (tx) => {
@@ -243,7 +245,7 @@ export async function redeemApproval(
     await refuseStopped(tx, tenant, agent);
     const consumed = await moveApproval(tx, tenant, id, {
       from: ['approved'],
-      set: { state: 'consumed', consumed_by: actionId, consumed_at: nowMs },
+      set: { state: 'consumed', consumed_by: actionId, consumed_at: nowMs, consumed_via: gatewayId },
       unexpiredAtMs: nowMs,
       agentId,
     });

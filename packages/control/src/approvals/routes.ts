@@ -2,12 +2,13 @@
 import { refuse } from '@atf/core/errors';
 import type { Actor, Control, Handlers } from '../context.ts';
 import { gatewayCarrying } from '../gateways/carried.ts';
-import { actingPerson } from '../identity/acting.ts';
+import { actingGateway, actingPerson } from '../identity/acting.ts';
 import { agentById } from '../identity/store.ts';
 import { approve, mayReadContent, reject } from './decide.ts';
 import { approvalViews } from './documents.ts';
 import { finishApproval, redeemApproval, requestApproval, storedArguments } from './request.ts';
 import { approvalById, approvalPage } from './store.ts';
+import { loseInterrupted } from './upkeep.ts';
 
 type Operation =
   | 'approvals.list'
@@ -16,17 +17,18 @@ type Operation =
   | 'approvals.reject'
   | 'gateway.requestApproval'
   | 'gateway.redeemApproval'
-  | 'gateway.finishApproval';
+  | 'gateway.finishApproval'
+  | 'gateway.started';
 
 const listedDefault = 100;
 
 /** `after` is the id of the last approval of the page before. */
 const cursorPattern = /^[0-9a-f-]{36}$/;
 
-/** An approval is redeemed and finished by gateways that carry its tool; which tool that is never changes. */
-async function refuseNotCarried(control: Control, actor: Actor, id: string): Promise<void> {
+/** An approval is redeemed and finished by gateways that carry its tool; which tool that is never changes. Gives the gateway's id. */
+async function refuseNotCarried(control: Control, actor: Actor, id: string): Promise<string> {
   const row = await approvalById(control.db, control.config.tenant, id);
-  gatewayCarrying(actor, (row ?? refuse('approvals.not_found')).tool);
+  return gatewayCarrying(actor, (row ?? refuse('approvals.not_found')).tool);
 }
 
 export const approvalRoutes: Handlers<Operation> = {
@@ -75,13 +77,18 @@ export const approvalRoutes: Handlers<Operation> = {
   },
 
   async 'gateway.redeemApproval'(control, { params, body, actor }) {
-    await refuseNotCarried(control, actor, params.id);
-    return redeemApproval(control, params.id, body.agentId, body.actionId);
+    const gatewayId = await refuseNotCarried(control, actor, params.id);
+    return redeemApproval(control, params.id, body.agentId, body.actionId, gatewayId);
   },
 
   async 'gateway.finishApproval'(control, { params, body, actor }) {
     await refuseNotCarried(control, actor, params.id);
     await finishApproval(control, params.id, body.actionId, body.outcome);
+    return { ok: true };
+  },
+
+  async 'gateway.started'(control, { body, actor }) {
+    await loseInterrupted(control, actingGateway(actor), body.upMs);
     return { ok: true };
   },
 };

@@ -119,14 +119,17 @@ export async function loseOutcomes(
   tenant: string,
   consumedBeforeMs: number,
   limit: number,
+  /** Only what was released to this gateway. */
+  via?: string,
 ): Promise<ApprovalRow[]> {
-  const lost = tx
+  let lost = tx
     .selectFrom('approval')
     .select('id')
     .where('tenant', '=', tenant)
     .where('state', '=', 'consumed')
     .where('consumed_at', '<', consumedBeforeMs)
     .limit(limit);
+  if (via !== undefined) lost = lost.where('consumed_via', '=', via);
   return tx
     .updateTable('approval')
     .set({ state: 'unknown', outcome_status: 'unknown' })

@@ -31,6 +31,8 @@ export interface ApprovalTables {
     /** The action that consumed it. */
     consumed_by: string | null;
     consumed_at: number | null;
+    /** The gateway to which it was released. */
+    consumed_via: string | null;
     outcome_status: OutcomeStatus | null;
     outcome_kid: string | null;
     outcome_box: Uint8Array | null;

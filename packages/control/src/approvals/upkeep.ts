@@ -11,8 +11,20 @@ export const outcomeBoundMs = 15 * 60_000;
 const toldAfterExpiryMs = 60 * 60_000;
 const rowsPerTurn = 200;
 
-async function loseUnreported(control: Control, tx: Tx, nowMs: number): Promise<number> {
-  const rows = await loseOutcomes(tx, control.config.tenant, nowMs - outcomeBoundMs, rowsPerTurn);
+/**
+ * A gateway is a new process since `upMs`: it runs nothing of what was released to the one before, so that outcomes which that one did not report are
+ * unknown now, and not only after the bound.
+ */
+export async function loseInterrupted(control: Control, gatewayId: string, upMs: number): Promise<void> {
+  const startedMs = control.clock.nowMs() - upMs;
+  for (;;) {
+    const rows = await control.change((tx) => lose(control, tx, startedMs, gatewayId));
+    if (rows < rowsPerTurn) return;
+  }
+}
+
+async function lose(control: Control, tx: Tx, beforeMs: number, via?: string): Promise<number> {
+  const rows = await loseOutcomes(tx, control.config.tenant, beforeMs, rowsPerTurn, via);
   for (const row of rows) {
     await tellApproval(control, tx, row);
     await control.audit.enqueue(tx, 'approvals.finished', {
@@ -46,7 +58,7 @@ export async function keepApprovals(control: Control): Promise<boolean> {
   });
   const done = [
     due.expired ? await control.change((tx) => expireApprovals(control, tx, rowsPerTurn)) : 0,
-    due.lost ? await control.change((tx) => loseUnreported(control, tx, nowMs)) : 0,
+    due.lost ? await control.change((tx) => lose(control, tx, nowMs - outcomeBoundMs)) : 0,
     due.told ? await control.change((tx) => forgetSettled(control, tx, nowMs)) : 0,
   ];
   return done.some((rows) => rows === rowsPerTurn);

@@ -893,6 +893,14 @@ export const routes = {
     summary: 'The highest epoch that was ever heard of this gateway’s spool',
     response: z.object({ epochMax: z.int().min(0) }),
   },
+  'gateway.started': {
+    method: 'POST',
+    path: '/v1/gateway/started',
+    auth: 'gateway',
+    summary: 'This gateway is a new process: what an earlier one released and did not finish is lost',
+    body: z.strictObject({ upMs: z.int().min(0) }),
+    response: ok,
+  },
   'gateway.payloadKey': {
     method: 'POST',
     path: '/v1/gateway/payload-key',

@@ -219,6 +219,7 @@ export class FakeControl {
   #answer(path: string, body: Record<string, unknown>): object | ErrorCode | 'lost' {
     const [, , , , id = '', verb] = path.split('/');
     if (path === '/v1/gateways/enrol') return this.#enrol(body);
+    if (path === '/v1/gateway/started') return { ok: true };
     if (path === '/v1/gateway/standing') return { epochMax: 0 };
     if (path === '/v1/gateway/payload-key')
       return { kid: 'payload-1', key: this.payloadKey.toString('base64url') };
