@@ -1,10 +1,24 @@
 import { defineConfig } from 'vitest/config';
+import { postgresBinaries } from './tests/postgres/cluster.ts';
 
 const conditions = ['atf-src'];
+/** Rooms of control with a store. */
+const onPostgres = [
+  'approvals',
+  'audit',
+  'feed',
+  'identity',
+  'incident',
+  'keys',
+  'people',
+  'policy',
+  'segmentation',
+];
 
 /**
  * Unit and room tests run over the sources, side by side. `tests/e2e` drives the built product as separate processes, afterwards and one file at a
- * time: several products at once would starve each other of the second that a lease has.
+ * time: several products at once would starve each other of the second that a lease has. The rooms of control run twice: on the embedded database,
+ * and in `postgres` on a real PostgreSQL, where one is installed (tests/postgres/presence.test.ts says so when none is).
  */
 export default defineConfig({
   resolve: { conditions },
@@ -29,6 +43,23 @@ export default defineConfig({
           sequence: { groupOrder: 0 },
         },
       },
+      ...(postgresBinaries() === undefined
+        ? []
+        : [
+            {
+              extends: true as const,
+              test: {
+                name: 'postgres',
+                include: onPostgres.map((room) => `packages/control/src/${room}/*.test.ts`),
+                exclude: ['**/cedar*.test.ts', '**/cases.test.ts', '**/tile-store.test.ts'],
+                globalSetup: ['tests/postgres/global-setup.ts'],
+                maxWorkers: 2,
+                testTimeout: 60_000,
+                hookTimeout: 120_000,
+                sequence: { groupOrder: 1 },
+              },
+            },
+          ]),
       {
         extends: true,
         test: {
@@ -37,7 +68,7 @@ export default defineConfig({
           maxWorkers: 1,
           testTimeout: 120_000,
           hookTimeout: 180_000,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -572,6 +572,12 @@ export const errors = {
     'The port is in use',
     'Choose another with --control-port or --gateway-port.',
   ),
+  'storage.database_unreachable': entry(
+    500,
+    undefined,
+    'The PostgreSQL server cannot be used',
+    'Check DATABASE_URL (host, port, database, user, password), and that the server takes connections from here.',
+  ),
   'storage.newer': entry(
     500,
     undefined,

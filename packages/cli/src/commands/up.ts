@@ -37,6 +37,8 @@ interface Plan {
   readonly gatewayPort: number;
   readonly gatewayUrl: string;
   readonly keyFile: string | undefined;
+  /** PostgreSQL instead of the embedded database. It may hold a password: it goes to control over the pipe, and into no environment, log or message. */
+  readonly databaseUrl: string | undefined;
   readonly example: boolean;
 }
 
@@ -49,7 +51,8 @@ export const up: Command<UpOptions> = async (cli, _, options) => {
   const startMs = performance.now();
   const plan = await planOf(cli, options);
   await refuseSecond(plan);
-  if (!cli.out.json) cli.out.note`Starting ATF in ${plan.dataDir} …`;
+  const where = plan.databaseUrl === undefined ? '' : ` on PostgreSQL at ${new URL(plan.databaseUrl).host}`;
+  if (!cli.out.json) cli.out.note`Starting ATF in ${plan.dataDir}${where} …`;
   const supervisor = supervise(cli, plan);
   const signals = new Signals(supervisor);
   try {
@@ -80,8 +83,22 @@ async function planOf(cli: Cli, options: UpOptions): Promise<Plan> {
     gatewayPort,
     gatewayUrl: `http://localhost:${gatewayPort}`,
     keyFile,
+    databaseUrl: databaseUrlOf(cli.env.DATABASE_URL),
     example: options.empty !== true,
   };
+}
+
+function databaseUrlOf(text: string | undefined): string | undefined {
+  if (text === undefined || text === '') return undefined;
+  if (!/^postgres(?:ql)?:\/\//.test(text) || !URL.canParse(text) || text.length > 2_000)
+    throw new CliFailure(
+      exitCodes.usage,
+      'DATABASE_URL takes postgresql://user:password@host:port/database',
+      {
+        help: 'Unset it to run on the embedded database.',
+      },
+    );
+  return text;
 }
 
 function portOf(option: string, text: string | undefined, otherwise: number): number {
@@ -126,12 +143,13 @@ function isAlive(pid: number): boolean {
 
 function supervise(cli: Cli, plan: Plan): Supervisor {
   const { dataDir } = plan;
+  const { DATABASE_URL: _, ...env } = cli.env;
   let controlPort = plan.controlPort;
   const control = (): PlaneSpec => ({
     name: 'control',
     module: moduleOf('@atf/control/main'),
     argv: [],
-    env: cli.env,
+    env,
     logFile: join(dataDir, 'logs', 'control.log'),
     firstMessage: {
       order: 'start',
@@ -142,6 +160,7 @@ function supervise(cli: Cli, plan: Plan): Supervisor {
         example: plan.example,
         embeddedGateway,
         ...(plan.keyFile === undefined ? {} : { keyFile: plan.keyFile }),
+        ...(plan.databaseUrl === undefined ? {} : { databaseUrl: plan.databaseUrl }),
       },
     },
     onMessage: () => undefined,
@@ -152,7 +171,7 @@ function supervise(cli: Cli, plan: Plan): Supervisor {
     // Port 0 was any free one; from now on it is this one, also when control has to be started again.
     controlPort = Number(new URL(url).port);
     const key = gatewayKeyFor({
-      env: cli.env,
+      env,
       keyFile: plan.keyFile,
       dataDir,
       configDir: configDirOf(cli.env),

@@ -263,7 +263,7 @@ describe('deciding', () => {
       call('approvals.reject', control.as(domain.security), { params: { id }, body: { reason: 'no' } });
     const outcomes = await Promise.all([
       codeOf(approve(id)),
-      codeOf(approve(id, { person: domain.owner })),
+      codeOf(approve(id, { person: domain.business })),
       codeOf(no()),
       codeOf(no()),
     ]);

@@ -29,12 +29,16 @@ function ordered(all: readonly Migration[]): Migration[] {
 export async function migrate<T>(db: Kysely<T>, all: readonly Migration[], nowMs: number): Promise<string[]> {
   const sorted = ordered(all);
   const base = db as unknown as Kysely<MigrationTable>;
-  await base.schema
-    .createTable('migration')
-    .ifNotExists()
-    .addColumn('name', 'text', (c) => c.primaryKey())
-    .addColumn('applied_at', 'bigint', (c) => c.notNull())
-    .execute();
+  await base.transaction().execute(async (tx) => {
+    // "If not exists" alone fails when two replicas make it at once.
+    await sql`select pg_advisory_xact_lock(${advisoryKey})`.execute(tx);
+    await tx.schema
+      .createTable('migration')
+      .ifNotExists()
+      .addColumn('name', 'text', (c) => c.primaryKey())
+      .addColumn('applied_at', 'bigint', (c) => c.notNull())
+      .execute();
+  });
   const ran: string[] = [];
   for (const migration of sorted) {
     await base.transaction().execute(async (tx) => {

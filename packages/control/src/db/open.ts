@@ -54,6 +54,13 @@ function typeParser(oid: number, format?: 'text' | 'binary'): (text: string) => 
   return pg.types.getTypeParser(oid, format as 'text') as (text: string) => unknown;
 }
 
+const codeOf = (fault: unknown): string => {
+  const { code } = fault as { code?: unknown };
+  return typeof code === 'string' && /^[A-Z0-9_]{1,40}$/.test(code)
+    ? `It says ${code}.`
+    : 'It does not answer.';
+};
+
 async function openPostgres(url: string): Promise<Database> {
   const pool = new pg.Pool({
     connectionString: url,
@@ -65,7 +72,13 @@ async function openPostgres(url: string): Promise<Database> {
   // An idle connection that breaks must not end the process; the next query gets a fresh one or fails itself.
   pool.on('error', () => undefined);
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
-  await db.executeQuery(CompiledQuery.raw('select 1'));
+  try {
+    await db.executeQuery(CompiledQuery.raw('select 1'));
+  } catch (fault) {
+    await db.destroy();
+    // The server's own words may hold its address or the user; the code says enough.
+    refuse('storage.database_unreachable', codeOf(fault));
+  }
   return {
     db,
     urgent: db,
@@ -166,7 +179,7 @@ async function openMemory(snapshot: Uint8Array | undefined): Promise<Database> {
 }
 
 /**
- * Opens the database and brings its schema up to date. Refuses `storage.locked`, `storage.unwritable`, `storage.newer`.
+ * Opens the database and brings its schema up to date. Refuses `storage.locked`, `storage.unwritable`, `storage.newer`, `storage.database_unreachable`.
  * @throws when the database cannot be reached or is damaged.
  */
 export async function openDb(options: OpenOptions, nowMs = Date.now()): Promise<Database> {

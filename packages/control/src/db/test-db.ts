@@ -2,11 +2,12 @@
  * Room: db. A real embedded database for the tests of every room: in memory, with all migrations, private to the caller. The migrated state
  * is made once per set of migration files and kept as a snapshot in the system's folder for temporary files, so that a test starts fast.
  */
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import pg from 'pg';
 import type { Control } from '../context.ts';
 import { changeOf } from './change.ts';
 import { type Database, openDb } from './open.ts';
@@ -57,9 +58,32 @@ export async function migratedSnapshot(): Promise<Uint8Array> {
   return tar;
 }
 
-/** `close()` it in `afterAll`. */
+/** A database of its own on the server that the tests were given, with all migrations; dropped when it is closed. */
+async function onServer(server: string): Promise<Database> {
+  const name = `t_${randomBytes(8).toString('hex')}`;
+  const url = new URL(server);
+  url.pathname = `/${name}`;
+  const once = async (statement: string): Promise<void> => {
+    const client = new pg.Client({ connectionString: server });
+    await client.connect();
+    await client.query(statement).finally(() => client.end());
+  };
+  await once(`create database ${name}`);
+  const database = await openDb({ databaseUrl: url.href });
+  return {
+    ...database,
+    async close() {
+      await database.close();
+      await once(`drop database ${name} with (force)`);
+    },
+  };
+}
+
+/** Embedded; or on a PostgreSQL, when the test run was given one (`ATF_TEST_POSTGRES`, tests/postgres). `close()` it in `afterAll`. */
 export async function testDb(): Promise<TestDb> {
-  const database = await openDb({ snapshot: await migratedSnapshot() });
+  const server = process.env['ATF_TEST_POSTGRES'];
+  const database =
+    server === undefined ? await openDb({ snapshot: await migratedSnapshot() }) : await onServer(server);
   const onCommitted = new Set<() => void>();
   const change = changeOf(database, () => {
     for (const listener of onCommitted) listener();
