@@ -12,20 +12,39 @@ export interface ActivityStreamOptions {
   readonly headers?: Readonly<Record<string, string>>;
   readonly fetch?: typeof globalThis.fetch;
   readonly signal: AbortSignal;
+  /**
+   * Control passed over records, because this listener was too far behind. Told in the order of the stream, before the next item; everybody who
+   * listens must say what that means: what happened up to `cursor` is found in `activity.list` only.
+   */
+  readonly onSkipped: (skipped: { readonly cursor: string }) => void;
+}
+
+/** Kind of the event by which control says that it passed over records; its id is the cursor of the last of them. */
+const skippedEvent = 'skipped';
+
+interface StreamEvent {
+  readonly name: string;
+  readonly id: string;
+  readonly data: string;
 }
 
 /** Yields each item as it happens. @throws ControlUnreachable, ControlAnswerInvalid; an AbortError when the signal was fired */
 export async function* activityStream(
   options: ActivityStreamOptions,
 ): AsyncGenerator<ActivityItem, void, undefined> {
-  for await (const data of eventStream(options)) {
+  for await (const { name, id, data } of eventStream(options)) {
+    if (name === skippedEvent) {
+      options.onSkipped({ cursor: id });
+      continue;
+    }
+    if (data === '') continue;
     const parsed = activityItemSchema.safeParse(jsonOf(data));
     // Unknown kinds of events (a newer control) are passed over; the stream itself stays readable.
     if (parsed.success) yield parsed.data;
   }
 }
 
-async function* eventStream(options: ActivityStreamOptions): AsyncGenerator<string, void, undefined> {
+async function* eventStream(options: ActivityStreamOptions): AsyncGenerator<StreamEvent, void, undefined> {
   const send = options.fetch ?? ((input, init) => globalThis.fetch(input, init));
   const url = `${options.baseUrl.replace(/\/+$/, '')}${rawPaths.activityStream}`;
   const headers = { accept: 'text/event-stream', ...options.headers };
@@ -52,20 +71,25 @@ async function* eventStream(options: ActivityStreamOptions): AsyncGenerator<stri
       text = events.pop() ?? '';
       if (text.length > eventBytesMax)
         throw new ControlAnswerInvalid('activity stream', 200, 'an event is too long');
-      for (const event of events) {
-        const data = dataOf(event);
-        if (data !== '') yield data;
-      }
+      for (const event of events) yield streamEventOf(event);
     }
   } finally {
     await reader.cancel().catch(() => undefined);
   }
 }
 
-/** The `data` lines of one event (WHATWG HTML §9.2.6); comments and heartbeats have none. */
-function dataOf(event: string): string {
-  const lines = event.split(/\r?\n/).filter((line) => line.startsWith('data:'));
-  return lines.map((line) => line.slice(line.startsWith('data: ') ? 6 : 5)).join('\n');
+/** The fields of one event (WHATWG HTML §9.2.6); comments and heartbeats have none of them. */
+function streamEventOf(event: string): StreamEvent {
+  const lines = event.split(/\r?\n/);
+  const valuesOf = (field: string) =>
+    lines
+      .filter((line) => line.startsWith(`${field}:`))
+      .map((line) => line.slice(field.length + 1).replace(/^ /, ''));
+  return {
+    name: valuesOf('event').at(-1) ?? '',
+    id: valuesOf('id').at(-1) ?? '',
+    data: valuesOf('data').join('\n'),
+  };
 }
 
 function jsonOf(data: string): unknown {

@@ -40,6 +40,11 @@ async function follow(cli: Cli, options: ActivityOptions, seen: ReadonlySet<stri
       baseUrl: cli.controlUrl,
       headers: cli.operatorHeaders(),
       signal: cli.interrupted,
+      onSkipped: ({ cursor }) => {
+        cli.out.document({ skipped: { cursor } });
+        cli.out
+          .note`${style('yellow', '… Records were passed over:')} more happened at once than this connection could take. They are on record: atf activity --limit ${limitMax}`;
+      },
     })) {
       if (seen.has(item.cursor) || !matches(item, options)) continue;
       print(cli, item);

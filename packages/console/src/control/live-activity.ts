@@ -1,7 +1,7 @@
 /**
  * The live activity of this page: the SDK's stream, kept alive. It connects again when it breaks, says when what it shows may be
  * old, and rests while the page is hidden, since browsers allow six connections per host over HTTP/1.1.
- * It keeps no history: after a break, lists ask `activity.list` for what they missed.
+ * It keeps no history: after a break or a gap, lists ask `activity.list` for what they missed.
  */
 import type { ActivityItem } from '@atf/core/wire/api';
 import { activityStream } from '@atf/sdk/activity-stream';
@@ -20,7 +20,7 @@ const plannedLifeMsMin = 60_000;
 export interface LiveEvents {
   item(item: ActivityItem): void;
   state(state: LiveState): void;
-  /** Connected again after a break: what is on screen may have a gap. */
+  /** Connected again after a break, or control passed over records: what is on screen may have a gap. */
   resumed(): void;
 }
 
@@ -91,6 +91,7 @@ export class LiveActivity {
         baseUrl: location.origin,
         signal: abort.signal,
         fetch: (input, init) => this.watched(input, init),
+        onSkipped: () => this.events.resumed(),
       });
       const startMs = performance.now();
       for await (const item of items) this.events.item(item);

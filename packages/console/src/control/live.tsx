@@ -8,7 +8,7 @@ type Listener = (item: ActivityItem) => void;
 
 interface Live {
   readonly state: LiveState;
-  /** Raised when a connection came back: lists ask again. */
+  /** Raised when a connection came back, or records were passed over: lists ask again. */
   readonly resumes: number;
   subscribe(listener: Listener): () => void;
 }

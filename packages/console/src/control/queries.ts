@@ -6,6 +6,7 @@ import {
   keepPreviousData,
   QueryCache,
   QueryClient,
+  useInfiniteQuery,
   useMutation,
   useQuery,
   useQueryClient,
@@ -57,6 +58,37 @@ export function useAnswer<K extends OperationId>(
     enabled: options.enabled ?? true,
     ...(options.everyMs === undefined ? {} : { refetchInterval: options.everyMs }),
     ...(options.keep ? { placeholderData: keepPreviousData } : {}),
+  });
+}
+
+export interface PagesOptions<T> {
+  readonly pageItems: number;
+  /** Where the page after this row begins. */
+  readonly cursorOf: (last: T) => string;
+  /** Asks again on this beat while only the first page is loaded; longer lists are renewed by what the live stream announces. */
+  readonly everyMs?: number;
+  /** Never old by age: the live stream brings what is new, and says when something is missing. */
+  readonly live?: boolean;
+}
+
+/** A list by pages: each begins after the last row of the one before. A page that is not full is the last one. */
+export function usePages<T>(
+  key: readonly [OperationId, unknown],
+  page: (cursor: string | undefined, signal: AbortSignal) => Promise<{ readonly items: readonly T[] }>,
+  { pageItems, cursorOf, everyMs, live = false }: PagesOptions<T>,
+) {
+  return useInfiniteQuery({
+    queryKey: [...key, 'pages'],
+    initialPageParam: undefined as string | undefined,
+    queryFn: ({ pageParam, signal }) => page(pageParam, signal),
+    getNextPageParam: ({ items }) => {
+      const last = items.at(-1);
+      return items.length < pageItems || last === undefined ? undefined : cursorOf(last);
+    },
+    ...(live ? { staleTime: Number.POSITIVE_INFINITY, refetchOnWindowFocus: false } : {}),
+    ...(everyMs === undefined
+      ? {}
+      : { refetchInterval: ({ state }) => ((state.data?.pages.length ?? 1) === 1 ? everyMs : false) }),
   });
 }
 

@@ -3,16 +3,17 @@
  * page or the pause button hold them back, and a line of fixed height says how many wait. Older lines come by cursor.
  */
 import type { ActivityItem, QueryIn } from '@atf/core/wire/api';
-import { useInfiniteQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { call } from '../control/client.ts';
 import { useLive } from '../control/live.tsx';
 import type { LiveState } from '../control/live-activity.ts';
+import { usePages } from '../control/queries.ts';
 import { allColumns, ownColumns } from './activity-columns.tsx';
 import { Button } from './button.tsx';
 import { DataTable } from './data-table.tsx';
 import { Icon } from './icons.tsx';
+import { MorePages, useNextPage } from './more-pages.tsx';
 import { Empty, FaultNote, Loading } from './panel.tsx';
 
 export interface ActivityFilter {
@@ -50,29 +51,28 @@ function fits(item: ActivityItem, { agent, outcome, find }: ActivityFilter): boo
     .every((word) => text.includes(word));
 }
 
-function usePages({ agent, outcome }: ActivityFilter) {
-  return useInfiniteQuery({
-    queryKey: ['activity.list', { agent, outcome }],
-    initialPageParam: undefined as string | undefined,
-    queryFn: ({ pageParam, signal }) => {
+function useActivityPages({ agent, outcome }: ActivityFilter) {
+  const filter = {
+    ...(agent === undefined ? {} : { agent }),
+    ...(outcome === undefined ? {} : { outcome }),
+  };
+  return usePages(
+    ['activity.list', filter],
+    (before, signal) => {
       const query: QueryIn<'activity.list'> = {
         limit: pageItems,
-        ...(agent === undefined ? {} : { agent }),
-        ...(outcome === undefined ? {} : { outcome }),
-        ...(pageParam === undefined ? {} : { before: pageParam }),
+        ...filter,
+        ...(before === undefined ? {} : { before }),
       };
       return call('activity.list', { query }, signal);
     },
-    getNextPageParam: (page) => (page.items.length < pageItems ? undefined : page.items.at(-1)?.cursor),
-    // The stream brings what is new; a lost connection makes the list old.
-    staleTime: Number.POSITIVE_INFINITY,
-    refetchOnWindowFocus: false,
-  });
+    { pageItems, cursorOf: ({ cursor }) => cursor, live: true },
+  );
 }
 
 /** Live lines in front of loaded ones; the same line (by cursor) once. */
 function useLines(filter: ActivityFilter, paused: boolean, reading: () => boolean) {
-  const pages = usePages(filter);
+  const pages = useActivityPages(filter);
   const live = useLive();
   const [shown, setShown] = useState<readonly ActivityItem[]>([]);
   const [held, setHeld] = useState<readonly ActivityItem[]>([]);
@@ -137,9 +137,7 @@ export function ActivityList({ filter, label }: { readonly filter: ActivityFilte
   );
   const { pages, lines, loaded, heldCount, release, live } = useLines(filter, paused, reading);
   const columns = filter.agent === undefined ? allColumns : ownColumns;
-  const onEnd = useCallback(() => {
-    if (pages.hasNextPage && !pages.isFetchingNextPage) void pages.fetchNextPage();
-  }, [pages.hasNextPage, pages.isFetchingNextPage, pages.fetchNextPage]);
+  const onEnd = useNextPage(pages);
   return (
     <div
       ref={box}
@@ -190,13 +188,7 @@ export function ActivityList({ filter, label }: { readonly filter: ActivityFilte
               <Empty command="npm run demo">Nothing has happened yet. The demo lets four agents work.</Empty>
             )
           }
-          foot={
-            pages.hasNextPage ? (
-              <p role="status" className="px-4 py-2 text-xs text-ink-3">
-                {pages.isFetchingNextPage ? 'Loading older lines' : 'Scroll for older lines'}
-              </p>
-            ) : null
-          }
+          foot={<MorePages pages={pages} what="lines" />}
         />
       )}
     </div>

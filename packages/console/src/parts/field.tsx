@@ -9,36 +9,35 @@ import {
 
 const box =
   'w-full rounded-md border border-line-strong bg-panel px-2.5 text-ink placeholder:text-ink-3 disabled:opacity-60 max-md:text-base';
+const oneLine = 'h-8 max-md:h-10';
 
 interface Labelled {
   readonly label: string;
   readonly hint?: ReactNode;
   /** The label stands in the name only, where a row of filters explains itself. */
-  readonly bare?: boolean;
+  readonly bare?: boolean | undefined;
 }
 
-const labelClass = (bare: boolean) => (bare ? 'sr-only' : 'mb-1 block text-xs font-medium text-ink-2');
+interface FieldProps extends Labelled {
+  /** The control itself, with the id that its label and its hint refer to. */
+  readonly children: (tied: {
+    readonly id: string;
+    readonly 'aria-describedby': string | undefined;
+  }) => ReactNode;
+}
 
-export function TextField({
-  label,
-  hint,
-  bare = false,
-  ...rest
-}: Labelled & InputHTMLAttributes<HTMLInputElement>) {
+/** Label above, hint below, both tied to the control between them. */
+function Field({ label, hint, bare = false, children }: FieldProps) {
   const id = useId();
+  const hintId = hint === undefined ? undefined : `${id}-hint`;
   return (
     <div>
-      <label htmlFor={id} className={labelClass(bare)}>
+      <label htmlFor={id} className={bare ? 'sr-only' : 'mb-1 block text-xs font-medium text-ink-2'}>
         {label}
       </label>
-      <input
-        id={id}
-        className={`${box} h-8 max-md:h-10`}
-        aria-describedby={hint === undefined ? undefined : `${id}-hint`}
-        {...rest}
-      />
+      {children({ id, 'aria-describedby': hintId })}
       {hint !== undefined && (
-        <p id={`${id}-hint`} className="mt-1 text-xs text-ink-3">
+        <p id={hintId} className="mt-1 text-xs text-ink-3">
           {hint}
         </p>
       )}
@@ -46,31 +45,24 @@ export function TextField({
   );
 }
 
+export function TextField({ label, hint, bare, ...rest }: Labelled & InputHTMLAttributes<HTMLInputElement>) {
+  return (
+    <Field label={label} hint={hint} bare={bare}>
+      {(tied) => <input {...tied} className={`${box} ${oneLine}`} {...rest} />}
+    </Field>
+  );
+}
+
 export function TextArea({
   label,
   hint,
-  bare = false,
+  bare,
   ...rest
 }: Labelled & TextareaHTMLAttributes<HTMLTextAreaElement>) {
-  const id = useId();
   return (
-    <div>
-      <label htmlFor={id} className={labelClass(bare)}>
-        {label}
-      </label>
-      <textarea
-        id={id}
-        rows={2}
-        className={`${box} py-1.5`}
-        aria-describedby={hint === undefined ? undefined : `${id}-hint`}
-        {...rest}
-      />
-      {hint !== undefined && (
-        <p id={`${id}-hint`} className="mt-1 text-xs text-ink-3">
-          {hint}
-        </p>
-      )}
-    </div>
+    <Field label={label} hint={hint} bare={bare}>
+      {(tied) => <textarea {...tied} rows={2} className={`${box} py-1.5`} {...rest} />}
+    </Field>
   );
 }
 
@@ -78,31 +70,19 @@ interface SelectProps extends Labelled, SelectHTMLAttributes<HTMLSelectElement> 
   readonly options: readonly { readonly value: string; readonly text: string }[];
 }
 
-export function SelectField({ label, hint, options, bare = false, ...rest }: SelectProps) {
-  const id = useId();
+export function SelectField({ label, hint, options, bare, ...rest }: SelectProps) {
   return (
-    <div>
-      <label htmlFor={id} className={labelClass(bare)}>
-        {label}
-      </label>
-      <select
-        id={id}
-        className={`${box} h-8 max-md:h-10`}
-        aria-describedby={hint === undefined ? undefined : `${id}-hint`}
-        {...rest}
-      >
-        {options.map(({ value, text }) => (
-          <option key={value} value={value}>
-            {text}
-          </option>
-        ))}
-      </select>
-      {hint !== undefined && (
-        <p id={`${id}-hint`} className="mt-1 text-xs text-ink-3">
-          {hint}
-        </p>
+    <Field label={label} hint={hint} bare={bare}>
+      {(tied) => (
+        <select {...tied} className={`${box} ${oneLine}`} {...rest}>
+          {options.map(({ value, text }) => (
+            <option key={value} value={value}>
+              {text}
+            </option>
+          ))}
+        </select>
       )}
-    </div>
+    </Field>
   );
 }
 

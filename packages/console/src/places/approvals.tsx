@@ -1,25 +1,47 @@
 /** What waits for a person, and what was decided. */
-import type { Approval } from '@atf/core/wire/api';
+import type { Approval, QueryIn } from '@atf/core/wire/api';
 import { approvalStates } from '@atf/core/wire/words';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { useMemo } from 'react';
-import { useAnswer } from '../control/queries.ts';
+import { call } from '../control/client.ts';
+import { usePages } from '../control/queries.ts';
 import { DataTable, type ListColumn } from '../parts/data-table.tsx';
 import { SelectField } from '../parts/field.tsx';
 import { LevelMark, levelNames } from '../parts/level.tsx';
+import { MorePages, useNextPage } from '../parts/more-pages.tsx';
 import { ApprovalMark } from '../parts/outcome.tsx';
 import { Empty, Page, Panel, Shown } from '../parts/panel.tsx';
 import { Time } from '../parts/time.tsx';
 import { UntrustedText } from '../parts/untrusted.tsx';
 
 const everyMs = 5_000;
-const limit = 200;
+const pageItems = 100;
 
 export function Approvals() {
   const { state = 'waiting' } = useSearch({ from: '/shell/approvals' });
   const navigate = useNavigate({ from: '/approvals' });
-  const query = useMemo(() => ({ limit, ...(state === 'all' ? {} : { state }) }), [state]);
-  const approvals = useAnswer('approvals.list', { query }, { everyMs, keep: true });
+  const approvals = usePages(
+    ['approvals.list', state],
+    (after, signal) => {
+      const query: QueryIn<'approvals.list'> = {
+        limit: pageItems,
+        ...(state === 'all' ? {} : { state }),
+        ...(after === undefined ? {} : { after }),
+      };
+      return call('approvals.list', { query }, signal);
+    },
+    { pageItems, cursorOf: ({ id }) => id, everyMs },
+  );
+  const onEnd = useNextPage(approvals);
+  // A call that was decided between two pages can stand in both.
+  const rows = useMemo(
+    () => [
+      ...new Map(
+        approvals.data?.pages.flatMap(({ items }) => items.map((item) => [item.id, item] as const)),
+      ).values(),
+    ],
+    [approvals.data],
+  );
   return (
     <Page
       title="Approvals"
@@ -45,13 +67,15 @@ export function Approvals() {
     >
       <Panel flush>
         <Shown answer={approvals} lines={8}>
-          {({ items }) => (
+          {() => (
             <DataTable
               label="Approvals"
-              rows={items}
+              rows={rows}
               columns={columns}
               rowId={(item) => item.id}
               onOpen={(item) => void navigate({ to: '/approvals/$id', params: { id: item.id } })}
+              onEnd={onEnd}
+              foot={<MorePages pages={approvals} what="calls" />}
               empty={
                 state === 'waiting' ? (
                   <Empty command="npm run demo">Nothing waits. In the demo a Junior asks for a refund.</Empty>
