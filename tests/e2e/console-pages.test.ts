@@ -28,6 +28,8 @@ if (!built) process.stderr.write('SKIPPED: the console is not built; run `npm ru
 
 const firstLoadBytesMax = 200_000;
 const manyLines = 20_000;
+/** Phone, tablet upright and flat, laptop, desk. */
+const widths = [360, 390, 768, 1024, 1280, 1440] as const;
 const rowsInDocumentMax = 80;
 
 const pages = [
@@ -79,7 +81,7 @@ describe.skipIf(chromiumPath === undefined || !built)(
     };
 
     it.each(pages)(
-      '$name: axe finds nothing, light on a desk and dark at 360 px, and nothing scrolls sideways',
+      '$name: axe finds nothing, light on a desk and dark at 360 px, and nothing scrolls sideways at any width',
       async ({ name, path, waitFor }) => {
         await open(path, waitFor);
         await photograph(page, `pages-${name}`, !['activity', 'agent'].includes(name));
@@ -90,6 +92,9 @@ describe.skipIf(chromiumPath === undefined || !built)(
           await page.setViewportSize({ width, height: 800 });
           await page.emulateMedia({ colorScheme: scheme });
           expect(await axeFindings(page), `${name} ${scheme} ${width}`).toEqual([]);
+        }
+        for (const width of widths) {
+          await page.setViewportSize({ width, height: 800 });
           const overflow = await page.evaluate('document.documentElement.scrollWidth - innerWidth');
           expect(overflow, `${name} ${width} px scrolls sideways`).toBeLessThanOrEqual(0);
         }
@@ -217,6 +222,35 @@ describe.skipIf(chromiumPath === undefined || !built)(
           .toBeGreaterThan((step + 1) * 100);
       }
       expect(await page.locator('[role=row][data-index]').count()).toBeLessThan(rowsInDocumentMax);
+    });
+
+    it('shows every approval, however many wait: older ones by cursor', async () => {
+      const [approval] = control.answers['approvals.list']?.items ?? [];
+      if (approval === undefined) throw new Error('the fixtures have no approval');
+      const all = Array.from({ length: 450 }, (_, n) => ({ ...approval, id: uuid(50_000 + n) }));
+      control.handlers.set('approvals.list', ({ query }) => {
+        const from = all.findIndex(({ id }) => id === query['after']) + 1;
+        return { answer: { items: all.slice(from, from + Number(query['limit'])) } };
+      });
+      await open('/approvals', approval.tool);
+      const table = page.getByRole('table', { name: 'Approvals' });
+      await expect
+        .poll(async () => {
+          await page.evaluate('scrollTo(0, document.documentElement.scrollHeight)');
+          return table.getAttribute('aria-rowcount');
+        })
+        .toBe(`${all.length + 1}`);
+      await page.locator(`a[href="/approvals/${all.at(-1)?.id}"]`).waitFor();
+      expect(await page.locator('[role=row][data-index]').count()).toBeLessThan(rowsInDocumentMax);
+    });
+
+    it('asks again for what is on screen when control passed over records', async () => {
+      await open('/activity', 'back-office/list_orders');
+      await page.getByText('Live', { exact: true }).first().waitFor();
+      const asked = () => control.seen.filter(({ operation }) => operation === 'activity.list').length;
+      const before = asked();
+      control.skip('99999');
+      await expect.poll(asked).toBeGreaterThan(before);
     });
 
     it('renders a table of 20,000 tools with only the visible rows in the document', async () => {

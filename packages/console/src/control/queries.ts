@@ -3,6 +3,7 @@ import type { OperationId, ResponseOf } from '@atf/core/wire/api';
 import type { CallInput } from '@atf/sdk/client';
 import { ControlRefusal } from '@atf/sdk/control-refusal';
 import {
+  type InfiniteData,
   keepPreviousData,
   QueryCache,
   QueryClient,
@@ -77,9 +78,10 @@ export function usePages<T>(
   page: (cursor: string | undefined, signal: AbortSignal) => Promise<{ readonly items: readonly T[] }>,
   { pageItems, cursorOf, everyMs, live = false }: PagesOptions<T>,
 ) {
-  return useInfiniteQuery({
+  type Page = Awaited<ReturnType<typeof page>>;
+  return useInfiniteQuery<Page, Error, InfiniteData<Page>, readonly unknown[], string | undefined>({
     queryKey: [...key, 'pages'],
-    initialPageParam: undefined as string | undefined,
+    initialPageParam: undefined,
     queryFn: ({ pageParam, signal }) => page(pageParam, signal),
     getNextPageParam: ({ items }) => {
       const last = items.at(-1);

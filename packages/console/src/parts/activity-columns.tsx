@@ -27,7 +27,7 @@ function What({ item }: { readonly item: ActivityItem }) {
 function Who({ item }: { readonly item: ActivityItem }) {
   if (item.agent === undefined) return <span className="text-ink-2">{item.person ?? 'ATF'}</span>;
   return (
-    <span className="inline-flex max-w-full min-w-0 items-center gap-1.5 align-bottom">
+    <span className="inline-flex max-w-full min-w-0 flex-wrap items-center gap-x-1.5 align-bottom">
       {item.level !== undefined && (
         <span title={levelNames[item.level]}>
           <LevelMark level={item.level} />
@@ -60,7 +60,7 @@ function Why({ item }: { readonly item: ActivityItem }) {
 }
 
 export const allColumns: readonly ListColumn<ActivityItem>[] = [
-  { id: 'what', title: 'What', width: 'minmax(11rem,1.1fr)', cell: (item) => <What item={item} /> },
+  { id: 'what', title: 'What', width: 'minmax(14rem,1.1fr)', cell: (item) => <What item={item} /> },
   {
     id: 'outcome',
     title: 'Outcome',
@@ -75,7 +75,7 @@ export const allColumns: readonly ListColumn<ActivityItem>[] = [
   {
     id: 'who',
     title: 'Who',
-    width: 'minmax(9rem,0.9fr)',
+    width: 'minmax(9.5rem,0.9fr)',
     narrow: 'second',
     cell: (item) => <Who item={item} />,
   },
@@ -91,6 +91,7 @@ export const allColumns: readonly ListColumn<ActivityItem>[] = [
     title: 'Took',
     width: '4.5rem',
     narrow: 'hide',
+    wideOnly: true,
     align: 'right',
     cell: (item) => (item.tookMs === undefined ? '' : durationWords(item.tookMs)),
   },

@@ -35,7 +35,17 @@ export interface ListColumn<T> {
   readonly sort?: (row: T) => string | number;
   /** On narrow screens a row has two lines of two cells: this one is hidden, or stands in the second line. */
   readonly narrow?: 'hide' | 'second';
+  /** Only where there is room for everything. */
+  readonly wideOnly?: boolean;
   readonly align?: 'right';
+}
+
+/** A column that shows, on wide screens, the very value that it is sorted by. */
+export function valueColumn<T>(
+  column: Omit<ListColumn<T>, 'cell' | 'sort'>,
+  value: (row: T) => string | number,
+): ListColumn<T> {
+  return { narrow: 'hide', ...column, sort: value, cell: value };
 }
 
 interface DataTableProps<T> {
@@ -92,26 +102,26 @@ export function DataTable<T extends object>(props: DataTableProps<T>) {
 
   useRowKeys(body, model.length, (index) => virtual.scrollToIndex(index));
 
-  const tracks = columns.map(({ width }) => width).join(' ');
+  const tracksOf = (shown: readonly ListColumn<T>[]) => shown.map(({ width }) => width).join(' ');
+  const tracks = {
+    '--tracks': tracksOf(columns.filter(({ wideOnly }) => wideOnly !== true)),
+    '--tracks-wide': tracksOf(columns),
+  };
   return (
     <>
-      <div
-        role="table"
-        aria-label={label}
-        aria-rowcount={model.length + 1}
-        style={{ '--tracks': tracks } as never}
-      >
-        <div role="rowgroup" className="max-md:sr-only">
+      <div role="table" aria-label={label} aria-rowcount={model.length + 1} style={tracks as never}>
+        <div role="rowgroup" className="max-lg:sr-only">
           <div
             role="row"
             aria-rowindex={1}
-            className="grid grid-cols-(--tracks) gap-x-4 border-b border-line px-4 py-2 text-xs font-medium text-ink-3"
+            className="grid grid-cols-(--tracks) gap-x-4 border-b xl:grid-cols-(--tracks-wide) border-line px-4 py-2 text-xs font-medium text-ink-3"
           >
             {table.getHeaderGroups()[0]?.headers.map((header, index) => (
               <HeaderCell
                 key={header.id}
                 title={columns[index]?.title ?? ''}
                 align={columns[index]?.align}
+                wideOnly={columns[index]?.wideOnly ?? false}
                 column={header.column}
               />
             ))}
@@ -160,15 +170,19 @@ export function DataTable<T extends object>(props: DataTableProps<T>) {
 }
 
 const rowClass =
-  'absolute inset-x-0 top-0 grid min-h-[38px] grid-cols-[minmax(0,1fr)_auto] items-center gap-x-3 gap-y-0.5 border-line px-4 py-2 focus-within:bg-accent-soft md:grid-cols-(--tracks) md:gap-x-4';
+  'absolute inset-x-0 top-0 grid min-h-[38px] grid-cols-[minmax(0,1fr)_auto] items-center gap-x-3 gap-y-0.5 border-line px-4 py-2 focus-within:bg-accent-soft lg:grid-cols-(--tracks) lg:gap-x-4 xl:grid-cols-(--tracks-wide)';
 
-function cellClass<T>({ narrow, align }: ListColumn<T>, index: number): string {
+function cellClass<T>({ narrow, align, wideOnly }: ListColumn<T>, index: number): string {
   const onPhone = {
-    hide: 'max-md:hidden',
-    second: 'max-md:order-2 max-md:text-xs max-md:text-ink-2',
-    first: index === 0 ? '' : 'max-md:text-right',
+    hide: 'max-lg:hidden',
+    second: 'max-lg:order-2 max-lg:text-xs max-lg:text-ink-2',
+    first: index === 0 ? '' : 'max-lg:text-right',
   };
-  return `min-w-0 truncate ${onPhone[narrow ?? 'first']} ${align === 'right' ? 'text-right tabular-nums' : ''}`;
+  return `min-w-0 truncate ${onPhone[narrow ?? 'first']} ${hiddenClass(wideOnly)} ${align === 'right' ? 'text-right tabular-nums' : ''}`;
+}
+
+function hiddenClass(wideOnly: boolean | undefined): string {
+  return wideOnly === true ? 'max-xl:hidden' : '';
 }
 
 /** A click on a link or button in the row is that element's own, and the end of a selection is no click. */
@@ -180,6 +194,7 @@ function isRowClick(event: MouseEvent): boolean {
 interface HeaderCellProps {
   readonly title: string;
   readonly align: 'right' | undefined;
+  readonly wideOnly: boolean;
   readonly column: {
     getIsSorted(): false | 'asc' | 'desc';
     getCanSort(): boolean;
@@ -187,11 +202,15 @@ interface HeaderCellProps {
   };
 }
 
-function HeaderCell({ title, align, column }: HeaderCellProps) {
+function HeaderCell({ title, align, wideOnly, column }: HeaderCellProps) {
   const sorted = column.getIsSorted();
   const order = sorted === 'asc' ? 'ascending' : sorted === 'desc' ? 'descending' : undefined;
   return (
-    <div role="columnheader" aria-sort={order} className={align === 'right' ? 'text-right' : ''}>
+    <div
+      role="columnheader"
+      aria-sort={order}
+      className={`${hiddenClass(wideOnly)} ${align === 'right' ? 'text-right' : ''}`}
+    >
       {column.getCanSort() ? (
         <button
           type="button"

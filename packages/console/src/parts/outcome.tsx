@@ -2,13 +2,31 @@
 import type { ApprovalState } from '@atf/core/wire/words';
 import { Icon, type IconName } from './icons.tsx';
 
-type Tone = 'allowed' | 'waiting' | 'refused' | 'stopped';
-
-interface Mark {
+interface Look {
   readonly icon: IconName;
-  readonly word: string;
-  readonly tone: Tone;
+  readonly colour: string;
 }
+
+const allowedColour = 'text-(--outcome-allowed)';
+const waitingColour = 'text-(--outcome-waiting)';
+const refusedColour = 'text-(--outcome-refused)';
+const stoppedColour = 'text-(--outcome-stopped)';
+
+/** The few ways in which anything can stand; every word below has one of them. */
+const looks = {
+  yes: { icon: 'allowed', colour: allowedColour },
+  over: { icon: 'done', colour: allowedColour },
+  waits: { icon: 'waiting', colour: waitingColour },
+  paused: { icon: 'pause', colour: waitingColour },
+  open: { icon: 'unknown', colour: waitingColour },
+  warns: { icon: 'failed', colour: waitingColour },
+  no: { icon: 'refused', colour: refusedColour },
+  stopped: { icon: 'stopped', colour: stoppedColour },
+  broken: { icon: 'failed', colour: stoppedColour },
+} as const satisfies Record<string, Look>;
+
+/** The look, and the word where it is not the key itself. */
+type Mark = keyof typeof looks | readonly [keyof typeof looks, string];
 
 export const outcomeWords = [
   'allowed',
@@ -22,74 +40,72 @@ export const outcomeWords = [
 export type Outcome = (typeof outcomeWords)[number];
 
 const outcomes: Record<Outcome, Mark> = {
-  allowed: { icon: 'allowed', word: 'Allowed', tone: 'allowed' },
-  done: { icon: 'done', word: 'Done', tone: 'allowed' },
-  waiting: { icon: 'waiting', word: 'Waiting', tone: 'waiting' },
-  refused: { icon: 'refused', word: 'Refused', tone: 'refused' },
-  stopped: { icon: 'stopped', word: 'Stopped', tone: 'stopped' },
-  failed: { icon: 'failed', word: 'Failed', tone: 'stopped' },
-  unknown: { icon: 'unknown', word: 'Unknown', tone: 'waiting' },
+  allowed: 'yes',
+  done: 'over',
+  waiting: 'waits',
+  refused: 'no',
+  stopped: 'stopped',
+  failed: 'broken',
+  unknown: 'open',
 };
 
 const decisions: Record<'allow' | 'ask' | 'refuse', Mark> = {
-  allow: { icon: 'allowed', word: 'Allowed', tone: 'allowed' },
-  ask: { icon: 'waiting', word: 'Asks a person', tone: 'waiting' },
-  refuse: { icon: 'refused', word: 'Refused', tone: 'refused' },
+  allow: ['yes', 'Allowed'],
+  ask: ['waits', 'Asks a person'],
+  refuse: ['no', 'Refused'],
 };
 
 const verdicts: Record<'pass' | 'ask' | 'refuse', Mark> = {
-  pass: { icon: 'allowed', word: 'Passed', tone: 'allowed' },
-  ask: { icon: 'waiting', word: 'Asks', tone: 'waiting' },
-  refuse: { icon: 'refused', word: 'Refused', tone: 'refused' },
+  ...decisions,
+  pass: ['yes', 'Passed'],
+  ask: ['waits', 'Asks'],
 };
 
 const approvals: Record<ApprovalState, Mark> = {
-  waiting: { icon: 'waiting', word: 'Waiting', tone: 'waiting' },
-  approved: { icon: 'allowed', word: 'Approved', tone: 'allowed' },
-  rejected: { icon: 'refused', word: 'Rejected', tone: 'refused' },
-  expired: { icon: 'refused', word: 'Expired', tone: 'refused' },
-  void: { icon: 'stopped', word: 'Void', tone: 'stopped' },
-  consumed: { icon: 'allowed', word: 'Released', tone: 'allowed' },
-  done: { icon: 'done', word: 'Done', tone: 'allowed' },
-  unknown: { icon: 'unknown', word: 'Unknown', tone: 'waiting' },
+  waiting: 'waits',
+  approved: 'yes',
+  rejected: 'no',
+  expired: 'no',
+  void: 'stopped',
+  consumed: ['yes', 'Released'],
+  done: 'over',
+  unknown: 'open',
 };
 
 const states: Record<'active' | 'paused' | 'quarantined' | 'killed' | 'removed', Mark> = {
-  active: { icon: 'allowed', word: 'Active', tone: 'allowed' },
-  paused: { icon: 'pause', word: 'Paused', tone: 'waiting' },
-  quarantined: { icon: 'failed', word: 'Quarantined', tone: 'waiting' },
-  killed: { icon: 'stopped', word: 'Killed', tone: 'stopped' },
-  removed: { icon: 'refused', word: 'Removed', tone: 'refused' },
+  active: 'yes',
+  paused: 'paused',
+  quarantined: 'warns',
+  killed: 'stopped',
+  removed: 'no',
 };
 
-const tones: Record<Tone, string> = {
-  allowed: 'text-(--outcome-allowed)',
-  waiting: 'text-(--outcome-waiting)',
-  refused: 'text-(--outcome-refused)',
-  stopped: 'text-(--outcome-stopped)',
-};
+const capital = (word: string) => word.charAt(0).toUpperCase() + word.slice(1);
 
-function Marked({ mark }: { readonly mark: Mark }) {
+function Marked<K extends string>({ of, at }: { readonly of: Record<K, Mark>; readonly at: K }) {
+  const mark = of[at];
+  const [look, word] = typeof mark === 'string' ? [mark, capital(at)] : mark;
+  const { icon, colour } = looks[look];
   return (
     <span className="inline-flex items-center gap-1.5 align-bottom whitespace-nowrap">
-      <Icon name={mark.icon} className={tones[mark.tone]} />
-      <span>{mark.word}</span>
+      <Icon name={icon} className={colour} />
+      <span>{word}</span>
     </span>
   );
 }
 
 export const OutcomeMark = ({ outcome }: { readonly outcome: Outcome }) => (
-  <Marked mark={outcomes[outcome]} />
+  <Marked of={outcomes} at={outcome} />
 );
 export const DecisionMark = ({ outcome }: { readonly outcome: keyof typeof decisions }) => (
-  <Marked mark={decisions[outcome]} />
+  <Marked of={decisions} at={outcome} />
 );
 export const VerdictMark = ({ verdict }: { readonly verdict: keyof typeof verdicts }) => (
-  <Marked mark={verdicts[verdict]} />
+  <Marked of={verdicts} at={verdict} />
 );
 export const ApprovalMark = ({ state }: { readonly state: ApprovalState }) => (
-  <Marked mark={approvals[state]} />
+  <Marked of={approvals} at={state} />
 );
 export const StateMark = ({ state }: { readonly state: keyof typeof states }) => (
-  <Marked mark={states[state]} />
+  <Marked of={states} at={state} />
 );

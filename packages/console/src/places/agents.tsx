@@ -3,7 +3,7 @@ import type { Agent } from '@atf/core/wire/api';
 import { levels } from '@atf/core/wire/words';
 import { Link, useNavigate } from '@tanstack/react-router';
 import { useAnswer } from '../control/queries.ts';
-import { DataTable, type ListColumn } from '../parts/data-table.tsx';
+import { DataTable, type ListColumn, valueColumn } from '../parts/data-table.tsx';
 import { LevelBadge } from '../parts/level.tsx';
 import { StateMark } from '../parts/outcome.tsx';
 import { Empty, Page, Panel, Shown } from '../parts/panel.tsx';
@@ -38,7 +38,7 @@ const columns: readonly ListColumn<Agent>[] = [
   {
     id: 'name',
     title: 'Agent',
-    width: 'minmax(11rem,1.4fr)',
+    width: 'minmax(10rem,1.4fr)',
     sort: (agent) => agent.name,
     cell: (agent) => (
       <Link to="/agents/$id" params={{ id: agent.name }} className="font-medium hover:underline">
@@ -49,54 +49,32 @@ const columns: readonly ListColumn<Agent>[] = [
   {
     id: 'level',
     title: 'Level',
-    width: 'minmax(8rem,1fr)',
+    width: 'minmax(7.5rem,1fr)',
     sort: (agent) => levels.indexOf(agent.effectiveLevel),
     cell: (agent) => <LevelBadge level={agent.level} effective={agent.effectiveLevel} />,
   },
   {
     id: 'state',
     title: 'State',
-    width: '7.5rem',
+    width: '6.75rem',
     narrow: 'second',
     sort: (agent) => agent.state,
     cell: (agent) => <StateMark state={agent.state} />,
   },
-  {
-    id: 'owner',
-    title: 'Owner',
-    width: 'minmax(8rem,1fr)',
-    narrow: 'hide',
-    sort: (agent) => agent.owner.name,
-    cell: (agent) => agent.owner.name,
-  },
-  {
-    id: 'domain',
-    title: 'Domain',
-    width: 'minmax(6rem,0.7fr)',
-    narrow: 'hide',
-    sort: (agent) => agent.manifest.domain,
-    cell: (agent) => agent.manifest.domain,
-  },
-  {
-    id: 'version',
-    title: 'Version',
-    width: '5rem',
-    narrow: 'hide',
-    cell: (agent) => <span className="tabular-nums">{agent.version}</span>,
-  },
-  {
-    id: 'instances',
-    title: 'Instances',
-    width: '5.5rem',
-    narrow: 'hide',
-    align: 'right',
-    sort: (agent) => agent.instances,
-    cell: (agent) => agent.instances,
-  },
+  valueColumn({ id: 'owner', title: 'Owner', width: 'minmax(7.5rem,1fr)' }, (agent) => agent.owner.name),
+  valueColumn(
+    { id: 'domain', title: 'Domain', width: 'minmax(5.5rem,0.7fr)', wideOnly: true },
+    (agent) => agent.manifest.domain,
+  ),
+  valueColumn({ id: 'version', title: 'Version', width: '4.5rem', wideOnly: true }, (agent) => agent.version),
+  valueColumn(
+    { id: 'instances', title: 'Instances', width: '5rem', wideOnly: true, align: 'right' },
+    (agent) => agent.instances,
+  ),
   {
     id: 'last',
     title: 'Last action',
-    width: '6.5rem',
+    width: '6rem',
     narrow: 'second',
     align: 'right',
     sort: (agent) => (agent.lastActionAt === undefined ? 0 : Date.parse(agent.lastActionAt)),

@@ -198,7 +198,12 @@ function Approve({ approval }: { readonly approval: Approval }) {
     <Presence
       verb="Approve"
       disabled={approval.argsText === undefined}
-      says="This releases exactly the call that is shown, once."
+      says={
+        <>
+          {approval.agent.name} may then run <code>{approval.tool}</code> once, exactly as shown.{' '}
+          {approval.reversible ? 'It can be undone.' : 'It cannot be undone.'}
+        </>
+      }
       subject={() => ({ kind: 'approval', id: approval.id, digest: approval.shownDigest })}
       onToken={async (presence) => {
         await approve.mutateAsync({

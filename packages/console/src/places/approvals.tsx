@@ -118,12 +118,13 @@ const columns: readonly ListColumn<Approval>[] = [
       </span>
     ),
   },
-  { id: 'class', title: 'Class', width: '5rem', narrow: 'hide', cell: (item) => item.class },
+  { id: 'class', title: 'Class', width: '5rem', narrow: 'hide', wideOnly: true, cell: (item) => item.class },
   {
     id: 'because',
     title: 'Why a person is asked',
     width: 'minmax(0,1.6fr)',
     narrow: 'hide',
+    wideOnly: true,
     cell: (item) => (
       <span className="text-ink-2">
         <UntrustedText text={item.because} />

@@ -4,7 +4,7 @@ import { actionClasses } from '@atf/core/wire/words';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { useMemo } from 'react';
 import { useAnswer } from '../control/queries.ts';
-import { DataTable, type ListColumn } from '../parts/data-table.tsx';
+import { DataTable, type ListColumn, valueColumn } from '../parts/data-table.tsx';
 import { SelectField, TextField } from '../parts/field.tsx';
 import { StateMark } from '../parts/outcome.tsx';
 import { Empty, FaultNote, Page, Panel, Shown } from '../parts/panel.tsx';
@@ -136,7 +136,7 @@ const columns: readonly ListColumn<Tool>[] = [
   {
     id: 'tool',
     title: 'Tool',
-    width: 'minmax(17rem,2fr)',
+    width: 'minmax(14rem,2fr)',
     sort: (tool) => `${tool.server}/${tool.name}`,
     cell: (tool) => (
       <Link
@@ -153,14 +153,14 @@ const columns: readonly ListColumn<Tool>[] = [
   {
     id: 'state',
     title: 'State',
-    width: '7.5rem',
+    width: '6.75rem',
     sort: (tool) => tool.state,
     cell: (tool) => <StateMark state={tool.state} />,
   },
   {
     id: 'class',
     title: 'Class',
-    width: '6.5rem',
+    width: '5.5rem',
     narrow: 'second',
     sort: (tool) => actionClasses.indexOf(tool.effectiveClass),
     cell: (tool) =>
@@ -173,7 +173,7 @@ const columns: readonly ListColumn<Tool>[] = [
   {
     id: 'by',
     title: 'Classified by',
-    width: '7rem',
+    width: '6.5rem',
     narrow: 'hide',
     sort: (tool) => tool.classification.by,
     cell: (tool) =>
@@ -185,35 +185,19 @@ const columns: readonly ListColumn<Tool>[] = [
         <span className="text-danger">never reviewed</span>
       ),
   },
-  {
-    id: 'sensitivity',
-    title: 'Sensitivity',
-    width: '6.5rem',
-    narrow: 'hide',
-    sort: (tool) => tool.classification.sensitivity,
-    cell: (tool) => tool.classification.sensitivity,
-  },
-  {
-    id: 'domain',
-    title: 'Domain',
-    width: 'minmax(6rem,0.7fr)',
-    narrow: 'second',
-    sort: (tool) => tool.classification.domain,
-    cell: (tool) => tool.classification.domain,
-  },
-  {
-    id: 'output',
-    title: 'Output',
-    width: '6rem',
-    narrow: 'hide',
-    sort: (tool) => tool.classification.outputTrust,
-    cell: (tool) => tool.classification.outputTrust,
-  },
-  {
-    id: 'undo',
-    title: 'Undo',
-    width: '4.5rem',
-    narrow: 'hide',
-    cell: (tool) => (tool.classification.reversible ? 'yes' : 'no'),
-  },
+  valueColumn(
+    { id: 'sensitivity', title: 'Sensitivity', width: '5.5rem', wideOnly: true },
+    (tool) => tool.classification.sensitivity,
+  ),
+  valueColumn(
+    { id: 'domain', title: 'Domain', width: 'minmax(5rem,0.7fr)', narrow: 'second', align: 'right' },
+    (tool) => tool.classification.domain,
+  ),
+  valueColumn(
+    { id: 'output', title: 'Output', width: '4.75rem', wideOnly: true },
+    (tool) => tool.classification.outputTrust,
+  ),
+  valueColumn({ id: 'undo', title: 'Undo', width: '3.5rem', wideOnly: true }, (tool) =>
+    tool.classification.reversible ? 'yes' : 'no',
+  ),
 ];
