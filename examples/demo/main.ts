@@ -6,14 +6,15 @@ import { Narrator, StoryBroken } from './narrator.ts';
 import { findStage, type Stage } from './product.ts';
 import { Story } from './story.ts';
 
-const usage = `Usage: npm run demo -- [--data DIR] [--own]
+const usage = `Usage: npm run demo -- [--data DIR] [--own] [--by-hand]
 
   --data DIR  play against the product that runs in this directory (default: the nearest .atf)
   --own       start a product of its own, whatever runs
+  --by-hand   you approve the Junior's refund yourself, in the console
 `;
 
-async function play(stage: Stage, narrator: Narrator): Promise<void> {
-  const story = new Story(stage, narrator);
+async function play(stage: Stage, narrator: Narrator, byHand: boolean): Promise<void> {
+  const story = new Story(stage, narrator, byHand);
   await story.intern();
   await story.junior();
   await story.senior();
@@ -32,6 +33,7 @@ async function main(): Promise<number> {
     options: {
       data: { type: 'string' },
       own: { type: 'boolean', default: false },
+      'by-hand': { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
@@ -44,7 +46,7 @@ async function main(): Promise<number> {
   const onSignal = () => void stage.close().finally(() => process.exit(130));
   process.once('SIGINT', onSignal);
   try {
-    await play(stage, narrator);
+    await play(stage, narrator, values['by-hand']);
     narrator.out.say``;
     narrator.out
       .say`All of it happened: ${narrator.held} facts held, in ${((performance.now() - startMs) / 1_000).toFixed(1)} s.`;

@@ -18,6 +18,8 @@ const refund = (order: string, amount: number, reason: string) => ({
 /** The kill has to hold within this (invariant 2). */
 const killMsMax = 1_000;
 const staleAttemptsMax = 3;
+/** A person reads and decides; the call itself expires later than this. */
+const byHandWithinMs = 600_000;
 const approver = 'paula.reyes@example.com';
 /** Who may resume an agent (roles of the route `containment.resume`). */
 const mayResume: ReadonlySet<string> = new Set(routes['containment.resume'].roles);
@@ -26,10 +28,13 @@ export class Story {
   private readonly stage: Stage;
   private readonly narrator: Narrator;
   private readonly office: OfficeLog;
+  private readonly byHand: boolean;
 
-  constructor(stage: Stage, narrator: Narrator) {
+  /** With `byHand` the call of the Junior waits for whoever watches. */
+  constructor(stage: Stage, narrator: Narrator, byHand: boolean) {
     this.stage = stage;
     this.narrator = narrator;
+    this.byHand = byHand;
     this.office = new OfficeLog(stage.dataDir);
   }
 
@@ -112,8 +117,27 @@ export class Story {
     if (approvalId === undefined) throw new StoryBroken('a call that waits names its approval');
     narrator.quote(asked.text);
     narrator.holds(office.since(before).length === 0, 'Nothing happened yet.', office.since(before));
-    await this.approve(approvalId, wanted);
+    await (this.byHand ? this.approvedByHand(approvalId) : this.approve(approvalId, wanted));
     return { done: await this.untilReleased(agent, wanted), approvalId };
+  }
+
+  /** Waits for the person in front of the console; a rejection ends the story. */
+  private async approvedByHand(id: string): Promise<void> {
+    const { narrator, stage } = this;
+    const { id: personId, name } = await this.person(approver);
+    const { url } = await stage.operator.call('people.link', { params: { id: personId } });
+    narrator.tell(`Now you decide. Sign in as ${name}, who may approve (once; her presence is simulated):`);
+    narrator.tell(url);
+    narrator.tell(`Then look at the call, and approve it: ${stage.controlUrl}/approvals/${id}`);
+    const state = await until(
+      'your decision',
+      async () => {
+        const shown = await stage.operator.call('approvals.show', { params: { id } });
+        return shown.state === 'waiting' ? undefined : shown.state;
+      },
+      byHandWithinMs,
+    );
+    narrator.holds(state === 'approved', 'You approve that call, no other.', state);
   }
 
   private async approve(id: string, wanted: Record<string, unknown>): Promise<void> {

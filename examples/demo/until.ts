@@ -1,11 +1,15 @@
 /** Polls until something is so, for a bounded time. */
 import { setTimeout as pause } from 'node:timers/promises';
 
-const withinMs = 15_000;
+const withinMsDefault = 15_000;
 const pollMs = 25;
 
 /** @throws when `look` gives nothing in time */
-export async function until<T>(what: string, look: () => Promise<T | undefined> | T | undefined): Promise<T> {
+export async function until<T>(
+  what: string,
+  look: () => Promise<T | undefined> | T | undefined,
+  withinMs = withinMsDefault,
+): Promise<T> {
   const untilMs = performance.now() + withinMs;
   for (;;) {
     const found = await look();

@@ -65,6 +65,12 @@ describe('atf', { timeout }, () => {
     expect(readFileSync(join(root, 'docs/how-to/use-the-cli.md'), 'utf8')).toContain('| 6 |');
   });
 
+  it('hands over to the Node of the clone when it is started with an older one', async () => {
+    const older = `data:text/javascript,${encodeURIComponent('Object.defineProperty(process.versions, "node", { value: "20.20.2" })')}`;
+    const ran = await run('--import', [older, atfBin, 'agent', 'show', 'nobody', '--data', product.dataDir]);
+    expect([ran.code, ran.stderr]).toEqual([1, expect.stringContaining('identity.agent_not_found')]);
+  });
+
   it('fits tables into 80 columns, without colours where there is no terminal', async () => {
     for (const command of [
       ['agent', 'list'],
@@ -176,6 +182,10 @@ describe('atf', { timeout }, () => {
     const bytes = readFileSync(bundle);
     bytes[40] = (bytes[40] ?? 0) ^ 1;
     writeFileSync(bundle, bytes);
+    for (const own of [[], [product.dataDir]])
+      expect((await json('audit', 'verify', '--offline', ...own))[0]).toMatchObject({ ok: true });
+    const nowhere = await cli('audit', 'verify', '--offline', join(product.home, 'nowhere'));
+    expect([nowhere.code, nowhere.stderr]).toEqual([2, expect.stringContaining('There is no log in')]);
     const tampered = await cli('audit', 'verify', '--offline', copy);
     expect([tampered.code, tampered.stdout]).toEqual([4, expect.stringContaining('entry 0')]);
   });
@@ -318,6 +328,12 @@ describe('stopping at the command line', { timeout }, () => {
       ),
     ).resolves.toBe(true);
     expect((await json('status'))[0]).toMatchObject({ agents: { stopped: 1 } });
+    const status = await cli('status');
+    expect(status.stdout).toMatch(/■ killed agent senior-support since .*: drill/);
+    expect(status.stdout).toContain('agent senior-support, in force');
+    const activity = await cli('activity', '--agent', 'senior-support');
+    expect(activity.stdout).toContain('agent senior-support is killed; waiting approvals voided: 0.');
+    expect(activity.stdout).toMatch(/The stop of agent senior-support was confirmed after \d+ ms/);
 
     expect((await cli('resume', 'agent', 'senior-support', '--wait', '0')).code).toBe(6);
     const real = await cli(
@@ -413,5 +429,9 @@ describe('atf activity', { timeout }, () => {
     });
     follower.kill('SIGINT');
     expect(await ended).toBe(0);
+    const told = await cli('activity', '--agent', 'intern-analyst', '--outcome', 'refused');
+    expect(told.stdout).toContain('✗ refused intern-analyst was refused back-office/create_refund');
+    const misspelt = await cli('activity', '--outcome', 'refuse');
+    expect([misspelt.code, misspelt.stderr]).toEqual([2, expect.stringContaining('refused, stopped')]);
   });
 });

@@ -235,10 +235,13 @@ describe.skipIf(chromiumPath === undefined || !built)(
       await open('/approvals', approval.tool);
       const table = page.getByRole('table', { name: 'Approvals' });
       await expect
-        .poll(async () => {
-          await page.evaluate('scrollTo(0, document.documentElement.scrollHeight)');
-          return table.getAttribute('aria-rowcount');
-        })
+        .poll(
+          async () => {
+            await page.evaluate('scrollTo(0, document.documentElement.scrollHeight)');
+            return table.getAttribute('aria-rowcount');
+          },
+          { timeout: 20_000 },
+        )
         .toBe(`${all.length + 1}`);
       await page.locator(`a[href="/approvals/${all.at(-1)?.id}"]`).waitFor();
       expect(await page.locator('[role=row][data-index]').count()).toBeLessThan(rowsInDocumentMax);

@@ -16,6 +16,7 @@ Exit codes: 0 done · 1 refused or failed · 2 usage · 3 control cannot be reac
 
 const classes = ['read', 'write', 'send', 'execute', 'admin'];
 const sensitivities = ['public', 'internal', 'confidential', 'restricted'];
+const outcomes = ['allowed', 'waiting', 'refused', 'stopped', 'done', 'failed', 'unknown'];
 const levels = ['intern', 'junior', 'senior', 'principal'];
 
 function common(command: Commander): Commander {
@@ -196,13 +197,13 @@ function addRecords(program: Commander, act: Act): void {
     .description('what happened')
     .option('--follow', 'and what happens, until Ctrl-C')
     .option('--agent <name>', 'of one agent')
-    .option('--outcome <word>', 'allowed, waiting, refused, stopped, done, failed, unknown')
+    .addOption(new Option('--outcome <word>', 'only these').choices(outcomes))
     .option('--limit <n>', 'how many', '20')
     .action(act(async () => (await import('./commands/activity.ts')).activity));
   const audit = program.command('audit').description('the log');
   common(audit.command('verify'))
     .description('verify the whole log: signatures, every entry, every hash')
-    .option('--offline <dir>', 'of a copy on disk, without control')
+    .option('--offline [dir]', 'of files on disk, without control: of a copy, or of this data directory')
     .action(act(async () => (await import('./commands/audit.ts')).verifyLog));
   common(audit.command('copy <dir>'))
     .description('take a consistent copy of the log, while it grows, to keep or to verify elsewhere')

@@ -66,6 +66,19 @@ describe('output', () => {
     expect(lines[0]).toMatch(/^TOOL +N {2}WHY$/);
   });
 
+  it('breaks names after punctuation, and narrows what has words before it breaks any', () => {
+    expect(wrap('back-office/cancel_refund', 14)).toEqual(['back-office/', 'cancel_refund']);
+    const { out, text } = output();
+    out.table(
+      [{ title: 'CHECK' }, { title: '' }, { title: 'BECAUSE' }, { title: 'POLICIES' }],
+      [['authorise', '✓ pass', long, 'levels.change_approved, levels.senior_acts']],
+    );
+    const lines = text().trimEnd().split('\n');
+    expect(lines.every((line) => textWidth(line) <= 80)).toBe(true);
+    for (const word of ['levels.change_approved,', 'levels.senior_acts', ...long.split(' ')])
+      expect(text()).toContain(word);
+  });
+
   it('breaks long words and counts wide characters as two columns', () => {
     expect(wrap('abcdefghij kl', 4)).toEqual(['abcd', 'efgh', 'ij', 'kl']);
     expect(textWidth('日本\u001b[31me\u0301\u001b[39m')).toBe(5);

@@ -121,16 +121,17 @@ export class Output {
       Math.max(textWidth(title), ...cells.map((row) => textWidth(row[at]?.text ?? ''))),
     );
     const room = this.columns - gap * (columns.length - 1);
-    for (;;) {
-      const over = widths.reduce((sum, width) => sum + width, 0) - room;
-      if (over <= 0) return widths;
-      const widest = widths.indexOf(Math.max(...widths));
-      const width = widths[widest] ?? 0;
-      if (width <= cellColumnsMin) return widths;
-      // Down to the second widest at most, so that the narrow columns keep their width.
-      const next = Math.max(cellColumnsMin, ...widths.filter((each, at) => at !== widest && each < width));
-      widths[widest] = Math.max(next === width ? width - 1 : next, width - over, cellColumnsMin);
+    // First only as far as words stay whole, then as far as they break where a reader would break them, then anywhere.
+    for (const breaks of [/ /, / |(?<=[-_/.,@])/, /(?:)/u]) {
+      const least = columns.map(({ title }, at) =>
+        Math.max(
+          Math.min(textWidth(title), cellColumnsMin),
+          ...cells.map((row) => longestPiece(row[at]?.text ?? '', breaks)),
+        ),
+      );
+      if (fit(widths, least, room)) break;
     }
+    return widths;
   }
 
   private sentence(strings: TemplateStringsArray, values: readonly Value[]): string {
@@ -148,6 +149,25 @@ export class Output {
     if (!this.colours) return text;
     const [on, off] = styles[name];
     return `\u001b[${on}m${text}\u001b[${off}m`;
+  }
+}
+
+function longestPiece(text: string, breaks: RegExp): number {
+  return Math.max(Math.min(textWidth(text), cellColumnsMin), ...text.split(breaks).map(textWidth));
+}
+
+/** Narrows the widest columns, none below its least, until all fit; tells whether they do. */
+function fit(widths: number[], least: readonly number[], room: number): boolean {
+  for (;;) {
+    const over = widths.reduce((sum, width) => sum + width, 0) - room;
+    if (over <= 0) return true;
+    const shrinkable = widths.map((width, at) => (width > (least[at] ?? 0) ? width : 0));
+    const widest = Math.max(...shrinkable);
+    if (widest === 0) return false;
+    const at = shrinkable.indexOf(widest);
+    // Down to the second widest at most, so that the narrow columns keep their width.
+    const next = Math.max(0, ...shrinkable.filter((width) => width < widest));
+    widths[at] = Math.max(least[at] ?? 0, Math.min(widest - 1, Math.max(next, widest - over)));
   }
 }
 

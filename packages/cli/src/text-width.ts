@@ -17,7 +17,7 @@ function characterWidth(character: string): number {
   return widePattern.test(character) ? 2 : 1;
 }
 
-/** Breaks plain text into lines of at most `columns`, at spaces where there are some; nothing but those spaces is lost. */
+/** Breaks plain text into lines of at most `columns`, at spaces where there are some, else after punctuation; nothing but those spaces is lost. */
 export function wrap(text: string, columns: number): string[] {
   const lines: string[] = [];
   let line = '';
@@ -36,19 +36,25 @@ export function wrap(text: string, columns: number): string[] {
   return lines;
 }
 
+/** Characters after which a long word is broken rather than elsewhere. */
+const breakAfter = new Set('-_/.,:@');
+
 function cut(word: string, columns: number): string[] {
   const pieces: string[] = [];
   let piece = '';
-  let width = 0;
   for (const character of word) {
-    const next = characterWidth(character);
-    if (width + next > columns && piece !== '') {
-      pieces.push(piece);
-      piece = '';
-      width = 0;
+    if (piece !== '' && textWidth(piece) + characterWidth(character) > columns) {
+      const at = lastBreak(piece);
+      pieces.push(piece.slice(0, at));
+      piece = piece.slice(at);
     }
     piece += character;
-    width += next;
   }
   return [...pieces, piece];
+}
+
+/** Where to break: after the last punctuation, or at the end when there is none. */
+function lastBreak(piece: string): number {
+  for (let at = piece.length; at > 0; at--) if (breakAfter.has(piece.charAt(at - 1))) return at;
+  return piece.length;
 }

@@ -46,3 +46,6 @@ export const measured = (ms: number): string => `${ms < 10 ? ms.toFixed(1) : Mat
 
 /** Seven characters tell approvals and actions apart on a screen; commands take any unique beginning. */
 export const shortId = (id: string): string => id.slice(0, 8);
+
+/** `1 agent`, `2 agents`. */
+export const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;

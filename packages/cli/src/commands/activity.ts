@@ -65,6 +65,10 @@ function print(cli: Cli, item: ActivityItem): void {
   const time = item.at.slice(11, 19);
   const outcome = item.outcome === undefined ? style('dim', item.type) : outcomeStyled(item.outcome);
   const took = item.tookMs === undefined ? '' : ` (${measured(item.tookMs)})`;
+  const who = item.agent ?? item.person ?? 'ATF';
+  const by = item.agent === undefined || item.person === undefined ? '' : ` (${item.person})`;
+  // A decision reads on from its subject: who may call what.
+  const between = item.outcome === undefined || item.type === 'action.outcome' ? ':' : '';
   cli.out
-    .say`${style('dim', time)} ${outcome} ${item.summary}${took}${item.code === undefined ? '' : ` [${item.code}]`}`;
+    .say`${style('dim', time)} ${outcome} ${style('bold', who)}${by}${between} ${item.summary}${took}${item.code === undefined ? '' : ` [${item.code}]`}`;
 }

@@ -3,20 +3,36 @@
  * the same static files over HTTP that lie in the log's directory. Not here: what a log must fulfil (core/audit).
  */
 import { join, resolve } from 'node:path';
+import { existsSync } from 'node:fs';
 import type { LogReport } from '@atf/core/audit/verify-log';
 import type { Cli, Command } from '../cli.ts';
-import { type ExitCode, exitCodes } from '../exit-codes.ts';
+import { CliFailure, type ExitCode, exitCodes } from '../exit-codes.ts';
 import { style } from '../output.ts';
+import { counted } from '../words.ts';
 
 const problemsShownMax = 20;
 
-export const verifyLog: Command<{ readonly offline?: string }> = async (cli, _, { offline }) => {
+export const verifyLog: Command<{ readonly offline?: string | true }> = async (cli, _, { offline }) => {
   const startMs = performance.now();
   const report =
-    offline === undefined ? await verifyOnline(cli) : await verifyOffline(resolve(cli.cwd, offline));
+    offline === undefined ? await verifyOnline(cli) : await verifyOffline(logFolder(cli, offline));
   cli.out.document({ ...report, tookMs: Math.round(performance.now() - startMs) });
   return tellReport(cli, report);
 };
+
+const logDirName = 'log';
+
+/** A folder with a log, or a data directory that has one in it. @throws CliFailure (usage) when there is none */
+function logFolder(cli: Cli, named: string | true): string {
+  const folder = named === true ? cli.dataDir : resolve(cli.cwd, named);
+  const found = [folder, join(folder, logDirName)].find((each) => existsSync(join(each, 'checkpoint')));
+  if (found !== undefined) return found;
+  // A folder that is there and has lost its checkpoint is for the verifier to judge.
+  if (named !== true && existsSync(folder)) return folder;
+  throw new CliFailure(exitCodes.usage, `There is no log in ${folder}`, {
+    help: 'Name the folder of a copy (atf audit copy DIR makes one) or a data directory with --offline.',
+  });
+}
 
 async function verifyOffline(folder: string): Promise<LogReport> {
   const { verifyLogDirectory } = await import('../audit-dir.ts');
@@ -31,7 +47,7 @@ async function verifyOnline(cli: Cli): Promise<LogReport> {
 export const copy: Command = async (cli, [folder = '']) => {
   const { copyLog } = await import('../audit-copy.ts');
   const target = resolve(cli.cwd, folder);
-  const size = copyLog(join(cli.dataDir, 'log'), target);
+  const size = copyLog(join(cli.dataDir, logDirName), target);
   cli.out.document({ copy: target, size });
   cli.out
     .say`${style('green', '✓')} ${size} entries are copied. Verify them: atf audit verify --offline ${target}`;
@@ -49,7 +65,7 @@ export function tellReport(cli: Pick<Cli, 'out'>, report: LogReport): ExitCode {
   const { out } = cli;
   if (report.ok) {
     out.say`${style('green', '✓ The log verifies:')} ${report.size} entries of ${report.origin}, root ${report.rootHash}`;
-    out.say`${report.intents} intents, ${report.outcomes} outcomes, ${report.refusals} refusals, ${report.control} events of control, ${report.gateways} gateways, ${report.gaps} gaps on record`;
+    out.say`${counted(report.intents, 'intent')}, ${counted(report.outcomes, 'outcome')}, ${counted(report.refusals, 'refusal')}, ${counted(report.control, 'event')} of control, ${counted(report.gateways, 'gateway')}, ${counted(report.gaps, 'gap')} on record`;
     if (report.unreported > 0)
       out.say`${report.unreported} intents have no outcome yet: the action may have happened.`;
     return exitCodes.ok;

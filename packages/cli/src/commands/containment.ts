@@ -12,7 +12,7 @@ import { openInBrowser } from '../open-browser.ts';
 import { style } from '../output.ts';
 import { toolOf } from '../tool-names.ts';
 import { untilDecided } from '../wait.ts';
-import { measured } from '../words.ts';
+import { counted, measured } from '../words.ts';
 import { personOf } from './people.ts';
 
 interface KillOptions {
@@ -98,9 +98,9 @@ function preview(cli: Cli, scope: Scope, agents: readonly Agent[], name: string 
 function tell(cli: Cli, report: StopReport): void {
   const { gateways } = report;
   cli.out
-    .say`${style('red', `■ ${report.state}`)} in ${measured(report.tookMs)}: ${report.agents.length} agents, ${report.callsAborted} calls cut, ${report.approvalsVoided} approvals void.`;
+    .say`${style('red', `■ ${report.state}`)} in ${measured(report.tookMs)}: ${counted(report.agents.length, 'agent')}, ${counted(report.callsAborted, 'call')} cut, ${counted(report.approvalsVoided, 'approval')} void.`;
   if (gateways.confirmed === gateways.connected)
-    cli.out.say`${gateways.confirmed} of ${gateways.connected} connected gateways confirmed.`;
+    cli.out.say`${gateways.confirmed} of ${counted(gateways.connected, 'connected gateway')} confirmed.`;
   else
     cli.out
       .say`${style('yellow', `Only ${gateways.confirmed} of ${gateways.connected} gateways confirmed;`)} the others refuse everything once their lease has run out (800 ms).`;

@@ -1,12 +1,17 @@
 /** `atf status`: is the fleet all right, now? */
+import type { ResponseOf } from '@atf/core/wire/api';
+import type { Scope } from '@atf/core/wire/words';
+import type { ControlClient } from '@atf/sdk/client';
 import type { Command } from '../cli.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { style } from '../output.ts';
 import { duration, measured } from '../words.ts';
 
 export const status: Command = async (cli) => {
-  const now = await (await cli.operator()).call('overview');
+  const operator = await cli.operator();
+  const now = await operator.call('overview');
   cli.out.document(now);
+  const named = await scopeNames(operator, now);
   const { out } = cli;
   const levels = Object.entries(now.agents.byLevel).map(([level, count]) => `${count} ${level}`);
   const oldest =
@@ -33,15 +38,28 @@ export const status: Command = async (cli) => {
       ]),
       ...(now.lastKill === undefined
         ? []
-        : [
-            [
-              'last kill',
-              `${now.lastKill.scope.kind} ${now.lastKill.scope.id}, in force after ${measured(now.lastKill.tookMs)}`,
-            ],
-          ]),
+        : [['last kill', `${named(now.lastKill.scope)}, in force after ${measured(now.lastKill.tookMs)}`]]),
     ],
   );
   for (const stop of now.containments)
-    out.say`${style('red', `■ ${stop.state}`)} ${stop.scope.kind} ${stop.scope.id} since ${stop.since}: ${stop.reason}`;
+    out.say`${style('red', `■ ${stop.state}`)} ${named(stop.scope)} since ${stop.since}: ${stop.reason}`;
   return exitCodes.ok;
 };
+
+/** What is stopped, as people call it. An agent or person that is not there any more keeps its id. */
+async function scopeNames(
+  operator: ControlClient,
+  { containments, lastKill }: ResponseOf<'overview'>,
+): Promise<(scope: Scope) => string> {
+  const scopes = [
+    ...containments.map(({ scope }) => scope),
+    ...(lastKill === undefined ? [] : [lastKill.scope]),
+  ];
+  const names = new Map<string, string>();
+  const wants = (kind: Scope['kind']) => scopes.some((scope) => scope.kind === kind);
+  if (wants('agent'))
+    for (const { id, name } of (await operator.call('agents.list')).items) names.set(id, name);
+  if (wants('owner'))
+    for (const { id, name } of (await operator.call('people.list', {})).items) names.set(id, name);
+  return ({ kind, id }) => (kind === 'fleet' ? 'the whole fleet' : `${kind} ${names.get(id) ?? id}`);
+}

@@ -72,19 +72,16 @@ const columns = [
   { title: 'CLASS' },
   { title: 'DATA' },
   { title: 'DOMAIN' },
-  { title: 'UNDO' },
   { title: 'STATE' },
 ] as const;
 
 function rowOf(tool: Tool) {
   const { classification } = tool;
-  const undo = classification.inverse ?? (classification.reversible ? 'yes' : 'no');
   return [
     `${tool.server}/${tool.name}`,
     classOf(tool),
     classification.sensitivity,
     classification.domain,
-    undo,
     stateOf(tool),
   ];
 }

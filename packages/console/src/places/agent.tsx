@@ -76,7 +76,7 @@ function Standing({ agent }: { readonly agent: Agent }) {
       <span>version {agent.version}</span>
       {agent.bootstrap && (
         <span className="rounded border border-line px-1.5 text-xs text-ink-2">
-          example, level by bootstrap record
+          level set by the example workspace, not earned
         </span>
       )}
     </span>
@@ -221,7 +221,7 @@ function RightsPanel({ agent }: { readonly agent: Agent }) {
             <Empty>It is granted no tool: every call is refused.</Empty>
           ) : (
             <table className="w-full">
-              <thead className="border-b border-line max-md:sr-only">
+              <thead className="border-b border-line max-lg:sr-only">
                 <tr>
                   <th scope="col" className={th}>
                     Tool
@@ -241,19 +241,21 @@ function RightsPanel({ agent }: { readonly agent: Agent }) {
                 {items.map((right) => (
                   <tr
                     key={right.tool}
-                    className="border-b border-line last:border-b-0 max-md:grid max-md:grid-cols-[minmax(0,1fr)_auto] max-md:py-1.5"
+                    className="border-b border-line last:border-b-0 max-lg:grid max-lg:grid-cols-[minmax(0,1fr)_auto] max-lg:py-1.5"
                   >
                     <th
                       scope="row"
-                      className={`${td} text-left font-normal [overflow-wrap:anywhere] max-md:py-0.5`}
+                      className={`${td} text-left font-normal [overflow-wrap:anywhere] max-lg:py-0.5`}
                     >
                       <ToolLink tool={right.tool} />
                     </th>
-                    <td className={`${td} max-md:hidden`}>{right.class}</td>
-                    <td className={`${td} max-md:py-0.5`}>
+                    <td className={`${td} max-lg:hidden`}>{right.class}</td>
+                    <td className={`${td} max-lg:py-0.5`}>
                       <DecisionMark outcome={right.outcome} />
                     </td>
-                    <td className={`${td} text-ink-2 max-md:col-span-2 max-md:py-0.5 max-md:text-xs`}>
+                    <td
+                      className={`${td} text-ink-2 [overflow-wrap:anywhere] max-lg:col-span-2 max-lg:py-0.5 max-lg:text-xs`}
+                    >
                       {right.because}
                       <span className="block text-xs text-ink-3">
                         {[right.code, ...right.policies].filter((word) => word !== undefined).join(' · ')}

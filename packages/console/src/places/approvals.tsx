@@ -78,7 +78,9 @@ export function Approvals() {
               foot={<MorePages pages={approvals} what="calls" />}
               empty={
                 state === 'waiting' ? (
-                  <Empty command="npm run demo">Nothing waits. In the demo a Junior asks for a refund.</Empty>
+                  <Empty command="npm run demo -- --by-hand">
+                    Nothing waits. In the demo a Junior asks for a refund, and you decide about it.
+                  </Empty>
                 ) : (
                   <Empty>No approval is in this state.</Empty>
                 )

@@ -71,6 +71,25 @@ function personIn(body: Record<string, unknown>, names: Names): string | undefin
   return undefined;
 }
 
+/** What stops and resumes say of themselves; undefined for other events, and for bodies of another shape. */
+function containmentWords(type: string, body: Record<string, unknown>, names: Names): string | undefined {
+  const { kind, id } = (body['scope'] ?? {}) as { readonly kind?: unknown; readonly id?: unknown };
+  if (typeof kind !== 'string' || typeof id !== 'string') return undefined;
+  const what = kind === 'fleet' ? 'the whole fleet' : `${kind} ${names.agent(id) ?? names.person(id) ?? id}`;
+  switch (type) {
+    case 'incident.containment_set':
+      return `${what} is ${text(body['state']) ?? 'stopped'}; waiting approvals voided: ${Number(body['approvalsVoided'] ?? 0)}.`;
+    case 'incident.containment_lifted': {
+      const ceiling = text(body['ceiling']);
+      return `${what} may act again${ceiling === undefined ? '' : `, as ${ceiling} at most`}.`;
+    }
+    case 'incident.kill_measured':
+      return `The stop of ${what} was confirmed after ${Math.round(Number(body['tookMs'] ?? 0))} ms; calls cut: ${Number(body['callsAborted'] ?? 0)}.`;
+    default:
+      return undefined;
+  }
+}
+
 export const isDecision = (type: string) =>
   type === 'action.intent' || type === 'action.refused' || type === 'action.asked';
 
@@ -112,7 +131,8 @@ export function activityItemOf(entry: Entry, index: number, names: Names): Activ
   }
   const person = personIn(body, names);
   const tool = text(body['tool']);
-  const says = Object.hasOwn(events, type) ? events[type as EventName] : type;
+  const says =
+    containmentWords(type, body, names) ?? (Object.hasOwn(events, type) ? events[type as EventName] : type);
   const reason = text(body['reason']);
   return {
     ...base,

@@ -13,7 +13,10 @@ export async function namesFor(control: Control, entries: readonly Entry[]): Pro
   const agents = new Set<string>();
   for (const { agent, body } of entries) {
     if (agent !== undefined) agents.add(agent);
-    for (const value of Object.values(body))
+    // Of a stop, `scope` says whom it concerns: the agent above, or an owner.
+    const scope: unknown = body['scope'];
+    const nested = typeof scope === 'object' && scope !== null ? Object.values(scope) : [];
+    for (const value of [...Object.values(body), ...nested])
       if (typeof value === 'string' && idPattern.test(value)) ids.add(value);
   }
   const people = await peopleByIds(control.db, tenant, [...ids]);
