@@ -60,11 +60,11 @@ function Why({ item }: { readonly item: ActivityItem }) {
 }
 
 export const allColumns: readonly ListColumn<ActivityItem>[] = [
-  { id: 'what', title: 'What', width: 'minmax(14rem,1.1fr)', cell: (item) => <What item={item} /> },
+  { id: 'what', title: 'What', width: 'minmax(15.5rem,1.1fr)', cell: (item) => <What item={item} /> },
   {
     id: 'outcome',
     title: 'Outcome',
-    width: '6.5rem',
+    width: '6rem',
     cell: (item) =>
       item.outcome === undefined ? (
         <span className="text-ink-3">event</span>

@@ -102,6 +102,7 @@ export function DataTable<T extends object>(props: DataTableProps<T>) {
 
   useRowKeys(body, model.length, (index) => virtual.scrollToIndex(index));
 
+  const lastSecond = columns.findLast(({ narrow }) => narrow === 'second');
   const tracksOf = (shown: readonly ListColumn<T>[]) => shown.map(({ width }) => width).join(' ');
   const tracks = {
     '--tracks': tracksOf(columns.filter(({ wideOnly }) => wideOnly !== true)),
@@ -155,7 +156,11 @@ export function DataTable<T extends object>(props: DataTableProps<T>) {
                 style={{ transform: `translateY(${item.start - virtual.options.scrollMargin}px)` }}
               >
                 {columns.map((column, index) => (
-                  <div key={column.id} role="cell" className={cellClass(column, index)}>
+                  <div
+                    key={column.id}
+                    role="cell"
+                    className={`${cellClass(column, index)} ${column === lastSecond ? 'max-lg:text-right' : ''}`}
+                  >
                     {column.cell(row.original)}
                   </div>
                 ))}

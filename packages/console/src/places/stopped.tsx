@@ -133,7 +133,7 @@ function Resume({ item, name }: { readonly item: ContainmentDoc; readonly name: 
       <Presence
         verb="Resume"
         disabled={reason.trim() === ''}
-        says={`${name} may act again${ceiling === undefined ? '' : `, as ${levelNames[ceiling]} at most`}.`}
+        says={`${name} may act again${ceiling === undefined ? '' : `, as ${levelNames[ceiling]} at most`}.${item.state === 'killed' && item.scope.kind !== 'tool' ? ' Its credentials stay void: what ran before enrols anew.' : ''}`}
         subject={async () => ({
           kind: 'resume',
           id: containmentKey(item.scope),

@@ -136,7 +136,7 @@ const columns: readonly ListColumn<Tool>[] = [
   {
     id: 'tool',
     title: 'Tool',
-    width: 'minmax(14rem,2fr)',
+    width: 'minmax(14rem,1.5fr)',
     sort: (tool) => `${tool.server}/${tool.name}`,
     cell: (tool) => (
       <Link
@@ -190,7 +190,7 @@ const columns: readonly ListColumn<Tool>[] = [
     (tool) => tool.classification.sensitivity,
   ),
   valueColumn(
-    { id: 'domain', title: 'Domain', width: 'minmax(5rem,0.7fr)', narrow: 'second', align: 'right' },
+    { id: 'domain', title: 'Domain', width: 'minmax(6.25rem,0.7fr)', narrow: 'second' },
     (tool) => tool.classification.domain,
   ),
   valueColumn(
