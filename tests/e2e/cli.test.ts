@@ -71,6 +71,29 @@ describe('atf', { timeout }, () => {
     expect([ran.code, ran.stderr]).toEqual([1, expect.stringContaining('identity.agent_not_found')]);
   });
 
+  it('tells what is wrong with arguments in both forms, and takes the common options on either side', async () => {
+    const misspelt = ['kill', 'agentx', 'somebody'];
+    expect(await cli(...misspelt)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('Allowed choices are agent, owner, tool, fleet'),
+    });
+    for (const wrong of [
+      misspelt,
+      ['kill'],
+      ['statu'],
+      ['status', '--nothing'],
+      ['agent'],
+      ['approvals', 'reject', 'x'],
+    ]) {
+      const ran = await cli(...wrong, '--json');
+      expect([ran.code, ran.stdout], wrong.join(' ')).toEqual([2, '']);
+      expect(failure(ran)).toMatchObject({ exitCode: 2, help: expect.stringContaining('--help') });
+      expect(ran.stderr.trimEnd().split('\n')).toHaveLength(1);
+    }
+    const before = await atf(['--json', '--data', product.dataDir, 'status'], { cwd: product.home });
+    expect([before.code, documents(before)]).toEqual([0, [expect.objectContaining({ example: true })]]);
+  });
+
   it('fits tables into 80 columns, without colours where there is no terminal', async () => {
     for (const command of [
       ['agent', 'list'],
@@ -311,8 +334,11 @@ describe('stopping at the command line', { timeout }, () => {
     const asked = await cli('kill', 'agent', 'senior-support');
     expect([asked.code, asked.stdout]).toEqual([
       2,
-      expect.stringContaining('This stops agent senior-support'),
+      expect.stringMatching(/^This stops agent senior-support: .* Credentials are void/),
     ]);
+    expect((await cli('kill', 'agent', 'senior-support', '--pause')).stdout).toContain(
+      'Credentials stay valid',
+    );
     expect((await call(office, 'list_orders', {})).isError).toBe(false);
     const [report] = await json('kill', 'agent', 'senior-support', '--yes', '--reason', 'drill');
     expect(report).toMatchObject({
@@ -335,7 +361,20 @@ describe('stopping at the command line', { timeout }, () => {
     expect(activity.stdout).toContain('agent senior-support is killed; waiting approvals voided: 0.');
     expect(activity.stdout).toMatch(/The stop of agent senior-support was confirmed after \d+ ms/);
 
-    expect((await cli('resume', 'agent', 'senior-support', '--wait', '0')).code).toBe(6);
+    expect(await cli('resume', 'agent', 'senior-support', '--wait', '0')).toMatchObject({
+      code: 6,
+      stderr: expect.stringContaining('it is still stopped'),
+    });
+    for (const [option, wrong] of [
+      ['--wait', ['--wait', 'soon']],
+      ['--as', ['--as', 'yuki.mori@example.com', '--wait', '0']],
+      ['--simulate-presence', ['--simulate-presence']],
+    ] as const)
+      expect(await cli('resume', 'agent', 'senior-support', ...wrong)).toMatchObject({
+        code: 2,
+        stdout: '',
+        stderr: expect.stringContaining(option),
+      });
     const real = await cli(
       'resume',
       'agent',
@@ -365,7 +404,10 @@ describe('stopping at the command line', { timeout }, () => {
       body: { method: 'passphrase', passphrase },
     });
     await yuki.client.call('containment.resume', { body: { ...request, presence: finished.presence } });
-    expect(await waiting).toMatchObject({ code: 0, stdout: expect.stringContaining('runs again') });
+    expect(await waiting).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('runs again. Its credentials stay void'),
+    });
     expect(await json('agent', 'show', 'senior-support')).toMatchObject([
       { agent: { level: 'senior', effectiveLevel: 'intern', state: 'active' } },
     ]);

@@ -1,5 +1,6 @@
 /** Every command of `atf` with what it takes. What they do is in commands/, loaded when asked for. */
-import { Command as Commander, Option } from 'commander';
+import { Argument, Command as Commander, Option } from 'commander';
+import { scopeKinds } from '@atf/core/wire/words';
 import type { Command } from './cli.ts';
 
 /** Turns the loader of a command into what commander runs. */
@@ -19,11 +20,20 @@ const sensitivities = ['public', 'internal', 'confidential', 'restricted'];
 const outcomes = ['allowed', 'waiting', 'refused', 'stopped', 'done', 'failed', 'unknown'];
 const levels = ['intern', 'junior', 'senior', 'principal'];
 
+const commonOptions = [
+  ['--json', 'documents for programs instead of sentences for people'],
+  ['--data <dir>', 'data directory of the product'],
+  ['--control <url>', 'address of the control plane'],
+] as const;
+
 function common(command: Commander): Commander {
-  return command
-    .option('--json', 'documents for programs instead of sentences for people')
-    .option('--data <dir>', 'data directory of the product')
-    .option('--control <url>', 'address of the control plane');
+  for (const [flags, words] of commonOptions) command.option(flags, words);
+  return command;
+}
+
+/** The same before the command (`atf --json status`), where its help tells of them in a paragraph already. */
+export function addCommonOptions(program: Commander): void {
+  for (const [flags, words] of commonOptions) program.addOption(new Option(flags, words).hideHelp());
 }
 
 /** Persons who decide in the example workspace may be simulated; everybody else is handed to the browser. */
@@ -169,10 +179,15 @@ function addApprovals(program: Commander, act: Act): void {
     .action(act(async () => (await import('./commands/approvals.ts')).reject));
 }
 
+const kindOfScope = () => new Argument('<kind>', 'what is stopped').choices(scopeKinds);
+
 function addContainment(program: Commander, act: Act): void {
-  const stopping = common(program.command('kill <kind> [name]'))
+  const stopping = common(program.command('kill').addArgument(kindOfScope()).argument('[name]'))
     .description('stop an agent, all agents of an owner, a tool (server/tool, server/*), or the fleet')
-    .option('--pause', 'pause instead of kill: credentials stay valid')
+    .option(
+      '--pause',
+      'pause instead of kill: calls are cut and approvals void too, but credentials stay valid',
+    )
     .option('--reason <text>', 'for the record', 'stopped from the command line')
     .option('--yes', 'do not ask')
     .option(
@@ -180,7 +195,7 @@ function addContainment(program: Commander, act: Act): void {
       'write the stop file: works with control down, stops the fleet at the gateway of this host',
     );
   stopping.action(act(async () => (await import('./commands/containment.ts')).kill));
-  deciding(common(program.command('resume <kind> [name]')))
+  deciding(common(program.command('resume').addArgument(kindOfScope()).argument('[name]')))
     .description('resume what was stopped; a person confirms in the browser')
     .addOption(new Option('--ceiling <level>', 'resume at this level at most').choices(levels))
     .option('--reason <text>', 'for the record', 'resumed from the command line')

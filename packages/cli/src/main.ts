@@ -4,7 +4,7 @@
  */
 import { Command as Commander, CommanderError } from 'commander';
 import { Cli, type Command, type CommonOptions } from './cli.ts';
-import { addCommands, programHelp } from './command-table.ts';
+import { addCommands, addCommonOptions, programHelp } from './command-table.ts';
 import { CliFailure, type ExitCode, exitCodes } from './exit-codes.ts';
 import { Output } from './output.ts';
 
@@ -17,12 +17,15 @@ export async function runCli(argv: readonly string[]): Promise<ExitCode> {
   process.stdout.on('error', (error: NodeJS.ErrnoException) =>
     process.exit(error.code === 'EPIPE' ? exitCodes.ok : exitCodes.refused),
   );
+  // What is wrong with the arguments is a document for programs too, so this is known before they are read.
+  const json = argv.includes('--json');
   let result: ExitCode = exitCodes.ok;
   const act =
     (load: () => Promise<Command<never>>) =>
     async (...given: unknown[]) => {
       const command = given.at(-1) as Commander;
-      const options = command.opts<CommonOptions>();
+      // Common options may stand before the command too; `optsWithGlobals` adds those.
+      const options = command.optsWithGlobals<CommonOptions>();
       const out = outputFor(options.json === true);
       try {
         const run = (await load()) as Command;
@@ -40,19 +43,31 @@ export async function runCli(argv: readonly string[]): Promise<ExitCode> {
       'Agents under governance: identified, contained, authorised, gated by level, recorded before they act.',
     )
     .version('0.1.0')
-    .showHelpAfterError('(add --help for what it takes)')
+    .showHelpAfterError(json ? false : usageHelp)
+    .configureOutput(json ? { writeErr: () => undefined } : {})
     .exitOverride()
+    .enablePositionalOptions()
     .addHelpText('after', programHelp);
+  addCommonOptions(program);
   addCommands(program, act);
   try {
     await program.parseAsync(argv, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    if (error.exitCode === 0) return exitCodes.ok;
+    return json ? tellFailure(outputFor(true), usageFailure(error), false) : exitCodes.usage;
   } finally {
     process.off('SIGINT', onInterrupt);
   }
   return result;
+}
+
+const usageHelp = '(add --help for what it takes)';
+
+/** A usage error of commander, in the words that people see, without its prefix. Help that nobody asked for stands for a missing command. */
+function usageFailure({ code, message }: CommanderError): CliFailure {
+  const words = code === 'commander.help' ? 'No command is named' : message.replace(/^error: /, '');
+  return new CliFailure(exitCodes.usage, words, { help: 'Add --help for what it takes.' });
 }
 
 function outputFor(json: boolean): Output {

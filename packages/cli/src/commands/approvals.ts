@@ -8,7 +8,7 @@ import type { Cli, Command } from '../cli.ts';
 import { CliFailure, exitCodes } from '../exit-codes.ts';
 import { openInBrowser } from '../open-browser.ts';
 import { type Output, style } from '../output.ts';
-import { untilDecided } from '../wait.ts';
+import { checkHandOver, untilDecided } from '../wait.ts';
 import { ago, duration, outcomeStyled, shortId } from '../words.ts';
 import { personOf } from './people.ts';
 
@@ -123,6 +123,7 @@ interface DecideOptions {
 }
 
 export const approve: Command<DecideOptions> = async (cli, [id = ''], options) => {
+  checkHandOver(options);
   const operator = await cli.operator();
   const approval = await find(operator, id);
   show(cli.out, approval);

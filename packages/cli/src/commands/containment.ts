@@ -11,7 +11,7 @@ import { CliFailure, exitCodes } from '../exit-codes.ts';
 import { openInBrowser } from '../open-browser.ts';
 import { style } from '../output.ts';
 import { toolOf } from '../tool-names.ts';
-import { untilDecided } from '../wait.ts';
+import { checkHandOver, untilDecided } from '../wait.ts';
 import { counted, measured } from '../words.ts';
 import { personOf } from './people.ts';
 
@@ -28,7 +28,7 @@ export const kill: Command<KillOptions> = async (cli, [kind = '', name], options
   const scope = await scopeOf(operator, kind, name);
   const { items } = await operator.call('agents.list');
   const concerned = items.filter((agent) => concerns(scope, agent));
-  preview(cli, scope, concerned, name);
+  preview(cli, scope, concerned, name, options.pause === true);
   if (options.yes !== true) await confirm(cli, options.pause === true ? 'Pause?' : 'Kill?');
   const state = options.pause === true ? 'paused' : 'killed';
   const report = await operator.call('containment.stop', { body: { scope, state, reason: options.reason } });
@@ -83,10 +83,23 @@ function concerns(scope: Scope, agent: Agent): boolean {
   }
 }
 
-function preview(cli: Cli, scope: Scope, agents: readonly Agent[], name: string | undefined): void {
+/** Only a kill of those who hold credentials voids them. */
+function credentialsAfter(scope: Scope, pause: boolean): string {
+  return pause || scope.kind === 'tool'
+    ? 'Credentials stay valid.'
+    : 'Credentials are void: after a resume each instance enrols anew.';
+}
+
+function preview(
+  cli: Cli,
+  scope: Scope,
+  agents: readonly Agent[],
+  name: string | undefined,
+  pause: boolean,
+): void {
   const what = scope.kind === 'fleet' ? 'the whole fleet' : `${scope.kind} ${name ?? scope.id}`;
   cli.out
-    .say`This stops ${style('bold', what)}: calls under way are cut, waiting approvals are void, the next call is refused.`;
+    .say`This stops ${style('bold', what)}: calls under way are cut, waiting approvals are void, the next call is refused. ${credentialsAfter(scope, pause)}`;
   const rows = agents.map((agent) => [agent.name, agent.effectiveLevel, agent.state, agent.instances]);
   if (rows.length > 0)
     cli.out.table(
@@ -124,13 +137,15 @@ export const resume: Command<ResumeOptions> = async (cli, [kind = '', name], opt
     cli.out.say`${style('green', '✓')} ${file} is removed.`;
     return exitCodes.ok;
   }
+  checkHandOver(options);
   const operator = await cli.operator();
   const scope = await scopeOf(operator, kind, name);
   const stopped = async () =>
     (await operator.call('containment.list')).items.find(
       (each) => each.scope.kind === scope.kind && each.scope.id === scope.id,
     );
-  if ((await stopped()) === undefined) {
+  const containment = await stopped();
+  if (containment === undefined) {
     throw new CliFailure(exitCodes.refused, `Nothing is stopped as ${kind} ${name ?? ''}`.trim(), {
       code: 'containment.not_stopped',
       help: 'List what is stopped with "atf status".',
@@ -142,11 +157,12 @@ export const resume: Command<ResumeOptions> = async (cli, [kind = '', name], opt
     cli.out.note`A person resumes it in the console, with passkey or passphrase: ${style('cyan', address)}`;
     if (options.open && process.stdout.isTTY === true) openInBrowser(address);
     cli.out.note`Waiting (Ctrl-C leaves it stopped) …`;
-    await untilDecided(cli, options.wait, async () => ((await stopped()) === undefined ? true : undefined));
+    const lifted = async () => ((await stopped()) === undefined ? true : undefined);
+    await untilDecided(cli, options.wait, lifted, 'it is still stopped');
   }
   cli.out.document({ resumed: scope });
   cli.out
-    .say`${style('green', '✓')} ${kind} ${name ?? ''} runs again. Killed agents enrol anew: atf agent enrol NAME`;
+    .say`${style('green', '✓')} ${[kind, name ?? ''].join(' ').trimEnd()} runs again.${containment.state === 'killed' && scope.kind !== 'tool' ? ' Its credentials stay void: atf agent enrol NAME lets an instance in.' : ''}`;
   return exitCodes.ok;
 };
 

@@ -135,14 +135,14 @@ function StopChoice({ first, onReport }: ChoiceProps) {
             now={state}
             set={setState}
             name="Kill"
-            says="calls under way are cut, credentials and approvals void"
+            says="calls under way are cut, approvals and credentials void: instances enrol anew"
           />
           <StopKind
             value="paused"
             now={state}
             set={setState}
             name="Pause"
-            says="nothing new starts, credentials stay"
+            says="calls under way are cut, approvals void; credentials stay valid"
           />
         </fieldset>
         <TextField
