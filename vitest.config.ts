@@ -53,6 +53,7 @@ export default defineConfig({
                 include: onPostgres.map((room) => `packages/control/src/${room}/*.test.ts`),
                 exclude: ['**/cedar*.test.ts', '**/cases.test.ts', '**/tile-store.test.ts'],
                 globalSetup: ['tests/postgres/global-setup.ts'],
+                setupFiles: ['tests/postgres/setup.ts'],
                 maxWorkers: 2,
                 testTimeout: 60_000,
                 hookTimeout: 120_000,

@@ -117,7 +117,9 @@ describe('atf', { timeout }, () => {
     // What the workspace corrected was looked at by a person; what was only discovered says so.
     for (const { classification, reviewed } of tools)
       expect(reviewed).toBe((classification as { by: string }).by === 'person');
-    expect((await cli('tool', 'list', '--server', 'files')).stdout).toMatch(/never\s+reviewed/);
+    expect((await cli('tool', 'list', '--server', 'files')).stdout).toMatch(
+      /never\s+(\(automatic\)\s+)?reviewed/,
+    );
     expect((await json('people', 'list')).map(({ email }) => email)).toContain('paula.reyes@example.com');
     expect(await json('status')).toMatchObject([{ example: true, agents: { total: 4 } }]);
     const [table] = await json('conformance');

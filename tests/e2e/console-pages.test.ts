@@ -234,16 +234,16 @@ describe.skipIf(chromiumPath === undefined || !built)(
       });
       await open('/approvals', approval.tool);
       const table = page.getByRole('table', { name: 'Approvals' });
+      const last = page.locator(`a[href="/approvals/${all.at(-1)?.id}"]`);
       await expect
         .poll(
           async () => {
             await page.evaluate('scrollTo(0, document.documentElement.scrollHeight)');
-            return table.getAttribute('aria-rowcount');
+            return [await table.getAttribute('aria-rowcount'), await last.isVisible()];
           },
           { timeout: 20_000 },
         )
-        .toBe(`${all.length + 1}`);
-      await page.locator(`a[href="/approvals/${all.at(-1)?.id}"]`).waitFor();
+        .toEqual([`${all.length + 1}`, true]);
       expect(await page.locator('[role=row][data-index]').count()).toBeLessThan(rowsInDocumentMax);
     });
 

@@ -1,11 +1,16 @@
-/** Starts the cluster for the project `postgres` of the test run; `packages/control/src/db/test-db.ts` takes its databases from there. */
+/** Starts the cluster for the project `postgres` of the test run; `setup.ts` beside hands its address to that project's tests, and to no others. */
+import type { TestProject } from 'vitest/node';
 import { startCluster } from './cluster.ts';
 
-export default async function setup(): Promise<() => Promise<void>> {
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** Address of the server on which the stores are tested. */
+    postgres: string;
+  }
+}
+
+export default async function globalSetup(project: TestProject): Promise<() => Promise<void>> {
   const cluster = await startCluster();
-  process.env['ATF_TEST_POSTGRES'] = cluster.url;
-  return async () => {
-    delete process.env['ATF_TEST_POSTGRES'];
-    await cluster.stop();
-  };
+  project.provide('postgres', cluster.url);
+  return () => cluster.stop();
 }

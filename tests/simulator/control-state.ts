@@ -274,6 +274,7 @@ export class ControlState {
         const { kid, key } = this.#input.payloadKey;
         return { ok: true, value: { kid, key: Buffer.from(key).toString('base64url') } };
       }
+      case 'gateway.started':
       case 'gateway.notify':
         return { ok: true, value: { ok: true } };
       default:

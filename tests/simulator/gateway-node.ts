@@ -201,8 +201,10 @@ export class GatewayNode {
       control,
       wrappingKey: () => payloadKey.current(),
     };
+    const upSinceMs = clock.monotonicMs();
     const pipeline = createPipeline(faults.ports?.(ports) ?? ports, {
       publicUrl: () => `http://${host}`,
+      upMs: () => clock.monotonicMs() - upSinceMs,
       pause: (attempt) => process.pause(200 * 2 ** attempt),
     });
     const feed = new Feed({
@@ -220,6 +222,7 @@ export class GatewayNode {
         if (state !== 'complete') trace.add(`gateway ${id.slice(0, 8)}: feed ${state} ${detail ?? ''}`, id);
         if (state === 'connected') {
           discovery.repeat();
+          void pipeline.reports.connected();
           void payloadKey.tick(clock.monotonicMs());
         }
         if (state === 'complete') discovery.tick(snapshot.servers());

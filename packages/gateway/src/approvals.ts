@@ -14,13 +14,13 @@ import type { CredentialFacts } from '@atf/core/world';
 import { type AnswerIds, answerOf, type CallAnswer, given, refused, said, waiting } from './answers.ts';
 import { type Decider, type ExactCall, exactCall, receivedOf } from './decision.ts';
 import type { Ran } from './execute.ts';
+import type { OutcomeReports } from './outcome-reports.ts';
 import type { ControlAnswer, Ports } from './ports.ts';
 import type { ToolResult } from './protocols/protocol.ts';
 import { type Decided, recordDecision } from './record.ts';
 
 const redemptionsMax = 1_024;
 const becauseLengthMax = 500;
-const finishAttemptsMax = 5;
 const listedMax = 20;
 const askAgainMs = 60_000;
 
@@ -44,16 +44,13 @@ export interface ApprovalsInput {
   readonly single: (agentId: string) => boolean;
   /** Whether this agent may put another new question to people now. Asking spends no rate limit, and every question is a record. */
   readonly mayAsk: (agentId: string) => boolean;
-  /** Pause before an outcome that control did not take is sent again. */
-  readonly pause: (attempt: number) => Promise<void>;
+  readonly reports: OutcomeReports;
 }
 
 export class Approvals {
   readonly #input: ApprovalsInput;
   readonly #requests = new Map<string, Promise<Requested>>();
   readonly #redemptions = new Map<string, Promise<Settled>>();
-  /** Approval → action of redemptions whose answer was lost. Nothing ran for them here. */
-  readonly #lost = new Map<string, string>();
 
   constructor(input: ApprovalsInput) {
     this.#input = input;
@@ -70,18 +67,6 @@ export class Approvals {
       return await this.#tellState(decided, held);
     }
     return await this.#request(decided, call);
-  }
-
-  /** Tells control that nothing ran for redemptions whose answers were lost. Called when control is connected again; safe to repeat. */
-  async settleLost(): Promise<void> {
-    for (const [id, actionId] of [...this.#lost]) {
-      const answer = await this.#input.ports.control.request('gateway.finishApproval', {
-        params: { id },
-        body: { actionId, outcome: { status: 'not_executed' } },
-      });
-      // A refusal is an answer too: control never released it to that action, so it stands as it stood.
-      if (answer.ok || !answer.sent) this.#lost.delete(id);
-    }
   }
 
   /** Whether this approval of an agent was released already: then no answer about it may say that nothing happened. */
@@ -228,8 +213,8 @@ export class Approvals {
   async #redeemOnce(id: string, credential: CredentialFacts, actionId: string): Promise<Settled> {
     const unready = await this.#prepare(id, credential);
     if (unready !== undefined) return { kind: 'refused', refusal: unready, uncertain: false };
-    const { control } = this.#input.ports;
-    const answer = await control.request('gateway.redeemApproval', {
+    const { ports, reports } = this.#input;
+    const answer = await ports.control.request('gateway.redeemApproval', {
       params: { id },
       body: { agentId: credential.agentId, actionId },
     });
@@ -238,12 +223,13 @@ export class Approvals {
       const why = answer.sent
         ? refusal('maturity.approval_outcome_unknown', 'Control did not answer.')
         : answer.refusal;
-      if (answer.sent && this.#lost.size < redemptionsMax) this.#lost.set(id, actionId);
+      if (answer.sent) reports.hold(id, actionId, { status: 'not_executed' });
       return { kind: 'refused', refusal: why, uncertain: answer.sent };
     }
-    if (!answer.value.released) return unreleased(answer.value, this.#lost.has(id));
+    if (!answer.value.released) return unreleased(answer.value, reports.holds(id));
     const ran = await this.#run(id, answer.value, credential, actionId);
-    await this.#finish(id, actionId, ran);
+    const text = ran.resultText === undefined ? {} : { resultText: ran.resultText };
+    await reports.tell(id, actionId, { status: ran.status, ...text });
     return { kind: 'ran', ran };
   }
 
@@ -282,24 +268,6 @@ export class Approvals {
     if (decided.decision.outcome === 'allow') return await release(decided);
     const why = decided.decision.refusal ?? refusal('internal.fault');
     return notExecuted((await recordDecision(ports, 'action.refused', decided)) ?? why);
-  }
-
-  /** Stores the outcome at control. One attempt belongs to the call; further ones go on beside it. */
-  async #finish(id: string, actionId: string, ran: Ran): Promise<void> {
-    const text = ran.resultText === undefined ? {} : { resultText: ran.resultText };
-    const outcome = { status: ran.status, ...text };
-    const send = () =>
-      this.#input.ports.control.request('gateway.finishApproval', {
-        params: { id },
-        body: { actionId, outcome },
-      });
-    if ((await send()).ok) return;
-    void (async () => {
-      for (let attempt = 1; attempt < finishAttemptsMax; attempt++) {
-        await this.#input.pause(attempt);
-        if ((await send()).ok) return;
-      }
-    })();
   }
 }
 
@@ -343,13 +311,13 @@ function stateRefusal({ state, reason }: Pick<ApprovalDoc, 'state' | 'reason'>):
   return undefined;
 }
 
-/** `lost`: this gateway redeemed it and never heard the answer, so that nobody runs it. */
-function unreleased({ state, reason, expiresAt, outcome }: Redeemed, lost: boolean): Settled {
+/** `over`: this gateway knows that nobody runs it, and control does not know yet. */
+function unreleased({ state, reason, expiresAt, outcome }: Redeemed, over: boolean): Settled {
   const told = stateRefusal({ state, reason });
   if (told !== undefined) return { kind: 'refused', refusal: told, uncertain: false };
   if (state === 'waiting' || state === 'approved') return { kind: 'waits', expiresAt };
   if (outcome !== undefined && outcome.status !== 'unknown') return { kind: 'stored', outcome };
-  if (state === 'consumed' && !lost) return { kind: 'running' };
+  if (state === 'consumed' && !over) return { kind: 'running' };
   return { kind: 'refused', refusal: refusal('maturity.approval_outcome_unknown'), uncertain: true };
 }
 

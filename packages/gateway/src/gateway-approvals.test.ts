@@ -145,25 +145,31 @@ describe('approvals (invariant 5)', () => {
     expect(refunds(world)).toBe(0);
   });
 
-  it('whose redemption was interrupted are put right when control is back: nothing ran, a person is asked anew', async () => {
-    const world = await startWorld();
-    const approvalId = await asked(world);
-    world.control.decideApproval(approvalId, 'approved');
-    world.control.loseRedemptions = true;
-    await until('the answer of control is lost', async () => {
-      const { atf } = await world.junior.call(world.mcp, 'create_refund', refund);
-      return atf.code === 'maturity.approval_outcome_unknown' && atf.outcome === 'unknown';
-    });
-    world.control.loseRedemptions = false;
-    world.control.cut();
-    await until(
-      'control is told',
-      () => world.control.approvals.get(approvalId)?.outcome?.status === 'not_executed',
-    );
-    await until('a person is asked anew', async () => {
-      const { atf } = await world.junior.call(world.mcp, 'create_refund', refund);
-      return atf.outcome === 'waiting' && atf.approvalId !== approvalId;
-    });
-    expect(refunds(world)).toBe(0);
-  });
+  it.each([
+    ['when control is back', (world: World) => world.control.cut()],
+    ['soon, where control was back before the answer was known to be lost', () => undefined],
+  ])(
+    'whose redemption was interrupted are put right %s: nothing ran, a person is asked anew',
+    async (_, back) => {
+      const world = await startWorld();
+      const approvalId = await asked(world);
+      world.control.decideApproval(approvalId, 'approved');
+      world.control.loseRedemptions = true;
+      await until('the answer of control is lost', async () => {
+        const { atf } = await world.junior.call(world.mcp, 'create_refund', refund);
+        return atf.code === 'maturity.approval_outcome_unknown' && atf.outcome === 'unknown';
+      });
+      world.control.loseRedemptions = false;
+      back(world);
+      await until(
+        'control is told',
+        () => world.control.approvals.get(approvalId)?.outcome?.status === 'not_executed',
+      );
+      await until('a person is asked anew', async () => {
+        const { atf } = await world.junior.call(world.mcp, 'create_refund', refund);
+        return atf.outcome === 'waiting' && atf.approvalId !== approvalId;
+      });
+      expect(refunds(world)).toBe(0);
+    },
+  );
 });

@@ -20,7 +20,7 @@ import { type GatewayKey, openGatewayKey } from './gateway-key.ts';
 import { Lease } from './lease.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { PayloadKey } from './payload-key.ts';
-import { findOrphans, type Orphan, recordOrphans, tellOrphans } from './orphans.ts';
+import { findOrphans, type Orphan, recordOrphans, reportOrphans } from './orphans.ts';
 import { createPipeline, type Pipeline } from './pipeline.ts';
 import { RandomPool } from './random-pool.ts';
 import type { ClockPort, Ports } from './ports.ts';
@@ -38,7 +38,8 @@ export const drainMs = 4_000;
 const shipOnCloseMs = 1_500;
 const closeStepMs = 1_000;
 const tickEveryMs = 1_000;
-const finishRetryMs = 500;
+const finishRetryMs = 100;
+const finishRetryMsMax = 5_000;
 const standingRetryMs = 500;
 const standingAttemptsMax = 20;
 
@@ -178,7 +179,7 @@ function snapshotOf(lease: Lease, log: Logger, { servers }: Enrolment): Snapshot
   });
 }
 
-function build({ options, control, spool, enrolled }: Opened): Built {
+function build({ options, control, spool, enrolled, orphans }: Opened): Built {
   const { dir, log } = options;
   const lease = new Lease(leaseMs);
   const snapshot = snapshotOf(lease, log, enrolled);
@@ -216,16 +217,20 @@ function build({ options, control, spool, enrolled }: Opened): Built {
     spoolFailed: () => spool.state().failed,
     notificationsDropped: () => pipeline.notifier.dropped,
   });
+  const startedMs = clock.monotonicMs();
   const pipeline: Pipeline = createPipeline(ports, {
     publicUrl: () => built.publicUrl,
     onObserved: (observed) => metrics.observed(observed),
-    pause: async (attempt) => await pauseFor(finishRetryMs * 2 ** attempt, undefined, { ref: false }),
+    upMs: () => Math.round(clock.monotonicMs() - startedMs),
+    pause: async (attempt) =>
+      await pauseFor(Math.min(finishRetryMs * 2 ** attempt, finishRetryMsMax), undefined, { ref: false }),
   });
   const notReady = (): string | undefined => {
     if (!snapshot.fresh()) return 'control was not heard in time';
     if (payloadKey.current() === undefined) return 'no key for payloads yet';
     return spool.state().failed ? 'nothing can be recorded' : undefined;
   };
+  reportOrphans(pipeline.reports, orphans);
   const publicUrl = options.publicUrl ?? '';
   const built: Built = {
     snapshot,
@@ -277,30 +282,16 @@ async function open({ options }: Opened, built: Built): Promise<GatewayServer> {
   return server;
 }
 
-function feedOf({ options, control, authorization, spool, orphans }: Opened, built: Built): Feed {
+function feedOf({ options, authorization, spool }: Opened, built: Built): Feed {
   const { snapshot, lease, pipeline, discovery, payloadKey, shipper } = built;
-  let untold = orphans;
-  const startedMs = clock.monotonicMs();
-  let startTold = false;
   const onState: FeedInput['onState'] = (state, detail) => {
     if (state === 'complete') return discovery.tick(snapshot.servers());
     options.log.info({ state, detail }, 'feed');
     if (state !== 'connected') return;
     discovery.repeat();
     shipper.retry();
-    void pipeline.settleInterrupted();
-    if (!startTold) {
-      const upMs = Math.round(clock.monotonicMs() - startedMs);
-      void control.request('gateway.started', { body: { upMs } }).then(({ ok }) => {
-        startTold ||= ok;
-      });
-    }
+    void pipeline.reports.connected();
     void payloadKey.tick(clock.monotonicMs());
-    const telling = untold;
-    untold = [];
-    void tellOrphans(control, telling).then((told) => {
-      if (!told) untold = telling;
-    });
   };
   return new Feed({
     controlUrl: options.controlUrl,

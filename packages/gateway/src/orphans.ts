@@ -6,7 +6,7 @@ import { decodeEntry, type Entry, type EntryDraft } from '@atf/core/audit/entry'
 import { decodeBatch } from '@atf/core/audit/spool-frame';
 import type { OutcomeRecord } from '@atf/core/record';
 import type { JsonObject } from '@atf/core/wire/json';
-import type { ControlPort } from './ports.ts';
+import type { OutcomeReports } from './outcome-reports.ts';
 import type { Spool } from './spool.ts';
 
 /** Newest records that are looked at. What was under way when the gateway died is among them. */
@@ -78,15 +78,10 @@ export async function recordOrphans(
   for (const orphan of orphans) await spool.append(outcomeOf(orphan, nowMs));
 }
 
-/** Tells control that nobody knows what came of the approved calls among them; true when control has taken it all. */
-export async function tellOrphans(control: ControlPort, orphans: readonly Orphan[]): Promise<boolean> {
-  let told = true;
+/** Tells control that nobody knows what came of the approved calls among them. */
+export function reportOrphans(reports: Pick<OutcomeReports, 'hold'>, orphans: readonly Orphan[]): void {
   for (const { intent, approvalId } of orphans) {
-    if (approvalId === undefined || intent.action === undefined) continue;
-    const body = { actionId: intent.action, outcome: { status: 'unknown' as const } };
-    const answer = await control.request('gateway.finishApproval', { params: { id: approvalId }, body });
-    // A refusal is an answer too: control knows better, or does not know it at all.
-    if (!answer.ok && (answer.sent || answer.refusal.code === 'containment.feed_stale')) told = false;
+    if (approvalId !== undefined && intent.action !== undefined)
+      reports.hold(approvalId, intent.action, { status: 'unknown' });
   }
-  return told;
 }

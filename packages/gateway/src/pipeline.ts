@@ -14,6 +14,7 @@ import { createDecider, type ExactCall, exactCall, receivedOf } from './decision
 import { execute, type Ran } from './execute.ts';
 import { Limiter } from './limiter.ts';
 import { Notifier } from './notify.ts';
+import { OutcomeReports } from './outcome-reports.ts';
 import type { Ports } from './ports.ts';
 import type {
   CancelledRequest,
@@ -40,6 +41,8 @@ export interface PipelineOptions {
   /** Address by which agents know this gateway, without a trailing slash: what `htu` of their proofs names. */
   readonly publicUrl: () => string;
   readonly onObserved?: (observed: Observed) => void;
+  /** Milliseconds since this process could have been given anything. */
+  readonly upMs: () => number;
   /** Pause before an approval's outcome is sent to control again. */
   readonly pause: (attempt: number) => Promise<void>;
 }
@@ -56,8 +59,8 @@ export interface Pipeline {
   admit(credential: CredentialFacts, server: string): Refusal | undefined;
   unsupported(credential: CredentialFacts, request: UnsupportedRequest): Promise<Refusal | undefined>;
   cancel(credential: CredentialFacts, request: CancelledRequest): void;
-  /** Control is back: what was interrupted there is put right. */
-  settleInterrupted(): Promise<void>;
+  /** What came of released calls, on its way to control. */
+  readonly reports: OutcomeReports;
   readonly stopper: Stopper;
   readonly calls: CallsUnderWay;
   readonly refusals: RefusalCount;
@@ -80,13 +83,14 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     tenant: () => snapshot.settings()?.tenant,
     salt: ports.random(32),
   });
+  const reports = new OutcomeReports({ control: ports.control, upMs: options.upMs, pause: options.pause });
   const approvals = new Approvals({
     ports,
     decider,
     release: (decided) => run(decided),
     single: (agentId) => refusals.single(agentId, 'maturity.approval_required'),
     mayAsk: (agentId) => refusals.single(agentId, 'approvals.queue_full'),
-    pause: options.pause,
+    reports,
   });
 
   /** Steps 2 to 9; step 1 was {@link Pipeline.authenticate}, at the edge, before the request was read. */
@@ -278,7 +282,7 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     admit,
     unsupported,
     cancel,
-    settleInterrupted: () => approvals.settleLost(),
+    reports,
     stopper,
     calls,
     refusals,

@@ -303,7 +303,9 @@ export function bench(seed = 'bench'): Bench {
   const ports: Ports = { clock, random, spool, snapshot, upstream, control, wrappingKey: () => key };
   const pipeline = createPipeline(ports, {
     publicUrl: () => 'http://gateway.test',
-    pause: async () => undefined,
+    upMs: () => 0,
+    // Reports that control did not take wait until it is connected again.
+    pause: async () => await new Promise(() => undefined),
   });
   snapshot.onApplied((topic, docKey, body, before) => pipeline.stopper.observe(topic, docKey, body, before));
   const names = Object.keys(tools).map((name) => `office/${name}`);
