@@ -2,6 +2,7 @@
  * Room: audit (D-3). The wrapping key for payloads: asked of control, held in memory only, asked again now and then so that a rotation
  * arrives. While there is none, nothing can be recorded and so nothing runs.
  */
+import { createSecretKey } from 'node:crypto';
 import type { ControlPort, WrappingKey } from './ports.ts';
 
 const renewEveryMs = 600_000;
@@ -28,8 +29,9 @@ export class PayloadKey {
     this.#asking = true;
     try {
       const answer = await this.#control.request('gateway.payloadKey', {});
-      const key = answer.ok ? Buffer.from(answer.value.key, 'base64url') : undefined;
-      if (answer.ok && key?.byteLength === keyBytes) this.#key = { kid: answer.value.kid, key };
+      const bytes = answer.ok ? Buffer.from(answer.value.key, 'base64url') : undefined;
+      const key = bytes?.byteLength === keyBytes ? createSecretKey(bytes) : undefined;
+      if (answer.ok && key !== undefined) this.#key = { kid: answer.value.kid, key };
       this.#dueMs = monotonicMs + (key === undefined ? retryAfterMs : renewEveryMs);
     } finally {
       this.#asking = false;

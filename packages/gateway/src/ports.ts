@@ -2,6 +2,7 @@
  * What the pipeline may touch: clock, randomness, durable record, snapshot, tool servers, control. It takes nothing else, so that a
  * simulator can run the real pipeline under virtual time with faulty ports. No behaviour here.
  */
+import type { KeyObject } from 'node:crypto';
 import type { EntryDraft } from '@atf/core/audit/entry';
 import type { PayloadFrame } from '@atf/core/audit/spool-frame';
 import type { Refusal } from '@atf/core/errors';
@@ -109,7 +110,8 @@ export type ControlCall<K extends OperationId> = {
 
 export interface WrappingKey {
   readonly kid: string;
-  readonly key: Uint8Array;
+  /** 32 bytes. */
+  readonly key: KeyObject;
 }
 
 export interface Ports {

@@ -26,7 +26,13 @@ export interface Decided {
 type DecisionEvent = Extract<EventName, 'action.intent' | 'action.refused' | 'action.asked'>;
 const words = { 'action.intent': 'allowed', 'action.refused': 'refused', 'action.asked': 'waiting' } as const;
 
-export const isoOf = (ms: number): string => new Date(ms).toISOString();
+let lastIso: { readonly ms: number; readonly text: string } = { ms: 0, text: new Date(0).toISOString() };
+
+/** RFC 3339 in UTC. Several records of a call bear the same millisecond, which is written once. */
+export function isoOf(ms: number): string {
+  if (lastIso.ms !== ms) lastIso = { ms, text: new Date(ms).toISOString() };
+  return lastIso.text;
+}
 
 function decisionRecord(
   decided: Decided,

@@ -18,6 +18,8 @@ const gatherBytesMax = 4 * 1_048_576;
 const gatherRecordsMax = 192;
 /** A transaction costs control about the same for one record as for a hundred, and no call waits for shipping. */
 const gatherMs = 100;
+/** Why a wait ended: there is news. A reason of one's own spares the platform an exception with its stack. */
+const woken = 'woken';
 const retryFirstMs = 100;
 const retryLastMs = 10_000;
 /** Without news from the spool it looks again after this. */
@@ -75,7 +77,7 @@ export class Shipper {
   }
 
   start(): void {
-    this.#unlisten = this.#input.spool.onDurable(() => this.#news.abort());
+    this.#unlisten = this.#input.spool.onDurable(() => this.#news.abort(woken));
     this.#running = this.#run();
   }
 
@@ -93,7 +95,7 @@ export class Shipper {
   async close(boundMs: number): Promise<void> {
     const deadline = performance.now() + boundMs;
     while (this.behind() > 0 && performance.now() < deadline && !this.#ending.signal.aborted) {
-      this.#news.abort();
+      this.#news.abort(woken);
       await this.#input.pause(20, this.#ending.signal);
     }
     this.#unlisten?.();

@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { createSecretKey, generateKeyPairSync } from 'node:crypto';
 import {
   mkdtempSync,
   readdirSync,
@@ -44,7 +44,7 @@ function payload(n: number): { frame: PayloadFrame; draft: EntryDraft } {
   const random = Buffer.alloc(payloadRandomBytes, n);
   const frame = sealPayload(
     `payload-${n}`,
-    { kid: 'pk1', key: Buffer.alloc(32, 9) },
+    { kid: 'pk1', key: createSecretKey(Buffer.alloc(32, 9)) },
     Buffer.from('{"args":{}}'),
     random,
   );

@@ -62,6 +62,7 @@ interface Waiting {
   readonly payload: Uint8Array | undefined;
   readonly bytes: number;
   readonly seq: number;
+  readonly hash: Uint8Array;
   readonly settle: (result: AppendResult) => void;
 }
 
@@ -169,10 +170,11 @@ export class Spool {
     const bytes = entry.length + (payloadBytes?.length ?? 0);
     if (this.waitingBytes + bytes > bytesMax) return Promise.resolve(full);
     this.sealToCarry = undefined;
-    this.tip = { seq, prev: Buffer.from(leafHash(entry)).toString('base64url') };
+    const hash = leafHash(entry);
+    this.tip = { seq, prev: Buffer.from(hash).toString('base64url') };
     this.waitingBytes += bytes;
     return new Promise((settle) => {
-      this.waiting.push({ entry, payload: payloadBytes, bytes, seq, settle });
+      this.waiting.push({ entry, payload: payloadBytes, bytes, seq, hash, settle });
       this.wake();
     });
   }
@@ -208,7 +210,7 @@ export class Spool {
   private async commit(batch: readonly Waiting[]): Promise<void> {
     const { gateway, signer } = this.options;
     const last = batch.at(-1) as Waiting;
-    const head: ChainHead = { epoch: this.epoch, seq: last.seq, hash: leafHash(last.entry), seal: undefined };
+    const head: ChainHead = { epoch: this.epoch, seq: last.seq, hash: last.hash, seal: undefined };
     const seal = makeSeal({ gateway, seq: head.seq, hash: head.hash }, signer);
     // No await since the batch was closed: whoever is appended next follows the sealed record directly and carries the seal.
     this.sealToCarry = seal;

@@ -2,7 +2,7 @@ import { payloadRandomBytes, sealPayload } from '@atf/core/audit/payload';
 import { openPayload } from '@atf/core/audit/payload';
 import { sealSigner } from '@atf/core/audit/gateway-key';
 import { splitFrames } from '@atf/core/audit/spool-frame';
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createSecretKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type TestDb, testDb } from '../db/test-db.ts';
@@ -133,7 +133,7 @@ describe('several frames in one shipment', () => {
   test('a payload that was used before takes back its own frame only', async () => {
     const sealed = sealPayload(
       'p1',
-      { kid: 'k', key: randomBytes(32) },
+      { kid: 'k', key: createSecretKey(randomBytes(32)) },
       Buffer.from('{}'),
       randomBytes(payloadRandomBytes),
     );
@@ -292,7 +292,7 @@ test('two shipments at once of one gateway count once', async () => {
 });
 
 describe('payloads', () => {
-  const wrapping = { kid: 'pk1', key: Buffer.alloc(32, 5) };
+  const wrapping = { kid: 'pk1', key: createSecretKey(Buffer.alloc(32, 5)) };
   const sealed = (id: string, text: string): ReturnType<typeof sealPayload> =>
     sealPayload(id, wrapping, Buffer.from(text), Buffer.alloc(payloadRandomBytes, 7));
 

@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto';
+import { createSecretKey, randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { openPayload, payloadRandomBytes, sealPayload } from './payload.ts';
 
-const wrapping = { kid: 'k1', key: randomBytes(32) };
+const wrapping = { kid: 'k1', key: createSecretKey(randomBytes(32)) };
 const plaintext = Buffer.from('{"args":{"email":"somebody@example.com"}}');
 const sealed = sealPayload('id-1', wrapping, plaintext, randomBytes(payloadRandomBytes));
 const flip = (bytes: Uint8Array, at: number) => {

@@ -1,5 +1,5 @@
 /** Ports under virtual time, for tests of the real pipeline: nothing sleeps, nothing is random, and each port can fail. */
-import { createHash } from 'node:crypto';
+import { createHash, createSecretKey } from 'node:crypto';
 import type { EntryDraft } from '@atf/core/audit/entry';
 import type { PayloadFrame } from '@atf/core/audit/spool-frame';
 import { refusal } from '@atf/core/errors';
@@ -299,7 +299,7 @@ export function bench(seed = 'bench'): Bench {
   const upstream = new FakeUpstream();
   const control = new FakeApprovals(clock, (doc) => snapshot.apply('approval', doc.id, doc));
   const random = seeded(seed);
-  const key = { kid: 'payload-1', key: Buffer.alloc(32, 7) };
+  const key = { kid: 'payload-1', key: createSecretKey(Buffer.alloc(32, 7)) };
   const ports: Ports = { clock, random, spool, snapshot, upstream, control, wrappingKey: () => key };
   const pipeline = createPipeline(ports, {
     publicUrl: () => 'http://gateway.test',
