@@ -41,6 +41,18 @@ export const errors = {
     'The credential was revoked',
     'A person must resume the agent and issue a new join token.',
   ),
+  'identity.audience_mismatch': entry(
+    401,
+    'I-2',
+    'The credential is for another resource',
+    'Get an access token for this gateway, or for this tool server of it.',
+  ),
+  'identity.resource_unknown': entry(
+    422,
+    'I-2',
+    'There is no such resource to issue a credential for',
+    'Name the address of the gateway, or of one tool server there (/mcp/<server>).',
+  ),
   'identity.proof_invalid': entry(
     401,
     'I-2',

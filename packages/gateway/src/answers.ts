@@ -11,7 +11,12 @@ export type CallAnswer =
   | { readonly kind: 'result'; readonly result: ToolResult; readonly facts: ResultFacts }
   | { readonly kind: 'refused'; readonly facts: RefusalFacts }
   /** Not about one call: the HTTP status says it. */
-  | { readonly kind: 'problem'; readonly refusal: Refusal };
+  | {
+      readonly kind: 'problem';
+      readonly refusal: Refusal;
+      /** The same agent could do it with a credential that is bound to a key. */
+      readonly stepUp?: boolean;
+    };
 
 export interface AnswerIds {
   readonly actionId: string;

@@ -8,7 +8,7 @@
 import type { KeyObject } from 'node:crypto';
 import { sha256 } from '@atf/core/digest';
 import { type Refusal, refusal } from '@atf/core/errors';
-import { verifyAccessToken } from '@atf/core/identity/access-token';
+import { isAudience, verifyAccessToken } from '@atf/core/identity/access-token';
 import { dpopReplayMs, verifyDpopProof } from '@atf/core/identity/dpop';
 import { lookAtRate } from '@atf/core/segmentation/rate';
 import type { AccessTokenClaims } from '@atf/core/wire/token';
@@ -165,6 +165,7 @@ export class Authenticator {
     if ('code' in claims) return { ok: false, refusal: claims };
     if (claims.tenant !== this.#snapshot.settings()?.tenant)
       return no('identity.credential_invalid', 'It belongs to another tenant.');
+    if (!isAudience(claims.aud, this.#publicUrl(), request.url)) return no('identity.audience_mismatch');
     if (scheme === 'bearer') {
       // RFC 9449 §7.2: a bound token is worth nothing without its proof.
       if (claims.cnf !== undefined)

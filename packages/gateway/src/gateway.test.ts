@@ -75,6 +75,34 @@ describe('a governed call', () => {
     });
   });
 
+  it('tells a plain bearer token that a key would let its agent try, and records the refusal first', async () => {
+    const world = await startWorld();
+    const { issuer } = world;
+    const post = async (n: number, name: string) => {
+      const agent = new TestAgent({ issuer, agentId: uuid(n), instanceId: uuid(100 + n), bearer: true });
+      const response = await fetch(world.mcp, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...agent.headers(world.mcp) },
+        body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name } }),
+      });
+      return { status: response.status, challenge: response.headers.get('www-authenticate') };
+    };
+    expect(await post(3, 'send_email')).toEqual({
+      status: 403,
+      challenge:
+        'DPoP algs="ES256", error="insufficient_scope", scope="atf:read atf:act", ' +
+        `resource_metadata="${world.gateway.url}/.well-known/oauth-protected-resource/mcp/back-office"`,
+    });
+    await until('it is shipped', () =>
+      world.control.entries.some(
+        ({ type, body }) => type === 'action.refused' && body['tool'] === 'send_email',
+      ),
+    );
+    // No key makes an Intern more than an Intern: it is told in words, as any agent.
+    expect(await post(1, 'send_email')).toEqual({ status: 200, challenge: null });
+    expect(world.effects()).toEqual([]);
+  });
+
   it('goes on when the client hangs up after a write was sent', async () => {
     const world = await startWorld();
     const hangUp = new AbortController();
@@ -136,6 +164,9 @@ describe('credentials at the door (I-2)', () => {
     expect(await code(like({ iat: seconds - 1000, exp: seconds - 10 }))).toBe('identity.credential_expired');
     expect(await code(like({ cep: 2 }))).toBe('identity.credential_revoked');
     expect(await code(like({ tenant: 'other' }))).toBe('identity.credential_invalid');
+    expect(await code(like({ aud: 'http://localhost:1' }))).toBe('identity.audience_mismatch');
+    expect(await code(like({ aud: `${world.gateway.url}/mcp/other` }))).toBe('identity.audience_mismatch');
+    expect(await code(like({ aud: world.mcp }))).toBeUndefined();
     expect(
       await code(like({ inst: uuid(999), sub: `spiffe://atf.test/agent/${uuid(3)}/inst/${uuid(999)}` })),
     ).toBe('identity.instance_unknown');

@@ -262,6 +262,8 @@ async function open({ options }: Opened, built: Built): Promise<GatewayServer> {
   const server = new GatewayServer({
     pipeline,
     hosts: (port) => hostsOf(options, port),
+    publicUrl: () => built.publicUrl,
+    issuer: () => built.snapshot.settings()?.issuer,
     ready: () => ({ ok: notReady() === undefined, why: notReady() }),
     metrics: async () => ({ type: metrics.contentType, text: await metrics.text() }),
     onFault: (error) => {

@@ -104,10 +104,11 @@ describe('a gateway that was killed', () => {
   it('says of calls that were under way that nobody knows what came of them, and keeps every acknowledged record', async () => {
     const over = await control();
     const dir = folder();
-    const { senior: agent } = await fleetOver(over, dir);
+    const { senior: agent, issuer } = await fleetOver(over, dir);
     const args = ['--dir', dir, '--control', over.url, '--port', '0'];
     const first = start(args, { ATF_GATEWAY_JOIN_TOKEN: over.joinToken });
     const { url } = await first.message('ready');
+    issuer.audience = String(url);
     const mcp = `${String(url)}/mcp/back-office`;
     const done = await agent.call(mcp, 'create_refund', {
       order_id: 'O-5001',

@@ -3,6 +3,7 @@
  * does. It takes ports only, so that the simulator runs this very code under virtual time.
  */
 import { type Refusal, refusal } from '@atf/core/errors';
+import { effectiveLevel } from '@atf/core/maturity/levels';
 import type { ToolDoc } from '@atf/core/wire/feed';
 import type { CredentialFacts, Decision } from '@atf/core/world';
 import { answerOf, type CallAnswer, refused } from './answers.ts';
@@ -132,6 +133,7 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
       const unrecorded = await recordDecision(ports, 'action.refused', decided);
       if (unrecorded !== undefined) return refused(unrecorded, received);
     }
+    if (wantsKey(decided, why)) return { kind: 'problem', refusal: why, stepUp: true };
     return why.code.startsWith('identity.') ? { kind: 'problem', refusal: why } : refused(why, received);
   }
 
@@ -289,6 +291,12 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     notifier,
     schemas,
   };
+}
+
+/** A plain bearer token counts as Intern: what its agent's own level might do needs a key, and a client that reads the challenge gets one. */
+function wantsKey({ received, world }: Decided, why: Refusal): boolean {
+  if (received.credential.proof !== 'none' || why.code !== 'policy.not_permitted') return false;
+  return world.agent !== undefined && effectiveLevel(world.agent, 'dpop') !== 'intern';
 }
 
 /** Refusals that depend on arguments or the moment: they do not hide a tool. */

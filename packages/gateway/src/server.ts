@@ -9,6 +9,13 @@ import type { CredentialFacts } from '@atf/core/world';
 import type { CallAnswer } from './answers.ts';
 import type { Pipeline } from './pipeline.ts';
 import {
+  challengesOf,
+  metadataPath,
+  resourceMetadata,
+  resourcePathOf,
+  stepUpChallenge,
+} from './protected-resource.ts';
+import {
   encodeAccepted,
   encodeDiscover,
   encodeInitialize,
@@ -50,6 +57,10 @@ export interface ServerInput {
   readonly pipeline: Pipeline;
   /** Values of `Host` under which this gateway is known, in lower case. Asked once the port is known. */
   readonly hosts: (port: number) => readonly string[];
+  /** Address by which agents know this gateway, without a trailing slash. */
+  readonly publicUrl: () => string;
+  /** Who issues access tokens; undefined while control has not said. */
+  readonly issuer: () => string | undefined;
   readonly ready: () => { readonly ok: boolean; readonly why: string | undefined };
   readonly metrics: () => Promise<{ readonly type: string; readonly text: string }>;
   /** An unexpected fault, with the id that the caller is told. */
@@ -57,7 +68,6 @@ export interface ServerInput {
   readonly bounds?: ServerBounds;
 }
 
-const authenticate = 'DPoP algs="ES256"';
 const nothing = new Uint8Array();
 
 export class GatewayServer {
@@ -134,7 +144,7 @@ export class GatewayServer {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<EncodedResponse> {
     if (!this.#hosts.has((request.headers.host ?? '').toLowerCase()))
       return plain(refusal('request.origin_refused', 'The Host is not one of this gateway.'));
-    const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
+    const path = pathOf(request.url ?? '/');
     if (request.method === 'GET' && path === '/healthz')
       return text(200, 'text/plain; charset=utf-8', 'ok\n');
     if (request.method === 'GET' && path === '/readyz') return this.#readiness();
@@ -142,6 +152,7 @@ export class GatewayServer {
       const metrics = await this.#input.metrics();
       return text(200, metrics.type, metrics.text);
     }
+    if (request.method === 'GET' && path.startsWith(metadataPath)) return this.#metadata(path);
     if (!path.startsWith('/mcp/')) return plain(refusal('request.not_found'));
     if (this.#draining || this.#requests > this.#bounds.requestsMax)
       return plain(refusal('request.overloaded'));
@@ -151,6 +162,15 @@ export class GatewayServer {
   #readiness(): EncodedResponse {
     const { ok, why } = this.#input.ready();
     return text(ok ? 200 : 503, 'text/plain; charset=utf-8', `${ok ? 'ready' : (why ?? 'not ready')}\n`);
+  }
+
+  #metadata(path: string): EncodedResponse {
+    const resourcePath = resourcePathOf(path);
+    if (resourcePath === undefined) return plain(refusal('request.not_found'));
+    const issuer = this.#input.issuer();
+    if (issuer === undefined) return plain(refusal('containment.feed_stale'));
+    const metadata = resourceMetadata(this.#input.publicUrl(), resourcePath, issuer);
+    return text(200, 'application/json', JSON.stringify(metadata));
   }
 
   async #mcp(request: IncomingMessage, response: ServerResponse): Promise<EncodedResponse> {
@@ -164,8 +184,8 @@ export class GatewayServer {
     if (head.method !== 'POST') return protocolRefused({ ...head, body: nothing });
     // Before a byte of the body is kept: strangers must not fill the memory. The server drops what is left unread.
     const source = request.socket.remoteAddress ?? 'unknown';
-    const caller = pipeline.authenticate({ ...head, url: head.url.split('?', 1)[0] ?? '/' }, source);
-    if (!caller.ok) return problem(null, caller.refusal);
+    const caller = pipeline.authenticate({ ...head, url: pathOf(head.url) }, source);
+    if (!caller.ok) return this.#problem(head, null, caller.refusal);
     const body = await readBody(request, this.#bounds.bodyBytesMax);
     if (body === 'too_large') return closing(encodeProblem(null, refusal('request.too_large')));
     if (body === 'gone') return closing(encodeProblem(null, refusal('request.malformed')));
@@ -175,18 +195,19 @@ export class GatewayServer {
       pipeline.refusals.unauthenticated(caller.credential.agentId, parsed.code);
       return encodeProtocolRefusal(parsed);
     }
-    return await this.#dispatch(caller.credential, parsed, gone.signal);
+    return await this.#dispatch(head, caller.credential, parsed, gone.signal);
   }
 
   async #dispatch(
+    head: Head,
     credential: CredentialFacts,
     parsed: ParsedRequest,
     gone: AbortSignal,
   ): Promise<EncodedResponse> {
     const { pipeline } = this.#input;
     if (parsed.kind === 'tools_call')
-      return encodeCall(parsed, await pipeline.call(credential, parsed, gone));
-    if (parsed.kind === 'tools_list') return this.#list(credential, parsed);
+      return this.#encodeCall(head, parsed, await pipeline.call(credential, parsed, gone));
+    if (parsed.kind === 'tools_list') return this.#list(head, credential, parsed);
     if (parsed.kind === 'cancelled') {
       pipeline.cancel(credential, parsed);
       return encodeAccepted();
@@ -196,35 +217,49 @@ export class GatewayServer {
       const unrecorded = await pipeline.unsupported(credential, parsed);
       return unrecorded === undefined
         ? encodeProtocolRefusal(parsed.problem)
-        : problem(parsed.id, unrecorded);
+        : this.#problem(head, parsed.id, unrecorded);
     }
     const stopped = pipeline.admit(credential, parsed.serverName);
-    if (stopped !== undefined) return problem(parsed.id, stopped);
+    if (stopped !== undefined) return this.#problem(head, parsed.id, stopped);
     if (parsed.kind === 'initialize') return encodeInitialize(parsed);
     return parsed.kind === 'discover' ? encodeDiscover(parsed) : encodePing(parsed);
   }
 
-  #list(credential: CredentialFacts, parsed: ToolsListRequest): EncodedResponse {
+  #list(head: Head, credential: CredentialFacts, parsed: ToolsListRequest): EncodedResponse {
     const listed = this.#input.pipeline.listTools(credential, parsed.serverName);
-    return 'refusal' in listed ? problem(parsed.id, listed.refusal) : encodeToolsList(parsed, listed.tools);
+    return 'refusal' in listed
+      ? this.#problem(head, parsed.id, listed.refusal)
+      : encodeToolsList(parsed, listed.tools);
+  }
+
+  #encodeCall(head: Head, request: ToolsCallRequest, answer: CallAnswer): EncodedResponse {
+    if (answer.kind === 'result') return encodeToolResult(request, answer.result, answer.facts);
+    return answer.kind === 'refused'
+      ? encodeToolRefusal(request, answer.facts)
+      : this.#problem(head, request.id, answer.refusal, answer.stepUp);
+  }
+
+  #problem(head: Head, id: RequestId | null, refused: Refusal, stepUp = false): EncodedResponse {
+    const { status, retryAfterMs } = problemOf(refused);
+    const publicUrl = this.#input.publicUrl();
+    const path = pathOf(head.url);
+    const { authorization } = head.headers;
+    const challenge =
+      status === 401
+        ? challengesOf({ publicUrl, path, authorization, refusal: refused })
+        : stepUp
+          ? stepUpChallenge(publicUrl, path)
+          : undefined;
+    return encodeProblem(id, refused, {
+      ...(challenge === undefined ? {} : { 'www-authenticate': challenge }),
+      ...(retryAfterMs === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) }),
+    });
   }
 }
 
-function encodeCall(request: ToolsCallRequest, answer: CallAnswer): EncodedResponse {
-  if (answer.kind === 'result') return encodeToolResult(request, answer.result, answer.facts);
-  return answer.kind === 'refused'
-    ? encodeToolRefusal(request, answer.facts)
-    : problem(request.id, answer.refusal);
-}
+type Head = Omit<RawRequest, 'body'>;
 
-function problem(id: RequestId | null, refused: Refusal): EncodedResponse {
-  const { status, retryAfterMs } = problemOf(refused);
-  const later = retryAfterMs === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) };
-  return encodeProblem(id, refused, {
-    ...(status === 401 ? { 'www-authenticate': authenticate } : {}),
-    ...later,
-  });
-}
+const pathOf = (url: string): string => url.split('?', 1)[0] ?? '/';
 
 function protocolRefused(raw: RawRequest): EncodedResponse {
   const parsed = parseAgentRequest(raw, parseOptionsDefault);

@@ -10,6 +10,8 @@ export interface EnrolOptions {
   /** Address of control, `http://localhost:7780`. */
   readonly controlUrl: string;
   readonly key: AgentKey;
+  /** The only resource that may take the token (RFC 8707), `<gateway>/mcp/<server>`; absent: the whole gateway. */
+  readonly resource?: string;
   readonly fetch?: typeof globalThis.fetch;
   readonly signal?: AbortSignal;
 }
@@ -18,7 +20,7 @@ export interface EnrolOptions {
 export async function enrolInstance(
   options: EnrolOptions & { readonly joinToken: string },
 ): Promise<Credential> {
-  const body = { joinToken: options.joinToken };
+  const body = { joinToken: options.joinToken, ...resourceOf(options) };
   return clientOf(options).call('instances.enrol', { body }, await proven(options, 'instances.enrol'));
 }
 
@@ -29,7 +31,7 @@ export async function enrolInstance(
 export async function enrolBearer(
   options: Omit<EnrolOptions, 'key'> & { readonly joinToken: string },
 ): Promise<Credential> {
-  const body = { joinToken: options.joinToken, bearer: true };
+  const body = { joinToken: options.joinToken, bearer: true, ...resourceOf(options) };
   return clientOf(options).call('instances.enrol', { body }, signalOf(options));
 }
 
@@ -38,7 +40,11 @@ export async function renewCredential(
   options: EnrolOptions & { readonly instanceId: string; readonly newSession?: boolean },
 ): Promise<Credential> {
   const { instanceId, newSession } = options;
-  const body = { instanceId, ...(newSession === undefined ? {} : { newSession }) };
+  const body = {
+    instanceId,
+    ...(newSession === undefined ? {} : { newSession }),
+    ...resourceOf(options),
+  };
   return clientOf(options).call('instances.token', { body }, await proven(options, 'instances.token'));
 }
 
@@ -47,6 +53,10 @@ function clientOf(options: Pick<EnrolOptions, 'controlUrl' | 'fetch'>): ControlC
     baseUrl: options.controlUrl,
     ...(options.fetch === undefined ? {} : { fetch: options.fetch }),
   });
+}
+
+function resourceOf({ resource }: Pick<EnrolOptions, 'resource'>): { resource?: string } {
+  return resource === undefined ? {} : { resource };
 }
 
 function signalOf(options: Pick<EnrolOptions, 'signal'>): CallOptions {

@@ -9,7 +9,8 @@ import { signAccessToken } from '@atf/core/identity/access-token';
 import { containmentOf } from '@atf/core/incident/containment';
 import { effectiveLevel } from '@atf/core/maturity/levels';
 import { type Credential, routes } from '@atf/core/wire/api';
-import { gatewayAudience, spiffeId } from '@atf/core/wire/token';
+import { mcpPath, spiffeId } from '@atf/core/wire/token';
+import { nameSchema } from '@atf/core/wire/words';
 import type { Control, Tx } from '../context.ts';
 import { dpopOf, type Headers } from '../proofs.ts';
 import { containments, insertContainmentEvent } from '../incident/store.ts';
@@ -183,26 +184,43 @@ async function sessionFor(
   return sid;
 }
 
+export interface CredentialWanted {
+  readonly newSession: boolean;
+  /** The only resource that may take the token (RFC 8707): the gateway, which is also the default, or one tool server there. */
+  readonly resource?: string | undefined;
+}
+
+/** The `aud` of a token. Refuses `identity.resource_unknown` for what is not an address of this deployment's gateway. */
+function resourceOf(gatewayUrl: string, wanted: string | undefined): string {
+  const gateway = new URL(gatewayUrl).origin;
+  if (wanted === undefined || wanted === gateway || wanted === `${gateway}/`) return gateway;
+  const server = wanted.startsWith(`${gateway}/mcp/`) ? wanted.slice(`${gateway}/mcp/`.length) : '';
+  return nameSchema.safeParse(server).success
+    ? `${gateway}${mcpPath(server)}`
+    : refuse('identity.resource_unknown');
+}
+
 async function credentialFor(
   control: Control,
   tx: Tx,
   agent: AgentRow,
   instance: InstanceRow,
-  newSession: boolean,
+  wanted: CredentialWanted,
 ): Promise<Credential> {
   const { tenant, controlUrl, gatewayUrl, trustDomain } = control.config;
+  const resource = resourceOf(gatewayUrl, wanted.resource);
   const proof = instance.jkt === null ? 'none' : 'dpop';
   const level = effectiveLevel({ level: agent.level, ceiling: agent.ceiling ?? undefined }, proof);
   const seconds = (await settingsInForce(control, tx)).tokenSeconds[level];
   const iat = Math.floor(control.clock.nowMs() / 1000);
   const exp = iat + seconds;
-  const sid = await sessionFor(control, tx, instance, newSession, exp * 1000);
+  const sid = await sessionFor(control, tx, instance, wanted.newSession, exp * 1000);
   const version = await versionByDigest(tx, tenant, agent.id, agent.manifest_digest);
   if (version === undefined) throw new Error('an agent without its version');
   const claims = {
     iss: controlUrl,
     sub: spiffeId(trustDomain, agent.id, instance.id),
-    aud: gatewayAudience,
+    aud: resource,
     iat,
     exp,
     jti: randomUUID(),
@@ -233,6 +251,7 @@ async function credentialFor(
 export interface Enrolment {
   readonly joinToken: string;
   readonly bearer: boolean;
+  readonly resource?: string | undefined;
   /** Of the request; holds the DPoP proof. */
   readonly headers: Headers;
 }
@@ -243,7 +262,7 @@ export interface Enrolment {
  */
 export async function enrol(
   control: Control,
-  { joinToken, bearer, headers }: Enrolment,
+  { joinToken, bearer, resource, headers }: Enrolment,
 ): Promise<Credential> {
   const { tenant } = control.config;
   const jkt = bearer ? null : dpopOf(control, headers, 'POST', routes['instances.enrol'].path).jkt;
@@ -259,7 +278,7 @@ export async function enrol(
       refuse('identity.proof_invalid', 'Only an Intern may hold a plain bearer token; enrol with a key.');
     }
     const instance = await instanceFor(control, tx, agent, jkt, admitted.issuedBy);
-    const credential = await credentialFor(control, tx, agent, instance, true);
+    const credential = await credentialFor(control, tx, agent, instance, { newSession: true, resource });
     await control.audit.enqueue(tx, 'identity.instance_enrolled', {
       agentId: agent.id,
       agent: agent.name,
@@ -282,7 +301,7 @@ export async function renew(
   control: Control,
   instanceId: string,
   jkt: string,
-  newSession: boolean,
+  wanted: CredentialWanted,
 ): Promise<Credential> {
   const { tenant } = control.config;
   return control.change(async (tx) => {
@@ -297,7 +316,7 @@ export async function renew(
       return refuse('identity.credential_revoked');
     if (instance.state !== 'active') return refuse('identity.instance_unknown', 'The instance was revoked.');
     if (instance.manifest_digest !== agent.manifest_digest) return refuse('identity.version_mismatch');
-    return credentialFor(control, tx, agent, instance, newSession);
+    return credentialFor(control, tx, agent, instance, wanted);
   });
 }
 

@@ -61,12 +61,14 @@ export const identityRoutes: Handlers<Operation> = {
   },
 
   async 'instances.enrol'(control, { body, headers }) {
-    return enrol(control, { joinToken: body.joinToken, bearer: body.bearer === true, headers });
+    const { joinToken, bearer, resource } = body;
+    return enrol(control, { joinToken, bearer: bearer === true, resource, headers });
   },
 
   async 'instances.token'(control, { body, actor }) {
     if (actor.kind !== 'instance' || actor.instanceId !== body.instanceId)
       return refuse('identity.proof_invalid');
-    return renew(control, body.instanceId, actor.jkt, body.newSession === true);
+    const { instanceId, newSession, resource } = body;
+    return renew(control, instanceId, actor.jkt, { newSession: newSession === true, resource });
   },
 };

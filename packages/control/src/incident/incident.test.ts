@@ -107,7 +107,7 @@ describe('stopping', () => {
     expect(await control.doc('agent', agent.id)).toMatchObject({ credentialEpoch: 1 });
     expect(await control.doc('instance', agent.instanceId)).toMatchObject({ state: 'revoked' });
     expect((await approvalById(control.db, 'default', approval.id))?.state).toBe('void');
-    expect(await codeOf(renew(control, agent.instanceId, 'x', false))).not.toBe('none');
+    expect(await codeOf(renew(control, agent.instanceId, 'x', { newSession: false }))).not.toBe('none');
     expect(await codeOf(issueJoinToken(control, agent.id, domain.operator.id))).toBe(
       'containment.agent_stopped',
     );

@@ -40,7 +40,15 @@ const invalid = (detail: string): AccessTokenVerdict => ({
 });
 
 /**
- * Verifies signature, type, issuer, audience and time (RFC 9068 §4). Refuses with `identity.credential_invalid` or
+ * Whether a token for the resource `audience` may be taken at `path` of the gateway known as `publicUrl` (RFC 8707 §2, RFC 9068 §4): a
+ * token is for a whole gateway, or for exactly this endpoint of it. Compared as text: control writes the same address that it tells agents.
+ */
+export function isAudience(audience: string, publicUrl: string, path: string): boolean {
+  return audience === publicUrl || audience === `${publicUrl}${path}`;
+}
+
+/**
+ * Verifies signature, type, issuer and time (RFC 9068 §4); {@link isAudience} is asked for each request, because it depends on the path. Refuses with `identity.credential_invalid` or
  * `identity.credential_expired`. The caller compares `cnf.jkt` with the proof's key, and `tenant` with its own.
  */
 export function verifyAccessToken(

@@ -2,8 +2,8 @@ import { createPrivateKey, generateKeyPairSync, randomUUID, sign } from 'node:cr
 import { describe, expect, it } from 'vitest';
 import { sha256 } from '../digest.ts';
 import type { JsonObject } from '../wire/json.ts';
-import { type AccessTokenClaims, gatewayAudience, spiffeId } from '../wire/token.ts';
-import { signAccessToken, tokenKeys, verifyAccessToken } from './access-token.ts';
+import { type AccessTokenClaims, spiffeId } from '../wire/token.ts';
+import { isAudience, signAccessToken, tokenKeys, verifyAccessToken } from './access-token.ts';
 import { base64urlBytes } from './base64url.ts';
 import { signingInput } from './compact-jws.ts';
 import { dpopAgeMsMax, dpopAheadMsMax, jwkThumbprint, verifyDpopProof } from './dpop.ts';
@@ -135,12 +135,13 @@ describe('DPoP proof (RFC 9449 §4.3)', () => {
 
 describe('access token (RFC 9068)', () => {
   const issuer = 'https://control.example';
+  const gateway = 'https://gateway.example';
   const agent = randomUUID();
   const inst = randomUUID();
   const claims: AccessTokenClaims = {
     iss: issuer,
     sub: spiffeId('example.org', agent, inst),
-    aud: gatewayAudience,
+    aud: gateway,
     iat: nowMs / 1000,
     exp: nowMs / 1000 + 300,
     jti: randomUUID(),
@@ -184,8 +185,8 @@ describe('access token (RFC 9068)', () => {
     ['a DPoP proof', token(header, claims as unknown as JsonObject)],
     ['alg none', made({}, { ...head, alg: 'none' })],
     ['another issuer', made({ iss: 'https://other.example' })],
-    ['another audience', made({ aud: 'other' })],
-    ['audience as a list', made({ aud: [gatewayAudience] })],
+    ['an audience that is no address', made({ aud: 'other' })],
+    ['audience as a list', made({ aud: [gateway] })],
     ['the subject of another instance', made({ sub: spiffeId('example.org', agent, randomUUID()) })],
     ['no session', made({ sid: null })],
     ['an endless token', made({ exp: claims.iat + 10_000_000 })],
@@ -193,6 +194,20 @@ describe('access token (RFC 9068)', () => {
     ['a token from the future', made({ iat: claims.iat + 100 })],
     ['a negative epoch', made({ cep: -1 })],
   ])('refuses %s', (_name, text) => expect(codeOf(text)).toBe('identity.credential_invalid'));
+
+  it.each([
+    [gateway, true],
+    [`${gateway}/mcp/crm`, true],
+    [`${gateway}/mcp/crm/`, false],
+    [`${gateway}/mcp/crm2`, false],
+    [`${gateway}/mcp`, false],
+    [`${gateway}/`, false],
+    [`${gateway}.evil.example`, false],
+    ['https://other.example', false],
+    ['https://other.example/mcp/crm', false],
+  ])('a token for %s is taken at one endpoint: %s', (audience, taken) => {
+    expect(isAudience(audience, gateway, '/mcp/crm')).toBe(taken);
+  });
 
   it('refuses a token signed by another key under a known kid', () => {
     const other = createPrivateKey(

@@ -52,6 +52,8 @@ export interface Route {
 const id = z.object({ id: uuidSchema });
 const ok = z.object({ ok: z.literal(true) });
 const text = (max: number) => z.string().max(max);
+/** RFC 8707: the one resource that a token is asked for. */
+const resource = z.url({ protocol: /^https?$/ }).max(300);
 const reason = z.string().trim().min(1).max(500);
 const list = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item) });
 
@@ -569,7 +571,11 @@ export const routes = {
     path: '/v1/enrol',
     auth: 'public',
     summary: 'Exchange a join token and a DPoP proof for a credential',
-    body: z.strictObject({ joinToken: z.string().min(20).max(200), bearer: z.boolean().optional() }),
+    body: z.strictObject({
+      joinToken: z.string().min(20).max(200),
+      bearer: z.boolean().optional(),
+      resource: resource.optional(),
+    }),
     response: credentialSchema,
   },
   'instances.token': {
@@ -577,7 +583,11 @@ export const routes = {
     path: '/v1/token',
     auth: 'instance',
     summary: 'A new access token for this instance',
-    body: z.strictObject({ instanceId: uuidSchema, newSession: z.boolean().optional() }),
+    body: z.strictObject({
+      instanceId: uuidSchema,
+      newSession: z.boolean().optional(),
+      resource: resource.optional(),
+    }),
     response: credentialSchema,
   },
   // tools

@@ -5,15 +5,16 @@ import { assuranceSchema, digestSchema, uuidSchema } from './words.ts';
 export const accessTokenType = 'at+jwt';
 export const dpopProofType = 'dpop+jwt';
 export const gatewayProofType = 'atf-gateway+jwt';
-/** `aud` of every access token: the gateways of this deployment. */
-export const gatewayAudience = 'atf:gateway';
+/** Path of one tool server's MCP endpoint at a gateway; it and the gateway's address are the resources of RFC 8707. */
+export const mcpPath = (server: string): string => `/mcp/${server}`;
 
 /** Level, model and scope are never in the token: they are read at decision time (invariant 7). */
 export const accessTokenClaimsSchema = z.object({
   iss: z.string().min(1).max(200),
   /** SPIFFE id `spiffe://<domain>/agent/<agent uuid>/inst/<instance uuid>`. */
   sub: z.string().min(1).max(300),
-  aud: z.literal(gatewayAudience),
+  /** The resource that may take it (RFC 8707): the address of a gateway, or of one tool server there; exactly one. */
+  aud: z.url({ protocol: /^https?$/ }).max(300),
   iat: z.int(),
   exp: z.int(),
   jti: uuidSchema,

@@ -6,7 +6,7 @@ import { base64url } from '@atf/core/identity/base64url';
 import { type P256PublicJwk, signingInput } from '@atf/core/identity/compact-jws';
 import { jwkThumbprint } from '@atf/core/identity/dpop';
 import type { FeedDoc } from '@atf/core/wire/feed';
-import { type AccessTokenClaims, gatewayAudience, spiffeId } from '@atf/core/wire/token';
+import { type AccessTokenClaims, spiffeId } from '@atf/core/wire/token';
 import { issuer, manifestDigest, tenant, trustDomain } from './documents.fixture.ts';
 
 interface KeyPair {
@@ -27,6 +27,8 @@ export const es256 = (key: KeyObject, data: Uint8Array): Uint8Array =>
 export class TokenIssuer {
   readonly pair = newKeyPair();
   readonly kid = 'token-key-1';
+  /** The gateway that tokens are for; set once its port is known. */
+  audience = 'http://gateway.test';
 
   jwks(): FeedDoc<'jwks'> {
     return { keys: [{ kid: this.kid, ...this.pair.jwk }] };
@@ -54,11 +56,19 @@ export class TestAgent {
   readonly pair = newKeyPair();
   readonly sid = randomUUID();
   readonly options: AgentOptions;
-  token: string;
+  #token: string | undefined;
 
   constructor(options: AgentOptions) {
     this.options = options;
-    this.token = this.mint();
+  }
+
+  /** Minted when it is first needed. */
+  get token(): string {
+    this.#token ??= this.mint();
+    return this.#token;
+  }
+  set token(token: string) {
+    this.#token = token;
   }
 
   get jkt(): string {
@@ -71,7 +81,7 @@ export class TestAgent {
     return this.options.issuer.mint({
       iss: issuer,
       sub: spiffeId(trustDomain, agentId, instanceId),
-      aud: gatewayAudience,
+      aud: this.options.issuer.audience,
       iat,
       exp: iat + 600,
       jti: randomUUID(),

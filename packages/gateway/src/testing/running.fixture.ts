@@ -162,6 +162,7 @@ export async function startWorld({ stateless = true }: StartOptions = {}): Promi
     log: pino({ level: process.env['ATF_LOG'] ?? 'silent' }),
   });
   cleanups.push(() => gateway.close());
+  fleet.issuer.audience = gateway.url;
   if (!(await gateway.ready(10_000))) throw new Error('the gateway did not get ready');
   const mcp = `${gateway.url}/mcp/back-office`;
   return { ...fleet, control, gateway, dir, mcp, effects: () => effectsIn(fleet.officeDir) };
