@@ -11,6 +11,11 @@ import { z } from 'zod';
 const here = dirname(fileURLToPath(import.meta.url));
 const read = (path: string): unknown => parse(readFileSync(join(here, path), 'utf8'));
 
+const serverMembers = {
+  name: nameSchema,
+  domain: nameSchema,
+  outputTrust: z.enum(['trusted', 'untrusted']),
+};
 const workspaceSchema = z.strictObject({
   people: z.array(
     z.strictObject({
@@ -22,14 +27,15 @@ const workspaceSchema = z.strictObject({
   ),
   folders: z.array(z.strictObject({ from: z.string(), to: z.string().startsWith('{data}/') })),
   servers: z.array(
-    z.strictObject({
-      name: nameSchema,
-      transport: z.literal('stdio'),
-      command: z.array(z.string()).min(1),
-      domain: nameSchema,
-      outputTrust: z.enum(['trusted', 'untrusted']),
-      stateless: z.boolean(),
-    }),
+    z.discriminatedUnion('transport', [
+      z.strictObject({
+        ...serverMembers,
+        transport: z.literal('stdio'),
+        command: z.array(z.string()).min(1),
+        stateless: z.boolean(),
+      }),
+      z.strictObject({ ...serverMembers, transport: z.literal('cooperative'), definitions: z.string() }),
+    ]),
   ),
   classifications: z.record(toolRefSchema, classificationSchema.omit({ by: true })),
   agents: z.array(z.strictObject({ manifest: z.string(), level: levelSchema })),

@@ -117,7 +117,15 @@ function addTools(program: Commander, act: Act): void {
     .description('tool servers and tools: add, list, show, classify, accept');
   common(tool.command('add <server>'))
     .description('register a tool server')
-    .addOption(new Option('--url <url>', 'reached over Streamable HTTP').conflicts(['stdio', 'cmd']))
+    .addOption(
+      new Option('--url <url>', 'reached over Streamable HTTP').conflicts(['stdio', 'cmd', 'definitions']),
+    )
+    .addOption(
+      new Option(
+        '--definitions <file>',
+        'cooperative: agents run these tools themselves, asked first',
+      ).conflicts(['stdio', 'cmd']),
+    )
     .option('--stdio', "started by the gateway's host; its command stands in the servers file there")
     .option(
       '--cmd <json>',
@@ -128,6 +136,9 @@ function addTools(program: Commander, act: Act): void {
     .option('--trusted', 'its output is trusted (default: untrusted)')
     .option('--stateless', 'one connection may serve all agents')
     .action(act(async () => (await import('./commands/tools.ts')).addServer));
+  common(tool.command('define <server> <file>'))
+    .description('say which tools a cooperative server has now; what changed waits until it is accepted')
+    .action(act(async () => (await import('./commands/tools.ts')).defineTools));
   common(tool.command('list'))
     .description('tools with their class and state')
     .option('--server <name>', 'of one server')

@@ -70,8 +70,11 @@ function contain(received: Received, world: World, agent: AgentDoc): Step {
 }
 
 /** S-1: does the tool exist, unchanged since a person accepted it? */
-function resolve(world: World): Step {
+function resolve({ protocol }: Received, world: World): Step {
   if (world.server === undefined) return no('segmentation.server_unknown');
+  // Who runs a tool decides how it is asked for: nobody may have the gateway wait for a program, or call what the gateway must call.
+  if ((world.server.transport.kind === 'cooperative') !== (protocol === 'action'))
+    return no('segmentation.wrong_door');
   if (world.tool === undefined) return no('segmentation.tool_unknown');
   if (world.tool.state === 'quarantined') return no('segmentation.tool_quarantined');
   if (world.tool.state === 'removed') return no('segmentation.tool_removed');
@@ -260,7 +263,7 @@ export function decide(received: Received, world: World): Decision {
   const stopped = take('authenticate', authenticate(received, world));
   if (stopped !== undefined || agent === undefined || level === undefined)
     return stopped ?? answer('refuse', refusal('identity.agent_unknown'));
-  const early = take('contain', contain(received, world, agent)) ?? take('resolve', resolve(world));
+  const early = take('contain', contain(received, world, agent)) ?? take('resolve', resolve(received, world));
   if (early !== undefined || tool === undefined)
     return early ?? answer('refuse', refusal('segmentation.tool_unknown'));
   if (policy === undefined) return take('authorise', no('policy.unavailable')) as Decision;

@@ -264,6 +264,12 @@ export const errors = {
     'There is no such tool server',
     'List the servers with `atf tool list`.',
   ),
+  'segmentation.wrong_door': entry(
+    409,
+    'S-1',
+    'The tool is not asked for in this way',
+    'Ask for tools that your own program runs through the action API, and for all others through MCP.',
+  ),
   'segmentation.server_exists': entry(
     409,
     'S-1',
@@ -416,6 +422,12 @@ export const errors = {
     'Nobody approves their own request',
     'Another approver must decide.',
   ),
+  'approvals.approver_invalid': entry(
+    422,
+    'S-2',
+    'Nobody who was named could approve this',
+    'Name a registered person who may decide about this agent, or a role that somebody holds; or leave the choice open.',
+  ),
   'approvals.queue_full': entry(
     429,
     'S-3',
@@ -472,6 +484,18 @@ export const errors = {
     'Restore the missing tiles from a copy; see docs/how-to/recover-the-log.md.',
   ),
   'audit.not_found': entry(404, 'B-1', 'There is no such record', 'Check the id.'),
+  'execution.permit_invalid': entry(
+    403,
+    'I-2',
+    'The permit is not one for this action',
+    'Send the permit that the gateway gave for exactly this action, from the same instance.',
+  ),
+  'execution.outcome_settled': entry(
+    409,
+    'B-1',
+    'The outcome of this action is on record already',
+    'Report each action once; a new action needs a new request.',
+  ),
   'execution.not_executed': entry(
     409,
     'R-2',

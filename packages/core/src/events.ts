@@ -4,6 +4,8 @@ export const events = {
   'action.intent':
     'An action was decided and is about to run (or waits, or was refused): written before anything happens.',
   'action.outcome': 'What came of an intent: done, failed, aborted, not_executed or unknown.',
+  'action.reported_late':
+    'A program reported what came of an action after its outcome had been recorded as unknown or cut.',
   'action.refused': 'A call was refused; nothing ran.',
   'action.asked': 'A call waits for a person.',
   'action.refusals_counted': 'Refusals of unauthenticated callers, counted per source and minute.',
@@ -25,6 +27,7 @@ export const events = {
   'people.clearance_used': 'A cleared request was carried out.',
   'people.presence_confirmed': 'A person confirmed presence for one decision.',
   'segmentation.server_registered': 'A tool server was registered.',
+  'segmentation.tools_defined': 'A person said which tools a cooperative server has.',
   'segmentation.tool_discovered': 'A tool was discovered for the first time.',
   'segmentation.tool_quarantined':
     'A tool was quarantined because its definition is new, renamed or changed.',

@@ -11,6 +11,7 @@ import type {
   DetectorVerdict,
   LimitFact,
   ProvenanceFact,
+  Protocol,
   Received,
   SchemaFact,
   World,
@@ -21,6 +22,8 @@ export interface PayloadRef {
   /** HMAC-SHA-256 under a random salt over the ciphertext, base64url. */
   readonly commitment: string;
   readonly bytes: number;
+  /** Absent: the content is the arguments or the result. Otherwise `{arguments, stated}`. */
+  readonly stated?: true;
 }
 
 /** Body of `action.intent`, `action.refused`, `action.asked`. */
@@ -37,7 +40,7 @@ export interface DecisionRecord {
   readonly proof: 'dpop' | 'none';
   /** Id of the person who answers for the agent. */
   readonly responsibleId: string;
-  readonly protocol: 'mcp';
+  readonly protocol: Protocol;
   readonly server: string;
   readonly tool: string;
   readonly class: ActionClass | undefined;

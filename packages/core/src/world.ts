@@ -20,10 +20,13 @@ export interface CredentialFacts {
   readonly proof: 'dpop' | 'none';
 }
 
+/** The door through which an action came: MCP, or the action API for programs that run their own tools. */
+export type Protocol = 'mcp' | 'action';
+
 /** One action as it was received, after strict parsing. `args` never enters the record in clear. */
 export interface Received {
   readonly actionId: string;
-  readonly protocol: 'mcp';
+  readonly protocol: Protocol;
   readonly server: string;
   readonly tool: string;
   readonly args: JsonObject;

@@ -10,7 +10,7 @@ import { type Refusal, refusal } from '@atf/core/errors';
 import type { ResponseOf } from '@atf/core/wire/api';
 import type { ApprovalDoc } from '@atf/core/wire/feed';
 import { isJsonObject, parseStrictText } from '@atf/core/wire/json';
-import type { CredentialFacts } from '@atf/core/world';
+import type { CredentialFacts, Protocol } from '@atf/core/world';
 import { type AnswerIds, answerOf, type CallAnswer, given, refused, said, waiting } from './answers.ts';
 import { type Decider, type ExactCall, exactCall, receivedOf } from './decision.ts';
 import type { Ran } from './execute.ts';
@@ -80,6 +80,7 @@ export class Approvals {
     credential: CredentialFacts,
     approvalId: string | undefined,
     actionId: string,
+    protocol: Protocol,
   ): Promise<CallAnswer> {
     const { snapshot } = this.#input.ports;
     if (approvalId === undefined) return listing(snapshot.approvalsOf(credential.agentId), actionId);
@@ -87,6 +88,8 @@ export class Approvals {
     if (doc === undefined || doc.agentId !== credential.agentId)
       return refused(refusal('approvals.not_found'), { actionId });
     const ids = { actionId, approvalId };
+    // A call is released through the door that can carry it out, or it would be spent on nobody.
+    if (this.#doorOf(doc.tool) !== protocol) return refused(refusal('segmentation.wrong_door'), ids);
     const told = stateRefusal(doc);
     if (doc.state === 'waiting') return waiting(refusal('maturity.approval_required'), ids, doc.expiresAt);
     if (told !== undefined) return refused(told, ids);
@@ -101,13 +104,18 @@ export class Approvals {
    */
   #keptFrom(credential: CredentialFacts, doc: ApprovalDoc, actionId: string): Refusal | undefined {
     const slash = doc.tool.indexOf('/');
-    const call = exactCall(doc.tool.slice(0, slash), doc.tool.slice(slash + 1), {});
+    const call = exactCall(doc.tool.slice(0, slash), doc.tool.slice(slash + 1), {}, this.#doorOf(doc.tool));
     const { decision } = this.#input.decider.peek(receivedOf(actionId, credential, call), call, true);
     const why = decision.outcome === 'refuse' ? decision.refusal : undefined;
     if (why === undefined) return undefined;
     const always = /^(?:containment|identity)\./.test(why.code) || credential.proof === 'none';
     const tooOften = why.code === 'segmentation.rate_exceeded' && doc.state === 'approved';
     return always || tooOften ? why : undefined;
+  }
+
+  #doorOf(tool: string): Protocol {
+    const server = this.#input.ports.snapshot.server(tool.split('/')[0] ?? '');
+    return server?.transport.kind === 'cooperative' ? 'action' : 'mcp';
   }
 
   async #tellState(decided: Decided, held: ApprovalDoc): Promise<CallAnswer> {
@@ -186,6 +194,8 @@ export class Approvals {
         definitionDigest: key.definitionDigest,
         class: decision.actionClass ?? 'admin',
         because: (decision.refusal?.detail ?? 'A person must approve this call.').slice(0, becauseLengthMax),
+        ...(decided.stated?.text === undefined ? {} : { statedText: decided.stated.text }),
+        ...(decided.stated?.approver === undefined ? {} : { approver: decided.stated.approver }),
       },
     });
     if (answer.ok) {
@@ -248,7 +258,7 @@ export class Approvals {
   /** The stored bytes, decided again with the approval held. */
   async #run(id: string, redeemed: Redeemed, credential: CredentialFacts, actionId: string): Promise<Ran> {
     const { decider, release, ports } = this.#input;
-    const call = storedCall(redeemed);
+    const call = storedCall(redeemed, this.#doorOf(redeemed.tool));
     if (call === undefined) return notExecuted(refusal('approvals.digest_mismatch'));
     const { agentId, sid } = credential;
     const { tool, argsDigest, definitionDigest, expiresAt, decidedBy } = redeemed;
@@ -292,11 +302,11 @@ function keyOf({ received, world }: Decided) {
 }
 
 /** The stored call, when it is what its digest says. */
-function storedCall({ tool, argsText, argsDigest }: Redeemed): ExactCall | undefined {
+function storedCall({ tool, argsText, argsDigest }: Redeemed, protocol: Protocol): ExactCall | undefined {
   const parsed = argsText === undefined ? undefined : parseStrictText(argsText);
   const slash = tool.indexOf('/');
   if (parsed?.ok !== true || !isJsonObject(parsed.value)) return undefined;
-  const call = exactCall(tool.slice(0, slash), tool.slice(slash + 1), parsed.value);
+  const call = exactCall(tool.slice(0, slash), tool.slice(slash + 1), parsed.value, protocol);
   return call.argsText === argsText && call.argsDigest === argsDigest ? call : undefined;
 }
 

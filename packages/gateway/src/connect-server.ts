@@ -26,6 +26,7 @@ export function addressOf(
     const { command, args, cwd, env } = host;
     return { kind: 'stdio', command, args, env, ...(cwd === undefined ? {} : { cwd }) };
   }
+  if (server.transport.kind === 'cooperative') return errors['segmentation.wrong_door'].title;
   const headers: Record<string, string> = {};
   for (const [header, variable] of Object.entries(host?.headersFrom ?? {})) {
     const value = environment[variable];

@@ -6,7 +6,7 @@ import { decide } from '@atf/core/decide';
 import { sha256 } from '@atf/core/digest';
 import type { ApprovalDoc, ToolDoc } from '@atf/core/wire/feed';
 import { canonicalJson, type JsonObject } from '@atf/core/wire/json';
-import type { CredentialFacts, Received, SchemaFact, World } from '@atf/core/world';
+import type { CredentialFacts, Protocol, Received, SchemaFact, World } from '@atf/core/world';
 import type { Limiter } from './limiter.ts';
 import type { Ports } from './ports.ts';
 import type { Decided } from './record.ts';
@@ -14,6 +14,7 @@ import type { SchemaCheck } from './schema-check.ts';
 
 /** One call as it will be decided: the canonical text and the value that this text means. */
 export interface ExactCall {
+  readonly protocol: Protocol;
   readonly server: string;
   readonly tool: string;
   readonly args: JsonObject;
@@ -22,15 +23,21 @@ export interface ExactCall {
 }
 
 /** Fixes what is decided, digested, stored, approved and sent: one serialisation and the value read from it. */
-export function exactCall(server: string, tool: string, args: JsonObject): ExactCall {
+export function exactCall(
+  server: string,
+  tool: string,
+  args: JsonObject,
+  protocol: Protocol = 'mcp',
+): ExactCall {
   const argsText = canonicalJson(args);
   // Read back, so that what is sent upstream is what this very text says (keys in its order).
-  return { server, tool, args: JSON.parse(argsText) as JsonObject, argsText, argsDigest: sha256(argsText) };
+  const exact = JSON.parse(argsText) as JsonObject;
+  return { protocol, server, tool, args: exact, argsText, argsDigest: sha256(argsText) };
 }
 
 export function receivedOf(actionId: string, credential: CredentialFacts, call: ExactCall): Received {
-  const { server, tool, args, argsDigest } = call;
-  return { actionId, protocol: 'mcp', server, tool, args, argsDigest, credential };
+  const { protocol, server, tool, args, argsDigest } = call;
+  return { actionId, protocol, server, tool, args, argsDigest, credential };
 }
 
 /**

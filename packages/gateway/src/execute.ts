@@ -9,7 +9,7 @@ import type { OutcomeStatus } from '@atf/core/record';
 import { canonicalJson, type Json } from '@atf/core/wire/json';
 import type { CallUnderWay } from './calls.ts';
 import { lastLook } from './last-look.ts';
-import type { Ports } from './ports.ts';
+import type { DispatchedAction, Ports } from './ports.ts';
 import type { ToolResult, UpstreamCallOutcome } from './protocols/protocol.ts';
 import { type Decided, type Outcome, recordDecision, recordOutcome } from './record.ts';
 import type { SchemaCheck } from './schema-check.ts';
@@ -72,7 +72,8 @@ async function lookAndDispatch(
     return without('not_executed', refused ?? refusal('segmentation.server_unknown'));
   }
   call.dispatched = true;
-  const target = { server, tool: received.tool, instanceId: received.credential.instanceId };
+  const { instanceId } = received.credential;
+  const target = { action: dispatched(decided), server, tool: received.tool, instanceId };
   const outcome = await ports.upstream.call(target, received.args, {
     signal: call.signal,
     timeoutMs: ports.snapshot.settings()?.upstreamTimeoutMs ?? upstreamTimeoutMsDefault,
@@ -80,6 +81,14 @@ async function lookAndDispatch(
   });
   return inspectOutput(schemas, decided, outcome, call);
 }
+
+const dispatched = ({ received, decision, approvalId }: Decided): DispatchedAction => ({
+  actionId: received.actionId,
+  argsDigest: received.argsDigest,
+  approvalId,
+  effectiveLevel: decision.effectiveLevel,
+  obligations: decision.obligations,
+});
 
 const without = (status: OutcomeStatus, why: Refusal): Ran => ({
   status,

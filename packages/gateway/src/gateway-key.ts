@@ -124,6 +124,7 @@ function unwrap(key: Uint8Array, box: Buffer): Buffer {
 
 export interface GatewayKey {
   readonly publicJwk: P256PublicJwk;
+  readonly publicKey: KeyObject;
   readonly seal: SealSigner;
   /** A signed proof for one request: `iss` is the gateway's id, absent while it enrols. */
   proof(request: {
@@ -135,11 +136,13 @@ export interface GatewayKey {
 }
 
 export function gatewayKeyOf(privateKey: KeyObject): GatewayKey {
-  const publicJwk = p256PublicJwk(createPublicKey(privateKey).export({ format: 'jwk' }));
+  const publicKey = createPublicKey(privateKey);
+  const publicJwk = p256PublicJwk(publicKey.export({ format: 'jwk' }));
   if (publicJwk === undefined) throw new TypeError('a gateway key is a P-256 key');
   const kid = jwkThumbprint(publicJwk);
   return {
     publicJwk,
+    publicKey,
     seal: sealSigner(kid, privateKey),
     proof: ({ method, url, gatewayId, nowMs }) => {
       const { origin, pathname } = new URL(url);

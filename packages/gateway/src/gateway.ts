@@ -16,7 +16,10 @@ import { ControlClient } from './control-client.ts';
 import { Discovery } from './discovery.ts';
 import { enrol, type Enrolment, readEnrolment } from './enrol.ts';
 import { Feed, type FeedInput } from './feed.ts';
+import { ActionFront } from './action-front.ts';
 import { type GatewayKey, openGatewayKey } from './gateway-key.ts';
+import { Cooperative } from './protocols/cooperative.ts';
+import { routedUpstream } from './routed-upstream.ts';
 import { Lease } from './lease.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { PayloadKey } from './payload-key.ts';
@@ -74,6 +77,7 @@ async function within(boundMs: number, work: () => Promise<void>): Promise<void>
 
 /** What was opened before anything else can be built. */
 interface Opened {
+  readonly key: GatewayKey;
   readonly options: GatewayOptions;
   readonly control: ControlClient;
   readonly authorization: (method: string, url: string) => string;
@@ -90,6 +94,7 @@ interface Built {
   readonly upstreams: Upstreams;
   readonly discovery: Discovery;
   readonly pipeline: Pipeline;
+  readonly actions: ActionFront;
   readonly shipper: Shipper;
   readonly metrics: Metrics;
   /** Known once the port is. */
@@ -152,7 +157,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     await recordOrphans(spool, orphans, clock.nowMs());
     if (orphans.length > 0)
       log.warn({ calls: orphans.length }, 'calls of an earlier process have an unknown outcome');
-    return await run({ options, control, authorization, enrolled, spool, orphans });
+    return await run({ key, options, control, authorization, enrolled, spool, orphans });
   } catch (error) {
     await spool?.close();
     await control.close();
@@ -179,7 +184,7 @@ function snapshotOf(lease: Lease, log: Logger, { servers }: Enrolment): Snapshot
   });
 }
 
-function build({ options, control, spool, enrolled, orphans }: Opened): Built {
+function build({ key, options, control, spool, enrolled, orphans }: Opened): Built {
   const { dir, log } = options;
   const lease = new Lease(leaseMs);
   const snapshot = snapshotOf(lease, log, enrolled);
@@ -201,12 +206,13 @@ function build({ options, control, spool, enrolled, orphans }: Opened): Built {
     send: (path, frame, headers) => control.send('POST', path, frame, headers),
     onRefused: (code) => log.error({ code }, 'control does not take the records of this gateway'),
   });
+  const cooperative = new Cooperative(() => clock.nowMs());
   const ports: Ports = {
     clock,
     random,
     spool,
     snapshot,
-    upstream: upstreams,
+    upstream: routedUpstream(upstreams, cooperative, snapshot),
     control,
     wrappingKey: () => payloadKey.current(),
   };
@@ -225,6 +231,14 @@ function build({ options, control, spool, enrolled, orphans }: Opened): Built {
     pause: async (attempt) =>
       await pauseFor(Math.min(finishRetryMs * 2 ** attempt, finishRetryMsMax), undefined, { ref: false }),
   });
+  const actions = new ActionFront({
+    ports,
+    pipeline,
+    cooperative,
+    gatewayId: enrolled.gatewayId,
+    signer: key.seal,
+    verifyingKey: key.publicKey,
+  });
   const notReady = (): string | undefined => {
     if (!snapshot.fresh()) return 'control was not heard in time';
     if (payloadKey.current() === undefined) return 'no key for payloads yet';
@@ -239,6 +253,7 @@ function build({ options, control, spool, enrolled, orphans }: Opened): Built {
     upstreams,
     discovery,
     pipeline,
+    actions,
     shipper,
     metrics,
     publicUrl,
@@ -258,11 +273,12 @@ function hostsOf(options: GatewayOptions, port: number): string[] {
 
 /** Opens the door. @throws RefusalError `storage.port_taken`. */
 async function open({ options }: Opened, built: Built): Promise<GatewayServer> {
-  const { metrics, pipeline, notReady } = built;
+  const { metrics, pipeline, actions, notReady } = built;
   const server = new GatewayServer({
     pipeline,
-    hosts: (port) => hostsOf(options, port),
+    actions,
     publicUrl: () => built.publicUrl,
+    hosts: (port) => hostsOf(options, port),
     issuer: () => built.snapshot.settings()?.issuer,
     ready: () => ({ ok: notReady() === undefined, why: notReady() }),
     metrics: async () => ({ type: metrics.contentType, text: await metrics.text() }),
@@ -335,9 +351,10 @@ function stopFileOf({ options, spool, enrolled }: Opened, { snapshot, pipeline }
 async function run(opened: Opened): Promise<RunningGateway> {
   const { control, spool, enrolled } = opened;
   const built = build(opened);
-  const { snapshot, pipeline, payloadKey, upstreams, discovery, shipper, notReady } = built;
+  const { snapshot, pipeline, actions, payloadKey, upstreams, discovery, shipper, notReady } = built;
   snapshot.onApplied((topic, key, body, before) => {
     pipeline.stopper.observe(topic, key, body, before);
+    actions.observe(topic);
     if (topic === 'tool' && body !== null) pipeline.schemas.warm(body as ToolDoc);
   });
   const stopFile = stopFileOf(opened, built);

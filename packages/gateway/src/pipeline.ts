@@ -5,7 +5,8 @@
 import { type Refusal, refusal } from '@atf/core/errors';
 import { effectiveLevel } from '@atf/core/maturity/levels';
 import type { ToolDoc } from '@atf/core/wire/feed';
-import type { CredentialFacts, Decision } from '@atf/core/world';
+import type { JsonObject } from '@atf/core/wire/json';
+import type { CredentialFacts, Decision, Protocol } from '@atf/core/world';
 import { answerOf, type CallAnswer, refused } from './answers.ts';
 import { Approvals } from './approvals.ts';
 import { type Authenticated, Authenticator } from './authenticate.ts';
@@ -20,12 +21,12 @@ import type { Ports } from './ports.ts';
 import type {
   CancelledRequest,
   RawRequest,
+  RequestId,
   ToolDefinition,
-  ToolsCallRequest,
   UnsupportedRequest,
 } from './protocols/protocol.ts';
 import { QuestionRate } from './question-rate.ts';
-import { type Decided, recordDecision } from './record.ts';
+import { type Decided, recordDecision, type Stated } from './record.ts';
 import { RefusalCount } from './refusal-count.ts';
 import { SchemaCheck } from './schema-check.ts';
 import { Stopper } from './stop.ts';
@@ -48,16 +49,42 @@ export interface PipelineOptions {
   readonly pause: (attempt: number) => Promise<void>;
 }
 
+/** What is asked of the pipeline, whichever door it came through. */
+export interface CallRequest {
+  readonly protocol?: Protocol;
+  /** Made here unless the door has made it (`newActionId`). */
+  readonly actionId?: string;
+  readonly serverName: string;
+  readonly toolName: string;
+  readonly args: JsonObject;
+  /** For a cancellation by the caller. */
+  readonly id?: RequestId;
+  /** Ask a person even where the level may do it alone. */
+  readonly ask?: boolean;
+  readonly stated?: Stated;
+}
+
+export interface Redemption {
+  readonly approvalId: string;
+  readonly actionId: string;
+  readonly protocol: Protocol;
+}
+
 export interface Pipeline {
   authenticate(raw: Pick<RawRequest, 'headers' | 'method' | 'url'>, source: string): Authenticated;
   /** `gone` fires when the client hangs up: reads are cut, writes that were sent go on. */
-  call(credential: CredentialFacts, request: ToolsCallRequest, gone: AbortSignal): Promise<CallAnswer>;
+  call(credential: CredentialFacts, request: CallRequest, gone: AbortSignal): Promise<CallAnswer>;
+  /** Redeems an approval of this agent through this door, or says how it stands. */
+  redeem(credential: CredentialFacts, redemption: Redemption): Promise<CallAnswer>;
+  newActionId(): string;
+  /** Spends one question of this agent (question-rate.ts). */
+  mayAskNow(agentId: string): Refusal | undefined;
   listTools(
     credential: CredentialFacts,
     server: string,
   ): { readonly tools: readonly ToolDefinition[] } | { readonly refusal: Refusal };
   /** Whether this caller may be served at all: known, not stopped, feed fresh, server known. */
-  admit(credential: CredentialFacts, server: string): Refusal | undefined;
+  admit(credential: CredentialFacts, server: string, protocol?: Protocol): Refusal | undefined;
   unsupported(credential: CredentialFacts, request: UnsupportedRequest): Promise<Refusal | undefined>;
   cancel(credential: CredentialFacts, request: CancelledRequest): void;
   /** What came of released calls, on its way to control. */
@@ -97,18 +124,21 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
   /** Steps 2 to 9; step 1 was {@link Pipeline.authenticate}, at the edge, before the request was read. */
   async function call(
     credential: CredentialFacts,
-    request: ToolsCallRequest,
+    request: CallRequest,
     gone: AbortSignal,
   ): Promise<CallAnswer> {
-    const actionId = newActionId(ports);
-    if (isBuiltIn(request.toolName)) return await callBuiltIn(credential, request, actionId);
-    const exact = exactCall(request.serverName, request.toolName, request.args);
+    const { actionId = newActionId(ports), protocol = 'mcp', ask: asks = false, stated } = request;
+    if (isBuiltIn(request.toolName) && protocol === 'mcp')
+      return await callBuiltIn(credential, request, actionId);
+    const exact = exactCall(request.serverName, request.toolName, request.args, protocol);
     const received = receivedOf(actionId, credential, exact);
     if (!calls.hasRoom(credential.agentId)) return busy(credential);
     await prepare(credential, exact, actionId);
-    const decided = decider.decide(received, exact, undefined); //         2 contain, 3 authorise, 4 govern data, 5 gate by maturity
+    // What is asked about anyway spends no limit before it is released.
+    const decision = asks ? decider.peek(received, exact) : decider.decide(received, exact, undefined);
+    const decided = { ...decision, stated }; //                              2 contain, 3 authorise, 4 govern data, 5 gate by maturity
     if (decided.decision.outcome === 'refuse') return await refuse(decided); // 6 record: refusals too
-    if (decided.decision.outcome === 'ask') return await ask(decided, exact);
+    if (asks || decided.decision.outcome === 'ask') return await ask(decided, exact);
     return answerOf(await run(decided, request, gone), { actionId }); //      6 to 9
   }
 
@@ -143,7 +173,7 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
   }
 
   /** Steps 6 to 9 for a decision that allows: record intent, last look, execute, inspect output, record outcome, observe. */
-  async function run(decided: Decided, request?: ToolsCallRequest, gone?: AbortSignal): Promise<Ran> {
+  async function run(decided: Decided, request?: CallRequest, gone?: AbortSignal): Promise<Ran> {
     const { received, world, decision } = decided;
     const { agent } = world;
     const underWay =
@@ -196,7 +226,7 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
 
   async function callBuiltIn(
     credential: CredentialFacts,
-    request: ToolsCallRequest,
+    request: CallRequest,
     actionId: string,
   ): Promise<CallAnswer> {
     const question = readApprovalQuestion(request.args);
@@ -206,7 +236,23 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
       return notAdmitted(credential, stopped, actionId, spent ? 'unknown' : 'refused');
     }
     if (!question.ok) return refused(refusal('data.schema_invalid', question.problem), { actionId });
-    return await approvals.result(credential, question.approvalId, actionId);
+    return await approvals.result(credential, question.approvalId, actionId, 'mcp');
+  }
+
+  async function redeem(
+    credential: CredentialFacts,
+    { approvalId, actionId, protocol }: Redemption,
+  ): Promise<CallAnswer> {
+    const [server = ''] = snapshot.approval(approvalId)?.tool.split('/') ?? [];
+    const stopped =
+      server === ''
+        ? questions.ask(credential.agentId, clock.monotonicMs())
+        : admit(credential, server, protocol);
+    if (stopped !== undefined) {
+      const spent = approvals.spent(credential.agentId, approvalId);
+      return notAdmitted(credential, stopped, actionId, spent ? 'unknown' : 'refused');
+    }
+    return await approvals.result(credential, approvalId, actionId, protocol);
   }
 
   function notAdmitted(
@@ -225,8 +271,12 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
    * Asks `decide()` about a tool that no server has: it says who may not even ask for one. What runs no tool is bounded here, because no limit of
    * the manifest counts it.
    */
-  function admit(credential: CredentialFacts, server: string): Refusal | undefined {
-    const exact = exactCall(server, approvalResultName, {});
+  function admit(
+    credential: CredentialFacts,
+    server: string,
+    protocol: Protocol = 'mcp',
+  ): Refusal | undefined {
+    const exact = exactCall(server, approvalResultName, {}, protocol);
     const { decision } = decider.peek(receivedOf('admission', credential, exact), exact);
     if (decision.refusal?.code !== 'segmentation.tool_unknown')
       return decision.refusal ?? refusal('internal.fault');
@@ -280,6 +330,9 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
   return {
     authenticate,
     call,
+    redeem,
+    newActionId: () => newActionId(ports),
+    mayAskNow: (agentId) => questions.ask(agentId, clock.monotonicMs()),
     listTools,
     admit,
     unsupported,

@@ -18,6 +18,7 @@ import type {
   ToolDoc,
 } from '@atf/core/wire/feed';
 import type { JsonObject } from '@atf/core/wire/json';
+import type { Level } from '@atf/core/wire/words';
 import type { PolicyFacts } from '@atf/core/world';
 import type { UpstreamCallOptions, UpstreamCallOutcome, UpstreamFault } from './protocols/protocol.ts';
 import type { AppendResult } from './spool.ts';
@@ -87,7 +88,17 @@ export interface UpstreamPort {
   kill(server: string, instanceId: string): void;
 }
 
+/** What the decision said about a call that is dispatched. */
+export interface DispatchedAction {
+  readonly actionId: string;
+  readonly argsDigest: string;
+  readonly approvalId: string | undefined;
+  readonly effectiveLevel: Level | undefined;
+  readonly obligations: readonly string[];
+}
+
 export interface CallTarget {
+  readonly action: DispatchedAction;
   readonly server: ServerDoc;
   readonly tool: string;
   readonly instanceId: string;

@@ -6,9 +6,10 @@ import type { EntryDraft } from '@atf/core/audit/entry';
 import { type Refusal, refusal } from '@atf/core/errors';
 import type { EventName } from '@atf/core/events';
 import { type DecisionRecord, factsOf, type OutcomeRecord, type OutcomeStatus } from '@atf/core/record';
+import type { Approver } from '@atf/core/wire/action';
 import type { AgentDoc } from '@atf/core/wire/feed';
 import type { JsonObject } from '@atf/core/wire/json';
-import type { Decision, Received, World } from '@atf/core/world';
+import type { CredentialFacts, Decision, Received, World } from '@atf/core/world';
 import { sealText } from './payload.ts';
 import type { Ports } from './ports.ts';
 
@@ -21,6 +22,15 @@ export interface Decided {
   readonly decision: Decision;
   /** The approval under which the call is redeemed or for which it waits. */
   readonly approvalId: string | undefined;
+  /** What the agent's program said beside the call. */
+  readonly stated?: Stated | undefined;
+}
+
+/** Claims of the agent, and whom its program wants to decide. None of it is decided on. */
+export interface Stated {
+  /** Canonical JSON of reason and context; absent when it said nothing. */
+  readonly text: string | undefined;
+  readonly approver: Approver | undefined;
 }
 
 type DecisionEvent = Extract<EventName, 'action.intent' | 'action.refused' | 'action.asked'>;
@@ -70,6 +80,11 @@ function decisionRecord(
   };
 }
 
+/** What is sealed with a decision: the arguments, and beside them what the agent said. */
+function contentOf({ argsText, stated }: Decided): string {
+  return stated?.text === undefined ? argsText : `{"arguments":${argsText},"stated":${stated.text}}`;
+}
+
 /** Durable when it resolves with undefined. An unknown agent has no record of its own: those callers are counted (refusal-count.ts). */
 export async function recordDecision(
   ports: Ports,
@@ -83,8 +98,9 @@ export async function recordDecision(
   if (agent === undefined || settings === undefined || wrapping === undefined) {
     return refusal('audit.record_unavailable', 'The control plane has not said yet how to record.');
   }
-  const sealed = sealText(received.actionId, decided.argsText, wrapping, ports.random);
-  const body = decisionRecord(decided, agent, sealed.ref);
+  const sealed = sealText(received.actionId, contentOf(decided), wrapping, ports.random);
+  const said = decided.stated?.text === undefined ? {} : { stated: true as const };
+  const body = decisionRecord(decided, agent, { ...sealed.ref, ...said });
   const draft: EntryDraft<DecisionRecord> = {
     type: event,
     at: isoOf(world.nowMs),
@@ -166,4 +182,33 @@ export async function recordOutcome(
   if (first.ok) return undefined;
   const again = await ports.spool.appendUrgent(made.draft, made.frame);
   return again.ok ? undefined : again.refusal;
+}
+
+/** A report whose action was settled without it: beside the outcome that is on record, never in its place. */
+export async function recordLateReport(
+  ports: Ports,
+  credential: CredentialFacts,
+  { actionId, tool, status }: { readonly actionId: string; readonly tool: string; readonly status: string },
+): Promise<Refusal | undefined> {
+  const settings = ports.snapshot.settings();
+  if (settings === undefined)
+    return refusal('audit.record_unavailable', 'The control plane has not said yet how to record.');
+  const slash = tool.indexOf('/');
+  const appended = await ports.spool.append({
+    type: 'action.reported_late',
+    at: isoOf(ports.clock.nowMs()),
+    tenant: settings.tenant,
+    agent: credential.agentId,
+    session: credential.sid,
+    action: actionId,
+    outcome: status,
+    body: {
+      actionId,
+      agentId: credential.agentId,
+      server: tool.slice(0, slash),
+      tool: tool.slice(slash + 1),
+      status,
+    },
+  });
+  return appended.ok ? undefined : appended.refusal;
 }

@@ -6,6 +6,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { problemOf, type Refusal, refusal } from '@atf/core/errors';
 import type { CredentialFacts } from '@atf/core/world';
+import { type ActionFront, type ActionReply, matchAction } from './action-front.ts';
+import { actionDocument } from './action-openapi.ts';
 import type { CallAnswer } from './answers.ts';
 import type { Pipeline } from './pipeline.ts';
 import {
@@ -55,6 +57,7 @@ export const serverBoundsDefault: ServerBounds = {
 
 export interface ServerInput {
   readonly pipeline: Pipeline;
+  readonly actions: ActionFront;
   /** Values of `Host` under which this gateway is known, in lower case. Asked once the port is known. */
   readonly hosts: (port: number) => readonly string[];
   /** Address by which agents know this gateway, without a trailing slash. */
@@ -117,6 +120,7 @@ export class GatewayServer {
   /** Takes no more; resolves when what runs is answered, or after `boundMs`. */
   async drain(boundMs: number): Promise<void> {
     this.#draining = true;
+    this.#input.actions.close();
     this.#server.close();
     this.#server.closeIdleConnections();
     const deadline = performance.now() + boundMs;
@@ -153,10 +157,13 @@ export class GatewayServer {
       return text(200, metrics.type, metrics.text);
     }
     if (request.method === 'GET' && path.startsWith(metadataPath)) return this.#metadata(path);
-    if (!path.startsWith('/mcp/')) return plain(refusal('request.not_found'));
+    if (request.method === 'GET' && path === '/openapi.json')
+      return text(200, 'application/json', actionDocument(this.#input.publicUrl()));
+    const isAction = path.startsWith('/v1/');
+    if (!isAction && !path.startsWith('/mcp/')) return plain(refusal('request.not_found'));
     if (this.#draining || this.#requests > this.#bounds.requestsMax)
       return plain(refusal('request.overloaded'));
-    return await this.#mcp(request, response);
+    return isAction ? await this.#action(request, response, path) : await this.#mcp(request, response);
   }
 
   #readiness(): EncodedResponse {
@@ -173,12 +180,33 @@ export class GatewayServer {
     return text(200, 'application/json', JSON.stringify(metadata));
   }
 
+  /** A request of the action API: who asks is known before a byte of the body is kept. */
+  async #action(request: IncomingMessage, response: ServerResponse, path: string): Promise<EncodedResponse> {
+    const { pipeline, actions } = this.#input;
+    const head = { method: request.method ?? '', url: path, headers: request.headers };
+    const matched = matchAction(head.method, path);
+    if (typeof matched === 'string') return plain(refusal(matched));
+    if (matched.operation === 'permits.keys') return this.#encodeAction(head, actions.keys());
+    // No browser has business here, and none may be made to act.
+    if (request.headers.origin !== undefined)
+      return plain(refusal('request.origin_refused', 'The action API is not for pages.'));
+    const gone = goneOf(response);
+    const source = request.socket.remoteAddress ?? 'unknown';
+    const caller = pipeline.authenticate(head, source);
+    if (!caller.ok) return plain(caller.refusal, this.#told(head, caller.refusal, false));
+    const posts = request.method === 'POST';
+    if (posts && !/^application\/json\s*(?:;|$)/i.test(request.headers['content-type'] ?? ''))
+      return plain(refusal('request.media_type_unsupported'));
+    const body = posts ? await readBody(request, this.#bounds.bodyBytesMax) : nothing;
+    if (body === 'too_large') return plain(refusal('request.too_large'));
+    if (body === 'gone') return plain(refusal('request.malformed'));
+    const query = new URLSearchParams((request.url ?? '').split('?', 2)[1] ?? '');
+    return this.#encodeAction(head, await actions.serve(matched, caller.credential, { body, query, gone }));
+  }
+
   async #mcp(request: IncomingMessage, response: ServerResponse): Promise<EncodedResponse> {
     const { pipeline } = this.#input;
-    const gone = new AbortController();
-    response.once('close', () => {
-      if (!response.writableEnded) gone.abort();
-    });
+    const gone = goneOf(response);
     const head = { method: request.method ?? '', url: request.url ?? '/', headers: request.headers };
     // Other methods have no action behind them: the parser says what is served.
     if (head.method !== 'POST') return protocolRefused({ ...head, body: nothing });
@@ -195,7 +223,7 @@ export class GatewayServer {
       pipeline.refusals.unauthenticated(caller.credential.agentId, parsed.code);
       return encodeProtocolRefusal(parsed);
     }
-    return await this.#dispatch(head, caller.credential, parsed, gone.signal);
+    return await this.#dispatch(head, caller.credential, parsed, gone);
   }
 
   async #dispatch(
@@ -240,6 +268,11 @@ export class GatewayServer {
   }
 
   #problem(head: Head, id: RequestId | null, refused: Refusal, stepUp = false): EncodedResponse {
+    return encodeProblem(id, refused, this.#told(head, refused, stepUp));
+  }
+
+  /** Headers of a refusal: where credentials come from, and when to come again. */
+  #told(head: Head, refused: Refusal, stepUp: boolean): Record<string, string> {
     const { status, retryAfterMs } = problemOf(refused);
     const publicUrl = this.#input.publicUrl();
     const path = pathOf(head.url);
@@ -250,14 +283,30 @@ export class GatewayServer {
         : stepUp
           ? stepUpChallenge(publicUrl, path)
           : undefined;
-    return encodeProblem(id, refused, {
+    return {
       ...(challenge === undefined ? {} : { 'www-authenticate': challenge }),
       ...(retryAfterMs === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) }),
-    });
+    };
+  }
+
+  #encodeAction(head: Head, reply: ActionReply): EncodedResponse {
+    if ('document' in reply) return text(reply.status, 'application/json', JSON.stringify(reply.document));
+    const { problem, refused, stepUp } = reply;
+    const encoded = text(problem.status, 'application/problem+json', JSON.stringify(problem));
+    return { ...encoded, headers: { ...encoded.headers, ...this.#told(head, refused, stepUp) } };
   }
 }
 
 type Head = Omit<RawRequest, 'body'>;
+
+/** Fires when the caller hangs up before it was answered. */
+function goneOf(response: ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  response.once('close', () => {
+    if (!response.writableEnded) gone.abort('gone');
+  });
+  return gone.signal;
+}
 
 const pathOf = (url: string): string => url.split('?', 1)[0] ?? '/';
 
@@ -268,14 +317,10 @@ function protocolRefused(raw: RawRequest): EncodedResponse {
     : plain(refusal('request.method_not_allowed'));
 }
 
-function plain(refused: Refusal): EncodedResponse {
-  const body = Buffer.from(JSON.stringify(problemOf(refused)));
-  const headers = {
-    'content-type': 'application/problem+json',
-    'content-length': String(body.byteLength),
-    'cache-control': 'no-store',
-  };
-  return closing({ status: problemOf(refused).status, headers, body });
+function plain(refused: Refusal, more: Record<string, string> = {}): EncodedResponse {
+  const document = problemOf(refused);
+  const encoded = text(document.status, 'application/problem+json', JSON.stringify(document));
+  return closing({ ...encoded, headers: { ...encoded.headers, ...more } });
 }
 
 function text(status: number, type: string, content: string): EncodedResponse {

@@ -90,6 +90,7 @@ function show(out: Output, approval: Approval): void {
       ['class', approval.class],
       ['can be undone', undo],
       ['a person is asked because', approval.because],
+      ...(approval.approver === undefined ? [] : [['may be approved only by', approval.approver]]),
       ['asked', approval.requestedAt],
       ['expires', approval.expiresAt],
       ['calls like it', `${approval.precedents.approved} approved, ${approval.precedents.rejected} rejected`],
@@ -100,6 +101,10 @@ function show(out: Output, approval: Approval): void {
       ...(approval.reason === undefined ? [] : [['reason', approval.reason]]),
     ],
   );
+  if (approval.statedText !== undefined) {
+    out.say`What the agent says about it (claimed):`;
+    out.block(pretty(approval.statedText));
+  }
   out.say`Exactly these arguments would run (written by the agent, untrusted):`;
   if (approval.argsText === undefined) out.say`  not for your eyes: sign in as somebody who may decide`;
   else out.block(pretty(approval.argsText));

@@ -6,12 +6,15 @@ import { type ClearingOptions, withClearance } from '../clearance.ts';
 import { confirm } from '../confirm.ts';
 import { CliFailure, exitCodes } from '../exit-codes.ts';
 import { type Output, type Styled, style } from '../output.ts';
+import { readDefinitions } from '../definitions-file.ts';
 import { toolOf } from '../tool-names.ts';
+import { counted } from '../words.ts';
 
 interface AddOptions {
   readonly url?: string;
   readonly stdio?: boolean;
   readonly cmd?: string;
+  readonly definitions?: string;
   readonly privateNetwork?: boolean;
   readonly domain: string;
   readonly trusted?: boolean;
@@ -20,11 +23,13 @@ interface AddOptions {
 
 export const addServer: Command<AddOptions> = async (cli, [name = ''], options) => {
   const stdio = options.stdio === true || options.cmd !== undefined;
-  if (options.url === undefined && !stdio) {
+  if (options.url === undefined && options.definitions === undefined && !stdio) {
     throw new CliFailure(exitCodes.usage, 'How is the server reached?', {
-      help: 'Say --url URL, or --stdio for one that the gateway host starts.',
+      help: 'Say --url URL, --stdio for one that the gateway host starts, or --definitions FILE for tools that agents run themselves.',
     });
   }
+  // Read before anything is registered: a file that cannot be used leaves nothing behind.
+  const definitions = options.definitions === undefined ? undefined : readDefinitions(options.definitions);
   const operator = await cli.operator();
   if (options.cmd !== undefined || options.privateNetwork === true) {
     const { writeHostEntry } = await import('../servers-file.ts');
@@ -37,18 +42,43 @@ export const addServer: Command<AddOptions> = async (cli, [name = ''], options) 
   const server = await operator.call('servers.add', {
     body: {
       name,
-      transport: options.url === undefined ? { kind: 'stdio' } : { kind: 'http', url: options.url },
+      transport: transportOf(options),
       domain: options.domain,
       outputTrust: options.trusted === true ? 'trusted' : 'untrusted',
       stateless: options.stateless === true,
     },
   });
+  if (definitions !== undefined) {
+    const { items } = await operator.call('servers.define', { params: { name }, body: { definitions } });
+    cli.out.document(server);
+    cli.out
+      .say`${style('green', '✓')} ${server.name} is registered with ${counted(items.length, 'tool')}. Classify them: atf tool list --server ${server.name}`;
+    return exitCodes.ok;
+  }
   cli.out.document(server);
   cli.out
     .say`${style('green', '✓')} ${server.name} is registered. The gateway looks what it offers; see: atf tool list --server ${server.name}`;
   if (stdio && options.cmd === undefined)
     cli.out
       .say`Its command must stand in the servers file of the gateway's host; commands never come over the API.`;
+  return exitCodes.ok;
+};
+
+function transportOf({ url, definitions }: AddOptions): BodyIn<'servers.add'>['transport'] {
+  if (definitions !== undefined) return { kind: 'cooperative' };
+  return url === undefined ? { kind: 'stdio' } : { kind: 'http', url };
+}
+
+export const defineTools: Command = async (cli, [name = '', file = '']) => {
+  const definitions = readDefinitions(file);
+  const operator = await cli.operator();
+  const { items } = await operator.call('servers.define', { params: { name }, body: { definitions } });
+  for (const tool of items) cli.out.document(tool);
+  cli.out.table(columns, items.map(rowOf));
+  const waiting = items.filter(({ state }) => state === 'quarantined').length;
+  if (waiting > 0)
+    cli.out
+      .say`${counted(waiting, 'tool')} changed or came new: look with atf tool show, then atf tool accept.`;
   return exitCodes.ok;
 };
 

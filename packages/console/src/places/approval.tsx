@@ -84,6 +84,11 @@ function CallPanel({ approval }: { readonly approval: Approval }) {
           by={`the agent ${approval.agent.name}`}
         />
       )}
+      {approval.statedText !== undefined && (
+        <div className="mt-3">
+          <Arguments text={approval.statedText} by={`the agent ${approval.agent.name}, about this call`} />
+        </div>
+      )}
     </Panel>
   );
 }
@@ -130,6 +135,9 @@ function EffectPanel({ approval }: { readonly approval: Approval }) {
             ),
           },
           { name: 'Why you are asked', value: <UntrustedText text={approval.because} /> },
+          ...(approval.approver === undefined
+            ? []
+            : [{ name: 'Only for', value: <UntrustedText text={approval.approver} /> }]),
           {
             name: 'Calls like it',
             value:

@@ -275,11 +275,16 @@ describe('deciding', () => {
     const agent = await domain.agent('overtaken', 'junior');
     const { id } = await ask(agent, refund(10));
     const [read, , cancel] = refundTools as [JsonObject, JsonObject, JsonObject];
-    await takeDiscovery(control, 'shop', {
-      definitions: [read, { ...refundTools[1], title: 'changed' }, cancel],
-    });
+    await takeDiscovery(
+      control,
+      'shop',
+      {
+        definitions: [read, { ...refundTools[1], title: 'changed' }, cancel],
+      },
+      { gateway: true },
+    );
     expect(await codeOf(approve(id))).toBe('segmentation.definition_stale');
-    await takeDiscovery(control, 'shop', { definitions: refundTools });
+    await takeDiscovery(control, 'shop', { definitions: refundTools }, { gateway: true });
     await control.change((tx) =>
       putContainment(tx, {
         tenant: 'default',

@@ -5,34 +5,14 @@
 import { timingSafeEqual } from 'node:crypto';
 import { refuse } from '@atf/core/errors';
 import type { Approval, Person } from '@atf/core/wire/api';
-import type { Role } from '@atf/core/wire/words';
 import type { Control, Tx } from '../context.ts';
 import { refuseStopped } from '../identity/credentials.ts';
-import { instanceById } from '../identity/credential-store.ts';
 import { agentById, type AgentRow } from '../identity/store.ts';
-import { settingsInForce } from '../policy/load.ts';
 import { toolByName } from '../segmentation/store.ts';
 import { approvalViews, stateAt, tellApproval } from './documents.ts';
 import { storedArguments } from './request.ts';
 import { approvalById, type ApprovalRow, moveApproval } from './store.ts';
-
-/** Offices that a person holds for this agent; the role `approver` holds for all. */
-export function mayDecide(person: Person, agent: AgentRow, more: readonly Role[] = []): boolean {
-  if (person.roles.includes('approver') || person.roles.some((role) => more.includes(role))) return true;
-  return [agent.owner_id, agent.technical_owner_id, agent.business_owner_id].includes(person.id);
-}
-
-/** Who may read what would run or what came back. */
-export function mayReadContent(person: Person, agent: AgentRow | undefined): boolean {
-  if (person.roles.some((role) => ['approver', 'security', 'auditor', 'operator'].includes(role)))
-    return true;
-  return (
-    agent !== undefined &&
-    [agent.owner_id, agent.technical_owner_id, agent.business_owner_id, agent.escalation_id].includes(
-      person.id,
-    )
-  );
-}
+import { isAskedFor, mayDecide, refuseOwn } from './who.ts';
 
 function sameDigest(a: string, b: string): boolean {
   const left = Buffer.from(a);
@@ -60,27 +40,6 @@ async function refuseChangedTool(tx: Tx, tenant: string, row: ApprovalRow): Prom
     refuse('segmentation.definition_stale');
 }
 
-/**
- * Nobody approves their own agent's call (invariant 5): not its owner and not its technical owner, unless settings name the class. The business owner, who answers
- * for the purpose and not for the agent, may. Whoever brought the asking instance in may not either where settings want four eyes; until a task
- * grant names the person for whom an agent works, that is the person behind it.
- */
-async function refuseOwn(
-  control: Control,
-  tx: Tx,
-  row: ApprovalRow,
-  agent: AgentRow,
-  person: Person,
-): Promise<void> {
-  const { fourEyes, ownersMayApprove } = await settingsInForce(control, tx);
-  const owns = agent.owner_id === person.id || agent.technical_owner_id === person.id;
-  if (owns && !ownersMayApprove.includes(row.class))
-    refuse('approvals.own_request', 'Owner and technical owner do not approve the calls of their agent.');
-  if (!fourEyes.includes(row.class)) return;
-  const instance = await instanceById(tx, control.config.tenant, row.instance_id);
-  if (instance === undefined || instance.enrolled_by === person.id) refuse('approvals.own_request');
-}
-
 export interface ApproveGiven {
   readonly shownDigest: string;
   readonly presence: string;
@@ -103,6 +62,8 @@ export async function approve(
     if (!mayDecide(person, agent))
       refuse('people.not_allowed', 'Approvers and the owners of this agent decide.');
     if (!sameDigest(shownDigest, waiting.shown_digest)) refuse('approvals.digest_mismatch');
+    if (!isAskedFor(person, waiting))
+      refuse('people.not_allowed', 'The agent’s program asked for somebody else to decide this.');
     await refuseOwn(control, tx, waiting, agent, person);
     storedArguments(control, waiting);
     await refuseStopped(tx, tenant, agent);

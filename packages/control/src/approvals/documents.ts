@@ -62,6 +62,12 @@ export async function tellApproval(control: Control, tx: Tx, row: ApprovalRow): 
   await control.feed.put(tx, 'approval', row.id, approvalDocOf(row, name));
 }
 
+/** What only some may read. */
+export interface Content {
+  readonly argsText?: string;
+  readonly statedText?: string;
+}
+
 interface Around {
   readonly agent: AgentRow | undefined;
   readonly purpose: string;
@@ -70,11 +76,12 @@ interface Around {
   readonly decidedBy: string | undefined;
   readonly precedents: Approval['precedents'];
   readonly nowMs: number;
-  readonly argsText: string | undefined;
+  readonly approver: string | undefined;
+  readonly content: Content;
 }
 
 function viewOf(row: ApprovalRow, around: Around): Approval {
-  const { agent, purpose, reversible, inverse, decidedBy, nowMs, argsText } = around;
+  const { agent, purpose, reversible, inverse, decidedBy, nowMs, approver, content } = around;
   return {
     id: row.id,
     state: stateAt(row, nowMs),
@@ -83,7 +90,8 @@ function viewOf(row: ApprovalRow, around: Around): Approval {
     class: row.class,
     reversible,
     ...(inverse === undefined ? {} : { inverse }),
-    ...(argsText === undefined ? {} : { argsText }),
+    ...content,
+    ...(approver === undefined ? {} : { approver }),
     argsDigest: row.args_digest,
     definitionDigest: row.definition_digest,
     shownDigest: row.shown_digest,
@@ -97,11 +105,11 @@ function viewOf(row: ApprovalRow, around: Around): Approval {
   };
 }
 
-/** `argsText` is shown for single approvals only, and only to people who may read it. */
+/** `content` is shown for single approvals only, and only to people who may read it. */
 export async function approvalViews(
   control: Control,
   rows: readonly ApprovalRow[],
-  argsText?: string,
+  content: Content = {},
   db: Db | Tx = control.db,
 ): Promise<Approval[]> {
   const { tenant } = control.config;
@@ -115,7 +123,9 @@ export async function approvalViews(
   const people = await peopleByIds(
     db,
     tenant,
-    rows.flatMap((row) => (row.decided_by_id === null ? [] : [row.decided_by_id])),
+    rows.flatMap(({ decided_by_id, for_person_id }) =>
+      [decided_by_id, for_person_id].filter((personId) => personId !== null),
+    ),
   );
   const before = await precedents(db, tenant, [...agents.keys()]);
   const tools = new Map<string, { reversible: boolean; inverse: string | undefined }>();
@@ -142,7 +152,9 @@ export async function approvalViews(
         rejected: Math.max(0, (earlier?.rejected ?? 0) - (own === 'rejected' ? 1 : 0)),
       },
       nowMs,
-      argsText,
+      approver:
+        row.for_person_id === null ? (row.for_role ?? undefined) : people.get(row.for_person_id)?.name,
+      content,
     });
   });
 }

@@ -68,4 +68,16 @@ export const migrations: readonly Migration[] = [
       await db.schema.alterTable('approval').addColumn('consumed_via', 'text').execute();
     },
   },
+  {
+    name: '0007_approval_stated',
+    async up(db) {
+      await db.schema
+        .alterTable('approval')
+        .addColumn('stated_kid', 'text')
+        .addColumn('stated_box', 'bytea')
+        .addColumn('for_person_id', 'text')
+        .addColumn('for_role', 'text')
+        .execute();
+    },
+  },
 ];

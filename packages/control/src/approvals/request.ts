@@ -25,6 +25,7 @@ import {
   openApprovalFor,
   openCountOfAgent,
 } from './store.ts';
+import { namedApprover } from './who.ts';
 
 /** Calls of one agent that may wait: more would bury the people who decide. */
 export const waitingPerAgentMax = 20;
@@ -100,7 +101,13 @@ async function store(
   const nowMs = control.clock.nowMs();
   const id = randomUUID();
   const { kid, box } = sealText(control.keys, tenant, id, 'args', given.argsText);
+  const stated =
+    given.statedText === undefined
+      ? undefined
+      : sealText(control.keys, tenant, id, 'stated', given.statedText);
   const { approvalSeconds } = await settingsInForce(control, tx);
+  const about = { class: given.class, instance_id: given.instanceId };
+  const named = await namedApprover(control, tx, agent, about, given.approver);
   const bare = {
     id,
     agent_id: agent.id,
@@ -122,6 +129,9 @@ async function store(
     args_box: box,
     shown_digest: shownDigestOf(bare),
     because: given.because,
+    stated_kid: stated?.kid ?? null,
+    stated_box: stated?.box ?? null,
+    ...named,
     requested_at: nowMs,
     decided_by_id: null,
     decided_at: null,
@@ -148,6 +158,8 @@ async function store(
     argsDigest: given.argsDigest,
     definitionDigest: given.definitionDigest,
     expiresAt: new Date(row.expires_at).toISOString(),
+    ...(named.for_person_id === null ? {} : { approver: named.for_person_id }),
+    ...(named.for_role === null ? {} : { approverRole: named.for_role }),
   });
   return row;
 }
@@ -190,6 +202,13 @@ export function storedArguments(control: Control, row: ApprovalRow): string {
   if (text === undefined || sha256(text) !== row.args_digest)
     return refuse('approvals.digest_mismatch', 'The stored call was changed.');
   return text;
+}
+
+/** What the agent says about it; undefined when it said nothing, or what was stored was changed. */
+export function storedStatement(control: Control, row: ApprovalRow): string | undefined {
+  if (row.stated_kid === null || row.stated_box === null) return undefined;
+  const sealed = { kid: row.stated_kid, box: row.stated_box };
+  return openText(control.keys, control.config.tenant, row.id, 'stated', sealed);
 }
 
 function storedOutcome(control: Control, row: ApprovalRow): Redeemed['outcome'] {

@@ -4,11 +4,18 @@ import type { Actor, Control, Handlers } from '../context.ts';
 import { gatewayCarrying } from '../gateways/carried.ts';
 import { actingGateway, actingPerson } from '../identity/acting.ts';
 import { agentById } from '../identity/store.ts';
-import { approve, mayReadContent, reject } from './decide.ts';
-import { approvalViews } from './documents.ts';
-import { finishApproval, redeemApproval, requestApproval, storedArguments } from './request.ts';
-import { approvalById, approvalPage } from './store.ts';
+import { approve, reject } from './decide.ts';
+import { approvalViews, type Content } from './documents.ts';
+import {
+  finishApproval,
+  redeemApproval,
+  requestApproval,
+  storedArguments,
+  storedStatement,
+} from './request.ts';
+import { approvalById, approvalPage, type ApprovalRow } from './store.ts';
 import { loseInterrupted } from './upkeep.ts';
+import { mayReadContent } from './who.ts';
 
 type Operation =
   | 'approvals.list'
@@ -29,6 +36,11 @@ const cursorPattern = /^[0-9a-f-]{36}$/;
 async function refuseNotCarried(control: Control, actor: Actor, id: string): Promise<string> {
   const row = await approvalById(control.db, control.config.tenant, id);
   return gatewayCarrying(actor, (row ?? refuse('approvals.not_found')).tool);
+}
+
+function contentOf(control: Control, row: ApprovalRow): Content {
+  const statedText = storedStatement(control, row);
+  return { argsText: storedArguments(control, row), ...(statedText === undefined ? {} : { statedText }) };
 }
 
 export const approvalRoutes: Handlers<Operation> = {
@@ -55,8 +67,11 @@ export const approvalRoutes: Handlers<Operation> = {
     const { tenant } = control.config;
     const row = (await approvalById(control.db, tenant, params.id)) ?? refuse('approvals.not_found');
     const agent = await agentById(control.db, tenant, row.agent_id);
-    const argsText = mayReadContent(person, agent) ? storedArguments(control, row) : undefined;
-    const [view] = await approvalViews(control, [row], argsText);
+    const [view] = await approvalViews(
+      control,
+      [row],
+      mayReadContent(person, agent) ? contentOf(control, row) : {},
+    );
     return view ?? refuse('approvals.not_found');
   },
 

@@ -8,7 +8,7 @@ import type { Keys } from '../context.ts';
 const nonceBytes = 12;
 const tagBytes = 16;
 
-export type SealedPart = 'args' | 'outcome';
+export type SealedPart = 'args' | 'stated' | 'outcome';
 
 export interface Sealed {
   readonly kid: string;

@@ -1,6 +1,6 @@
 /** Room: approvals. Calls that wait for a person, exactly as they would run, encrypted. */
 import type { OutcomeStatus } from '@atf/core/record';
-import type { ActionClass, ApprovalState } from '@atf/core/wire/words';
+import type { ActionClass, ApprovalState, Role } from '@atf/core/wire/words';
 
 export interface ApprovalTables {
   approval: {
@@ -23,6 +23,12 @@ export interface ApprovalTables {
     nonce: string;
     shown_digest: string;
     because: string;
+    /** Sealed as the arguments are: what the agent says about it. */
+    stated_kid: string | null;
+    stated_box: Uint8Array | null;
+    /** Only this person, or people with this role, may approve. */
+    for_person_id: string | null;
+    for_role: Role | null;
     requested_at: number;
     expires_at: number;
     decided_by_id: string | null;

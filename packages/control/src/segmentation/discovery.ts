@@ -193,46 +193,79 @@ async function remove(turn: Turn, row: ToolRow): Promise<void> {
 
 const faultMax = 500;
 
+interface Offered {
+  readonly definitions?: readonly Record<string, unknown>[] | undefined;
+  readonly fault?: string | undefined;
+}
+
+/** Who says what a server offers: a gateway that listed it, or, of a cooperative one, a person. */
+export type Teller = { readonly gateway: true } | { readonly person: string };
+
 /**
- * Takes in the report of a gateway. A fault, or a list that cannot be understood, changes no tool: gateways refuse by themselves what
- * differs from the accepted definition. Refuses `segmentation.server_unknown`.
+ * Takes in what a server offers. A fault, or a list that cannot be understood, changes no tool: gateways refuse by themselves what
+ * differs from the accepted definition; a person is told at once. Refuses `segmentation.server_unknown`, `segmentation.wrong_door`, `request.malformed`.
  */
+export async function takeDefinitions(
+  control: Control,
+  tx: Tx,
+  name: string,
+  report: Offered,
+  teller: Teller,
+): Promise<void> {
+  const { tenant } = control.config;
+  const server = (await lockServer(tx, tenant, name)) ?? refuse('segmentation.server_unknown');
+  const byPerson = 'person' in teller;
+  if ((server.transport.kind === 'cooperative') !== byPerson)
+    refuse(
+      'segmentation.wrong_door',
+      'People define the tools of cooperative servers, gateways list all others.',
+    );
+  const nowMs = control.clock.nowMs();
+  const offers =
+    report.definitions === undefined
+      ? (report.fault ?? 'the report is empty')
+      : readOffers(name, report.definitions);
+  if (typeof offers === 'string') {
+    if (byPerson) refuse('request.malformed', `definitions: ${offers}`);
+    await noteDiscovery(tx, tenant, name, { fault: offers.slice(0, faultMax) });
+    return;
+  }
+  const known = await toolsOfServer(tx, tenant, name);
+  const unknown = [...offers.keys()].filter((offer) => !known.some((row) => row.name === offer));
+  if (known.length + unknown.length > toolsPerServerMax) {
+    if (byPerson)
+      refuse('request.malformed', `definitions: more than ${toolsPerServerMax} tools, removed ones included`);
+    await noteDiscovery(tx, tenant, name, {
+      fault: `more than ${toolsPerServerMax} tools, removed ones included`,
+    });
+    return;
+  }
+  const turn: Turn = { control, tx, server, nowMs };
+  const first = server.discovered_at === null;
+  const names = [...offers.keys()];
+  for (const row of known) {
+    const offer = offers.get(row.name);
+    await (offer === undefined ? remove(turn, row) : reoffer(turn, row, offer));
+  }
+  for (const fresh of unknown) {
+    const offer = offers.get(fresh);
+    if (offer !== undefined) await discoverNew(turn, offer, names, first);
+  }
+  await noteDiscovery(tx, tenant, name, { discovered_at: nowMs, fault: null });
+  if (byPerson)
+    await control.audit.enqueue(tx, 'segmentation.tools_defined', {
+      server: name,
+      tools: names.length,
+      by: teller.person,
+    });
+}
+
+/** As {@link takeDefinitions}, in a transaction of its own. */
 export async function takeDiscovery(
   control: Control,
   name: string,
-  report: { definitions?: readonly Record<string, unknown>[] | undefined; fault?: string | undefined },
+  report: Offered,
+  teller: Teller,
 ): Promise<void> {
-  const { tenant } = control.config;
-  await control.change(async (tx) => {
-    const server = (await lockServer(tx, tenant, name)) ?? refuse('segmentation.server_unknown');
-    const nowMs = control.clock.nowMs();
-    const offers =
-      report.definitions === undefined
-        ? (report.fault ?? 'the report is empty')
-        : readOffers(name, report.definitions);
-    if (typeof offers === 'string') {
-      await noteDiscovery(tx, tenant, name, { fault: offers.slice(0, faultMax) });
-      return;
-    }
-    const known = await toolsOfServer(tx, tenant, name);
-    const unknown = [...offers.keys()].filter((offer) => !known.some((row) => row.name === offer));
-    if (known.length + unknown.length > toolsPerServerMax) {
-      await noteDiscovery(tx, tenant, name, {
-        fault: `more than ${toolsPerServerMax} tools, removed ones included`,
-      });
-      return;
-    }
-    const turn: Turn = { control, tx, server, nowMs };
-    const first = server.discovered_at === null;
-    const names = [...offers.keys()];
-    for (const row of known) {
-      const offer = offers.get(row.name);
-      await (offer === undefined ? remove(turn, row) : reoffer(turn, row, offer));
-    }
-    for (const fresh of unknown) {
-      const offer = offers.get(fresh);
-      if (offer !== undefined) await discoverNew(turn, offer, names, first);
-    }
-    await noteDiscovery(tx, tenant, name, { discovered_at: nowMs, fault: null });
-  });
+  await control.change((tx) => takeDefinitions(control, tx, name, report, teller));
 }

@@ -12,6 +12,7 @@ import { acceptTool, addServer, classifyTool } from './tools.ts';
 type Operation =
   | 'servers.list'
   | 'servers.add'
+  | 'servers.define'
   | 'tools.list'
   | 'tools.show'
   | 'tools.classify'
@@ -28,6 +29,13 @@ export const segmentationRoutes: Handlers<Operation> = {
   async 'servers.add'(control, { body, actor }) {
     const person = actingPerson(actor);
     return serverViewOf(await control.change((tx) => addServer(control, tx, body, person.id)));
+  },
+
+  async 'servers.define'(control, { params, body, actor }) {
+    const { tenant } = control.config;
+    await takeDiscovery(control, params.name, body, { person: actingPerson(actor).id });
+    const rows = await toolRows(control.db, tenant, toolsListedMax);
+    return { items: rows.filter(({ server }) => server === params.name).map(toolViewOf) };
   },
 
   async 'tools.list'(control) {
@@ -59,7 +67,7 @@ export const segmentationRoutes: Handlers<Operation> = {
 
   async 'gateway.discovered'(control, { params, body, actor }) {
     gatewayCarrying(actor, params.name);
-    await takeDiscovery(control, params.name, body);
+    await takeDiscovery(control, params.name, body, { gateway: true });
     return { ok: true };
   },
 };

@@ -63,7 +63,7 @@ export async function domainOf(control: TestControl): Promise<Domain> {
     stateless: true,
   };
   await control.change((tx) => addServer(control, tx, given, operator.id));
-  await takeDiscovery(control, 'shop', { definitions: refundTools });
+  await takeDiscovery(control, 'shop', { definitions: refundTools }, { gateway: true });
   await control.change((tx) =>
     classifyTool(control, tx, 'shop', 'create_refund', { writeSafe: true }, operator.id),
   );

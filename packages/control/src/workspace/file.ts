@@ -7,6 +7,8 @@ import { z } from 'zod';
 const bytesMax = 262_144;
 const path = z.string().min(1).max(4_096);
 
+const serverMembers = { name: nameSchema, domain: nameSchema, outputTrust: outputTrustSchema };
+
 const workspaceSchema = z.strictObject({
   people: z
     .array(
@@ -23,14 +25,16 @@ const workspaceSchema = z.strictObject({
   folders: z.array(z.strictObject({ from: path, to: path })).max(20),
   servers: z
     .array(
-      z.strictObject({
-        name: nameSchema,
-        transport: z.literal('stdio'),
-        command: z.array(path).min(1).max(50),
-        domain: nameSchema,
-        outputTrust: outputTrustSchema,
-        stateless: z.boolean(),
-      }),
+      z.discriminatedUnion('transport', [
+        z.strictObject({
+          ...serverMembers,
+          transport: z.literal('stdio'),
+          command: z.array(path).min(1).max(50),
+          stateless: z.boolean(),
+        }),
+        /** Tools that agents run themselves; their definitions stand in a file. */
+        z.strictObject({ ...serverMembers, transport: z.literal('cooperative'), definitions: path }),
+      ]),
     )
     .max(20),
   classifications: z.record(
@@ -46,4 +50,12 @@ export function parseWorkspace(text: string): Workspace {
   const parsed = parseStrictYaml(text, bytesMax);
   if (!parsed.ok) throw new Error(`workspace.yaml: ${parsed.problem}`);
   return workspaceSchema.parse(parsed.value);
+}
+
+/** Tool definitions of a cooperative server. @throws as {@link parseWorkspace} */
+export function readWorkspaceDefinitions(text: string): Record<string, unknown>[] {
+  const parsed = parseStrictYaml(text, bytesMax);
+  if (!parsed.ok) throw new Error(`definitions: ${parsed.problem}`);
+  return z.strictObject({ tools: z.array(z.record(z.string(), z.unknown())).max(100) }).parse(parsed.value)
+    .tools;
 }

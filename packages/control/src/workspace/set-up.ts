@@ -10,9 +10,10 @@ import { stringify } from 'yaml';
 import type { Control, Tx } from '../context.ts';
 import { bootstrapLevel, registerAgent } from '../identity/agents.ts';
 import { registerPerson } from '../people/registry.ts';
+import { takeDefinitions } from '../segmentation/discovery.ts';
 import { prepareClassification } from '../segmentation/store.ts';
 import { addServer } from '../segmentation/tools.ts';
-import { parseWorkspace, type Workspace } from './file.ts';
+import { parseWorkspace, readWorkspaceDefinitions, type Workspace } from './file.ts';
 import { markSetup, registryEmpty, setupDone } from './store.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..', '..');
@@ -45,9 +46,10 @@ function writeHostFiles({ folders, servers }: Workspace, dataDir: string): void 
   const file = join(dataDir, 'gateway', 'servers.yaml');
   if (existsSync(file)) return;
   const commands = Object.fromEntries(
-    servers.map(({ name, command }) => {
-      const [program = '', ...args] = command.map(fill);
-      return [name, { command: program, args }];
+    servers.flatMap((server) => {
+      if (server.transport !== 'stdio') return [];
+      const [program = '', ...args] = server.command.map(fill);
+      return [[server.name, { command: program, args }]];
     }),
   );
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
@@ -65,8 +67,10 @@ async function register(control: Control, tx: Tx, workspace: Workspace): Promise
   for (const { simulatedPresence, ...person } of workspace.people) {
     await registerPerson(control, tx, { ...person, bootstrap: simulatedPresence }, by);
   }
-  for (const { name, domain, outputTrust, stateless } of workspace.servers) {
-    await addServer(control, tx, { name, transport: { kind: 'stdio' }, domain, outputTrust, stateless }, by);
+  for (const server of workspace.servers) {
+    const { name, domain, outputTrust, transport: kind } = server;
+    const stateless = server.transport === 'stdio' && server.stateless;
+    await addServer(control, tx, { name, transport: { kind }, domain, outputTrust, stateless }, by);
   }
   for (const [ref, given] of Object.entries(workspace.classifications)) {
     const [server = '', ...rest] = ref.split('/');
@@ -76,6 +80,12 @@ async function register(control: Control, tx: Tx, workspace: Workspace): Promise
       tool: rest.join('/'),
       classification: { ...given, by: 'person' },
     });
+  }
+  const fill = placeholders(control.config.dataDir);
+  for (const server of workspace.servers) {
+    if (server.transport !== 'cooperative') continue;
+    const definitions = readWorkspaceDefinitions(readFileSync(fill(server.definitions), 'utf8'));
+    await takeDefinitions(control, tx, server.name, { definitions }, { person: by });
   }
   for (const { manifest, level } of workspace.agents) {
     const id = await registerAgent(control, tx, readFileSync(join(folder, manifest), 'utf8'), 'yaml', {

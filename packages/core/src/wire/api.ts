@@ -3,6 +3,7 @@
  * from them, and a test tries each of them without and with wrong credentials. Bodies are validated on both sides.
  */
 import { z } from 'zod';
+import { approverSchema } from './action.ts';
 import { classificationSchema, containmentDocSchema } from './feed.ts';
 import { canonicalJson } from './json.ts';
 import { manifestBytesMax, manifestSchema } from './manifest.ts';
@@ -136,6 +137,7 @@ export const serverSchema = z.object({
   transport: z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('stdio') }),
     z.object({ kind: z.literal('http'), url: z.url() }),
+    z.object({ kind: z.literal('cooperative') }),
   ]),
   domain: nameSchema,
   outputTrust: outputTrustSchema,
@@ -188,6 +190,10 @@ export const approvalSchema = z.object({
   shownDigest: digestSchema,
   /** Why a person is asked. */
   because: text(500),
+  /** What the agent says about it (reason, context), as canonical JSON: claimed, untrusted text. Shown as `argsText` is. */
+  statedText: text(16_384).optional(),
+  /** Only this person, or people with this role, may approve: the agent's program asked for them. */
+  approver: text(200).optional(),
   requestedAt: isoTimeSchema,
   expiresAt: isoTimeSchema,
   decidedBy: text(200).optional(),
@@ -613,6 +619,16 @@ export const routes = {
     }),
     response: serverSchema,
   },
+  'servers.define': {
+    method: 'POST',
+    path: '/v1/servers/:name/definitions',
+    auth: 'person',
+    roles: ['operator', 'technical_owner'],
+    summary: 'Say which tools a cooperative server has; changed and added ones wait for a person',
+    params: z.strictObject({ name: nameSchema }),
+    body: z.strictObject({ definitions: z.array(z.record(z.string(), z.unknown())).max(500) }),
+    response: list(toolSchema),
+  },
   'tools.list': {
     method: 'GET',
     path: '/v1/tools',
@@ -864,6 +880,9 @@ export const routes = {
       definitionDigest: digestSchema,
       class: actionClassSchema,
       because: text(500),
+      /** What the agent says about it, as canonical JSON; sealed at rest, claimed where it is shown. */
+      statedText: text(16_384).optional(),
+      approver: approverSchema.optional(),
     }),
     response: z.object({ id: uuidSchema, state: approvalStateSchema, expiresAt: isoTimeSchema }),
   },

@@ -90,10 +90,14 @@ export const revokedSessionDocSchema = z.object({ sid: uuidSchema, until: isoTim
 
 export const serverDocSchema = z.object({
   name: nameSchema,
-  /** `stdio`: the command stands in the gateway host's own file, never here. */
+  /**
+   * `stdio`: the command stands in the gateway host's own file, never here. `cooperative`: the agent's own program runs the tools, after it asked and
+   * before it reports (wire/action.ts).
+   */
   transport: z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('stdio') }),
     z.object({ kind: z.literal('http'), url: z.url() }),
+    z.object({ kind: z.literal('cooperative') }),
   ]),
   domain: nameSchema,
   outputTrust: outputTrustSchema,

@@ -1,12 +1,13 @@
 /** What an agent's access token says (RFC 9068 `at+jwt`, ES256), and the names around it (I-2). */
 import { z } from 'zod';
-import { assuranceSchema, digestSchema, uuidSchema } from './words.ts';
+import { assuranceSchema, digestSchema, toolRefSchema, uuidSchema } from './words.ts';
 
 export const accessTokenType = 'at+jwt';
 export const dpopProofType = 'dpop+jwt';
 export const gatewayProofType = 'atf-gateway+jwt';
 /** Path of one tool server's MCP endpoint at a gateway; it and the gateway's address are the resources of RFC 8707. */
 export const mcpPath = (server: string): string => `/mcp/${server}`;
+export const permitType = 'atf-permit+jwt';
 
 /** Level, model and scope are never in the token: they are read at decision time (invariant 7). */
 export const accessTokenClaimsSchema = z.object({
@@ -35,3 +36,24 @@ export type AccessTokenClaims = z.infer<typeof accessTokenClaimsSchema>;
 export function spiffeId(trustDomain: string, agentId: string, instanceId: string): string {
   return `spiffe://${trustDomain}/agent/${agentId}/inst/${instanceId}`;
 }
+
+/** What a permit of the action API says: this instance may run this tool with exactly these arguments, soon. */
+export const permitClaimsSchema = z.object({
+  /** The gateway. */
+  iss: uuidSchema,
+  /** SPIFFE id of the instance. */
+  sub: z.string().min(1).max(300),
+  /** `server/tool`: what runs the tool compares it with itself. */
+  aud: toolRefSchema,
+  iat: z.int(),
+  /** Not to be used for starting after this; a tool that checks permits refuses then. */
+  exp: z.int(),
+  /** The action. */
+  jti: uuidSchema,
+  agent: uuidSchema,
+  inst: uuidSchema,
+  sid: uuidSchema,
+  /** SHA-256 of the canonical arguments. */
+  args: digestSchema,
+});
+export type PermitClaims = z.infer<typeof permitClaimsSchema>;
