@@ -63,6 +63,8 @@ function resultOf(report: Extract<Report, { result: unknown }>): UpstreamCallOut
 export class Cooperative {
   readonly #nowMs: () => number;
   readonly #actions = new Map<string, Action>();
+  /** Actions that were cut or ran out of time, newest last: whoever asks a moment later is told why. */
+  readonly #ended = new Map<string, Action>();
 
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs;
@@ -133,8 +135,13 @@ export class Cooperative {
 
   /** The pipeline is done with the action, however that came. */
   end(actionId: string): void {
-    this.#actions.get(actionId)?.over.resolve();
+    const action = this.#actions.get(actionId);
+    action?.over.resolve();
     this.#actions.delete(actionId);
+    if (action?.code === undefined) return;
+    this.#ended.set(actionId, action);
+    const [oldest] = this.#ended.keys();
+    if (this.#ended.size > actionsMax && oldest !== undefined) this.#ended.delete(oldest);
   }
 
   /** How an action of this instance stands; waits until it is over, the signal fires, or `waitMs` have passed. */
@@ -148,7 +155,7 @@ export class Cooperative {
   }
 
   #mine(actionId: string, { agentId, instanceId }: Asker): Action | undefined {
-    const action = this.#actions.get(actionId);
+    const action = this.#actions.get(actionId) ?? this.#ended.get(actionId);
     return action?.asker.agentId === agentId && action.asker.instanceId === instanceId ? action : undefined;
   }
 
