@@ -294,14 +294,14 @@ describe('containment', () => {
   });
 });
 
-describe('tools and prompts that are not governed', () => {
+describe('methods that are not governed', () => {
   it('are refused with a reason', async () => {
     const agent = await product.agent('intern-analyst');
     for (const method of [
-      'resources/list',
-      'prompts/list',
+      'resources/subscribe',
+      'logging/setLevel',
       'sampling/createMessage',
-      'completion/complete',
+      'elicitation/create',
     ]) {
       const response = await agent.fetch(`${agent.credential.gatewayUrl}/mcp/back-office`, {
         method: 'POST',

@@ -4,6 +4,7 @@
  */
 import { type Refusal, refusal } from '@atf/core/errors';
 import { effectiveLevel } from '@atf/core/maturity/levels';
+import { type Kind, kindOf } from '@atf/core/segmentation/offer';
 import type { ToolDoc } from '@atf/core/wire/feed';
 import type { JsonObject } from '@atf/core/wire/json';
 import type { CredentialFacts, Decision, Protocol } from '@atf/core/world';
@@ -18,7 +19,9 @@ import { Limiter } from './limiter.ts';
 import { Notifier } from './notify.ts';
 import { OutcomeReports } from './outcome-reports.ts';
 import type { Ports } from './ports.ts';
+import { namedAction } from './named-action.ts';
 import type {
+  ActionRequest,
   CancelledRequest,
   RawRequest,
   RequestId,
@@ -79,10 +82,14 @@ export interface Pipeline {
   newActionId(): string;
   /** Spends one question of this agent (question-rate.ts). */
   mayAskNow(agentId: string): Refusal | undefined;
-  listTools(
+  /** {@link Pipeline.call} for a request of MCP: it may be about a resource or a prompt. */
+  act(credential: CredentialFacts, request: ActionRequest, gone: AbortSignal): Promise<CallAnswer>;
+  /** The accepted definitions of one kind that this credential may see. */
+  list(
     credential: CredentialFacts,
     server: string,
-  ): { readonly tools: readonly ToolDefinition[] } | { readonly refusal: Refusal };
+    kind: Kind,
+  ): { readonly offers: readonly ToolDefinition[] } | { readonly refusal: Refusal };
   /** Whether this caller may be served at all: known, not stopped, feed fresh, server known. */
   admit(credential: CredentialFacts, server: string, protocol?: Protocol): Refusal | undefined;
   unsupported(credential: CredentialFacts, request: UnsupportedRequest): Promise<Refusal | undefined>;
@@ -141,6 +148,12 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     if (asks || decided.decision.outcome === 'ask') return await ask(decided, exact);
     return answerOf(await run(decided, request, gone), { actionId }); //      6 to 9
   }
+
+  const act: Pipeline['act'] = async (credential, request, gone) => {
+    const { id, serverName } = request;
+    const { tool, args } = namedAction(snapshot, credential.agentId, request);
+    return await call(credential, { id, serverName, toolName: tool, args }, gone);
+  };
 
   /** Lists a server's tools before the first decision about them, unless the caller would be refused anyway. */
   async function prepare(credential: CredentialFacts, exact: ExactCall, actionId: string): Promise<void> {
@@ -283,21 +296,21 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     return questions.ask(credential.agentId, clock.monotonicMs());
   }
 
-  function listTools(credential: CredentialFacts, server: string): ReturnType<Pipeline['listTools']> {
+  const list: Pipeline['list'] = (credential, server, kind) => {
     const stopped = admit(credential, server);
     if (stopped !== undefined) return { refusal: stopped };
     const visible = (tool: ToolDoc): boolean => {
-      if (tool.state !== 'active' || isBuiltIn(tool.name)) return false;
+      if (tool.state !== 'active' || isBuiltIn(tool.name) || kindOf(tool.name) !== kind) return false;
       const exact = exactCall(server, tool.name, {});
       const { decision } = decider.peek(receivedOf('listing', credential, exact), exact, true);
       return decision.outcome !== 'refuse' || argumentRefusals.has(decision.refusal?.code ?? '');
     };
-    const tools = snapshot
+    const offers = snapshot
       .toolsOf(server)
       .filter(visible)
       .map(({ definition }) => definition as unknown as ToolDefinition);
-    return { tools: [...tools, ...builtInTools] };
-  }
+    return { offers: kind === 'tool' ? [...offers, ...builtInTools] : offers };
+  };
 
   async function unsupported(
     credential: CredentialFacts,
@@ -333,7 +346,8 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     redeem,
     newActionId: () => newActionId(ports),
     mayAskNow: (agentId) => questions.ask(agentId, clock.monotonicMs()),
-    listTools,
+    act,
+    list,
     admit,
     unsupported,
     cancel,

@@ -5,10 +5,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { problemOf, type Refusal, refusal } from '@atf/core/errors';
-import type { CredentialFacts } from '@atf/core/world';
 import { type ActionFront, type ActionReply, matchAction } from './action-front.ts';
 import { actionDocument } from './action-openapi.ts';
-import type { CallAnswer } from './answers.ts';
+import { answerMcp } from './mcp-front.ts';
 import type { Pipeline } from './pipeline.ts';
 import {
   challengesOf,
@@ -17,26 +16,9 @@ import {
   resourcePathOf,
   stepUpChallenge,
 } from './protected-resource.ts';
-import {
-  encodeAccepted,
-  encodeDiscover,
-  encodeInitialize,
-  encodePing,
-  encodeProblem,
-  encodeProtocolRefusal,
-  encodeToolRefusal,
-  encodeToolResult,
-  encodeToolsList,
-} from './protocols/mcp-encode.ts';
+import { encodeProblem, encodeProtocolRefusal } from './protocols/mcp-encode.ts';
 import { parseAgentRequest, parseOptionsDefault } from './protocols/mcp-parse.ts';
-import type {
-  EncodedResponse,
-  ParsedRequest,
-  RawRequest,
-  RequestId,
-  ToolsCallRequest,
-  ToolsListRequest,
-} from './protocols/protocol.ts';
+import type { EncodedResponse, RawRequest, RequestId } from './protocols/protocol.ts';
 
 export interface ServerBounds {
   readonly bodyBytesMax: number;
@@ -223,48 +205,8 @@ export class GatewayServer {
       pipeline.refusals.unauthenticated(caller.credential.agentId, parsed.code);
       return encodeProtocolRefusal(parsed);
     }
-    return await this.#dispatch(head, caller.credential, parsed, gone);
-  }
-
-  async #dispatch(
-    head: Head,
-    credential: CredentialFacts,
-    parsed: ParsedRequest,
-    gone: AbortSignal,
-  ): Promise<EncodedResponse> {
-    const { pipeline } = this.#input;
-    if (parsed.kind === 'tools_call')
-      return this.#encodeCall(head, parsed, await pipeline.call(credential, parsed, gone));
-    if (parsed.kind === 'tools_list') return this.#list(head, credential, parsed);
-    if (parsed.kind === 'cancelled') {
-      pipeline.cancel(credential, parsed);
-      return encodeAccepted();
-    }
-    if (parsed.kind === 'notification') return encodeAccepted();
-    if (parsed.kind === 'unsupported') {
-      const unrecorded = await pipeline.unsupported(credential, parsed);
-      return unrecorded === undefined
-        ? encodeProtocolRefusal(parsed.problem)
-        : this.#problem(head, parsed.id, unrecorded);
-    }
-    const stopped = pipeline.admit(credential, parsed.serverName);
-    if (stopped !== undefined) return this.#problem(head, parsed.id, stopped);
-    if (parsed.kind === 'initialize') return encodeInitialize(parsed);
-    return parsed.kind === 'discover' ? encodeDiscover(parsed) : encodePing(parsed);
-  }
-
-  #list(head: Head, credential: CredentialFacts, parsed: ToolsListRequest): EncodedResponse {
-    const listed = this.#input.pipeline.listTools(credential, parsed.serverName);
-    return 'refusal' in listed
-      ? this.#problem(head, parsed.id, listed.refusal)
-      : encodeToolsList(parsed, listed.tools);
-  }
-
-  #encodeCall(head: Head, request: ToolsCallRequest, answer: CallAnswer): EncodedResponse {
-    if (answer.kind === 'result') return encodeToolResult(request, answer.result, answer.facts);
-    return answer.kind === 'refused'
-      ? encodeToolRefusal(request, answer.facts)
-      : this.#problem(head, request.id, answer.refusal, answer.stepUp);
+    const answer = await answerMcp(pipeline, caller.credential, parsed, gone);
+    return 'status' in answer ? answer : this.#problem(head, answer.id, answer.refusal, answer.stepUp);
   }
 
   #problem(head: Head, id: RequestId | null, refused: Refusal, stepUp = false): EncodedResponse {

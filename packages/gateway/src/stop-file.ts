@@ -6,7 +6,7 @@ import { type FSWatcher, readFileSync, statSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import type { ContainmentDoc } from '@atf/core/wire/feed';
 import { parseStrict } from '@atf/core/wire/json';
-import { isoTimeSchema, type Scope, scopeSchema, uuidSchema } from '@atf/core/wire/words';
+import { isoTimeSchema, type Scope, scopeSchema, toolScopePattern, uuidSchema } from '@atf/core/wire/words';
 import { z } from 'zod';
 
 export const stopFileName = 'stop';
@@ -40,8 +40,6 @@ export function readStopFile(
     by: author,
   }));
 }
-
-const toolScopePattern = /^[a-z0-9][a-z0-9_-]{0,63}\/(?:\*|[A-Za-z0-9_./-]{1,128})$/;
 
 /** The scope in the words of documents; undefined when nothing could ever be stopped by it, which is not what somebody wrote it for. */
 function understood(scope: Scope, agentIdOf: (name: string) => string | undefined): Scope | undefined {

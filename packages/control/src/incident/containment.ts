@@ -15,7 +15,7 @@ import {
   type StopReport,
 } from '@atf/core/wire/api';
 import type { ContainmentDoc } from '@atf/core/wire/feed';
-import { type Level, type Scope, uuidSchema } from '@atf/core/wire/words';
+import { type Level, type Scope, toolScopePattern, uuidSchema } from '@atf/core/wire/words';
 import type { Control, Tx } from '../context.ts';
 import { putAgentDoc } from '../identity/agents.ts';
 import {
@@ -51,8 +51,6 @@ async function within<T>(boundMs: number, work: Promise<T>): Promise<T | undefin
     clearTimeout(timer);
   }
 }
-
-const toolScopePattern = /^[a-z0-9][a-z0-9_-]{0,63}\/(?:\*|[A-Za-z0-9_./-]{1,128})$/;
 
 /** The scope in its one spelling, and the agent if it names one. Agents may be named; everything else has ids. */
 async function resolve(

@@ -7,6 +7,7 @@ import { refuse } from '@atf/core/errors';
 import { classify } from '@atf/core/segmentation/classify';
 import { definitionDigest } from '@atf/core/segmentation/definition';
 import { changedMembers, differenceOf } from '@atf/core/segmentation/difference';
+import { kindOf } from '@atf/core/segmentation/offer';
 import { canonicalJson, type JsonObject, parseStrictText } from '@atf/core/wire/json';
 import { toolRefSchema } from '@atf/core/wire/words';
 import type { Control, Tx } from '../context.ts';
@@ -43,6 +44,8 @@ function readOffers(
     const name = given['name'];
     if (typeof name !== 'string' || !toolRefSchema.safeParse(`${server}/${name}`).success)
       return 'a tool has no usable name';
+    // A server decides what a tool's definition says; only the gateway makes one of another kind.
+    if (kindOf(name) !== 'tool' && given['kind'] !== kindOf(name)) return 'a tool has no usable name';
     if (offers.has(name)) return 'two tools have the same name';
     // Through text once, so that what is digested and stored is exactly what JSON says.
     const parsed = parseStrictText(JSON.stringify(given), {

@@ -7,6 +7,7 @@
  */
 import type { Classification } from '../wire/feed.ts';
 import { isJsonObject, type JsonObject } from '../wire/json.ts';
+import { type Kind, kindOf } from './offer.ts';
 import { type ActionClass, actionClasses, type Sensitivity, sensitivities } from '../wire/words.ts';
 
 const words = (text: string) => new Set(text.split(' '));
@@ -222,12 +223,35 @@ function classOf(definition: JsonObject, trusted: boolean): ActionClass | undefi
   return higher(higher(higher(base, described), admitted), open ? 'execute' : undefined);
 }
 
+/**
+ * Resources and prompts are read. What a prompt says is meant to steer a model, so its text is untrusted whoever offers it, until a person says
+ * otherwise.
+ */
+function classifyOffer(
+  kind: Kind,
+  name: string,
+  { domain, outputTrust }: Pick<ClassifyFacts, 'domain' | 'outputTrust'>,
+): Classification {
+  return {
+    class: 'read',
+    sensitivity: sensitivityOf([name]),
+    outputTrust: kind === 'prompt' ? 'untrusted' : outputTrust,
+    domain,
+    reversible: true,
+    idempotent: true,
+    writeSafe: false,
+    arguments: kind === 'prompt' ? {} : { object: 'uri' },
+    by: 'automatic',
+  };
+}
+
 /** The automatic classification of one definition. Total and deterministic; never `writeSafe`, never a trust that the server lacks. */
 export function classify(
   definition: JsonObject,
   { domain, outputTrust, siblings }: ClassifyFacts,
 ): Classification {
   const name = typeof definition['name'] === 'string' ? definition['name'] : '';
+  if (kindOf(name) !== 'tool') return classifyOffer(kindOf(name), name, { domain, outputTrust });
   const annotations = isJsonObject(definition['annotations']) ? definition['annotations'] : {};
   const trusted = outputTrust === 'trusted';
   const action = classOf(definition, trusted);

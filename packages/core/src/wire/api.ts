@@ -12,6 +12,7 @@ import {
   approvalStateSchema,
   assuranceSchema,
   digestSchema,
+  governedNameLengthMax,
   isoTimeSchema,
   levelSchema,
   nameSchema,
@@ -157,7 +158,7 @@ export const diffLineSchema = z.object({
 
 export const toolSchema = z.object({
   server: nameSchema,
-  name: text(128),
+  name: text(governedNameLengthMax),
   state: z.enum(['active', 'quarantined', 'removed']),
   why: text(500).optional(),
   definitionDigest: digestSchema,
@@ -641,7 +642,7 @@ export const routes = {
     path: '/v1/tools/:server/:name',
     auth: 'person',
     summary: 'One tool with its difference',
-    params: z.object({ server: nameSchema, name: text(128) }),
+    params: z.object({ server: nameSchema, name: text(governedNameLengthMax) }),
     response: toolSchema,
   },
   'tools.classify': {
@@ -651,7 +652,7 @@ export const routes = {
     roles: ['operator', 'technical_owner', 'security'],
     clearance: true,
     summary: 'Correct the classification of a tool',
-    params: z.object({ server: nameSchema, name: text(128) }),
+    params: z.object({ server: nameSchema, name: text(governedNameLengthMax) }),
     body: classificationSchema.omit({ by: true }).partial(),
     response: toolSchema,
   },
@@ -662,7 +663,7 @@ export const routes = {
     roles: ['operator', 'technical_owner', 'security'],
     clearance: true,
     summary: 'Accept the definition on offer',
-    params: z.object({ server: nameSchema, name: text(128) }),
+    params: z.object({ server: nameSchema, name: text(governedNameLengthMax) }),
     body: z.strictObject({ digest: digestSchema }),
     response: toolSchema,
   },

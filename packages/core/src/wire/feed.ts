@@ -14,6 +14,7 @@ import {
   assuranceSchema,
   containmentStates,
   digestSchema,
+  governedNameLengthMax,
   isoTimeSchema,
   levelSchema,
   nameSchema,
@@ -134,7 +135,7 @@ export type Classification = z.infer<typeof classificationSchema>;
 
 export const toolDocSchema = z.object({
   server: nameSchema,
-  name: z.string().min(1).max(128),
+  name: z.string().min(1).max(governedNameLengthMax),
   state: z.enum(['active', 'quarantined', 'removed']),
   /** Digest of the accepted definition; the gateway refuses when the server's live one differs. */
   definitionDigest: digestSchema,

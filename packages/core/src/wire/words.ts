@@ -39,7 +39,7 @@ export type Role = (typeof roles)[number];
 export const containmentStates = ['paused', 'quarantined', 'killed'] as const;
 export const scopeKinds = ['agent', 'owner', 'tool', 'fleet'] as const;
 /** What a containment stops. `id`: agent id, person id, `server/tool` or `server/*`; the fleet has the id `*`. */
-export const scopeSchema = z.object({ kind: z.enum(scopeKinds), id: z.string().min(1).max(200) });
+export const scopeSchema = z.object({ kind: z.enum(scopeKinds), id: z.string().min(1).max(330) });
 export type Scope = z.infer<typeof scopeSchema>;
 
 export const approvalStates = [
@@ -63,8 +63,17 @@ export const nameSchema = z
   .regex(namePattern, 'lower-case letters, digits, - and _, 1 to 64 characters');
 export const uuidSchema = z.uuid();
 export const digestSchema = z.string().regex(/^[A-Za-z0-9_-]{43}$/, 'a SHA-256 in base64url');
-/** `server/tool`; MCP allows more in tool names than ATF's names do. */
+const toolName = '[A-Za-z0-9_./-]{1,128}';
+const address = "[A-Za-z0-9._~:/?#[\\]@!$&'()*+,;=%{}-]{1,256}";
+const governedName = `(?:${toolName}|prompt:${toolName}|(?:resource|template):${address})`;
+/** Characters of a governed name. */
+export const governedNameLengthMax = 265;
+/** What a server offers, as it is governed: the name of a tool, or `prompt:`, `resource:`, `template:` and what the server calls it. */
+export const governedNamePattern = new RegExp(`^${governedName}$`);
+/** What a stop of tools may name: one thing that a server offers, or the whole server. */
+export const toolScopePattern = new RegExp(`^[a-z0-9][a-z0-9_-]{0,63}/(?:\\*|${governedName})$`);
+/** `server/tool`; MCP allows more in tool names than ATF's names do. Prompts and resources: {@link governedNamePattern}. */
 export const toolRefSchema = z
   .string()
-  .regex(/^[a-z0-9][a-z0-9_-]{0,63}\/[A-Za-z0-9_./-]{1,128}$/, 'server/tool');
+  .regex(new RegExp(`^[a-z0-9][a-z0-9_-]{0,63}/${governedName}$`), 'server/tool');
 export const isoTimeSchema = z.iso.datetime();

@@ -18,15 +18,13 @@ import type {
   RefusalFacts,
   RequestId,
   ResultFacts,
-  ToolDefinition,
   ToolResult,
   ToolsCallRequest,
-  ToolsListRequest,
 } from './protocol.ts';
 
-export const toolsPerPageMax = 200;
-
 const gatewayInfo = { name: 'atf-gateway', title: 'ATF gateway', version: '0.1.0' };
+/** What every server is asked for through the gateway; a server that has none of a kind lists nothing. */
+const capabilities = { tools: {}, resources: {}, prompts: {}, completions: {} };
 const instructions =
   'Every call through this server is governed. A refused call is a tool result marked as an error that says what was refused, ' +
   'why, and what would help; do not repeat it unchanged. A call that waits for a person has not run: repeat the same call after ' +
@@ -41,7 +39,7 @@ export function encodeInitialize(request: InitializeRequest): EncodedResponse {
   const { protocolVersion } = request;
   return answer(request, {
     protocolVersion,
-    capabilities: { tools: {} },
+    capabilities,
     serverInfo: gatewayInfo,
     instructions,
   });
@@ -51,7 +49,7 @@ export function encodeInitialize(request: InitializeRequest): EncodedResponse {
 export function encodeDiscover(request: DiscoverRequest): EncodedResponse {
   return answer(request, {
     supportedVersions: [modernVersion],
-    capabilities: { tools: {} },
+    capabilities,
     instructions,
     ...notCacheable,
   });
@@ -59,27 +57,6 @@ export function encodeDiscover(request: DiscoverRequest): EncodedResponse {
 
 export function encodePing(request: PingRequest): EncodedResponse {
   return answer(request, {});
-}
-
-/**
- * One page of the tools that this credential may see, by name. The cursor names the last tool of the page before, so that
- * a list that changes meanwhile neither repeats nor loses tools. What is hidden here is refused elsewhere.
- */
-export function encodeToolsList(
-  request: ToolsListRequest,
-  tools: readonly ToolDefinition[],
-): EncodedResponse {
-  const after = request.cursor === undefined ? '' : Buffer.from(request.cursor, 'base64url').toString('utf8');
-  const rest = tools.filter((tool) => tool.name > after).sort((a, b) => (a.name < b.name ? -1 : 1));
-  const page = rest.slice(0, toolsPerPageMax);
-  const last = page.at(-1);
-  return answer(request, {
-    tools: page.map((tool) => projectTool(tool, request.era)),
-    ...(last !== undefined && rest.length > page.length
-      ? { nextCursor: Buffer.from(last.name).toString('base64url') }
-      : {}),
-    ...(request.era === modernVersion ? notCacheable : {}),
-  });
 }
 
 /** A result that was inspected and may leave. */
@@ -96,6 +73,20 @@ export function encodeToolResult(
 
 /** A refusal, or a wait for a person, as a tool result that a model and a person can read. */
 export function encodeToolRefusal(request: ToolsCallRequest, facts: RefusalFacts): EncodedResponse {
+  const { lines, atf } = refusalWords(facts);
+  return answer(request, {
+    // No structured content: elder clients check it against the tool's output schema although the result is an error.
+    content: [{ type: 'text', text: lines.join('\n') }],
+    isError: true,
+    _meta: { atf },
+  });
+}
+
+/** What is said about a refusal: lines for models and people, and the facts for programs. */
+export function refusalWords(facts: RefusalFacts): {
+  readonly lines: readonly string[];
+  readonly atf: JsonObject;
+} {
   const { refusal, outcome } = facts;
   const entry: ErrorEntry = errors[refusal.code];
   const requirementIds = [
@@ -135,12 +126,7 @@ export function encodeToolRefusal(request: ToolsCallRequest, facts: RefusalFacts
     approvalId: facts.approvalId,
     approvalExpiresAt: facts.approvalExpiresAt,
   });
-  return answer(request, {
-    // No structured content: elder clients check it against the tool's output schema although the result is an error.
-    content: [{ type: 'text', text: lines.join('\n') }],
-    isError: true,
-    _meta: { atf },
-  });
+  return { lines, atf };
 }
 
 const openings: Readonly<Record<RefusalFacts['outcome'], string>> = {
@@ -178,11 +164,11 @@ export function encodeProblem(
   return failure(id, problem.status, rpcCodes.refused, problem.title, asJson(problem), headers);
 }
 
-const notCacheable = { ttlMs: 0, cacheScope: 'private' } as const;
+export const notCacheable = { ttlMs: 0, cacheScope: 'private' } as const;
 
-type Answered = { readonly era: Era; readonly id: RequestId };
+export type Answered = { readonly era: Era; readonly id: RequestId };
 
-function answer(request: Answered, result: JsonObject): EncodedResponse {
+export function answer(request: Answered, result: JsonObject): EncodedResponse {
   const meta = isJsonObject(result._meta) ? result._meta : {};
   const whole =
     request.era === modernVersion
@@ -191,7 +177,7 @@ function answer(request: Answered, result: JsonObject): EncodedResponse {
   return json(200, { jsonrpc: '2.0', id: request.id, result: whole });
 }
 
-function failure(
+export function failure(
   id: RequestId | null,
   status: number,
   code: number,
@@ -221,34 +207,6 @@ function json(
   };
 }
 
-/** Members of a definition that agents see. Icons would let a tool server learn who looks; `_meta` is not inspected. */
-function projectTool(tool: ToolDefinition, era: Era): JsonObject {
-  const { name, title, description, inputSchema, outputSchema, annotations } = tool;
-  // Before 2026-07-28 an output schema describes an object.
-  const outputServed =
-    outputSchema !== undefined && (era === modernVersion || outputSchema.type === 'object');
-  return present({
-    name,
-    title,
-    description,
-    inputSchema: withoutHeaderMarks(inputSchema) as JsonObject,
-    outputSchema: outputServed ? outputSchema : undefined,
-    annotations,
-  });
-}
-
-/**
- * Removes `x-mcp-header`: arguments count where they are digested, in the body, so clients need not repeat them in headers.
- */
-function withoutHeaderMarks(schema: Json): Json {
-  if (Array.isArray(schema)) return schema.map(withoutHeaderMarks);
-  if (!isJsonObject(schema)) return schema;
-  const kept = Object.entries(schema).filter(
-    ([key, value]) => key !== 'x-mcp-header' || typeof value !== 'string',
-  );
-  return Object.fromEntries(kept.map(([key, value]) => [key, withoutHeaderMarks(value)]));
-}
-
 function projectResult(result: ToolResult, era: Era): JsonObject {
   const { content, structuredContent, isError } = result;
   const mark = isError === true ? { isError } : {};
@@ -267,7 +225,7 @@ function sentence(text: string): string {
 }
 
 /** Without members that are undefined. */
-function present(members: Readonly<Record<string, Json | undefined>>): JsonObject {
+export function present(members: Readonly<Record<string, Json | undefined>>): JsonObject {
   return Object.fromEntries(
     Object.entries(members).filter((entry): entry is [string, Json] => entry[1] !== undefined),
   );

@@ -26,9 +26,8 @@ import {
   encodeProtocolRefusal,
   encodeToolRefusal,
   encodeToolResult,
-  encodeToolsList,
-  toolsPerPageMax,
 } from './mcp-encode.ts';
+import { encodeList, encodeOfferRefusal, offersPerPageMax } from './mcp-encode-offers.ts';
 import { parseAgentRequest } from './mcp-parse.ts';
 import { McpUpstream, type UpstreamAddress } from './mcp-upstream.ts';
 import type {
@@ -112,11 +111,18 @@ async function gateway(address: UpstreamAddress): Promise<Gateway> {
         return encodeAccepted();
       case 'notification':
         return encodeAccepted();
-      case 'tools_list': {
+      case 'list': {
         const listed = await upstream.listTools({ signal: new AbortController().signal, timeoutMs: 10_000 });
         if (listed.kind === 'fault') return encodeProblem(request.id, listed.fault);
-        return encodeToolsList(request, state.tools ?? listed.tools);
+        return encodeList(request, state.tools ?? listed.tools);
       }
+      case 'resources_read':
+      case 'prompts_get':
+      case 'complete':
+        return encodeOfferRefusal(request, {
+          outcome: 'refused',
+          refusal: { code: 'segmentation.tool_unknown' },
+        });
       case 'tools_call': {
         if (state.refuse !== undefined) return encodeToolRefusal(request, state.refuse);
         if (state.result !== undefined) return encodeToolResult(request, state.result, { actionId: 'act-1' });
@@ -332,7 +338,7 @@ describe.each(clients)('%s', (_name, connect, era) => {
   it('gets long lists in pages', async () => {
     const gate = await gateway(await officeAt('stdio', folder()));
     const name = (index: number) => `tool_${String(index).padStart(4, '0')}`;
-    gate.tools = Array.from({ length: 2 * toolsPerPageMax + 1 }, (_, index) => ({
+    gate.tools = Array.from({ length: 2 * offersPerPageMax + 1 }, (_, index) => ({
       name: name(index),
       inputSchema: { type: 'object' },
     })).reverse();
@@ -340,9 +346,9 @@ describe.each(clients)('%s', (_name, connect, era) => {
     const { tools } = await client.listTools();
     // The elder client leaves paging to its caller; the newer one walks all pages.
     const pagesWalked = _name === 'SDK 1' ? 1 : 3;
-    expect(gate.seen.filter((request) => request.kind === 'tools_list')).toHaveLength(pagesWalked);
+    expect(gate.seen.filter((request) => request.kind === 'list')).toHaveLength(pagesWalked);
     expect(tools.map((tool) => tool.name)).toEqual(
-      Array.from({ length: pagesWalked === 1 ? toolsPerPageMax : 2 * toolsPerPageMax + 1 }, (_, index) =>
+      Array.from({ length: pagesWalked === 1 ? offersPerPageMax : 2 * offersPerPageMax + 1 }, (_, index) =>
         name(index),
       ),
     );

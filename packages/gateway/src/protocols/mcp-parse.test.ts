@@ -62,11 +62,11 @@ describe('requests that are understood', () => {
       raw(elder('ping'), { 'mcp-protocol-version': '2025-11-25' }),
       { kind: 'ping', era: '2025-11-25', id: 1 },
     ],
-    ['a list', raw(elder('tools/list', { cursor: 'eA' })), { kind: 'tools_list', cursor: 'eA' }],
+    ['a list', raw(elder('tools/list', { cursor: 'eA' })), { kind: 'list', offered: 'tool', cursor: 'eA' }],
     [
       'a modern list',
       raw(modern('tools/list'), modernHeaders('tools/list')),
-      { kind: 'tools_list', era: '2026-07-28' },
+      { kind: 'list', offered: 'tool', era: '2026-07-28' },
     ],
     [
       'discovery',
@@ -122,7 +122,7 @@ describe('requests that are understood', () => {
     ],
     [
       'another method',
-      raw(elder('resources/list')),
+      raw(elder('resources/subscribe')),
       {
         kind: 'unsupported',
         problem: { code: 'request.method_refused', httpStatus: 200, rpcCode: -32601, id: 1 },

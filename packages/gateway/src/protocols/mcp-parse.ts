@@ -6,8 +6,8 @@
  * A check is one small function that returns a refusal or nothing; `parseAgentRequest` is their order. It does not
  * authenticate, does not look anything up, and never repairs a message.
  */
+import type { Kind } from '@atf/core/segmentation/offer';
 import {
-  canonicalJson,
   isJsonObject,
   type Json,
   type JsonBounds,
@@ -22,18 +22,20 @@ import {
   metaKeys,
   modernVersion,
   rpcCodes,
-  servedVersions,
   serverNameOf,
 } from './mcp-wire.ts';
-import type {
-  ClientInfo,
-  Era,
-  ParsedRequest,
-  ProtocolRefusal,
-  ProtocolRefusalCode,
-  RawRequest,
-  RequestId,
-} from './protocol.ts';
+import {
+  badParams,
+  invalid,
+  mismatch,
+  no,
+  type Outcome,
+  refuse,
+  versionUnsupported,
+  yes,
+} from './mcp-refuse.ts';
+import { type Asked, listMethods, parseAction } from './mcp-parse-action.ts';
+import type { ClientInfo, Era, ParsedRequest, ProtocolRefusal, RawRequest, RequestId } from './protocol.ts';
 
 export type ParseOptions = {
   readonly bounds: JsonBounds;
@@ -53,9 +55,6 @@ type Message = {
   readonly params: JsonObject;
   readonly meta: JsonObject;
 };
-type Outcome<T> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly refusal: ProtocolRefusal };
 
 /**
  * Reads one POST of Streamable HTTP. Returns the request, or the refusal that is to be answered.
@@ -193,6 +192,13 @@ function eraOf(raw: RawRequest, message: Message): Outcome<Era> {
   return yes(handshakeVersion);
 }
 
+/** Methods whose header Mcp-Name repeats a member of the params (2026-07-28). */
+const namedBy: ReadonlyMap<string, 'name' | 'uri'> = new Map([
+  ['tools/call', 'name'],
+  ['prompts/get', 'name'],
+  ['resources/read', 'uri'],
+]);
+
 /** Standard request headers of 2026-07-28. Elder clients send none; if they do, they must be right as well. */
 function checkHeaders(raw: RawRequest, message: Message, era: Era): ProtocolRefusal | undefined {
   const id = message.id ?? null;
@@ -204,13 +210,12 @@ function checkHeaders(raw: RawRequest, message: Message, era: Era): ProtocolRefu
   if (method !== undefined && method !== message.method)
     return mismatch(id, 'Mcp-Method differs from the method in the body.');
   const name = header(raw, 'mcp-name');
-  const nameInBody =
-    message.method === 'tools/call' && typeof message.params.name === 'string'
-      ? message.params.name
-      : undefined;
+  const member = namedBy.get(message.method);
+  const named = member === undefined ? undefined : message.params[member];
+  const nameInBody = typeof named === 'string' ? named : undefined;
   if (required && nameInBody !== undefined && name === undefined)
     return mismatch(id, 'The header Mcp-Name is missing.');
-  if (name !== undefined && message.method === 'tools/call' && decodeHeaderValue(name) !== nameInBody) {
+  if (name !== undefined && member !== undefined && decodeHeaderValue(name) !== nameInBody) {
     return mismatch(id, 'Mcp-Name differs from the name in the body.');
   }
   return undefined;
@@ -242,16 +247,11 @@ function request(
     ...(clientInfo === undefined ? {} : { clientInfo }),
   };
   const { params } = message;
+  const offered = listMethods.get(message.method);
+  if (offered !== undefined) return listed(params, offered, asked);
+  const action = parseAction(message.method, params, asked);
+  if (action !== undefined) return action;
   switch (message.method) {
-    case 'tools/list': {
-      const { cursor } = params;
-      if (cursor === undefined) return { ...asked, kind: 'tools_list' };
-      if (typeof cursor !== 'string' || cursor.length > lengthsMax.cursor)
-        return badParams(id, 'The cursor must be a short string.');
-      return { ...asked, kind: 'tools_list', cursor };
-    }
-    case 'tools/call':
-      return toolsCall(params, asked);
     case 'server/discover':
       if (era === modernVersion) return { ...asked, kind: 'discover' };
       break;
@@ -269,38 +269,19 @@ function request(
       'request.method_refused',
       status,
       rpcCodes.methodNotFound,
-      'Only tools are governed here; nothing else is passed on.',
+      'This method is not governed here, and nothing ungoverned is passed on.',
     ),
     id,
   };
   return { ...asked, kind: 'unsupported', method: message.method, problem };
 }
 
-type Asked = { readonly era: Era; readonly serverName: string; readonly id: RequestId };
-
-function toolsCall(params: JsonObject, asked: Asked): ParsedRequest | ProtocolRefusal {
-  const { name, requestState } = params;
-  // Elder SDKs refuse a call without arguments: an omitted member becomes the empty object for good.
-  const args = Object.hasOwn(params, 'arguments') ? params.arguments : {};
-  if (typeof name !== 'string' || name === '' || name.length > lengthsMax.toolName) {
-    return badParams(asked.id, 'The name of the tool must be a string of 1 to 128 characters.');
-  }
-  if (!isJsonObject(args)) return badParams(asked.id, 'The arguments must be an object.');
-  if (
-    requestState !== undefined &&
-    (typeof requestState !== 'string' || requestState.length > lengthsMax.requestState)
-  ) {
-    return badParams(asked.id, 'The requestState must be a string.');
-  }
-  const argsBytes = new TextEncoder().encode(canonicalJson(args));
-  return {
-    ...asked,
-    kind: 'tools_call',
-    toolName: name,
-    args,
-    argsBytes,
-    ...(requestState === undefined || asked.era !== modernVersion ? {} : { requestState }),
-  };
+function listed(params: JsonObject, offered: Kind, asked: Asked): ParsedRequest | ProtocolRefusal {
+  const { cursor } = params;
+  if (cursor === undefined) return { ...asked, kind: 'list', offered };
+  return typeof cursor === 'string' && cursor.length <= lengthsMax.cursor
+    ? { ...asked, kind: 'list', offered, cursor }
+    : badParams(asked.id, 'The cursor must be a short string.');
 }
 
 function initialize(params: JsonObject, asked: Asked): ParsedRequest | ProtocolRefusal {
@@ -345,49 +326,3 @@ function decodeHeaderValue(value: string): string | undefined {
     return undefined;
   }
 }
-
-function refuse(
-  code: ProtocolRefusalCode,
-  httpStatus: number,
-  rpcCode: number,
-  detail: string,
-): ProtocolRefusal {
-  return { kind: 'refusal', code, httpStatus, rpcCode, id: null, detail };
-}
-
-const yes = <T>(value: T): Outcome<T> => ({ ok: true, value });
-const no = <T>(refusal: ProtocolRefusal): Outcome<T> => ({ ok: false, refusal });
-
-const invalid = <T>(detail: string, id: RequestId | null): Outcome<T> =>
-  no({ ...refuse('request.malformed', 400, rpcCodes.invalidRequest, detail), id });
-
-/** Wrong params are answered in band; `envelope` is what 2026-07-28 answers with 400. */
-const badParams = (
-  id: RequestId | null,
-  detail: string,
-  place: 'params' | 'envelope' = 'params',
-): ProtocolRefusal => ({
-  ...refuse(
-    'request.malformed',
-    place === 'envelope' || id === null ? 400 : 200,
-    rpcCodes.invalidParams,
-    detail,
-  ),
-  id,
-});
-
-const mismatch = (id: RequestId | null, detail: string): ProtocolRefusal => ({
-  ...refuse('request.header_mismatch', 400, rpcCodes.headerMismatch, detail),
-  id,
-});
-
-const versionUnsupported = (id: RequestId | null, requested: string): ProtocolRefusal => ({
-  ...refuse(
-    'request.version_unsupported',
-    400,
-    rpcCodes.versionUnsupported,
-    'This protocol version is not served.',
-  ),
-  id,
-  data: { supported: [...servedVersions], requested: requested.slice(0, lengthsMax.method) },
-});

@@ -6,6 +6,7 @@
  * here retries, decides or records. Requests from the server to the client (sampling, elicitation, roots) are refused:
  * no capability for them is declared, and what a server asks inside a result (`input_required`) is a fault.
  */
+import { kindOf } from '@atf/core/segmentation/offer';
 import type { Json, JsonObject } from '@atf/core/wire/json';
 import { Client, StreamableHTTPClientTransport, type Tool } from '@modelcontextprotocol/client';
 import type { Dispatcher } from 'undici';
@@ -13,9 +14,9 @@ import { fits, type UpstreamBounds, upstreamBoundsDefault } from './mcp-bounds.t
 import { ResponseMalformedError } from './http-exchange.ts';
 import { boundedFetch } from './mcp-fetch.ts';
 import { type CallMoment, faultOf } from './mcp-fault.ts';
+import { listEverything, useOffer } from './mcp-offers.ts';
 import { type StdioCommand, StdioTransport } from './mcp-stdio.ts';
 import type {
-  ToolDefinition,
   ToolResult,
   UpstreamCallOptions,
   UpstreamCallOutcome,
@@ -36,7 +37,7 @@ export type UpstreamAddress =
     };
 
 export type UpstreamEvents = {
-  /** The server says that its tools changed, or it was connected anew: time to list again. */
+  /** The server says that what it offers changed, or it was connected anew: time to list again. */
   readonly onToolsChanged?: () => void;
   /** Connected, lost, failed: for the log; holds nothing that the server said. */
   readonly onState?: (state: 'connected' | 'lost' | 'failed', detail: string) => void;
@@ -97,22 +98,15 @@ export class McpUpstream implements UpstreamServer {
     timeoutMs: number;
   }): Promise<UpstreamListOutcome> {
     const outcome = await this.#use(signal, timeoutMs, async ({ client }, leftMs) => {
-      const { tools } = await client.listTools(undefined, { signal, timeout: leftMs, cacheMode: 'refresh' });
-      if (
-        tools.length > this.#bounds.toolsMax ||
-        new Set(tools.map((tool) => tool.name)).size !== tools.length
-      ) {
-        return fault('upstream.protocol_error', true, 'The list of tools is too long or names a tool twice.');
-      }
-      const fits = this.#measure(tools as unknown as Json);
+      const bounded = { signal, timeout: leftMs, maxTotalTimeout: leftMs };
+      const listed = await listEverything(client, bounded, this.#bounds.toolsMax);
+      if ('problem' in listed) return fault('upstream.protocol_error', true, listed.problem);
+      const { tools, definitions } = listed;
+      const fits = this.#measure(definitions as unknown as Json);
       if (typeof fits !== 'number') return fits;
       this.#definitions = new Map(tools.map((tool) => [tool.name, tool]));
       const protocolVersion = client.getNegotiatedProtocolVersion() ?? 'unknown';
-      return {
-        kind: 'tools' as const,
-        tools: tools as unknown as readonly ToolDefinition[],
-        protocolVersion,
-      };
+      return { kind: 'tools' as const, tools: definitions, protocolVersion };
     });
     return outcome;
   }
@@ -124,14 +118,18 @@ export class McpUpstream implements UpstreamServer {
     this.#callsUnderWay++;
     try {
       return await this.#use(signal, timeoutMs, async ({ client }, leftMs) => {
+        const bounded = { signal, timeout: leftMs, maxTotalTimeout: leftMs };
+        if (kindOf(name) !== 'tool') {
+          const used = await useOffer(client, name, args, bounded);
+          if (used === 'foreign') return fault('upstream.protocol_error', true, foreignDetail);
+          return this.#measured(used);
+        }
         const meta = idempotencyKey === undefined ? {} : { _meta: { [idempotencyMetaKey]: idempotencyKey } };
         const result = await client.callTool(
           { name, arguments: args, ...meta },
-          { signal, timeout: leftMs, maxTotalTimeout: leftMs, toolDefinition: this.#definitionFor(name) },
+          { ...bounded, toolDefinition: this.#definitionFor(name) },
         );
-        const resultBytes = this.#measure(result as unknown as Json);
-        if (typeof resultBytes !== 'number') return resultBytes;
-        return { kind: 'result' as const, result: result as unknown as ToolResult, resultBytes };
+        return this.#measured(result as unknown as ToolResult);
       });
     } finally {
       this.#callsUnderWay--;
@@ -254,12 +252,13 @@ export class McpUpstream implements UpstreamServer {
 
   async #open(mode: 'auto' | 'legacy'): Promise<Connection> {
     const { probeMs, connectMs, toolPagesMax } = this.#bounds;
+    const changed = { autoRefresh: false, onChanged: () => this.#events.onToolsChanged?.() };
     const client = new Client(clientInfo, {
       capabilities: {},
       versionNegotiation: { mode, probe: { timeoutMs: probeMs } },
       inputRequired: { autoFulfill: false },
       listMaxPages: toolPagesMax,
-      listChanged: { tools: { autoRefresh: false, onChanged: () => this.#events.onToolsChanged?.() } },
+      listChanged: { tools: changed, resources: changed, prompts: changed },
     });
     const transport = this.#transport();
     const connection: Connection = { client, transport, ended: false, killed: false, uses: 0 };
@@ -330,6 +329,11 @@ export class McpUpstream implements UpstreamServer {
     this.#shutting = Promise.allSettled([this.#shutting, connection.client.close()]);
   }
 
+  #measured(result: ToolResult): UpstreamCallOutcome {
+    const resultBytes = this.#measure(result as unknown as Json);
+    return typeof resultBytes === 'number' ? { kind: 'result', result, resultBytes } : resultBytes;
+  }
+
   /** Size of a value as it will be passed on, in bytes, or the fault that it is too large or too deep. */
   #measure(value: Json): number | Faulted {
     const { resultBytesMax, resultDepthMax, resultValuesMax } = this.#bounds;
@@ -347,6 +351,8 @@ export class McpUpstream implements UpstreamServer {
 }
 
 type Faulted = { readonly kind: 'fault'; readonly fault: UpstreamFault };
+
+const foreignDetail = 'The tool server answered with another resource than was asked.';
 
 /** Room for the JSON-RPC message around a result. */
 const envelopeBytes = 65_536;

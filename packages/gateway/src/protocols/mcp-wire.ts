@@ -25,6 +25,8 @@ export const rpcCodes = {
   methodNotFound: -32_601,
   invalidParams: -32_602,
   internalError: -32_603,
+  /** Of the revisions before 2026-07-28, which answers invalidParams instead. */
+  resourceNotFound: -32_002,
   /** Implementation-defined: a refusal of the gateway that is not about the message's form. */
   refused: -32_000,
   headerMismatch: -32_020,
@@ -37,6 +39,7 @@ export const lengthsMax = {
   id: 256,
   toolName: 128,
   cursor: 1_024,
+  uri: 2_048,
   requestState: 8_192,
   clientInfo: 128,
 } as const;

@@ -8,6 +8,7 @@
  * in it is trusted, `clientInfo` least of all.
  */
 import type { ErrorCode, Refusal } from '@atf/core/errors';
+import type { Kind } from '@atf/core/segmentation/offer';
 import type { Json, JsonObject } from '@atf/core/wire/json';
 
 /** Protocol eras the gateway serves. Clients of 2025-03-26 and 2025-06-18 are served with 2025-11-25 semantics. */
@@ -44,7 +45,12 @@ export type InitializeRequest = Asked & {
 };
 export type DiscoverRequest = Asked & { readonly kind: 'discover' };
 export type PingRequest = Asked & { readonly kind: 'ping' };
-export type ToolsListRequest = Asked & { readonly kind: 'tools_list'; readonly cursor?: string };
+/** One page of what a server offers of one kind. */
+export type ListRequest = Asked & {
+  readonly kind: 'list';
+  readonly offered: Kind;
+  readonly cursor?: string;
+};
 export type ToolsCallRequest = Asked & {
   readonly kind: 'tools_call';
   readonly toolName: string;
@@ -58,6 +64,22 @@ export type ToolsCallRequest = Asked & {
   /** Opaque state that a multi-round-trip client echoes (2026-07-28 only). */
   readonly requestState?: string;
 };
+/** `resources/read`: of a listed resource, or of one that a template stands for. */
+export type ResourcesReadRequest = Asked & { readonly kind: 'resources_read'; readonly uri: string };
+export type PromptsGetRequest = Asked & {
+  readonly kind: 'prompts_get';
+  readonly prompt: string;
+  readonly args: JsonObject;
+};
+/** `completion/complete` for an argument of a prompt or a variable of a template. */
+export type CompleteRequest = Asked & {
+  readonly kind: 'complete';
+  readonly of: { readonly kind: 'prompt' | 'template'; readonly name: string };
+  /** `argument` and, where given, `context`: the arguments that are known already. */
+  readonly complete: JsonObject;
+};
+/** What the pipeline decides on: one action on one thing that a server offers. */
+export type ActionRequest = ToolsCallRequest | ResourcesReadRequest | PromptsGetRequest | CompleteRequest;
 /** A notification other than a cancellation; answered with 202 and no body, never acted on. */
 export type NotificationRequest = Addressed & { readonly kind: 'notification'; readonly method: string };
 /** `notifications/cancelled`: abort the caller's own call with this id, if it is under way. */
@@ -73,8 +95,8 @@ export type ParsedRequest =
   | InitializeRequest
   | DiscoverRequest
   | PingRequest
-  | ToolsListRequest
-  | ToolsCallRequest
+  | ListRequest
+  | ActionRequest
   | NotificationRequest
   | CancelledRequest
   | UnsupportedRequest;
@@ -118,7 +140,10 @@ export type ToolDefinition = {
   readonly [key: string]: Json | undefined;
 };
 
-/** The result of a call as the tool server gave it: content blocks, maybe structured content, maybe an error mark. */
+/**
+ * The result of an action as the tool server gave it: content blocks, maybe structured content, maybe an error mark. A resource that was read is
+ * embedded resources in `content`; a prompt and a completion are `structuredContent`, member by member.
+ */
 export type ToolResult = {
   readonly content: readonly JsonObject[];
   readonly structuredContent?: Json;
@@ -178,11 +203,12 @@ export type UpstreamCallOptions = {
 /** One tool server. Calls never throw and are never retried here. */
 export interface UpstreamServer {
   readonly name: string;
-  /** All tools over all pages, bounded in pages, count and bytes. */
+  /** All tools, resources, templates and prompts over all pages, each as its governed definition; bounded in pages, count and bytes. */
   listTools(options: {
     readonly signal: AbortSignal;
     readonly timeoutMs: number;
   }): Promise<UpstreamListOutcome>;
+  /** `name` is the governed one: its kind says which method is sent. */
   callTool(name: string, args: JsonObject, options: UpstreamCallOptions): Promise<UpstreamCallOutcome>;
   /**
    * Certain stop: aborts all calls and, for stdio, kills the server's whole process group. The next call or listing
