@@ -7,9 +7,18 @@ import { OutcomeMark } from './outcome.tsx';
 import { durationWords, Time } from './time.tsx';
 import { UntrustedText } from './untrusted.tsx';
 
-/** What a line is about: the tool of an action, or the event of control. */
+/** What a line is about: the tool of an action, or the event of control; where the reason has no room of its own, an event says it here. */
 function What({ item }: { readonly item: ActivityItem }) {
-  if (item.actionId === undefined) return <span>{item.type}</span>;
+  if (item.actionId === undefined) {
+    return (
+      <>
+        <span className="max-lg:hidden">{item.type}</span>
+        <span className="lg:hidden">
+          <Why item={item} />
+        </span>
+      </>
+    );
+  }
   return (
     <Link to="/activity/$id" params={{ id: item.actionId }} className="font-medium hover:underline">
       {item.tool === undefined ? (
