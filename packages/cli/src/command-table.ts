@@ -62,6 +62,7 @@ export function addCommands(program: Commander, act: Act): void {
   addApprovals(program, act);
   addContainment(program, act);
   addRecords(program, act);
+  addWitness(program, act);
   addPeople(program, act);
 }
 
@@ -93,6 +94,19 @@ function addRunning(program: Commander, act: Act): void {
     )
     .option('--http [port]', 'serve Streamable HTTP on 127.0.0.1 instead of stdio')
     .action(act(async () => (await import('./commands/connect.ts')).connect));
+}
+
+function addWitness(program: Commander, act: Act): void {
+  common(program.command('witness'))
+    .description('run a witness: cosigns checkpoints of logs, each only if it follows from the one before')
+    .requiredOption('--dir <dir>', 'its own directory: key (made at the first start) and state')
+    .option('--name <name>', 'name of a new witness, like witness.example.com/w1')
+    .option('--log <vkey...>', 'verifier key of a log that it watches')
+    .option('--logs <file>', 'file with verifier keys of logs, one a line')
+    .option('--host <host>', 'address to listen on', 'localhost')
+    .option('--port <n>', 'port to listen on (0: any free one)', '7790')
+    .option('--plain-http', 'allow plain HTTP beyond this machine')
+    .action(act(async () => (await import('./commands/witness.ts')).witness));
 }
 
 function addAgents(program: Commander, act: Act): void {
