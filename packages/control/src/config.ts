@@ -42,6 +42,8 @@ export const controlOptionsSchema = z.strictObject({
     .optional(),
   /** Name of the gateway that the same supervisor starts: a join token for it is handed to the supervisor while it is not enrolled. */
   embeddedGateway: nameSchema.optional(),
+  /** Policy file (C2SP tlog-policy) with the witnesses that are asked for cosignatures, and their quorum. */
+  witnessPolicy: path.optional(),
   logLevel: z.enum(['silent', 'error', 'warn', 'info', 'debug']).default('info'),
   /** Absent: standard error. */
   logFile: path.optional(),

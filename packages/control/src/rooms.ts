@@ -3,6 +3,7 @@
  * stops that could not be recorded). `compose.ts` starts it on the platform.
  */
 import { join } from 'node:path';
+import { type CheckpointSigner, formatVkey } from '@atf/core/audit/checkpoint';
 import { rawPaths } from '@atf/core/wire/api';
 import type { ReadableLog } from './activity/log-reader.ts';
 import { activityRoutes } from './activity/routes.ts';
@@ -11,11 +12,14 @@ import { keepApprovals } from './approvals/upkeep.ts';
 import { approvalRoutes } from './approvals/routes.ts';
 import { allGatewayKeys } from './audit/gateway-keys.ts';
 import { Intake } from './audit/intake.ts';
+import { proofRoute } from './audit/proof-route.ts';
 import { logRoutes } from './audit/routes.ts';
 import { openSequencer, type Sequencer } from './audit/sequencer.ts';
 import { spoolRoute } from './audit/spool-route.ts';
 import { standingRoutes } from './audit/standing.ts';
 import { FileTileStore } from './audit/tile-store.ts';
+import { startWitnessing, witnessingView } from './audit/witnesses.ts';
+import type { Witnessing } from './audit/witnessing.ts';
 import type { StartedRooms, StartRooms } from './compose.ts';
 import { conformanceRoutes } from './conformance/routes.ts';
 import type { Control } from './context.ts';
@@ -44,40 +48,64 @@ class RunningLog implements ReadableLog {
   private readonly listeners: Set<() => void>;
   private readonly sequencer: Sequencer;
 
-  private constructor(store: FileTileStore, sequencer: Sequencer, listeners: Set<() => void>) {
+  private readonly witnesses: Witnessing | undefined;
+
+  private constructor(
+    store: FileTileStore,
+    sequencer: Sequencer,
+    listeners: Set<() => void>,
+    witnesses: Witnessing | undefined,
+  ) {
     this.store = store;
     this.sequencer = sequencer;
     this.listeners = listeners;
+    this.witnesses = witnesses;
   }
 
-  static async open(control: Control): Promise<RunningLog> {
+  static async open(control: Control, witnessPolicy: string | undefined): Promise<RunningLog> {
     const { db, change, clock, config, keys, log } = control;
     const { tenant } = config;
     const store = new FileTileStore(join(config.dataDir, 'log'));
     const listeners = new Set<() => void>();
+    const signer: CheckpointSigner = {
+      name: `${config.trustDomain}/log/${tenant}`,
+      publicKey: keys.logPublicKey(),
+      sign: (text) => keys.sign('log', text).signature,
+    };
     const sequencer = await openSequencer({
       db,
       change,
       clock,
       store,
       tenant,
-      signer: {
-        name: `${config.trustDomain}/log/${tenant}`,
-        publicKey: keys.logPublicKey(),
-        sign: (text) => keys.sign('log', text).signature,
-      },
+      signer,
       gatewayKeys: () => allGatewayKeys(db, tenant),
       onFault: (fault) => log.error({ err: fault }, 'the sequencer met a fault'),
       onSigned: () => {
         for (const listener of listeners) listener();
       },
     });
+    const witnesses = await startWitnessing(control, witnessPolicy, {
+      store,
+      status: () => sequencer.status(),
+      vkey: formatVkey(signer.name, signer.publicKey),
+    });
     sequencer.start();
-    return new RunningLog(store, sequencer, listeners);
+    return new RunningLog(store, sequencer, listeners, witnesses);
   }
 
   status() {
     return this.sequencer.status();
+  }
+
+  witnessing() {
+    return this.witnesses === undefined ? undefined : witnessingView(this.witnesses.standing());
+  }
+
+  /** What a quorum has cosigned, where witnesses are asked. */
+  cosigned() {
+    const newest = this.witnesses?.checkpoint();
+    return { wanted: this.witnesses !== undefined, size: newest?.size ?? 0, note: newest?.note };
   }
 
   onSigned(listener: () => void): () => void {
@@ -89,8 +117,9 @@ class RunningLog implements ReadableLog {
     this.sequencer.wake();
   }
 
-  stop(): Promise<void> {
-    return this.sequencer.stop();
+  async stop(): Promise<void> {
+    await this.witnesses?.stop();
+    await this.sequencer.stop();
   }
 }
 
@@ -141,7 +170,11 @@ function handlersOf(log: ReadableLog): AllHandlers {
   };
 }
 
-const forEverybody: ReadonlySet<string | undefined> = new Set([rawPaths.checkpoint, rawPaths.vkey]);
+const forEverybody: ReadonlySet<string | undefined> = new Set([
+  rawPaths.checkpoint,
+  rawPaths.newestCheckpoint,
+  rawPaths.vkey,
+]);
 
 /** The log as files. Heads and key are for everybody who wants to hold us to them; the records say who did what, and are for people. */
 function servedLog(log: RunningLog): RoomPlugin {
@@ -150,11 +183,16 @@ function servedLog(log: RunningLog): RoomPlugin {
       // By route, not by address: an address has many spellings.
       if (!forEverybody.has(request.routeOptions.url)) await scope.authenticate(request, 'person');
     });
-    await app.register(logRoutes, { store: log.store });
+    await app.register(logRoutes, { store: log.store, cosigned: () => log.cosigned().note });
+    await app.register(proofRoute, {
+      store: log.store,
+      status: () => log.status(),
+      cosigned: () => log.cosigned(),
+    });
   };
 }
 
-export const startRooms: StartRooms = async (control): Promise<StartedRooms> => {
+export const startRooms: StartRooms = async (control, options): Promise<StartedRooms> => {
   const cedar = new Cedar();
   try {
     await loadPolicies(control, cedar);
@@ -165,7 +203,7 @@ export const startRooms: StartRooms = async (control): Promise<StartedRooms> => 
   await setUpWorkspace(control);
   const { db, change, clock, config } = control;
   const intake = new Intake({ db, change, clock, tenant: config.tenant });
-  const log = await RunningLog.open(control);
+  const log = await RunningLog.open(control, options.witnessPolicy);
   const endUpkeep = regularly(control, upkeepEveryMs, 'upkeep of approvals', () => keepApprovals(control));
   const endReports = regularly(control, reportsEveryMs, 'reports of gateways', () =>
     noteReports(control, intake),

@@ -483,6 +483,18 @@ export const errors = {
     'The log is shorter than its last signed checkpoint',
     'Restore the missing tiles from a copy; see docs/how-to/recover-the-log.md.',
   ),
+  'audit.witness_policy_invalid': entry(
+    500,
+    'B-1',
+    'The policy of the witnesses cannot be used',
+    'Correct the file that names the witnesses; see docs/how-to/witness-the-log.md.',
+  ),
+  'audit.not_cosigned': entry(
+    503,
+    'B-1',
+    'No quorum of witnesses has cosigned this record yet',
+    'Try again shortly; atf audit status says which witnesses are missing.',
+  ),
   'audit.not_found': entry(404, 'B-1', 'There is no such record', 'Check the id.'),
   'execution.permit_invalid': entry(
     403,

@@ -52,6 +52,8 @@ export const events = {
   'audit.log_opened': 'The log was opened.',
   'audit.gap_recorded': 'Records of a gateway are missing; the gap is on record.',
   'audit.gateway_forked': 'A gateway sent two different records for one position.',
+  'audit.witness_disagreed':
+    'A witness refused the history of the log, remembers more of it, or forgot what it cosigned.',
   'audit.payload_erased': 'The encrypted content of a record was erased.',
 } as const;
 

@@ -24,7 +24,7 @@ function growing(sizes: readonly number[], stored: number): ReadableLog {
   const store = {
     get: async (path: string) => (path === `tile/entries/000.p/${stored}` ? bundle : undefined),
   } as Partial<TileStore> as TileStore;
-  return { store, status, onSigned: () => () => undefined };
+  return { store, status, witnessing: () => undefined, onSigned: () => () => undefined };
 }
 
 describe('reading leaves', () => {

@@ -1,6 +1,7 @@
 /** Room: activity. Reads leaves by their places in the log: the index finds them, the bundles of the log say what they are. */
 import { decodeEntry, type Entry } from '@atf/core/audit/entry';
 import { refuse } from '@atf/core/errors';
+import type { WitnessingView } from '@atf/core/wire/api';
 import { tileWidth } from '@atf/core/audit/tiles';
 import { bundleEntries } from '../audit/log-files.ts';
 import type { SequencerStatus } from '../audit/sequencer.ts';
@@ -10,6 +11,8 @@ import type { TileStore } from '../audit/tile-store.ts';
 export interface ReadableLog {
   readonly store: TileStore;
   status(): SequencerStatus;
+  /** How its witnesses stand; undefined: none are asked. */
+  witnessing(): WitnessingView | undefined;
   /** Told after each signed checkpoint; gives a function that ends it. */
   onSigned(listener: () => void): () => void;
 }

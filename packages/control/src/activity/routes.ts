@@ -101,6 +101,7 @@ export function activityRoutes(
       const waiting = await pendingCount(control.db, control.config.tenant);
       const { size, signedSize, checkpoint } = log.status();
       const vkey = await log.store.get('log.vkey');
+      const witnessing = log.witnessing();
       return {
         size: signedSize,
         rootHash: checkpoint.split('\n')[2] ?? '',
@@ -108,6 +109,7 @@ export function activityRoutes(
         vkey: vkey === undefined ? '' : Buffer.from(vkey).toString().trim(),
         // Also what stands in the tree and no checkpoint covers yet.
         pending: waiting + size - signedSize,
+        ...(witnessing === undefined ? {} : { witnessing }),
       };
     },
   };

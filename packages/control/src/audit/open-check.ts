@@ -22,6 +22,8 @@ import { insertLogHead, logHead, type LogHeadRow, raiseFence } from './store.ts'
 import type { TileStore } from './tile-store.ts';
 
 export const checkpointPath = 'checkpoint';
+/** The newest checkpoint that a quorum of witnesses has cosigned, with their cosignatures. */
+export const cosignedPath = 'checkpoint.cosigned';
 export const vkeyPath = 'log.vkey';
 export const gatewayKeysPath = 'gateways.json';
 /** The head may move between check and takeover only while another sequencer is still at work. */
@@ -53,6 +55,13 @@ export async function storedCheckpoint(store: TileStore, key: VerifierKey): Prom
   if (!verified.ok)
     return refuse('audit.log_damaged', `The stored checkpoint is not one of this log (${verified.problem}).`);
   return verified.checkpoint;
+}
+
+/** What a quorum cosigned, if it is of this log: a log that began anew under another name may have an older one beside it. */
+async function cosignedCheckpoint(store: TileStore, key: VerifierKey): Promise<Checkpoint | undefined> {
+  const note = await store.get(cosignedPath);
+  const verified = note === undefined ? undefined : verifyCheckpoint(Buffer.from(note).toString('utf8'), key);
+  return verified?.ok === true ? verified.checkpoint : undefined;
 }
 
 const shorter = (detail: string): never => refuse('audit.log_shorter', detail);
@@ -113,6 +122,9 @@ async function check(place: LogPlace, head: LogHeadRow): Promise<OpenedLog> {
   await publishStaged(store, head);
   const edge = await checkedEdge(store, head);
   if (signed !== undefined || head.size > 0) await checkAgainstSigned(store, head, signed);
+  // Others hold us to it, whatever became of our own copy of what we signed.
+  const cosigned = await cosignedCheckpoint(store, key);
+  if (cosigned !== undefined && cosigned.size > 0) await checkAgainstSigned(store, head, cosigned);
   return { head, edge, signed };
 }
 

@@ -4,12 +4,15 @@
  */
 import { parseTilePath, tilePath } from '@atf/core/audit/tiles';
 import { problemOf, refusal } from '@atf/core/errors';
+import { rawPaths } from '@atf/core/wire/api';
 import type { FastifyPluginCallback, FastifyReply } from 'fastify';
 import { checkpointPath, vkeyPath } from './open-check.ts';
 import type { TileStore } from './tile-store.ts';
 
 export interface LogRoutesOptions {
   readonly store: TileStore;
+  /** The checkpoint that is served where witnesses are asked; undefined while none of them is cosigned by a quorum. */
+  readonly cosigned: () => string | undefined;
 }
 
 const text = 'text/plain; charset=utf-8';
@@ -18,6 +21,12 @@ const tileCaching = 'private, max-age=31536000, immutable';
 /** The checkpoint is mutable: no caching beyond a few seconds. */
 const checkpointCaching = 'no-cache';
 
+function send(reply: FastifyReply, body: Buffer | string, type: string, caching: string): FastifyReply {
+  return reply
+    .headers({ 'content-type': type, 'cache-control': caching, 'x-content-type-options': 'nosniff' })
+    .send(body);
+}
+
 function missing(reply: FastifyReply): FastifyReply {
   return reply
     .code(404)
@@ -25,7 +34,7 @@ function missing(reply: FastifyReply): FastifyReply {
     .send(JSON.stringify(problemOf(refusal('request.not_found'))));
 }
 
-export const logRoutes: FastifyPluginCallback<LogRoutesOptions> = (app, { store }, done) => {
+export const logRoutes: FastifyPluginCallback<LogRoutesOptions> = (app, { store, cosigned }, done) => {
   const serve = async (
     reply: FastifyReply,
     path: string,
@@ -34,13 +43,17 @@ export const logRoutes: FastifyPluginCallback<LogRoutesOptions> = (app, { store 
   ): Promise<FastifyReply> => {
     const bytes = await store.get(path);
     if (bytes === undefined) return missing(reply);
-    const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    return reply
-      .headers({ 'content-type': type, 'cache-control': caching, 'x-content-type-options': 'nosniff' })
-      .send(body);
+    return send(reply, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), type, caching);
   };
-  app.get('/checkpoint', async (_request, reply) => serve(reply, checkpointPath, text, checkpointCaching));
-  app.get('/log/vkey', async (_request, reply) => serve(reply, vkeyPath, text, checkpointCaching));
+  app.get(rawPaths.checkpoint, async (_request, reply) => {
+    const note = cosigned();
+    if (note !== undefined) return send(reply, note, text, checkpointCaching);
+    return serve(reply, checkpointPath, text, checkpointCaching);
+  });
+  app.get(rawPaths.newestCheckpoint, async (_request, reply) =>
+    serve(reply, checkpointPath, text, checkpointCaching),
+  );
+  app.get(rawPaths.vkey, async (_request, reply) => serve(reply, vkeyPath, text, checkpointCaching));
   app.get<{ Params: { '*': string } }>('/tile/*', async (request, reply) => {
     const tile = parseTilePath(`tile/${request.params['*']}`);
     if (tile === undefined) return missing(reply);

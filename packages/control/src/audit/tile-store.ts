@@ -11,7 +11,7 @@ export const fileBytesMax = 256 * 1_048_576;
 const parallelMax = 8;
 /** Names that a log directory may hold. Nothing else is ever opened: no name comes from outside unchecked. */
 const pathPattern =
-  /^(?:checkpoint|log\.vkey|gateways\.json|staging\/[0-9]{1,16}-[0-9a-f]{64}|tile\/(?:entries|[0-9])\/(?:x[0-9]{3}\/)*[0-9]{3}(?:\.p\/[0-9]{1,3})?)$/;
+  /^(?:checkpoint(?:\.cosigned)?|log\.vkey|gateways\.json|staging\/[0-9]{1,16}-[0-9a-f]{64}|tile\/(?:entries|[0-9])\/(?:x[0-9]{3}\/)*[0-9]{3}(?:\.p\/[0-9]{1,3})?)$/;
 
 /** Errors of the storage reject; they carry no path in their message to the outside. */
 export interface TileStore {

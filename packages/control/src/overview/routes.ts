@@ -87,6 +87,7 @@ export function overviewRoutes(log: ReadableLog): Handlers<'overview'> {
       const nowMs = control.clock.nowMs();
       const waiting = await waitingApprovals(control.db, tenant, nowMs);
       const { signedSize, signedAt, checkpoint } = log.status();
+      const witnessing = log.witnessing();
       const lastStop = await newestStopReport(control.db, tenant);
       const sinceMs = (Math.floor(nowMs / minuteMs) - minutesShown + 1) * minuteMs;
       return {
@@ -102,6 +103,7 @@ export function overviewRoutes(log: ReadableLog): Handlers<'overview'> {
           size: signedSize,
           ...(signedAt === undefined ? {} : { checkpointAt: new Date(signedAt).toISOString() }),
           origin: checkpoint.split('\n')[0] ?? '',
+          ...(witnessing === undefined ? {} : { witnessing }),
         },
         toolsQuarantined: await quarantinedTools(control.db, tenant),
         containments: await containments(control.db, tenant),

@@ -313,6 +313,43 @@ export const conformanceRowSchema = z.object({
 });
 export type ConformanceRow = z.infer<typeof conformanceRowSchema>;
 
+export const witnessStates = [
+  'waiting',
+  'cosigned',
+  'contradicts',
+  'ahead',
+  'forgot',
+  'unreachable',
+  'wrong_answer',
+  'unknown_log',
+  'wrong_key',
+] as const;
+
+/** How the outside witnesses of the log stand. */
+export const witnessingSchema = z.object({
+  /** Entries under the newest checkpoint that a quorum of the policy has cosigned; 0: none yet. */
+  size: z.int(),
+  /** Newest cosignature under it. */
+  at: isoTimeSchema.optional(),
+  /** What the newest signed checkpoint lacks, once the witnesses had their time; empty: nothing. */
+  lacks: text(4_000),
+  witnesses: z.array(
+    z.object({
+      name: text(256),
+      url: text(2_048),
+      /**
+       * `contradicts`: refuses the history of this log · `ahead`: has cosigned more than this log has · `forgot`: knew less than it had cosigned, restored from an
+       * old state · `unknown_log`, `wrong_key`: it was not told of this log, or of another key.
+       */
+      state: z.enum(witnessStates),
+      size: z.int().optional(),
+      at: isoTimeSchema.optional(),
+      since: isoTimeSchema.optional(),
+    }),
+  ),
+});
+export type WitnessingView = z.infer<typeof witnessingSchema>;
+
 export const overviewSchema = z.object({
   agents: z.object({ total: z.int(), byLevel: z.record(levelSchema, z.int()), stopped: z.int() }),
   approvals: z.object({ waiting: z.int(), oldestSeconds: z.number().optional() }),
@@ -325,7 +362,12 @@ export const overviewSchema = z.object({
       spoolBehind: z.int(),
     }),
   ),
-  log: z.object({ size: z.int(), checkpointAt: isoTimeSchema.optional(), origin: text(200) }),
+  log: z.object({
+    size: z.int(),
+    checkpointAt: isoTimeSchema.optional(),
+    origin: text(200),
+    witnessing: witnessingSchema.optional(),
+  }),
   toolsQuarantined: z.int(),
   containments: z.array(containmentSchema),
   /** Per minute, oldest first, at most 60. */
@@ -781,6 +823,8 @@ export const routes = {
       checkpoint: text(4096),
       vkey: text(200),
       pending: z.int(),
+      /** Absent: no witnesses are asked. */
+      witnessing: witnessingSchema.optional(),
     }),
   },
   conformance: {
@@ -995,7 +1039,12 @@ export const rawPaths = {
   feed: '/v1/feed',
   spool: '/v1/gateway/spool',
   activityStream: '/v1/activity/stream',
+  /** The newest checkpoint that a quorum of witnesses has cosigned; without witnesses, the newest. */
   checkpoint: '/checkpoint',
+  /** The newest signed checkpoint, whoever has cosigned it. */
+  newestCheckpoint: '/log/checkpoint',
+  /** Proof file (C2SP tlog-proof) of the record whose index follows. */
+  proof: '/log/proof/',
   tile: '/tile/',
   vkey: '/log/vkey',
   health: '/healthz',
