@@ -3,10 +3,11 @@
  * first: all tiles under it are there already and only more come, so a copy with that checkpoint is whole. The one exception, a
  * partial tile that is tidied away meanwhile, is found by looking, and the copy is taken again.
  */
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseCheckpointBody } from '@atf/core/audit/checkpoint';
 import { tilePath, tileWidth, widthAt } from '@atf/core/audit/tiles';
+import { cosignedName } from './audit-policy.ts';
 import { CliFailure, exitCodes } from './exit-codes.ts';
 
 const attemptsMax = 10;
@@ -21,9 +22,15 @@ export function copyLog(source: string, target: string): number {
     throw new CliFailure(exitCodes.refused, `There is no log in ${source}`);
   mkdirSync(target, { recursive: true });
   for (let attempt = 0; attempt < attemptsMax; attempt++) {
+    // What is cosigned is never ahead of what is signed, so it is read first.
+    const cosigned = existsSync(join(source, cosignedName))
+      ? readFileSync(join(source, cosignedName))
+      : undefined;
     const checkpoint = readFileSync(join(source, 'checkpoint'));
     if (!copied(source, target)) continue;
     writeFileSync(join(target, 'checkpoint'), checkpoint);
+    if (cosigned === undefined) rmSync(join(target, cosignedName), { force: true });
+    else writeFileSync(join(target, cosignedName), cosigned);
     const size = sizeOf(checkpoint.toString('utf8'));
     if (isWhole(target, size)) return size;
   }

@@ -5,9 +5,17 @@
  */
 import { parseVkey, verifyCheckpoint } from '@atf/core/audit/checkpoint';
 import { type GatewayKeys, parseGatewayKeys } from '@atf/core/audit/gateway-key';
-import { type LogProblem, type LogReader, type LogReport, verifyTree } from '@atf/core/audit/verify-log';
+import type { LogPolicy } from '@atf/core/audit/log-policy';
+import {
+  type LogProblem,
+  type LogReader,
+  type LogReport,
+  refused,
+  verifyTree,
+} from '@atf/core/audit/verify-log';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { cosignedName, judge, rememberedOf, type Witnessed } from './audit-policy.ts';
 
 const noteBytesMax = 131_072;
 const gatewaysBytesMax = 64 * 1_048_576;
@@ -33,6 +41,8 @@ export interface VerifyDirectoryOptions {
   readonly vkey?: string;
   /** Text of a checkpoint that was seen earlier or elsewhere: the log must contain its tree. */
   readonly remembered?: string;
+  /** Under which it must stand; its log's key counts then. */
+  readonly policy?: LogPolicy;
   readonly onProgress?: (done: number, total: number) => void;
 }
 
@@ -40,6 +50,8 @@ export interface VerifyDirectoryOptions {
 export type DirectoryReport = LogReport & {
   /** The key that signed was given from outside and not read from the directory. */
   readonly keyPinned: boolean;
+  /** With a policy that is fulfilled: what the witnesses vouch for. */
+  readonly witnessed?: Witnessed;
 };
 
 /** Verifies a log directory. Everything wrong with its contents is a problem in the report. @throws when the directory cannot be read. */
@@ -51,8 +63,15 @@ export async function verifyLogDirectory(
   const read = directoryReader(directory);
   const text = async (path: string, bytesMax: number): Promise<string> =>
     Buffer.from((await read(path, bytesMax)) ?? []).toString('utf8');
-  const keyPinned = options.vkey !== undefined;
-  const vkey = options.vkey ?? (await text('log.vkey', noteBytesMax));
+  const named = options.vkey ?? (await text('log.vkey', noteBytesMax));
+  const notes = {
+    newest: await text('checkpoint', noteBytesMax),
+    cosigned: await text(cosignedName, noteBytesMax),
+  };
+  const judged = options.policy === undefined ? undefined : judge(options.policy, notes, named, Date.now());
+  const keyPinned = options.vkey !== undefined || (options.policy?.logs.length ?? 0) > 0;
+  if (judged?.ok === false) return { ...refused(judged.kind, judged.words), keyPinned };
+  const vkey = judged?.vkey ?? named;
   const extra: LogProblem[] = [];
   let keys: GatewayKeys | undefined = parseGatewayKeys(await text('gateways.json', gatewaysBytesMax));
   if (keys === undefined) {
@@ -72,8 +91,11 @@ export async function verifyLogDirectory(
       kind: 'checkpoint_invalid',
       message: 'the remembered checkpoint is not signed by the key of this log',
     });
-  const report = await verifyTree(read, await text('checkpoint', noteBytesMax), vkey, keys, {
-    remembered: earlier?.ok === true ? [earlier.checkpoint] : [],
+  const report = await verifyTree(read, notes.newest, vkey, keys, {
+    remembered: [
+      ...(earlier?.ok === true ? [earlier.checkpoint] : []),
+      ...rememberedOf(notes.cosigned, vkey),
+    ],
     ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
   });
   return {
@@ -81,5 +103,6 @@ export async function verifyLogDirectory(
     ok: report.ok && extra.length === 0,
     problems: [...extra, ...report.problems],
     keyPinned,
+    ...(judged === undefined ? {} : { witnessed: judged.witnessed }),
   };
 }

@@ -6,13 +6,17 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseGatewayKeys } from '@atf/core/audit/gateway-key';
-import { type LogReader, type LogReport, verifyTree } from '@atf/core/audit/verify-log';
+import type { LogPolicy } from '@atf/core/audit/log-policy';
+import { type LogReader, type LogReport, refused, verifyTree } from '@atf/core/audit/verify-log';
 import { rawPaths } from '@atf/core/wire/api';
 import type { ControlClient } from '@atf/sdk/client';
+import { judge, rememberedOf, type Witnessed } from './audit-policy.ts';
 import { CliFailure, exitCodes } from './exit-codes.ts';
 
 export interface VerifyServedOptions {
   readonly dataDir: string;
+  /** Under which it must stand; its log's key counts then. */
+  readonly policy?: LogPolicy;
   readonly onProgress?: (done: number, total: number) => void;
 }
 
@@ -20,19 +24,23 @@ export interface VerifyServedOptions {
 export async function verifyServedLog(
   operator: ControlClient,
   options: VerifyServedOptions,
-): Promise<LogReport> {
-  const [checkpoint, vkey] = await Promise.all([
-    textOf(operator, rawPaths.checkpoint),
+): Promise<LogReport & { readonly witnessed?: Witnessed }> {
+  // What is cosigned is never ahead of what is signed, so it is asked for first.
+  const cosigned = await textOf(operator, rawPaths.checkpoint);
+  const [newest, served] = await Promise.all([
+    textOf(operator, rawPaths.newestCheckpoint),
     textOf(operator, rawPaths.vkey),
   ]);
-  const { onProgress } = options;
-  return verifyTree(
-    servedReader(operator),
-    checkpoint,
-    vkey,
-    await gatewayKeys(operator, options.dataDir),
-    onProgress === undefined ? {} : { onProgress },
-  );
+  const { onProgress, policy } = options;
+  const judged = policy === undefined ? undefined : judge(policy, { newest, cosigned }, served, Date.now());
+  if (judged?.ok === false) return refused(judged.kind, judged.words);
+  const vkey = judged?.vkey ?? served;
+  const keys = await gatewayKeys(operator, options.dataDir);
+  const report = await verifyTree(servedReader(operator), newest, vkey, keys, {
+    remembered: rememberedOf(cosigned, vkey),
+    ...(onProgress === undefined ? {} : { onProgress }),
+  });
+  return judged === undefined ? report : { ...report, witnessed: judged.witnessed };
 }
 
 /** Over HTTP what `directoryReader` is over a directory. */

@@ -72,6 +72,7 @@ function addRunning(program: Commander, act: Act): void {
     .option('--control-port <n>', 'port of control and console (7780)')
     .option('--gateway-port <n>', 'port of the gateway (7781)')
     .option('--key-file <file>', 'file with the key that protects the data directory (made when missing)')
+    .option('--witness-policy <file>', 'ask the witnesses that this policy names to cosign the log')
     .option('--empty', 'no example workspace in an empty data directory')
     .action(act(async () => (await import('./commands/up.ts')).up));
   common(program.command('sign-in'))
@@ -244,7 +245,19 @@ function addRecords(program: Commander, act: Act): void {
   common(audit.command('verify'))
     .description('verify the whole log: signatures, every entry, every hash')
     .option('--offline [dir]', 'of files on disk, without control: of a copy, or of this data directory')
+    .option('--policy <file>', 'believe only what a quorum of the witnesses in this file has cosigned')
     .action(act(async () => (await import('./commands/audit.ts')).verifyLog));
+  common(audit.command('status'))
+    .description('how far the log is signed and cosigned, and how its witnesses stand')
+    .action(act(async () => (await import('./commands/audit-proof.ts')).auditStatus));
+  common(audit.command('proof <record>'))
+    .description('the proof file of one record (index in the log, or id of an action), on standard output')
+    .option('--uncosigned', 'also when no quorum of witnesses has cosigned it yet')
+    .action(act(async () => (await import('./commands/audit-proof.ts')).proof));
+  common(audit.command('verify-proof <file>'))
+    .description('verify a proof file offline, with a policy and nothing else')
+    .requiredOption('--policy <file>', 'the log, its witnesses and their quorum')
+    .action(act(async () => (await import('./commands/audit-proof.ts')).verifyProof));
   common(audit.command('copy <dir>'))
     .description('take a consistent copy of the log, while it grows, to keep or to verify elsewhere')
     .action(act(async () => (await import('./commands/audit.ts')).copy));

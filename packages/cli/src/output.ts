@@ -69,6 +69,11 @@ export class Output {
     this.columns = Math.max(columnsMin, Math.min(columnsMax, options.stdout.columns ?? columnsDefault));
   }
 
+  /** Text that is a file, exactly as it is, for redirection; it must hold nothing that others wrote in clear. Silent with `--json`. */
+  file(text: string): void {
+    if (!this.json) this.stdout.write(text);
+  }
+
   /** A document for programs. Silent without `--json`. */
   document(value: unknown): void {
     if (this.json) this.stdout.write(`${JSON.stringify(value)}\n`);

@@ -61,7 +61,7 @@ interface LooseInput {
   readonly body?: unknown;
 }
 
-const problemSchema = z.object({
+export const problemSchema = z.object({
   title: z.string().max(300),
   status: z.int(),
   code: z.custom<ErrorCode>((code) => typeof code === 'string' && Object.hasOwn(errors, code)),

@@ -4,7 +4,9 @@
  */
 import { join, resolve } from 'node:path';
 import { existsSync } from 'node:fs';
+import type { LogPolicy } from '@atf/core/audit/log-policy';
 import type { LogReport } from '@atf/core/audit/verify-log';
+import { readPolicy, type Witnessed } from '../audit-policy.ts';
 import type { Cli, Command } from '../cli.ts';
 import { CliFailure, type ExitCode, exitCodes } from '../exit-codes.ts';
 import { style } from '../output.ts';
@@ -12,10 +14,18 @@ import { counted } from '../words.ts';
 
 const problemsShownMax = 20;
 
-export const verifyLog: Command<{ readonly offline?: string | true }> = async (cli, _, { offline }) => {
+interface VerifyOptions {
+  readonly offline?: string | true;
+  readonly policy?: string;
+}
+
+export const verifyLog: Command<VerifyOptions> = async (cli, _, { offline, policy: file }) => {
   const startMs = performance.now();
+  const policy = file === undefined ? undefined : await readPolicy(resolve(cli.cwd, file));
   const report =
-    offline === undefined ? await verifyOnline(cli) : await verifyOffline(logFolder(cli, offline));
+    offline === undefined
+      ? await verifyOnline(cli, policy)
+      : await verifyOffline(logFolder(cli, offline), policy);
   cli.out.document({ ...report, tookMs: Math.round(performance.now() - startMs) });
   return tellReport(cli, report);
 };
@@ -34,14 +44,20 @@ function logFolder(cli: Cli, named: string | true): string {
   });
 }
 
-async function verifyOffline(folder: string): Promise<LogReport> {
+type Report = LogReport & { readonly witnessed?: Witnessed };
+
+async function verifyOffline(folder: string, policy: LogPolicy | undefined): Promise<Report> {
   const { verifyLogDirectory } = await import('../audit-dir.ts');
-  return verifyLogDirectory(folder, { onProgress: progress() });
+  return verifyLogDirectory(folder, { onProgress: progress(), ...(policy === undefined ? {} : { policy }) });
 }
 
-async function verifyOnline(cli: Cli): Promise<LogReport> {
+async function verifyOnline(cli: Cli, policy: LogPolicy | undefined): Promise<Report> {
   const { verifyServedLog } = await import('../audit-served.ts');
-  return verifyServedLog(await cli.operator(), { dataDir: cli.dataDir, onProgress: progress() });
+  return verifyServedLog(await cli.operator(), {
+    dataDir: cli.dataDir,
+    onProgress: progress(),
+    ...(policy === undefined ? {} : { policy }),
+  });
 }
 
 export const copy: Command = async (cli, [folder = '']) => {
@@ -61,11 +77,22 @@ function progress(): (done: number, total: number) => void {
   };
 }
 
-export function tellReport(cli: Pick<Cli, 'out'>, report: LogReport): ExitCode {
+function tellWitnessed(
+  { out }: Pick<Cli, 'out'>,
+  size: number,
+  { size: covered, at, cosigned }: Witnessed,
+): void {
+  out.say`${covered} entries are cosigned by ${cosigned.length === 0 ? 'nobody, as the policy allows' : cosigned.join(', ')}${at === undefined ? '' : `, last at ${at}`}.`;
+  if (covered < size)
+    out.say`${style('yellow', `The newest ${size - covered} are not`)} (yet): for them there is only the word of the log.`;
+}
+
+export function tellReport(cli: Pick<Cli, 'out'>, report: Report): ExitCode {
   const { out } = cli;
   if (report.ok) {
     out.say`${style('green', '✓ The log verifies:')} ${report.size} entries of ${report.origin}, root ${report.rootHash}`;
     out.say`${counted(report.intents, 'intent')}, ${counted(report.outcomes, 'outcome')}, ${counted(report.refusals, 'refusal')}, ${counted(report.control, 'event')} of control, ${counted(report.gateways, 'gateway')}, ${counted(report.gaps, 'gap')} on record`;
+    if (report.witnessed !== undefined) tellWitnessed(cli, report.size, report.witnessed);
     if (report.unreported > 0)
       out.say`${report.unreported} intents have no outcome yet: the action may have happened.`;
     return exitCodes.ok;

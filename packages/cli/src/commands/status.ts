@@ -5,6 +5,7 @@ import type { ControlClient } from '@atf/sdk/client';
 import type { Command } from '../cli.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { style } from '../output.ts';
+import { witnessesNow } from '../witness-words.ts';
 import { duration, measured } from '../words.ts';
 
 export const status: Command = async (cli) => {
@@ -30,6 +31,7 @@ export const status: Command = async (cli) => {
       ['waiting for a person', `${now.approvals.waiting}${oldest}`],
       ['quarantined tools', now.toolsQuarantined],
       ['log', `${now.log.size} entries, checkpoint ${now.log.checkpointAt ?? 'not yet'}`],
+      ...(now.log.witnessing === undefined ? [] : [['witnesses', witnessesNow(now.log.witnessing)]]),
       ...now.gateways.map((gateway) => [
         `gateway ${gateway.name}`,
         gateway.connected

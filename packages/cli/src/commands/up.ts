@@ -28,6 +28,7 @@ interface UpOptions extends CommonOptions {
   readonly controlPort?: string;
   readonly gatewayPort?: string;
   readonly keyFile?: string;
+  readonly witnessPolicy?: string;
   readonly empty?: boolean;
 }
 
@@ -39,6 +40,7 @@ interface Plan {
   readonly keyFile: string | undefined;
   /** PostgreSQL instead of the embedded database. It may hold a password: it goes to control over the pipe, and into no environment, log or message. */
   readonly databaseUrl: string | undefined;
+  readonly witnessPolicy: string | undefined;
   readonly example: boolean;
 }
 
@@ -77,6 +79,7 @@ async function planOf(cli: Cli, options: UpOptions): Promise<Plan> {
   const named = options.data ?? cli.env.ATF_DATA_DIR;
   const dataDir = resolve(cli.cwd, named === undefined || named === '' ? dataDirName : named);
   const keyFile = options.keyFile === undefined ? undefined : resolve(cli.cwd, options.keyFile);
+  const witnessPolicy = options.witnessPolicy ?? cli.env.ATF_WITNESS_POLICY;
   return {
     dataDir,
     controlPort,
@@ -84,6 +87,8 @@ async function planOf(cli: Cli, options: UpOptions): Promise<Plan> {
     gatewayUrl: `http://localhost:${gatewayPort}`,
     keyFile,
     databaseUrl: databaseUrlOf(cli.env.DATABASE_URL),
+    witnessPolicy:
+      witnessPolicy === undefined || witnessPolicy === '' ? undefined : resolve(cli.cwd, witnessPolicy),
     example: options.empty !== true,
   };
 }
@@ -161,6 +166,7 @@ function supervise(cli: Cli, plan: Plan): Supervisor {
         embeddedGateway,
         ...(plan.keyFile === undefined ? {} : { keyFile: plan.keyFile }),
         ...(plan.databaseUrl === undefined ? {} : { databaseUrl: plan.databaseUrl }),
+        ...(plan.witnessPolicy === undefined ? {} : { witnessPolicy: plan.witnessPolicy }),
       },
     },
     onMessage: () => undefined,

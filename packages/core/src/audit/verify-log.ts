@@ -30,6 +30,7 @@ export type LogProblemKind =
   | ChainProblemKind
   | 'vkey_malformed'
   | 'checkpoint_invalid'
+  | 'no_quorum'
   | 'bundle_missing'
   | 'entry_changed'
   | 'tile_missing'
@@ -284,7 +285,8 @@ class LogCheck {
   }
 }
 
-function refused(kind: LogProblemKind, message: string): LogReport {
+/** The report of a log that was not looked into: what it is offered under does not count. */
+export function refused(kind: LogProblemKind, message: string): LogReport {
   const none: LogCounts = { intents: 0, outcomes: 0, refusals: 0, control: 0, gaps: 0, forks: 0 };
   const problems = [{ kind, message }];
   return {
