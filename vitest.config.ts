@@ -10,6 +10,7 @@ const onPostgres = [
   'identity',
   'incident',
   'keys',
+  'notifications',
   'people',
   'policy',
   'segmentation',

@@ -26,7 +26,9 @@ const pureCrypto = new Set([
   'timingSafeEqual',
   'KeyObject',
 ]);
-const pureNode = new Set(['node:crypto', 'node:buffer']);
+const pureNode = new Set(['node:crypto', 'node:buffer', 'node:net']);
+/** Of node:net, what only reads the text of an address. */
+const pureNet = new Set(['BlockList', 'isIP']);
 
 const all = sourceFiles('packages/*/src/**/*.{ts,tsx}');
 const core = all.filter(({ path }) => packageOf(path) === 'core');
@@ -75,8 +77,13 @@ describe('imports', () => {
             wrong.push(`${path} → node:crypto ${name}`);
         }
       }
-      if (/import\s+(?:\*\s+as\s+)?\w+\s+from\s+['"]node:crypto['"]/.test(text))
-        wrong.push(`${path} → all of node:crypto`);
+      for (const match of text.matchAll(/import\s+\{([^}]*)\}\s+from\s+['"]node:net['"]/g)) {
+        const names = (match[1] ?? '').split(',').map((part) => part.trim());
+        for (const name of names)
+          if (name !== '' && !pureNet.has(name)) wrong.push(`${path} → node:net ${name}`);
+      }
+      if (/import\s+(?:\*\s+as\s+)?\w+\s+from\s+['"]node:(?:crypto|net)['"]/.test(text))
+        wrong.push(`${path} → all of a built-in`);
     }
     expect(wrong).toEqual([]);
   });

@@ -64,6 +64,7 @@ export function addCommands(program: Commander, act: Act): void {
   addRecords(program, act);
   addWitness(program, act);
   addPeople(program, act);
+  addNotify(program, act);
 }
 
 function addRunning(program: Commander, act: Act): void {
@@ -279,4 +280,60 @@ function addPeople(program: Commander, act: Act): void {
       'sponsor, agent_owner, technical_owner, business_owner, security, risk, approver, operator, auditor',
     )
     .action(act(async () => (await import('./commands/people.ts')).addPerson));
+}
+
+function addNotify(program: Commander, act: Act): void {
+  const notify = program
+    .command('notify')
+    .description('what people are told: list, ack, where it goes, whether it arrived');
+  common(notify.command('list'))
+    .description('what nobody has taken note of yet; --all for the rest too')
+    .option('--all', 'what somebody has taken note of too')
+    .option('--limit <n>', 'how many', '20')
+    .action(act(async () => (await import('./commands/notify.ts')).listNotifications));
+  common(notify.command('ack <id>'))
+    .description('put on record that you have taken note (with the first 8 characters of its id)')
+    .action(act(async () => (await import('./commands/notify.ts')).acknowledge));
+  common(notify.command('deliveries'))
+    .description('messages to targets and what became of them')
+    .option('--dead', 'only those that were given up')
+    .option('--limit <n>', 'how many', '20')
+    .action(act(async () => (await import('./commands/notify.ts')).listDeliveries));
+  common(notify.command('retry <id>'))
+    .description('try a message again that was given up')
+    .action(act(async () => (await import('./commands/notify.ts')).retryDelivery));
+  addTargets(notify, act);
+}
+
+function addTargets(notify: Commander, act: Act): void {
+  const target = notify.command('target').description('where it goes: add, list, test, remove');
+  cleared(common(target.command('add <name>')))
+    .description('send what people are told to a webhook, a Slack-compatible chat, or by mail')
+    .option('--webhook <url>', 'signed after Standard Webhooks; - takes the address from ATF_NOTIFY_URL')
+    .option('--slack <url>', 'incoming webhook of a chat; - takes the address from ATF_NOTIFY_URL')
+    .option('--smtp <url>', 'mail: smtps://user@host:465 (TLS) or smtp:// (STARTTLS); ATF_SMTP_PASSWORD')
+    .option('--from <address>', 'mail: sender')
+    .option('--to <address...>', 'mail: fixed addresses')
+    .option('--people', 'mail: the people whom each notification concerns')
+    .option('--authorities <file>', 'mail: PEM of authorities to trust instead of the usual ones')
+    .option('--kind <kind...>', 'only these kinds (default: every kind)')
+    .addOption(
+      new Option('--severity <word>', 'this grave at least').choices(['info', 'warning', 'critical']),
+    )
+    .option('--agent <name...>', 'only about these agents')
+    .option('--person <email...>', 'only what concerns one of these people')
+    .option('--window <seconds>', 'the first at once, what follows within this time as one digest (300)')
+    .option('--attempts <n>', 'before a message is given up (12)')
+    .option('--private-network', 'its address may be a private or loopback one')
+    .action(act(async () => (await import('./commands/notify.ts')).addTarget));
+  common(target.command('list'))
+    .description('all targets')
+    .action(act(async () => (await import('./commands/notify.ts')).listTargets));
+  common(target.command('test <name>'))
+    .description('send a message that says that it is a test, and wait for it to arrive')
+    .option('--wait <seconds>', 'how long to wait', '30')
+    .action(act(async () => (await import('./commands/notify.ts')).testTarget));
+  cleared(common(target.command('remove <name>')))
+    .description('tell nobody there any more; what waits for it is dropped')
+    .action(act(async () => (await import('./commands/notify.ts')).removeTarget));
 }

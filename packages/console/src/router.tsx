@@ -98,6 +98,18 @@ const stopped = createRoute({
   path: '/stopped',
   component: lazyRouteComponent(() => import('./places/stopped.tsx'), 'Stopped'),
 });
+const notifications = createRoute({
+  getParentRoute: () => shell,
+  path: '/notifications',
+  validateSearch: (search: Record<string, unknown>) =>
+    kept({ show: oneOf(search['show'], ['open', 'all'] as const) }),
+  component: lazyRouteComponent(() => import('./places/notifications.tsx'), 'Notifications'),
+});
+const notification = createRoute({
+  getParentRoute: () => shell,
+  path: '/notifications/$id',
+  component: lazyRouteComponent(() => import('./places/notification.tsx'), 'NotificationPage'),
+});
 const evidence = createRoute({
   getParentRoute: () => shell,
   path: '/evidence',
@@ -123,6 +135,8 @@ const routeTree = rootRoute.addChildren([
     tools,
     tool,
     stopped,
+    notifications,
+    notification,
     evidence,
     me,
   ]),

@@ -41,7 +41,8 @@ export interface Config {
 }
 
 /** Named key purposes; private keys exist in clear in memory only. */
-export type KeyPurpose = 'token' | 'log' | 'payload' | 'approval' | 'session';
+export type KeyPurpose = 'token' | 'log' | SecretPurpose;
+export type SecretPurpose = 'payload' | 'approval' | 'session' | 'notification';
 
 export interface Keys {
   /** ES256 for `token` (JOSE r‖s form), Ed25519 for `log`. */
@@ -49,8 +50,8 @@ export interface Keys {
   publicJwks(): FeedDoc<'jwks'>;
   /** Raw Ed25519 public key (32 bytes) of the log. */
   logPublicKey(): Uint8Array;
-  /** Symmetric key for `payload`, `approval`, `session`. */
-  secret(purpose: 'payload' | 'approval' | 'session', kid?: string): { kid: string; key: Uint8Array };
+  /** Symmetric key, 32 bytes. */
+  secret(purpose: SecretPurpose, kid?: string): { kid: string; key: Uint8Array };
 }
 
 export interface FeedHub {

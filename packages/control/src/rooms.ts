@@ -27,6 +27,8 @@ import { gatewayRoutes } from './gateways/routes.ts';
 import { identityRoutes } from './identity/routes.ts';
 import { openStops } from './incident/containment.ts';
 import { incidentRoutes } from './incident/routes.ts';
+import { GatewayWatch } from './notifications/gateway-watch.ts';
+import { Postman } from './notifications/postman.ts';
 import { notificationRoutes } from './notifications/routes.ts';
 import { overviewRoutes } from './overview/routes.ts';
 import { peopleRoutes } from './people/routes.ts';
@@ -41,6 +43,8 @@ import { setUpWorkspace } from './workspace/set-up.ts';
 const upkeepEveryMs = 1_000;
 /** What gateways report of their spools is noted this often, so that a lost tail is known later. */
 const reportsEveryMs = 1_000;
+/** Gateways that are out of touch are noticed this often. */
+const watchEveryMs = 1_000;
 
 /** The log of this deployment, with its sequencer running. */
 class RunningLog implements ReadableLog {
@@ -208,15 +212,24 @@ export const startRooms: StartRooms = async (control, options): Promise<StartedR
   const endReports = regularly(control, reportsEveryMs, 'reports of gateways', () =>
     noteReports(control, intake),
   );
+  const watch = new GatewayWatch(control);
+  const endWatch = regularly(control, watchEveryMs, 'watch over gateways', () => watch.look());
+  const postman = new Postman(control);
+  postman.start();
   const plugins: RoomPlugin[] = [servedLog(log), spoolRoute(control, intake), activityStream(control, log)];
   return {
     handlers: handlersOf(log),
     plugins,
-    committed: () => log.wake(),
+    committed() {
+      log.wake();
+      postman.wake();
+    },
     async close() {
       stops.close();
       await endUpkeep();
       await endReports();
+      await endWatch();
+      await postman.close();
       await log.stop();
     },
   };

@@ -180,6 +180,30 @@ export const errors = {
     'The clearance does not count for this request',
     'Ask for another; a clearance counts once, for exactly one request, for some minutes.',
   ),
+  'notification.not_found': entry(
+    404,
+    undefined,
+    'There is no such notification, message or target',
+    'List them: atf notify list, atf notify target list, atf notify deliveries.',
+  ),
+  'notification.target_exists': entry(
+    409,
+    undefined,
+    'A target of that name is there already',
+    'Remove it first, or take another name.',
+  ),
+  'notification.target_refused': entry(
+    400,
+    'S-1',
+    'This target cannot be used',
+    'HTTPS or TLS to a public address; with the private network granted also private and loopback ones, never link-local or metadata ones.',
+  ),
+  'notification.not_dead': entry(
+    409,
+    undefined,
+    'The message was not given up',
+    'Only messages that were given up can be tried again.',
+  ),
   'people.origin_refused': entry(
     403,
     undefined,

@@ -8,6 +8,7 @@ import type { ControlPort } from './ports.ts';
 
 export const notificationsWaitingMax = 1_000;
 const summaryLengthMax = 1_000;
+const purposeLengthMax = 2_000;
 
 interface Notification {
   readonly actionId: string;
@@ -15,6 +16,7 @@ interface Notification {
   readonly tool: string;
   readonly summary: string;
   readonly because: string;
+  readonly purpose: string;
 }
 
 export class Notifier {
@@ -48,7 +50,8 @@ export class Notifier {
       agentId: world.agent.id,
       tool,
       summary: `${world.agent.name} called ${tool}: ${ran.status}`.slice(0, summaryLengthMax),
-      because: `${because}; purpose: ${world.agent.purpose}`.slice(0, summaryLengthMax),
+      because: because.slice(0, summaryLengthMax),
+      purpose: world.agent.purpose.slice(0, purposeLengthMax),
     });
     this.#sending ??= this.#send().finally(() => {
       this.#sending = undefined;

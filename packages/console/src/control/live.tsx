@@ -43,7 +43,7 @@ export function madeOldBy(item: ActivityItem): readonly OperationId[] {
     case 'segmentation':
       return ['tools.list', 'tools.show', 'servers.list', 'agents.rights', 'overview'];
     case 'notification':
-      return ['notifications.list'];
+      return ['notifications.list', 'notifications.show', 'targets.list', 'deliveries.list'];
     case 'policy':
       return ['agents.rights'];
     case 'action':

@@ -1,4 +1,5 @@
 /** What became of an action or a question: an icon and a word, never a colour alone. */
+import type { DeliveryState, Severity } from '@atf/core/wire/notifications';
 import type { ApprovalState } from '@atf/core/wire/words';
 import { Icon, type IconName } from './icons.tsx';
 
@@ -80,6 +81,16 @@ const states: Record<'active' | 'paused' | 'quarantined' | 'killed' | 'removed',
   removed: 'no',
 };
 
+const severityMarks: Record<Severity, Mark> = { info: 'yes', warning: 'warns', critical: 'broken' };
+
+const deliveries: Record<DeliveryState, Mark> = {
+  waiting: 'waits',
+  sending: 'waits',
+  delivered: 'over',
+  dead: ['broken', 'Given up'],
+  dropped: 'no',
+};
+
 const capital = (word: string) => word.charAt(0).toUpperCase() + word.slice(1);
 
 function Marked<K extends string>({ of, at }: { readonly of: Record<K, Mark>; readonly at: K }) {
@@ -108,4 +119,10 @@ export const ApprovalMark = ({ state }: { readonly state: ApprovalState }) => (
 );
 export const StateMark = ({ state }: { readonly state: keyof typeof states }) => (
   <Marked of={states} at={state} />
+);
+export const SeverityMark = ({ severity }: { readonly severity: Severity }) => (
+  <Marked of={severityMarks} at={severity} />
+);
+export const DeliveryMark = ({ state }: { readonly state: DeliveryState }) => (
+  <Marked of={deliveries} at={state} />
 );

@@ -16,6 +16,8 @@ const titles: Readonly<Record<Clearance['operation'], string>> = {
   'people.link': 'Make a sign-in link',
   'tools.classify': 'Change the classification of a tool',
   'tools.accept': 'Accept a definition',
+  'targets.add': 'Add a target of notifications',
+  'targets.remove': 'Remove a target of notifications',
 };
 
 export function ClearancePage() {

@@ -298,11 +298,19 @@ function LogPanel({ data }: { readonly data: OverviewAnswer }) {
   );
 }
 
-/** The notices that agents owe to people: what they did by themselves, and why. */
+/** The newest notifications: what agents did by themselves and why, what waits, what was stopped. */
 function ToldPanel() {
   const told = useAnswer('notifications.list', { query: { limit: toldShown } }, { everyMs });
   return (
-    <Panel title="What people were told" aside="newest first" flush>
+    <Panel
+      title="What people were told"
+      aside={
+        <Link to="/notifications" className="text-accent underline">
+          all, and where to
+        </Link>
+      }
+      flush
+    >
       <Shown answer={told} lines={3}>
         {({ items }) =>
           items.length === 0 ? (
@@ -313,8 +321,8 @@ function ToldPanel() {
                 <li key={item.id} className="border-b border-line px-4 py-2 last:border-b-0">
                   <p className="flex flex-wrap justify-between gap-x-4">
                     <Link
-                      to="/activity/$id"
-                      params={{ id: item.actionId }}
+                      to="/notifications/$id"
+                      params={{ id: item.id }}
                       className="font-medium [overflow-wrap:anywhere] hover:underline"
                     >
                       <UntrustedText text={item.summary} />
@@ -324,9 +332,7 @@ function ToldPanel() {
                   <p className="text-ink-2">
                     <UntrustedText text={item.because} />
                   </p>
-                  <p className="text-xs text-ink-3">
-                    {item.agent} told {item.to.join(', ')}
-                  </p>
+                  <p className="text-xs text-ink-3">told {item.to.join(', ') || 'nobody in particular'}</p>
                 </li>
               ))}
             </ul>

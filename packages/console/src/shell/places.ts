@@ -8,6 +8,7 @@ export const places = [
   { to: '/activity', name: 'Activity', icon: 'activity', key: 'y' },
   { to: '/tools', name: 'Tools', icon: 'tools', key: 't' },
   { to: '/stopped', name: 'Stopped', icon: 'stopped', key: 's' },
+  { to: '/notifications', name: 'Told', icon: 'told', key: 'n' },
   { to: '/evidence', name: 'Evidence', icon: 'evidence', key: 'e' },
   { to: '/me', name: 'Me', icon: 'me', key: 'm' },
 ] as const satisfies readonly { to: string; name: string; icon: IconName; key: string }[];

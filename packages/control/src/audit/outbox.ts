@@ -7,6 +7,7 @@ import { refuse } from '@atf/core/errors';
 import type { JsonObject } from '@atf/core/wire/json';
 import { randomUUID } from 'node:crypto';
 import type { Audit, Clock, Tx } from '../context.ts';
+import { tellOfEvent } from '../notifications/outbox.ts';
 import { insertPending } from './store.ts';
 
 /**
@@ -18,6 +19,7 @@ export async function enqueue(tx: Tx, event: EntryDraft): Promise<string> {
   const entry = encodeEntry(event, { control: id });
   if (entry === undefined) return refuse('audit.record_too_large', event.type);
   await insertPending(tx, event.tenant, [{ entry, place: undefined }]);
+  await tellOfEvent(tx, { id, ...event });
   return id;
 }
 

@@ -7,6 +7,7 @@ import { problemOf } from '@atf/core/errors';
 import { rawPaths } from '@atf/core/wire/api';
 import type { Control } from '../context.ts';
 import { actingGateway } from '../identity/acting.ts';
+import { tellOfRefusedRecords } from '../notifications/refused-records.ts';
 import type { RoomPlugin } from '../server.ts';
 import { shippingKeys } from './gateway-keys.ts';
 import type { Intake } from './intake.ts';
@@ -38,6 +39,7 @@ export function spoolRoute(control: Control, intake: Intake): RoomPlugin {
         const gapDeclared = request.headers[gapHeader] === 'declared';
         const taken = await intake.acceptAll(frames, { gateway, keys, servers }, gapDeclared);
         if (taken.ok) return { position: taken.position };
+        await tellOfRefusedRecords(control, gateway, taken.refusal.code);
         const problem = problemOf(taken.refusal);
         return reply
           .code(problem.status)

@@ -215,3 +215,18 @@ export async function agentNames(
     .execute();
   return new Map(rows.map(({ id, name }) => [id, name]));
 }
+
+export async function agentsByIds(
+  db: Db | Tx,
+  tenant: string,
+  ids: readonly string[],
+): Promise<Map<string, AgentRow>> {
+  if (ids.length === 0) return new Map();
+  const rows = await db
+    .selectFrom('agent')
+    .selectAll()
+    .where('tenant', '=', tenant)
+    .where('id', 'in', [...new Set(ids)])
+    .execute();
+  return new Map(rows.map((row) => [row.id, row]));
+}

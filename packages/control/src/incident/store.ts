@@ -105,3 +105,19 @@ export async function newestStopReport(
     .executeTakeFirst();
   return row?.report === undefined || row.report === null ? undefined : { at: row.at, report: row.report };
 }
+
+/** What people wrote when they stopped or resumed, by the id of the event. */
+export async function containmentReasons(
+  db: Db | Tx,
+  tenant: string,
+  ids: readonly string[],
+): Promise<Map<string, string>> {
+  if (ids.length === 0) return new Map();
+  const rows = await db
+    .selectFrom('containment_event')
+    .select(['id', 'reason'])
+    .where('tenant', '=', tenant)
+    .where('id', 'in', [...new Set(ids)])
+    .execute();
+  return new Map(rows.map(({ id, reason }) => [id, reason]));
+}

@@ -13,11 +13,11 @@ import {
   randomBytes,
   sign,
 } from 'node:crypto';
-import type { Audit, Clock, Control, Db, KeyPurpose, Keys } from '../context.ts';
+import type { Audit, Clock, Control, Db, KeyPurpose, Keys, SecretPurpose } from '../context.ts';
 import { openEnvelope, sealEnvelope } from './envelope.ts';
 import { insertKey, type KeyRow, keyRows, lockKeys } from './store.ts';
 
-const purposes: readonly KeyPurpose[] = ['token', 'log', 'payload', 'approval', 'session'];
+const purposes: readonly KeyPurpose[] = ['token', 'log', 'payload', 'approval', 'session', 'notification'];
 const secretBytes = 32;
 
 interface SigningKey {
@@ -151,7 +151,7 @@ class Keyring implements Keys {
     return Buffer.from(String(this.signingKey('log').publicJwk.x), 'base64url');
   }
 
-  secret(purpose: 'payload' | 'approval' | 'session', kid?: string): { kid: string; key: Uint8Array } {
+  secret(purpose: SecretPurpose, kid?: string): { kid: string; key: Uint8Array } {
     const key = this.secrets
       .get(purpose)
       ?.findLast((candidate) => (kid === undefined ? candidate.active : candidate.kid === kid));

@@ -66,7 +66,7 @@ describe('the key ring', () => {
 
     const again = await open('signs', kek);
     expect(again.publicJwks()).toEqual(keys.publicJwks());
-    for (const purpose of ['payload', 'approval', 'session'] as const) {
+    for (const purpose of ['payload', 'approval', 'session', 'notification'] as const) {
       const { kid: name, key } = keys.secret(purpose);
       expect(key).toHaveLength(32);
       expect(Buffer.from(again.secret(purpose, name).key).equals(Buffer.from(key))).toBe(true);
@@ -77,8 +77,15 @@ describe('the key ring', () => {
   it('never has a key in clear in the database, and records each key that is made', async () => {
     const keys = await open('clear', randomBytes(32));
     const rows = await test.db.selectFrom('key').selectAll().where('tenant', '=', 'clear').execute();
-    expect(rows.map((row) => row.purpose).sort()).toEqual(['approval', 'log', 'payload', 'session', 'token']);
-    for (const purpose of ['payload', 'approval', 'session'] as const) {
+    expect(rows.map((row) => row.purpose).sort()).toEqual([
+      'approval',
+      'log',
+      'notification',
+      'payload',
+      'session',
+      'token',
+    ]);
+    for (const purpose of ['payload', 'approval', 'session', 'notification'] as const) {
       const secret = Buffer.from(keys.secret(purpose).key);
       for (const row of rows) expect(Buffer.from(row.wrapped).includes(secret)).toBe(false);
     }

@@ -29,6 +29,8 @@ import {
   peopleWithFactor,
   useClearance,
 } from './clearance-store.ts';
+import { withoutSecrets } from '../notifications/secrets.ts';
+import { targetById } from '../notifications/delivery-store.ts';
 import { personById } from './store.ts';
 
 /** From the question to the grant. */
@@ -65,20 +67,26 @@ async function refuseGranter(control: Control, db: Db | Tx, person: Person): Pro
     refuse('people.not_allowed', 'A real person with the role security and a factor of their own clears.');
 }
 
-/** The request in the one form in which it is asked for, shown and compared. Refuses `request.malformed`. */
-function requestText(operation: ClearedOperation, params: unknown, body: unknown): string {
-  const text = canonicalJson({ operation, params: params ?? {}, body: body ?? {} } as unknown as Json);
+/** The request in the one form in which it is asked for, shown and compared; secrets by their digest. Refuses `request.malformed`. */
+function requestText(control: Control, operation: ClearedOperation, params: unknown, body: unknown): string {
+  const shown = operation === 'targets.add' ? withoutSecrets(control.keys, body) : body;
+  const text = canonicalJson({ operation, params: params ?? {}, body: shown ?? {} } as unknown as Json);
   return Buffer.byteLength(text) <= requestBytesMax ? text : refuse('request.too_large');
 }
 
-function checkedRequest({ operation, params, body }: BodyOut<'clearances.ask'>): string {
+function checkedRequest(control: Control, { operation, params, body }: BodyOut<'clearances.ask'>): string {
   const route: Route = routes[operation];
   const read = (what: string, schema: Route['body'], given: unknown): unknown => {
     if (schema === undefined) return {};
     const parsed = schema.safeParse(given ?? {});
     return parsed.success ? parsed.data : refuse('request.malformed', `${what} of ${operation}`);
   };
-  return requestText(operation, read('params', route.params, params), read('body', route.body, body));
+  return requestText(
+    control,
+    operation,
+    read('params', route.params, params),
+    read('body', route.body, body),
+  );
 }
 
 async function saysOf(control: Control, tx: Tx, given: BodyOut<'clearances.ask'>): Promise<string> {
@@ -97,6 +105,16 @@ async function saysOf(control: Control, tx: Tx, given: BodyOut<'clearances.ask'>
     }
     case 'tools.classify':
       return `Changes what ${tool} counts as: which agents may call it, and when a person is asked.`;
+    case 'targets.add':
+      return 'Sends what people are told to this address as well. Whoever reads there learns what agents do, who answers for them and what waits. Addresses and passwords are shown as digests.';
+    case 'targets.remove': {
+      const target = await targetById(tx, control.config.tenant, params['id'] ?? '');
+      const { name, destination } = target ?? refuse('notification.not_found');
+      return `Removes the target ${name} (${destination}): nobody is told there any more, and what waits for it is dropped.`.slice(
+        0,
+        600,
+      );
+    }
     case 'tools.accept':
       return `Accepts the definition on offer of ${tool}: agents may call it again.`;
   }
@@ -126,7 +144,7 @@ export async function askClearance(
   given: BodyOut<'clearances.ask'>,
 ): Promise<Clearance> {
   const { tenant } = control.config;
-  const request = checkedRequest(given);
+  const request = checkedRequest(control, given);
   return control.change(async (tx) => {
     const nowMs = control.clock.nowMs();
     const id = randomUUID();
@@ -220,7 +238,7 @@ export async function demandClearance(control: Control, tx: Tx, request: Guarded
       tenant: control.config.tenant,
       id,
       askedBy: by.id,
-      request: requestText(operation, params, body),
+      request: requestText(control, operation, params, body),
       nowMs: control.clock.nowMs(),
     }));
   if (!counts) refuse('people.clearance_invalid');

@@ -7,6 +7,7 @@ import { approverSchema } from './action.ts';
 import { classificationSchema, containmentDocSchema } from './feed.ts';
 import { canonicalJson } from './json.ts';
 import { manifestBytesMax, manifestSchema } from './manifest.ts';
+import { notificationRoutes } from './notifications.ts';
 import {
   actionClassSchema,
   approvalStateSchema,
@@ -206,7 +207,14 @@ export const approvalSchema = z.object({
 export type Approval = z.infer<typeof approvalSchema>;
 
 /** Operations that a clearance can be asked for. */
-export const clearedOperations = ['people.add', 'people.link', 'tools.classify', 'tools.accept'] as const;
+export const clearedOperations = [
+  'people.add',
+  'people.link',
+  'tools.classify',
+  'tools.accept',
+  'targets.add',
+  'targets.remove',
+] as const;
 export type ClearedOperation = (typeof clearedOperations)[number];
 
 /** One exact request that a person who answers for security is asked to clear. */
@@ -982,39 +990,8 @@ export const routes = {
     summary: 'The wrapping key for payloads, to be held in memory only',
     response: z.object({ kid: text(100), key: text(64) }),
   },
-  'gateway.notify': {
-    method: 'POST',
-    path: '/v1/gateway/notifications',
-    auth: 'gateway',
-    summary: 'Tell people what an agent did and why',
-    body: z.strictObject({
-      actionId: uuidSchema,
-      agentId: uuidSchema,
-      tool: toolRefSchema,
-      summary: text(1000),
-      because: text(1000),
-    }),
-    response: ok,
-  },
-  'notifications.list': {
-    method: 'GET',
-    path: '/v1/notifications',
-    auth: 'person',
-    summary: 'What people were told',
-    query: pageQuery,
-    response: list(
-      z.object({
-        id: uuidSchema,
-        at: isoTimeSchema,
-        actionId: uuidSchema,
-        agent: nameSchema,
-        tool: toolRefSchema,
-        summary: text(1000),
-        because: text(1000),
-        to: z.array(text(200)),
-      }),
-    ),
-  },
+  // notifications
+  ...notificationRoutes,
 } as const satisfies Record<string, Route>;
 
 export type OperationId = keyof typeof routes;
