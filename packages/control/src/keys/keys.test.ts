@@ -90,7 +90,7 @@ describe('the key ring', () => {
       for (const row of rows) expect(Buffer.from(row.wrapped).includes(secret)).toBe(false);
     }
     const events = await pendingRows(test.db, 'clear', 100);
-    expect(events).toHaveLength(5);
+    expect(events).toHaveLength(6);
   });
 
   it('refuses a wrong key, and leaves everything as it was', async () => {
