@@ -1,12 +1,28 @@
 /**
  * Tools of the gateway itself, offered beside those of every server. They change nothing by themselves: `atf_approval_result` redeems
- * an approval (then the stored call runs through the whole pipeline) or says how it stands.
+ * an approval (then the stored call runs through the whole pipeline) or says how it stands; `atf_why` and `atf_whoami` tell an agent what holds for
+ * it; `atf_escalate` and `atf_request_elevation` tell its people. What they answer stands in built-in-answers.ts.
  */
-import { uuidSchema } from '@atf/core/wire/words';
+import { levels, uuidSchema } from '@atf/core/wire/words';
 import type { JsonObject } from '@atf/core/wire/json';
 import type { ToolDefinition } from './protocols/protocol.ts';
 
 export const approvalResultName = 'atf_approval_result';
+export const whyName = 'atf_why';
+export const whoAmIName = 'atf_whoami';
+export const escalateName = 'atf_escalate';
+export const requestElevationName = 'atf_request_elevation';
+
+/** Characters of an agent's own words to its people. */
+const wordsMax = 700;
+const asks = {
+  readOnlyHint: true,
+  destructiveHint: false,
+  idempotentHint: true,
+  openWorldHint: false,
+};
+const tells = { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false };
+const reason = { type: 'string', minLength: 1, maxLength: wordsMax };
 
 export const builtInTools: readonly ToolDefinition[] = [
   {
@@ -27,6 +43,65 @@ export const builtInTools: readonly ToolDefinition[] = [
       additionalProperties: false,
     },
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+  },
+  {
+    name: whyName,
+    title: 'Why a call was decided as it was',
+    description:
+      'Explains a decision check by check: of a call that you made a short while ago (actionId), or of one that you might make (tool and its ' +
+      'arguments), which is only asked about: nothing runs and no limit is spent.',
+    inputSchema: {
+      type: 'object',
+      properties: {
+        actionId: { type: 'string', format: 'uuid', description: 'The action that an answer named' },
+        tool: { type: 'string', minLength: 1, maxLength: 300, description: 'A tool of this server' },
+        arguments: { type: 'object', description: 'The arguments of the call that is asked about' },
+      },
+      additionalProperties: false,
+      oneOf: [{ required: ['actionId'] }, { required: ['tool'] }],
+    },
+    annotations: asks,
+  },
+  {
+    name: whoAmIName,
+    title: 'Who you are here',
+    description:
+      'Says as whom you are known: name, version, level, purpose, domains, the tools that you were granted, your limits, and when your credential ends.',
+    inputSchema: { type: 'object', properties: {}, additionalProperties: false },
+    annotations: asks,
+  },
+  {
+    name: escalateName,
+    title: 'Hand something to a person',
+    description:
+      'Tells the people who answer for you, and the contact for escalations, that you need one of them, in your own words. Nothing else happens.',
+    inputSchema: {
+      type: 'object',
+      properties: {
+        reason: { ...reason, description: 'What a person should do, and why you cannot' },
+        actionId: { type: 'string', format: 'uuid', description: 'The action that this is about, if any' },
+      },
+      required: ['reason'],
+      additionalProperties: false,
+    },
+    annotations: tells,
+  },
+  {
+    name: requestElevationName,
+    title: 'Ask to be allowed more',
+    description:
+      'Tells your owners that you ask for a tool or a level that you do not have. Nothing changes until they change it.',
+    inputSchema: {
+      type: 'object',
+      properties: {
+        reason: { ...reason, description: 'What you need it for' },
+        tool: { type: 'string', minLength: 1, maxLength: 300, description: 'The tool, as server/tool' },
+        level: { enum: [...levels] },
+      },
+      required: ['reason'],
+      additionalProperties: false,
+    },
+    annotations: tells,
   },
 ];
 

@@ -12,6 +12,7 @@ import { answerOf, type CallAnswer, refused } from './answers.ts';
 import { Approvals } from './approvals.ts';
 import { type Authenticated, Authenticator } from './authenticate.ts';
 import { approvalResultName, builtInTools, isBuiltIn, readApprovalQuestion } from './built-in-tools.ts';
+import { BuiltInAnswers, RecentDecisions } from './built-in-answers.ts';
 import { CallsUnderWay } from './calls.ts';
 import { createDecider, type ExactCall, exactCall, receivedOf } from './decision.ts';
 import { execute, type Ran } from './execute.ts';
@@ -128,6 +129,9 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     reports,
   });
 
+  const recent = new RecentDecisions();
+  const answers = new BuiltInAnswers(ports, decider, recent);
+
   /** Steps 2 to 9; step 1 was {@link Pipeline.authenticate}, at the edge, before the request was read. */
   async function call(
     credential: CredentialFacts,
@@ -143,6 +147,7 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     await prepare(credential, exact, actionId);
     // What is asked about anyway spends no limit before it is released.
     const decision = asks ? decider.peek(received, exact) : decider.decide(received, exact, undefined);
+    recent.keep(decision);
     const decided = { ...decision, stated }; //                              2 contain, 3 authorise, 4 govern data, 5 gate by maturity
     if (decided.decision.outcome === 'refuse') return await refuse(decided); // 6 record: refusals too
     if (asks || decided.decision.outcome === 'ask') return await ask(decided, exact);
@@ -242,8 +247,13 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     request: CallRequest,
     actionId: string,
   ): Promise<CallAnswer> {
-    const question = readApprovalQuestion(request.args);
-    const stopped = admit(credential, request.serverName);
+    const { serverName: server, toolName: tool, args } = request;
+    const stopped = admit(credential, server);
+    if (tool !== approvalResultName)
+      return stopped === undefined
+        ? await answers.answer(credential, { actionId, server, tool, args })
+        : notAdmitted(credential, stopped, actionId, 'refused');
+    const question = readApprovalQuestion(args);
     if (stopped !== undefined) {
       const spent = question.ok && approvals.spent(credential.agentId, question.approvalId);
       return notAdmitted(credential, stopped, actionId, spent ? 'unknown' : 'refused');

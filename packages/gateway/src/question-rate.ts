@@ -8,14 +8,22 @@ import { lookAtRate } from '@atf/core/segmentation/rate';
 export const questionsRate = { max: 1_200, perSeconds: 60 } as const;
 const agentsMax = 50_000;
 
+type Rate = Parameters<typeof lookAtRate>[2];
+
 export class QuestionRate {
+  readonly #rate: Rate;
+
+  constructor(rate: Rate = questionsRate) {
+    this.#rate = rate;
+  }
+
   readonly #arrivals = new Map<string, number>();
 
   /** Spends one question of this agent. Refuses `segmentation.rate_exceeded`. */
   ask(agentId: string, monotonicMs: number): Refusal | undefined {
-    const look = lookAtRate(this.#arrivals.get(agentId), monotonicMs, questionsRate);
+    const look = lookAtRate(this.#arrivals.get(agentId), monotonicMs, this.#rate);
     if (!look.ok) {
-      return refusal('segmentation.rate_exceeded', 'Too many questions in a minute.', {
+      return refusal('segmentation.rate_exceeded', 'Too many questions in a short time.', {
         retryAfterMs: look.retryAfterMs,
       });
     }

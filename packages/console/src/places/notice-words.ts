@@ -3,6 +3,7 @@ import type { NoticeKind } from '@atf/core/wire/notifications';
 
 export const noticeWords: Readonly<Record<NoticeKind, string>> = {
   action_taken: 'Action taken alone',
+  agent_asks: 'Agent asks',
   approval_waiting: 'Call waits',
   approval_decided: 'Call decided',
   approval_expired: 'Call expired',

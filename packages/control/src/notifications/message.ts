@@ -10,6 +10,7 @@ const lineLengthMax = 1_200;
 
 export const kindWords: Readonly<Record<NoticeKind, string>> = {
   action_taken: 'actions that agents took alone',
+  agent_asks: 'requests of agents to people',
   approval_waiting: 'calls that wait for a person',
   approval_decided: 'decisions on waiting calls',
   approval_expired: 'calls on which nobody decided',

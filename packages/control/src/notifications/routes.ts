@@ -148,14 +148,14 @@ export const notificationRoutes: Handlers<Operation> = {
   async 'gateway.notify'(control, { body, actor }) {
     const gatewayId = gatewayCarrying(actor, body.tool);
     const { tenant } = control.config;
-    const { actionId, agentId, tool, summary, because, purpose } = body;
+    const { actionId, agentId, tool, summary, because, purpose, asks, words } = body;
     await control.change(async (tx) => {
       const agent = (await agentById(tx, tenant, agentId)) ?? refuse('identity.agent_not_found');
       const news = {
         tenant,
         atMs: control.clock.nowMs(),
-        kind: 'action_taken' as const,
-        severity: 'info' as const,
+        kind: asks === undefined ? ('action_taken' as const) : ('agent_asks' as const),
+        severity: asks === 'person' ? ('warning' as const) : ('info' as const),
         // A gateway that did not hear our answer tells again; people are told once.
         once: `action:${actionId}`,
         actionId,
@@ -164,13 +164,16 @@ export const notificationRoutes: Handlers<Operation> = {
         summary,
         because,
         ...(purpose === undefined ? {} : { claimed: { text: purpose, by: "the agent's manifest" } }),
+        ...(words === undefined ? {} : { claimed: { text: words, by: 'the agent' } }),
       };
       if (!(await tell(tx, news))) return;
-      const recipients = [...new Set([agent.owner_id, agent.technical_owner_id, agent.business_owner_id])];
+      const owners = [agent.owner_id, agent.technical_owner_id, agent.business_owner_id];
+      const recipients = [...new Set(asks === 'person' ? [...owners, agent.escalation_id] : owners)];
       await control.audit.enqueue(tx, 'notification.sent', {
         actionId,
         agentId,
         tool,
+        ...(asks === undefined ? {} : { asks }),
         recipients,
         gatewayId,
       });

@@ -105,6 +105,7 @@ export function wordsOf(row: NotificationRow, agentName: string | undefined, nam
         because: 'Whoever changes where notifications go changes who hears of them.',
       };
     case 'action_taken':
+    case 'agent_asks':
     case 'records_refused':
     case 'test':
       return { summary: row.summary, because: row.because };

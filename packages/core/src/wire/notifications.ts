@@ -7,6 +7,7 @@ import { isoTimeSchema, nameSchema, toolRefSchema, uuidSchema } from './words.ts
 
 export const noticeKinds = [
   'action_taken',
+  'agent_asks',
   'approval_waiting',
   'approval_decided',
   'approval_expired',
@@ -19,7 +20,7 @@ export const noticeKinds = [
   'target_changed',
   'test',
 ] as const;
-/** What a notification is about. `action_taken`: an agent acted alone and owes people the news (obligation `notify`). */
+/** What a notification is about. `action_taken`: an agent acted alone and owes people the news (obligation `notify`). `agent_asks`: it asks for a person, or to be allowed more. */
 export const noticeKindSchema = z.enum(noticeKinds);
 export type NoticeKind = (typeof noticeKinds)[number];
 
@@ -177,6 +178,10 @@ export const notificationRoutes = {
       because: text(1000),
       /** Words of the agent's manifest. */
       purpose: text(2000).optional(),
+      /** Absent: it acted alone. Otherwise it asks for a person, or to be allowed more. */
+      asks: z.enum(['person', 'more']).optional(),
+      /** Of the agent, with which it asks. */
+      words: text(1000).optional(),
     }),
     response: ok,
   },
