@@ -11,6 +11,7 @@ vi.mock('ws', async () => ({ WebSocket: (await import('./network.ts')).VirtualSo
 vi.mock('../../packages/control/src/feed/store.ts', () => import('./feed-rows.ts'));
 vi.mock('../../packages/control/src/audit/store.ts', () => import('./audit-rows.ts'));
 vi.mock('../../packages/control/src/audit/index-store.ts', () => import('./audit-rows.ts'));
+vi.mock('../../packages/control/src/notifications/store.ts', () => import('./notification-rows.ts'));
 
 const seedsInRun = 200;
 const perTest = 10;

@@ -72,6 +72,7 @@ export interface FeedHub {
     connected: boolean;
     lastBeatMsAgo: number | undefined;
     spool: { epoch: number; seq: number } | undefined;
+    decide: { p50Ms: number; p99Ms: number } | undefined;
   }[];
   disconnect(gatewayId: string): void;
 }

@@ -2,7 +2,9 @@
 import type { FastifyInstance } from 'fastify';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { rawPaths } from '@atf/core/wire/api';
+import type { Measures } from '@atf/core/wire/api';
 import type { Control } from './context.ts';
+import { measuresOf, windowHours } from './measures/measures.ts';
 import { answers } from './db/answers.ts';
 
 const readyWithinMs = 1_000;
@@ -25,6 +27,48 @@ export function metricsOf(control: Control): Metrics {
       this.set(control.feed.gateways().filter((gateway) => gateway.connected).length);
     },
   });
+  const measured = (name: string, help: string, of: (measures: Measures) => number | undefined) =>
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      async collect() {
+        // Figures of a database that does not answer are absent, and everything else is told.
+        const value = await measuresOf(control).then(of, () => undefined);
+        if (value === undefined) this.reset();
+        else this.set(value);
+      },
+    });
+  const hours = `over ${windowHours} hours`;
+  measured(
+    'atf_authorization_ratio',
+    `Share of decisions that allowed, ${hours}`,
+    (now) => now.decisions.authorizationRate,
+  );
+  measured(
+    'atf_intents_without_outcome',
+    `Intents whose outcome is missing, ${hours}`,
+    (now) => now.records.missing,
+  );
+  measured(
+    'atf_records_behind',
+    'Records that gateways hold and the log does not',
+    (now) => now.records.behind,
+  );
+  measured('atf_approvals_waiting', 'Calls that wait for a person', (now) => now.approvals.waiting);
+  measured(
+    'atf_approval_wait_p50_seconds',
+    `Time until a person decided, median, ${hours}`,
+    (now) => now.approvals.p50Seconds,
+  );
+  measured(
+    'atf_approval_wait_p90_seconds',
+    `Time until a person decided, 90 %, ${hours}`,
+    (now) => now.approvals.p90Seconds,
+  );
+  measured('atf_last_stop_seconds', 'Time of the last stop until every gateway had confirmed it', (now) =>
+    now.lastKill === undefined ? undefined : now.lastKill.tookMs / 1000,
+  );
   return {
     registry,
     requestSeconds: new Histogram({

@@ -30,6 +30,7 @@ import { incidentRoutes } from './incident/routes.ts';
 import { GatewayWatch } from './notifications/gateway-watch.ts';
 import { Postman } from './notifications/postman.ts';
 import { notificationRoutes } from './notifications/routes.ts';
+import { measureRoutes } from './measures/routes.ts';
 import { overviewRoutes } from './overview/routes.ts';
 import { peopleRoutes } from './people/routes.ts';
 import { Cedar } from './policy/cedar.ts';
@@ -167,6 +168,7 @@ function handlersOf(log: ReadableLog): AllHandlers {
     ...incidentRoutes,
     ...policyRoutes,
     ...activityRoutes(log),
+    ...measureRoutes,
     ...overviewRoutes(log),
     ...conformanceRoutes,
     ...gatewayRoutes,

@@ -69,7 +69,12 @@ export interface Decider {
   peek(received: Received, call: ExactCall, anyArguments?: boolean): Decided;
 }
 
-export function createDecider(ports: Ports, limiter: Limiter, schemas: SchemaCheck): Decider {
+export function createDecider(
+  ports: Ports,
+  limiter: Limiter,
+  schemas: SchemaCheck,
+  onDecided: (ms: number) => void = () => undefined,
+): Decider {
   const { snapshot, clock } = ports;
   const inThisTick = (
     received: Received,
@@ -113,8 +118,12 @@ export function createDecider(ports: Ports, limiter: Limiter, schemas: SchemaChe
     return { received, argsText: call.argsText, world, decision, approvalId: approval?.id };
   };
   return {
-    decide: (received, call, approval) =>
-      inThisTick(received, call, approval, { reserve: true, anyArguments: false }),
+    decide: (received, call, approval) => {
+      const begunMs = clock.monotonicMs();
+      const decided = inThisTick(received, call, approval, { reserve: true, anyArguments: false });
+      onDecided(clock.monotonicMs() - begunMs);
+      return decided;
+    },
     peek: (received, call, anyArguments = false) =>
       inThisTick(received, call, undefined, { reserve: false, anyArguments }),
   };

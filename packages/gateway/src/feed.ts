@@ -3,6 +3,7 @@
  * acted on in the tick in which their frame arrives. What is not understood makes the gateway stale. When the connection drops the
  * snapshot stays, and serves until the lease is over.
  */
+import type { DecideTimes } from './decide-times.ts';
 import {
   type ContainmentDoc,
   type ControlFrame,
@@ -41,6 +42,8 @@ export interface FeedInput {
   readonly clock: ClockPort;
   readonly random: (bytes: number) => Uint8Array;
   readonly spoolHead: () => SpoolHead;
+  /** How long decisions took; undefined before the first. */
+  readonly decideTimes?: () => DecideTimes | undefined;
   readonly version: string;
   readonly mcpUrl: string;
   /** What happened, for the operator's log; holds no content. */
@@ -143,7 +146,9 @@ export class Feed {
     const [oldest] = this.#nonces.keys();
     if (this.#nonces.size >= noncesMax && oldest !== undefined) this.#nonces.delete(oldest);
     this.#nonces.set(nonce, { sentMs, have: this.#have });
-    this.#send({ t: 'beat', nonce, have: this.#have, spool: spoolHead() });
+    const decide = this.#input.decideTimes?.();
+    const times = decide === undefined ? {} : { decide };
+    this.#send({ t: 'beat', nonce, have: this.#have, spool: spoolHead(), ...times });
   }
 
   /** Cuts what runs when the lease is over: control may have killed anybody meanwhile. */

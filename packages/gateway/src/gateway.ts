@@ -2,6 +2,7 @@
  * Puts a gateway together: key and enrolment, spool, snapshot and feed, tool servers, pipeline, front door. Every part is handed what it
  * needs; nothing here decides about actions.
  */
+import { RecentTimes } from './decide-times.ts';
 import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -97,6 +98,7 @@ interface Built {
   readonly actions: ActionFront;
   readonly shipper: Shipper;
   readonly metrics: Metrics;
+  readonly decideTimes: RecentTimes;
   /** Known once the port is. */
   publicUrl: string;
   /** Why it cannot serve now, if it cannot. */
@@ -224,9 +226,14 @@ function build({ key, options, control, spool, enrolled, orphans }: Opened): Bui
     notificationsDropped: () => pipeline.notifier.dropped,
   });
   const startedMs = clock.monotonicMs();
+  const decideTimes = new RecentTimes();
   const pipeline: Pipeline = createPipeline(ports, {
     publicUrl: () => built.publicUrl,
     onObserved: (observed) => metrics.observed(observed),
+    onDecided: (ms) => {
+      decideTimes.add(ms);
+      metrics.decided(ms);
+    },
     upMs: () => Math.round(clock.monotonicMs() - startedMs),
     pause: async (attempt) =>
       await pauseFor(Math.min(finishRetryMs * 2 ** attempt, finishRetryMsMax), undefined, { ref: false }),
@@ -256,6 +263,7 @@ function build({ key, options, control, spool, enrolled, orphans }: Opened): Bui
     actions,
     shipper,
     metrics,
+    decideTimes,
     publicUrl,
     notReady,
   };
@@ -320,6 +328,7 @@ function feedOf({ options, authorization, spool }: Opened, built: Built): Feed {
     clock,
     random,
     spoolHead: () => spool.head(),
+    decideTimes: () => built.decideTimes.quantiles(),
     version: gatewayVersion,
     mcpUrl: built.publicUrl,
     onState,

@@ -12,6 +12,8 @@ export interface Gauges {
 
 export interface Metrics {
   observed(observed: Observed): void;
+  /** Milliseconds that one decision took. */
+  decided(ms: number): void;
   text(): Promise<string>;
   readonly contentType: string;
 }
@@ -37,6 +39,12 @@ export function createMetrics(gauges: Gauges): Metrics {
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30],
     registers,
   });
+  const deciding = new Histogram({
+    name: 'atf_decide_seconds',
+    help: 'Time of one decision',
+    buckets: [0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.01],
+    registers,
+  });
   const gauge = (name: string, help: string, read: () => number) =>
     new Gauge({
       name,
@@ -58,6 +66,7 @@ export function createMetrics(gauges: Gauges): Metrics {
       outcomes.inc({ status, code });
       seconds.observe(tookMs / 1000);
     },
+    decided: (ms) => deciding.observe(ms / 1000),
     text: () => registry.metrics(),
     contentType: registry.contentType,
   };

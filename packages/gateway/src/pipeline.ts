@@ -47,6 +47,8 @@ export interface PipelineOptions {
   /** Address by which agents know this gateway, without a trailing slash: what `htu` of their proofs names. */
   readonly publicUrl: () => string;
   readonly onObserved?: (observed: Observed) => void;
+  /** Milliseconds that each decision took. */
+  readonly onDecided?: (ms: number) => void;
   /** Milliseconds since this process could have been given anything. */
   readonly upMs: () => number;
   /** Pause before an approval's outcome is sent to control again. */
@@ -108,7 +110,7 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
   const { clock, snapshot, upstream } = ports;
   const authenticator = new Authenticator({ clock, snapshot, publicUrl: options.publicUrl });
   const schemas = new SchemaCheck();
-  const decider = createDecider(ports, new Limiter(), schemas);
+  const decider = createDecider(ports, new Limiter(), schemas, options.onDecided);
   const questions = new QuestionRate();
   const calls = new CallsUnderWay();
   const stopper = new Stopper(calls, upstream);

@@ -11,6 +11,8 @@ import { durationWords, Time } from '../parts/time.tsx';
 import { UntrustedText } from '../parts/untrusted.tsx';
 import { scopeName } from '../shell/stop-targets.ts';
 
+import { MeasuresPanel } from './measures-panel.tsx';
+
 const DecisionsPlot = lazy(() => import('../parts/decisions-plot.tsx'));
 const everyMs = 5_000;
 const waitingShown = 5;
@@ -38,6 +40,7 @@ export function Overview() {
               <FeedPanel gateways={data.gateways} />
               <LogPanel data={data} />
             </div>
+            <MeasuresPanel />
             <ToldPanel />
           </div>
         )}

@@ -38,6 +38,7 @@ interface Beat {
 interface Seen {
   lastBeatAt: number | undefined;
   spool: { epoch: number; seq: number } | undefined;
+  decide: { p50Ms: number; p99Ms: number } | undefined;
 }
 
 export interface FeedInput {
@@ -105,11 +106,12 @@ export class Feed implements FeedHub {
 
   gateways(): ReturnType<FeedHub['gateways']> {
     const now = performance.now();
-    return [...this.seen].map(([id, { lastBeatAt, spool }]) => ({
+    return [...this.seen].map(([id, { lastBeatAt, spool, decide }]) => ({
       id,
       connected: this.connections.get(id)?.open ?? false,
       lastBeatMsAgo: lastBeatAt === undefined ? undefined : now - lastBeatAt,
       spool,
+      decide,
     }));
   }
 
@@ -135,7 +137,7 @@ export class Feed implements FeedHub {
   }
 
   private remember(gatewayId: string): Seen {
-    const known = this.seen.get(gatewayId) ?? { lastBeatAt: undefined, spool: undefined };
+    const known = this.seen.get(gatewayId) ?? { lastBeatAt: undefined, spool: undefined, decide: undefined };
     this.seen.delete(gatewayId);
     this.seen.set(gatewayId, known);
     for (const id of this.seen.keys()) {
@@ -245,6 +247,7 @@ export class Feed implements FeedHub {
     const seen = this.remember(connection.gatewayId);
     seen.lastBeatAt = performance.now();
     seen.spool = { epoch: frame.spool.epoch, seq: frame.spool.seq };
+    seen.decide = frame.decide;
     if (this.beats.filter((waiting) => waiting.connection === connection).length >= beatsWaitingMax) return;
     this.beats.push({ connection, nonce: frame.nonce, receivedAt: performance.now() });
     if (!this.beating) void this.answerBeats();

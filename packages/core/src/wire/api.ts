@@ -394,6 +394,38 @@ export const overviewSchema = z.object({
 });
 export type Overview = z.infer<typeof overviewSchema>;
 
+/** How well governance itself works, over the last hours. */
+export const measuresSchema = z.object({
+  at: isoTimeSchema,
+  windowHours: z.int(),
+  decisions: z.object({
+    allowed: z.int(),
+    waiting: z.int(),
+    refused: z.int(),
+    /** Share of recorded decisions that allowed, 0 to 1; absent when there was none. */
+    authorizationRate: z.number().optional(),
+  }),
+  records: z.object({
+    intents: z.int(),
+    underWay: z.int(),
+    /** Intents that are older than any call may last and have no outcome on record. */
+    missing: z.int(),
+    /** Durable at gateways, not taken into the log yet. */
+    behind: z.int(),
+  }),
+  /** Time of the newest decisions, of the slowest gateway. */
+  decide: z.object({ p50Ms: z.number(), p99Ms: z.number() }).optional(),
+  approvals: z.object({
+    decided: z.int(),
+    p50Seconds: z.number().optional(),
+    p90Seconds: z.number().optional(),
+    waiting: z.int(),
+    oldestSeconds: z.number().optional(),
+  }),
+  lastKill: z.object({ at: isoTimeSchema, tookMs: z.number() }).optional(),
+});
+export type Measures = z.infer<typeof measuresSchema>;
+
 /** The tool servers that a gateway carries: by name, or every one (`*`), also those that are registered later. */
 export const carriedServersSchema = z.union([z.literal('*'), z.array(nameSchema).min(1).max(500)]);
 export type CarriedServers = z.infer<typeof carriedServersSchema>;
@@ -851,6 +883,13 @@ export const routes = {
     auth: 'person',
     summary: 'Is the fleet all right, now?',
     response: overviewSchema,
+  },
+  measures: {
+    method: 'GET',
+    path: '/v1/measures',
+    auth: 'person',
+    summary: 'How well governance itself works: authorisation, completeness, waiting, stops',
+    response: measuresSchema,
   },
   // gateways
   'gateways.list': {

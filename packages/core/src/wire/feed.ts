@@ -218,6 +218,8 @@ export const gatewayFrameSchema = z.discriminatedUnion('t', [
     nonce,
     have: version,
     spool: z.object({ epoch: z.int().min(0), seq: z.int().min(0), head: z.string() }),
+    /** Time of the newest decisions; absent before the first, and from gateways that do not measure it. */
+    decide: z.object({ p50Ms: z.number().min(0), p99Ms: z.number().min(0) }).optional(),
   }),
   /** Containment of `key` is in force here; `aborted` calls under way were cut. */
   z.object({
