@@ -29,7 +29,13 @@ beforeAll(async () => {
     feed: {
       contain: async () => ({ connected: 1, confirmed: 1, aborted: 0 }),
       gateways: () =>
-        [...connected].map((id) => ({ id, connected: true, lastBeatMsAgo: 1, spool: undefined, decide: undefined })),
+        [...connected].map((id) => ({
+          id,
+          connected: true,
+          lastBeatMsAgo: 1,
+          spool: undefined,
+          decide: undefined,
+        })),
     },
   });
   domain = await domainOf(control);
