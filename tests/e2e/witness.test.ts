@@ -11,7 +11,10 @@ import { fixedKey } from '@atf/core/audit/witnessing.fixture';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { atf, documents, failure } from './cli-run.ts';
 import { freePort, Product, until } from './product.ts';
+import { buildChecker, checkerHelp, hasGo } from '../independent/checker.ts';
 import { WitnessProcess } from './witness-process.ts';
+
+if (!hasGo()) process.stderr.write(checkerHelp);
 
 const timeout = 120_000;
 let home: string;
@@ -175,6 +178,27 @@ describe('a log with two witnesses', { timeout }, () => {
       expect(documents(lacking)[0]).toMatchObject({ problem: 'no_quorum', missing: ['three'] });
     } finally {
       rmSync(elsewhere, { recursive: true });
+    }
+  });
+
+  it.skipIf(!hasGo())('stands before an implementation that shares nothing with it', async () => {
+    await allCosigned();
+    const { check, folder } = buildChecker();
+    try {
+      const copy = join(folder, 'copy');
+      await json('audit', 'copy', copy);
+      expect(check('log', copy)).toMatchObject({
+        ok: true,
+        says: expect.stringContaining('/log/') as string,
+      });
+      const cosigned = join(copy, 'checkpoint.cosigned');
+      for (const { name, vkey } of [first, second])
+        expect(check('cosignature', cosigned, vkey).says).toContain(name);
+      const ran = await atf(['audit', 'proof', '3', '--data', product.dataDir], { cwd: home });
+      writeFileSync(join(folder, 'proof'), ran.stdout);
+      expect(check('proof', join(folder, 'proof'), logVkey)).toMatchObject({ ok: true });
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
     }
   });
 

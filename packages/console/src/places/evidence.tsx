@@ -1,5 +1,5 @@
 /** Can I prove it? The log's head, and the 25 requirements, honestly. Made to be printed. */
-import type { ConformanceRow } from '@atf/core/wire/api';
+import type { ConformanceRow, WitnessingView } from '@atf/core/wire/api';
 import { levels } from '@atf/core/wire/words';
 import { useAnswer } from '../control/queries.ts';
 import { Button } from '../parts/button.tsx';
@@ -49,6 +49,9 @@ function LogPanel() {
                   name: 'On their way',
                   value: <span className="tabular-nums">{status.pending.toLocaleString('en')}</span>,
                 },
+                ...(status.witnessing === undefined
+                  ? []
+                  : [{ name: 'Witnesses', value: <Witnesses now={status.witnessing} /> }]),
                 { name: 'Root hash', value: <ShortId id={status.rootHash} what="root hash" /> },
                 {
                   name: 'Verifier key',
@@ -87,6 +90,57 @@ function LogPanel() {
         )}
       </Shown>
     </Panel>
+  );
+}
+
+/** How the outside witnesses stand. What says that the log, or a witness, is not what it was is loud. */
+const witnessWords: Record<
+  WitnessingView['witnesses'][number]['state'],
+  { readonly icon: IconName; readonly word: string; readonly look: string }
+> = {
+  waiting: { icon: 'waiting', word: 'not asked yet', look: 'text-ink-3' },
+  cosigned: { icon: 'allowed', word: 'cosigns', look: 'text-(--outcome-allowed)' },
+  contradicts: {
+    icon: 'refused',
+    word: 'refuses the history of this log: it cosigned another one',
+    look: 'text-(--outcome-refused)',
+  },
+  ahead: {
+    icon: 'refused',
+    word: 'has cosigned more than this log has: the log was rolled back',
+    look: 'text-(--outcome-refused)',
+  },
+  forgot: {
+    icon: 'refused',
+    word: 'cosigns again, but had forgotten what it cosigned: restored from an old state',
+    look: 'text-(--outcome-refused)',
+  },
+  unreachable: { icon: 'waiting', word: 'does not answer', look: 'text-(--outcome-waiting)' },
+  wrong_answer: { icon: 'waiting', word: 'answers wrongly', look: 'text-(--outcome-waiting)' },
+  unknown_log: { icon: 'waiting', word: 'was not told of this log', look: 'text-(--outcome-waiting)' },
+  wrong_key: { icon: 'waiting', word: 'was told another key of this log', look: 'text-(--outcome-waiting)' },
+};
+
+function Witnesses({ now }: { readonly now: WitnessingView }) {
+  return (
+    <div className="space-y-0.5">
+      <p>
+        <span className="tabular-nums">{now.size.toLocaleString('en')}</span> records are cosigned by a quorum
+        {now.at !== undefined && <span className="text-ink-3"> ({exactUtc(now.at)})</span>}
+      </p>
+      {now.lacks !== '' && <p>The newest are not: {now.lacks}</p>}
+      <ul className="space-y-0.5">
+        {now.witnesses.map(({ name, state, since }) => (
+          <li key={name} className="flex items-start gap-1.5">
+            <Icon name={witnessWords[state].icon} className={`mt-0.5 ${witnessWords[state].look}`} />
+            <span className="[overflow-wrap:anywhere]">
+              {name} {witnessWords[state].word}
+              {since !== undefined && <span className="text-ink-3"> since {exactUtc(since)}</span>}
+            </span>
+          </li>
+        ))}
+      </ul>
+    </div>
   );
 }
 
