@@ -141,6 +141,10 @@ describe('a log with two witnesses', { timeout }, () => {
     const offline = await json('audit', 'verify', '--offline', copy, '--policy', policyFile);
     expect(offline).toMatchObject({ ok: true, keyPinned: true });
     expect((offline as { witnessed: { size: number } }).witnessed.size).toBeGreaterThanOrEqual(size);
+    const within = ['--policy', policyFile, '--cosigned-within'];
+    expect((await cli('audit', 'verify', '--offline', copy, ...within, '5')).code).toBe(0);
+    expect((await cli('audit', 'verify', '--offline', copy, ...within, 'x')).code).toBe(2);
+    expect((await cli('audit', 'verify', '--offline', copy, '--cosigned-within', '5')).code).toBe(2);
     // A folder without what was cosigned has only the word of the log.
     rmSync(join(copy, 'checkpoint.cosigned'));
     const refused = await cli('audit', 'verify', '--offline', copy, '--policy', policyFile);

@@ -247,6 +247,7 @@ function addRecords(program: Commander, act: Act): void {
     .description('verify the whole log: signatures, every entry, every hash')
     .option('--offline [dir]', 'of files on disk, without control: of a copy, or of this data directory')
     .option('--policy <file>', 'believe only what a quorum of the witnesses in this file has cosigned')
+    .option('--cosigned-within <minutes>', 'with --policy: and not longer ago than this')
     .action(act(async () => (await import('./commands/audit.ts')).verifyLog));
   common(audit.command('status'))
     .description('how far the log is signed and cosigned, and how its witnesses stand')

@@ -6,6 +6,7 @@ import { resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { proofBytesMax, verifyTlogProof } from '@atf/core/audit/tlog-proof';
 import { rawPaths } from '@atf/core/wire/api';
+import { alarmingWitnessStates, witnessStateWords } from '@atf/core/wire/witness-words';
 import { ControlRefusal } from '@atf/sdk/control-refusal';
 import { type ControlClient, problemSchema } from '@atf/sdk/client';
 import { readPolicy, witnessedOf } from '../audit-policy.ts';
@@ -13,7 +14,6 @@ import type { Cli, Command } from '../cli.ts';
 import { CliFailure, exitCodes } from '../exit-codes.ts';
 import { style } from '../output.ts';
 import { readBoundedFile } from '../witness/bounded-file.ts';
-import { alarming, witnessStateWords } from '../witness-words.ts';
 
 /** Witnesses answer within a second or two when all is well. */
 const cosignedWithinMs = 10_000;
@@ -48,7 +48,7 @@ export const auditStatus: Command = async (cli) => {
     witnessing.witnesses.map(({ name, state, size: own, at, since }) => [
       name,
       style(
-        alarming.has(state) ? 'red' : state === 'cosigned' ? 'green' : 'yellow',
+        alarmingWitnessStates.has(state) ? 'red' : state === 'cosigned' ? 'green' : 'yellow',
         witnessStateWords[state],
       ),
       own ?? '',

@@ -17,18 +17,40 @@ const problemsShownMax = 20;
 interface VerifyOptions {
   readonly offline?: string | true;
   readonly policy?: string;
+  readonly cosignedWithin?: string;
 }
 
-export const verifyLog: Command<VerifyOptions> = async (cli, _, { offline, policy: file }) => {
+export const verifyLog: Command<VerifyOptions> = async (
+  cli,
+  _,
+  { offline, policy: file, cosignedWithin },
+) => {
+  const withinMs = minutesOf(cosignedWithin, file);
   const startMs = performance.now();
   const policy = file === undefined ? undefined : await readPolicy(resolve(cli.cwd, file));
-  const report =
+  const found =
     offline === undefined
       ? await verifyOnline(cli, policy)
       : await verifyOffline(logFolder(cli, offline), policy);
+  const report = withinMs === undefined ? found : freshOnly(found, Date.now() - withinMs);
   cli.out.document({ ...report, tookMs: Math.round(performance.now() - startMs) });
   return tellReport(cli, report);
 };
+
+/** @throws CliFailure (usage) for what is not a number of minutes, or without a policy */
+function minutesOf(text: string | undefined, policy: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^[1-9][0-9]{0,6}$/.test(text) && policy !== undefined) return Number(text) * 60_000;
+  throw new CliFailure(exitCodes.usage, '--cosigned-within takes minutes, and a --policy beside it');
+}
+
+/** A quorum of long ago vouches for an old log: somebody may be hiding what came after. */
+function freshOnly(report: Report, sinceMs: number): Report {
+  const at = report.witnessed?.at;
+  if (!report.ok || (at !== undefined && Date.parse(at) >= sinceMs)) return report;
+  const message = `the newest cosignature is too old: ${at ?? 'there is none'}`;
+  return { ...report, ok: false, problems: [...report.problems, { kind: 'no_quorum', message }] };
+}
 
 const logDirName = 'log';
 

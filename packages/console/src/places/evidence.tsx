@@ -1,5 +1,6 @@
 /** Can I prove it? The log's head, and the 25 requirements, honestly. Made to be printed. */
 import type { ConformanceRow, WitnessingView } from '@atf/core/wire/api';
+import { alarmingWitnessStates, type WitnessState, witnessStateWords } from '@atf/core/wire/witness-words';
 import { levels } from '@atf/core/wire/words';
 import { useAnswer } from '../control/queries.ts';
 import { Button } from '../parts/button.tsx';
@@ -93,34 +94,15 @@ function LogPanel() {
   );
 }
 
-/** How the outside witnesses stand. What says that the log, or a witness, is not what it was is loud. */
-const witnessWords: Record<
-  WitnessingView['witnesses'][number]['state'],
-  { readonly icon: IconName; readonly word: string; readonly look: string }
-> = {
-  waiting: { icon: 'waiting', word: 'not asked yet', look: 'text-ink-3' },
-  cosigned: { icon: 'allowed', word: 'cosigns', look: 'text-(--outcome-allowed)' },
-  contradicts: {
-    icon: 'refused',
-    word: 'refuses the history of this log: it cosigned another one',
-    look: 'text-(--outcome-refused)',
-  },
-  ahead: {
-    icon: 'refused',
-    word: 'has cosigned more than this log has: the log was rolled back',
-    look: 'text-(--outcome-refused)',
-  },
-  forgot: {
-    icon: 'refused',
-    word: 'cosigns again, but had forgotten what it cosigned: restored from an old state',
-    look: 'text-(--outcome-refused)',
-  },
-  unreachable: { icon: 'waiting', word: 'does not answer', look: 'text-(--outcome-waiting)' },
-  wrong_answer: { icon: 'waiting', word: 'answers wrongly', look: 'text-(--outcome-waiting)' },
-  unknown_log: { icon: 'waiting', word: 'was not told of this log', look: 'text-(--outcome-waiting)' },
-  wrong_key: { icon: 'waiting', word: 'was told another key of this log', look: 'text-(--outcome-waiting)' },
-};
+/** What says that the log, or a witness, is not what it was is loud. */
+function witnessMark(state: WitnessState): { readonly icon: IconName; readonly look: string } {
+  if (alarmingWitnessStates.has(state)) return { icon: 'refused', look: 'text-(--outcome-refused)' };
+  return state === 'cosigned'
+    ? { icon: 'allowed', look: 'text-(--outcome-allowed)' }
+    : { icon: 'waiting', look: 'text-(--outcome-waiting)' };
+}
 
+/** How the outside witnesses stand. */
 function Witnesses({ now }: { readonly now: WitnessingView }) {
   return (
     <div className="space-y-0.5">
@@ -132,9 +114,9 @@ function Witnesses({ now }: { readonly now: WitnessingView }) {
       <ul className="space-y-0.5">
         {now.witnesses.map(({ name, state, since }) => (
           <li key={name} className="flex items-start gap-1.5">
-            <Icon name={witnessWords[state].icon} className={`mt-0.5 ${witnessWords[state].look}`} />
+            <Icon name={witnessMark(state).icon} className={`mt-0.5 ${witnessMark(state).look}`} />
             <span className="[overflow-wrap:anywhere]">
-              {name} {witnessWords[state].word}
+              {name} {witnessStateWords[state]}
               {since !== undefined && <span className="text-ink-3"> since {exactUtc(since)}</span>}
             </span>
           </li>

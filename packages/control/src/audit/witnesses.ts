@@ -6,13 +6,12 @@ import { parseVkey } from '@atf/core/audit/checkpoint';
 import { type LogPolicy, parseLogPolicy, policyBytesMax } from '@atf/core/audit/log-policy';
 import { rawPublicKey } from '@atf/core/audit/signed-note';
 import { refuse } from '@atf/core/errors';
-import type { WitnessingView } from '@atf/core/wire/api';
 import { open } from 'node:fs/promises';
 import type { Control } from '../context.ts';
 import type { SequencerStatus } from './sequencer.ts';
 import type { TileStore } from './tile-store.ts';
 import { askWitness } from './witness-client.ts';
-import { openWitnessing, type Standing, type Witnessing } from './witnessing.ts';
+import { openWitnessing, type Witnessing } from './witnessing.ts';
 
 const loopback: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]']);
 
@@ -84,23 +83,4 @@ export async function startWitnessing(
   });
   witnessing.start();
   return witnessing;
-}
-
-const iso = (ms: number): string => new Date(ms).toISOString();
-
-/** As people and programs see it. */
-export function witnessingView({ size, atMs, lacks, witnesses }: Standing): WitnessingView {
-  return {
-    size,
-    ...(atMs === undefined ? {} : { at: iso(atMs) }),
-    lacks,
-    witnesses: witnesses.map(({ name, url, state, size: own, atMs: at, sinceMs }) => ({
-      name,
-      url,
-      state,
-      ...(own === undefined ? {} : { size: own }),
-      ...(at === undefined ? {} : { at: iso(at) }),
-      ...(sinceMs === undefined ? {} : { since: iso(sinceMs) }),
-    })),
-  };
 }

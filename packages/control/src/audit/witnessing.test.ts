@@ -14,7 +14,8 @@ import { logSigner, logVkey, origin, TestTree, testWitness } from '@atf/core/aud
 import { expect, test } from 'vitest';
 import { FaultyStore, TestClock } from './log.fixture.ts';
 import type { AskWitness, WitnessReply } from './witness-client.ts';
-import { type Disagreed, openWitnessing, type Witnessing } from './witnessing.ts';
+import type { Disagreed } from './witness-standing.ts';
+import { openWitnessing, type Witnessing } from './witnessing.ts';
 import { cosignedPath } from './open-check.ts';
 
 const logs = new Map([[origin, [parseVkey(logVkey) as VerifierKey]]]);
@@ -142,6 +143,12 @@ test('what is signed is cosigned by all, stored, served; it follows the log', as
   const { asked } = s.witnesses[0] as MemoryWitness;
   await s.pass(60_000);
   expect(s.witnesses[0]?.asked, 'a log that rests asks nobody').toBe(asked);
+  const before = s.witnessing.standing().atMs ?? 0;
+  s.clock.now += 600_000;
+  await s.pass(1_000);
+  expect(s.witnesses[0]?.asked, 'but now and then, so that its cosignatures are of today').toBe(asked + 1);
+  expect(s.served).toMatchObject({ ok: true, checkpoint: { size: 699 } });
+  expect((s.witnessing.standing().atMs ?? 0) - before).toBeGreaterThanOrEqual(600_000);
 });
 
 test('a log that never rests is cosigned all the same, all under one text', async () => {

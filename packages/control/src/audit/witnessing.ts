@@ -21,6 +21,7 @@ import { cosignedPath } from './open-check.ts';
 import type { SequencerStatus } from './sequencer.ts';
 import type { TileStore } from './tile-store.ts';
 import type { AskWitness, WitnessReply } from './witness-client.ts';
+import type { Disagreed, Disagreement, Standing, Trouble } from './witness-standing.ts';
 
 const tickMs = 100;
 /** Least time between two rounds: a busy log signs ten checkpoints a second, and witnesses need not see each. */
@@ -36,49 +37,10 @@ const stepsMax = 3;
 /** Lines of an answer that are looked at. */
 const linesMax = 8;
 const aheadSecondsMax = 300;
+/** A log that rests is cosigned anew this often, so that verifiers see that it does rest. */
+const refreshEveryMs = 600_000;
 /** A disagreement of one kind with one witness goes on record this often at most: no witness may fill the log. */
 const recordEveryMs = 3_600_000;
-
-/** What a witness says against the log. These are put on record. */
-export type Disagreement =
-  /** Refuses the history as not the one it cosigned. */
-  | 'contradicts'
-  /** Has cosigned more than the log has. */
-  | 'ahead'
-  /** Knows less than it cosigned before: it was restored from an old state. */
-  | 'forgot';
-export type Trouble = Disagreement | 'unreachable' | 'wrong_answer' | 'unknown_log' | 'wrong_key';
-
-export interface WitnessStanding {
-  readonly name: string;
-  readonly url: string;
-  /** `waiting`: not asked yet. */
-  readonly state: 'waiting' | 'cosigned' | Trouble;
-  /** Largest size that it cosigned; absent: none that is known here. */
-  readonly size?: number;
-  /** When it says it did, Unix milliseconds. */
-  readonly atMs?: number;
-  /** Since when it is in trouble, Unix milliseconds. */
-  readonly sinceMs?: number;
-}
-
-export interface Standing {
-  /** Size that a quorum has cosigned; 0: none yet. */
-  readonly size: number;
-  /** The newest of its cosignatures, Unix milliseconds. */
-  readonly atMs: number | undefined;
-  readonly lacks: string;
-  readonly witnesses: readonly WitnessStanding[];
-}
-
-export interface Disagreed {
-  readonly witness: string;
-  readonly kind: Disagreement;
-  /** Size of the log that was shown. */
-  readonly size: number;
-  /** What the witness says it cosigned, where it does. */
-  readonly witnessSize?: number;
-}
 
 export interface WitnessingOptions {
   readonly policy: LogPolicy;
@@ -110,6 +72,8 @@ interface Lane {
   settled: Round | undefined;
   failures: number;
   retryAtMs: number;
+  /** Until then its cosignature need not be renewed. */
+  freshUntilMs: number;
   busy: boolean;
   /** When each kind of disagreement was last put on record. */
   readonly recordedMs: Map<Disagreement, number>;
@@ -144,6 +108,7 @@ export class Witnessing {
               settled: undefined,
               failures: 0,
               retryAtMs: 0,
+              freshUntilMs: 0,
               busy: false,
               recordedMs: new Map(),
             },
@@ -183,7 +148,9 @@ export class Witnessing {
     for (const lane of this.lanes) {
       // A clock that was set back must not silence a witness.
       if (lane.retryAtMs - nowMs > backoffMsMax) lane.retryAtMs = nowMs;
-      if (lane.busy || lane.retryAtMs > nowMs || round.lines.has(lane.witness.name)) continue;
+      const freshMs = lane.freshUntilMs - nowMs;
+      const fresh = round.lines.has(lane.witness.name) && freshMs > 0 && freshMs <= refreshEveryMs;
+      if (lane.busy || lane.retryAtMs > nowMs || fresh) continue;
       lane.busy = true;
       const turn = this.turn(lane, round)
         .catch((fault: unknown) => {
@@ -297,6 +264,7 @@ export class Witnessing {
     if (lane.trouble?.kind !== 'forgot') lane.trouble = undefined;
     lane.failures = 0;
     lane.retryAtMs = 0;
+    lane.freshUntilMs = nowMs + refreshEveryMs;
     round.lines.set(lane.witness.name, found.line);
     if (round === this.round) await this.publish(round);
   }

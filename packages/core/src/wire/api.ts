@@ -321,7 +321,7 @@ export const conformanceRowSchema = z.object({
 });
 export type ConformanceRow = z.infer<typeof conformanceRowSchema>;
 
-export const witnessStates = [
+const witnessStates = [
   'waiting',
   'cosigned',
   'contradicts',
