@@ -168,7 +168,7 @@ export async function measureKill(kills = 18): Promise<KillResult> {
       await until('the call under way', async () => {
         if (lines() > seen + 1) return true;
         // The gateway may hear of the last resume a moment after it was answered.
-        const refused = await Promise.race([running, undefined]);
+        const refused = await Promise.race([running, Promise.resolve(undefined)]);
         if (refused?.atf.code === 'containment.tool_stopped') running = exported();
         return undefined;
       });
