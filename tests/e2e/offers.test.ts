@@ -17,6 +17,7 @@ import { readerManifest } from './reader-manifest.ts';
 
 const script = fileURLToPath(new URL('./library-server.mjs', import.meta.url));
 const offered = [
+  'count_books',
   'list_books',
   'prompt:greet',
   'prompt:review',
@@ -190,6 +191,21 @@ describe('what a server offers besides tools', { timeout }, () => {
       argument: { name: 'isbn', value: '97' },
     });
     expect(completion.values).toEqual(['971', '972']);
+    const steps: { progress: number; total?: number | undefined; message?: string | undefined }[] = [];
+    const onprogress = (step: (typeof steps)[number]) => void steps.push(step);
+    const counted =
+      client instanceof ElderClient
+        ? await client.callTool({ name: 'count_books', arguments: {} }, undefined, { onprogress })
+        : await client.callTool({ name: 'count_books', arguments: {} }, { onprogress });
+    expect(counted.content).toEqual([{ type: 'text', text: 'called count_books' }]);
+    // How far it is, in whole steps; nothing else that the server said.
+    // A burst may lose its end to the answer that follows it.
+    expect(steps.length).toBeGreaterThan(9);
+    expect(steps.map(({ progress }) => progress)).toEqual(
+      Array.from({ length: Math.min(steps.length, 100) }, (_, n) => n + 1),
+    );
+    expect(JSON.stringify(steps)).not.toMatch(/private-progress|\.\d/);
+
     await client.complete({
       ref: { type: 'ref/resource', uri: 'library://books/{isbn}' },
       argument: { name: 'isbn', value: '9' },

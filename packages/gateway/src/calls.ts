@@ -4,6 +4,7 @@
  */
 import type { Refusal } from '@atf/core/errors';
 import type { ActionClass } from '@atf/core/wire/words';
+import type { OnProgress } from './progress.ts';
 import type { RequestId } from './protocols/protocol.ts';
 
 export const callsUnderWayMax = 2_048;
@@ -20,6 +21,8 @@ export interface CallUnderWay {
   readonly actionClass: ActionClass;
   /** The caller's own id of the request, for `notifications/cancelled`; absent for calls that nobody may cancel. */
   readonly requestId: RequestId | undefined;
+  /** Tells the caller how far it is, where it asked. */
+  readonly onProgress?: OnProgress | undefined;
   readonly signal: AbortSignal;
   /** Why it was cut, once it was. */
   readonly cut: Refusal | undefined;

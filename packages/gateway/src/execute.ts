@@ -73,11 +73,13 @@ async function lookAndDispatch(
   }
   call.dispatched = true;
   const { instanceId } = received.credential;
+  const { onProgress } = call;
   const target = { action: dispatched(decided), server, tool: received.tool, instanceId };
   const outcome = await ports.upstream.call(target, received.args, {
     signal: call.signal,
     timeoutMs: ports.snapshot.settings()?.upstreamTimeoutMs ?? upstreamTimeoutMsDefault,
     idempotencyKey: decided.approvalId ?? received.actionId,
+    ...(onProgress === undefined ? {} : { onProgress: (said) => call.cut ?? onProgress(said) }),
   });
   return inspectOutput(schemas, decided, outcome, call);
 }

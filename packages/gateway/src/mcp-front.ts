@@ -6,6 +6,7 @@ import type { Refusal } from '@atf/core/errors';
 import type { CredentialFacts } from '@atf/core/world';
 import type { CallAnswer } from './answers.ts';
 import type { Pipeline } from './pipeline.ts';
+import type { OnProgress } from './progress.ts';
 import {
   encodeAccepted,
   encodeDiscover,
@@ -30,13 +31,14 @@ export async function answerMcp(
   credential: CredentialFacts,
   parsed: ParsedRequest,
   gone: AbortSignal,
+  onProgress?: OnProgress,
 ): Promise<EncodedResponse | McpProblem> {
   switch (parsed.kind) {
     case 'tools_call':
     case 'resources_read':
     case 'prompts_get':
     case 'complete':
-      return encodeAction(parsed, await pipeline.act(credential, parsed, gone));
+      return encodeAction(parsed, await pipeline.act(credential, parsed, gone, onProgress));
     case 'list': {
       const listed = pipeline.list(credential, parsed.serverName, parsed.offered);
       return 'refusal' in listed

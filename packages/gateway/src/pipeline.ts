@@ -3,7 +3,6 @@
  * does. It takes ports only, so that the simulator runs this very code under virtual time.
  */
 import { type Refusal, refusal } from '@atf/core/errors';
-import { effectiveLevel } from '@atf/core/maturity/levels';
 import { type Kind, kindOf } from '@atf/core/segmentation/offer';
 import type { ToolDoc } from '@atf/core/wire/feed';
 import type { JsonObject } from '@atf/core/wire/json';
@@ -20,6 +19,7 @@ import { Limiter } from './limiter.ts';
 import { Notifier } from './notify.ts';
 import { OutcomeReports } from './outcome-reports.ts';
 import type { Ports } from './ports.ts';
+import type { OnProgress } from './progress.ts';
 import { namedAction } from './named-action.ts';
 import type {
   ActionRequest,
@@ -29,6 +29,7 @@ import type {
   ToolDefinition,
   UnsupportedRequest,
 } from './protocols/protocol.ts';
+import { wantsKey } from './protected-resource.ts';
 import { QuestionRate } from './question-rate.ts';
 import { type Decided, recordDecision, type Stated } from './record.ts';
 import { RefusalCount } from './refusal-count.ts';
@@ -68,6 +69,7 @@ export interface CallRequest {
   /** Ask a person even where the level may do it alone. */
   readonly ask?: boolean;
   readonly stated?: Stated;
+  readonly onProgress?: OnProgress | undefined;
 }
 
 export interface Redemption {
@@ -86,7 +88,12 @@ export interface Pipeline {
   /** Spends one question of this agent (question-rate.ts). */
   mayAskNow(agentId: string): Refusal | undefined;
   /** {@link Pipeline.call} for a request of MCP: it may be about a resource or a prompt. */
-  act(credential: CredentialFacts, request: ActionRequest, gone: AbortSignal): Promise<CallAnswer>;
+  act(
+    credential: CredentialFacts,
+    request: ActionRequest,
+    gone: AbortSignal,
+    onProgress?: OnProgress,
+  ): Promise<CallAnswer>;
   /** The accepted definitions of one kind that this credential may see. */
   list(
     credential: CredentialFacts,
@@ -156,10 +163,10 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     return answerOf(await run(decided, request, gone), { actionId }); //      6 to 9
   }
 
-  const act: Pipeline['act'] = async (credential, request, gone) => {
+  const act: Pipeline['act'] = async (credential, request, gone, onProgress) => {
     const { id, serverName } = request;
     const { tool, args } = namedAction(snapshot, credential.agentId, request);
-    return await call(credential, { id, serverName, toolName: tool, args }, gone);
+    return await call(credential, { id, serverName, toolName: tool, args, onProgress }, gone);
   };
 
   /** Lists a server's tools before the first decision about them, unless the caller would be refused anyway. */
@@ -209,6 +216,7 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
             tool: received.tool,
             actionClass: decision.actionClass ?? 'admin',
             requestId: request?.id,
+            onProgress: request?.onProgress,
           });
     if (underWay === undefined)
       return {
@@ -370,12 +378,6 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     notifier,
     schemas,
   };
-}
-
-/** A plain bearer token counts as Intern: what its agent's own level might do needs a key, and a client that reads the challenge gets one. */
-function wantsKey({ received, world }: Decided, why: Refusal): boolean {
-  if (received.credential.proof !== 'none' || why.code !== 'policy.not_permitted') return false;
-  return world.agent !== undefined && effectiveLevel(world.agent, 'dpop') !== 'intern';
 }
 
 /** Refusals that depend on arguments or the moment: they do not hide a tool. */

@@ -6,8 +6,10 @@
  * server, registered or not. Scopes here say what kind of credential is needed; what an agent may do is policy, read at decision time.
  */
 import type { Refusal } from '@atf/core/errors';
+import { effectiveLevel } from '@atf/core/maturity/levels';
 import type { JsonObject } from '@atf/core/wire/json';
 import { serverNameOf } from './protocols/mcp-wire.ts';
+import type { Decided } from './record.ts';
 
 export const metadataPath = '/.well-known/oauth-protected-resource';
 /** What a plain bearer token is enough for: reading, as an Intern. */
@@ -78,4 +80,10 @@ export function stepUpChallenge(publicUrl: string, path: string): string {
 /** Only a well-formed path of an endpoint gets into a header. */
 function metadataUrl(publicUrl: string, path: string): string {
   return `${publicUrl}${metadataPath}${serverNameOf(path) === undefined ? '' : path}`;
+}
+
+/** A plain bearer token counts as Intern: what its agent's own level might do needs a key, and a client that reads the challenge gets one. */
+export function wantsKey({ received, world }: Decided, why: Refusal): boolean {
+  if (received.credential.proof !== 'none' || why.code !== 'policy.not_permitted') return false;
+  return world.agent !== undefined && effectiveLevel(world.agent, 'dpop') !== 'intern';
 }

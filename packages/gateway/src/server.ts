@@ -9,6 +9,7 @@ import { type ActionFront, type ActionReply, matchAction } from './action-front.
 import { actionDocument } from './action-openapi.ts';
 import { answerMcp } from './mcp-front.ts';
 import type { Pipeline } from './pipeline.ts';
+import { finishStream, progressFor } from './progress.ts';
 import {
   challengesOf,
   metadataPath,
@@ -205,7 +206,8 @@ export class GatewayServer {
       pipeline.refusals.unauthenticated(caller.credential.agentId, parsed.code);
       return encodeProtocolRefusal(parsed);
     }
-    const answer = await answerMcp(pipeline, caller.credential, parsed, gone);
+    const onProgress = progressFor(parsed, head.headers, response);
+    const answer = await answerMcp(pipeline, caller.credential, parsed, gone, onProgress);
     return 'status' in answer ? answer : this.#problem(head, answer.id, answer.refusal, answer.stepUp);
   }
 
@@ -280,7 +282,9 @@ const closing = (response: EncodedResponse): EncodedResponse => ({
   headers: { ...response.headers, connection: 'close' },
 });
 
-function write(response: ServerResponse, { status, headers, body }: EncodedResponse): void {
+function write(response: ServerResponse, encoded: EncodedResponse): void {
+  const { status, headers, body } = encoded;
+  if (finishStream(response, encoded)) return;
   if (response.headersSent || response.destroyed) return;
   response.writeHead(status, headers);
   response.end(body);

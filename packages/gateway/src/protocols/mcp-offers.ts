@@ -5,6 +5,7 @@
 import { kindOf, type OfferKind, offerDefinition, offeredName } from '@atf/core/segmentation/offer';
 import { isJsonObject, type Json, type JsonObject } from '@atf/core/wire/json';
 import { type Client, ProtocolError, type Tool } from '@modelcontextprotocol/client';
+import type { OnProgress } from '../progress.ts';
 import { rpcCodes } from './mcp-wire.ts';
 import type { ToolDefinition, ToolResult } from './protocol.ts';
 
@@ -12,6 +13,7 @@ interface Bounded {
   readonly signal: AbortSignal;
   readonly timeout: number;
   readonly maxTotalTimeout: number;
+  readonly onprogress?: OnProgress;
 }
 
 export type Everything =

@@ -112,13 +112,14 @@ export class McpUpstream implements UpstreamServer {
   }
 
   async callTool(name: string, args: JsonObject, options: UpstreamCallOptions): Promise<UpstreamCallOutcome> {
-    const { signal, timeoutMs, idempotencyKey } = options;
+    const { signal, timeoutMs, idempotencyKey, onProgress } = options;
     if (this.#callsUnderWay >= this.#bounds.callsMax)
       return fault('upstream.unavailable', false, 'Too many calls to this tool server at once.');
     this.#callsUnderWay++;
     try {
       return await this.#use(signal, timeoutMs, async ({ client }, leftMs) => {
-        const bounded = { signal, timeout: leftMs, maxTotalTimeout: leftMs };
+        const heard = onProgress === undefined ? {} : { onprogress: onProgress };
+        const bounded = { signal, timeout: leftMs, maxTotalTimeout: leftMs, ...heard };
         if (kindOf(name) !== 'tool') {
           const used = await useOffer(client, name, args, bounded);
           if (used === 'foreign') return fault('upstream.protocol_error', true, foreignDetail);

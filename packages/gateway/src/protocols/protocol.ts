@@ -10,6 +10,7 @@
 import type { ErrorCode, Refusal } from '@atf/core/errors';
 import type { Kind } from '@atf/core/segmentation/offer';
 import type { Json, JsonObject } from '@atf/core/wire/json';
+import type { OnProgress } from '../progress.ts';
 
 /** Protocol eras the gateway serves. Clients of 2025-03-26 and 2025-06-18 are served with 2025-11-25 semantics. */
 export type Era = '2025-11-25' | '2026-07-28';
@@ -198,6 +199,8 @@ export type UpstreamCallOptions = {
   readonly timeoutMs: number;
   /** Sent in `_meta` for servers that deduplicate; never a promise that they do. */
   readonly idempotencyKey?: string;
+  /** What the server says of how far it is; untrusted (progress.ts). */
+  readonly onProgress?: OnProgress;
 };
 
 /** One tool server. Calls never throw and are never retried here. */
