@@ -32,7 +32,7 @@ import { type Cooperative, type Handed, within } from './protocols/cooperative.t
 import { isoOf, recordLateReport } from './record.ts';
 
 /** Another caller runs the approved call; this one need not wait for the end of it. */
-const joinedWaitMs = 5_000;
+const joinedWaitMs = 10_000;
 const statedLengthMax = 16_384;
 const watchersMax = 2_048;
 const watchersOfAgentMax = 128;
@@ -285,8 +285,12 @@ export class ActionFront {
       late.then(() => undefined),
     ]);
     joined.abort('answered');
-    if (first === undefined)
+    if (first === undefined) {
+      // Nobody waits for it any more: what is released later than this is not carried out, and a person is asked anew.
+      cooperative.report(actionId, credential, { status: 'not_executed' });
+      cooperative.end(actionId);
       return problem(refusal('maturity.approval_running'), { outcome: 'running', actionId });
+    }
     if ('answer' in first) return this.#encode(first.answer);
     if (gone.aborted) {
       // Nobody holds the permit, so nobody runs it.
