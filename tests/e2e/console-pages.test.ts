@@ -43,6 +43,8 @@ const pages = [
   { name: 'tools', path: '/tools', waitFor: 'back-office/send_email' },
   { name: 'tool', path: '/tools/back-office/send_email', waitFor: 'In quarantine' },
   { name: 'stopped', path: '/stopped', waitFor: 'Sends mail nobody asked for' },
+  { name: 'told', path: '/notifications', waitFor: 'Given up' },
+  { name: 'told-one', path: `/notifications/${uuid(401)}`, waitFor: 'Nobody has taken note yet' },
   { name: 'evidence', path: '/evidence', waitFor: 'Behavioral baseline' },
   { name: 'me', path: '/me', waitFor: 'Add a passkey' },
 ] as const;
@@ -148,6 +150,32 @@ describe.skipIf(chromiumPath === undefined || !built)(
       expect(await box.locator('a, b').count()).toBe(0);
       await box.getByText('Exact text').click();
       await box.getByText('equals the text above').waitFor();
+    });
+
+    it('what people were told: empty, faulty and hostile, and taken note of', async () => {
+      control.answers['notifications.list'] = { items: [] };
+      control.answers['targets.list'] = { items: [] };
+      control.handlers.set('deliveries.list', () => ({ refuse: 'storage.database_unreachable' }));
+      await open('/notifications', 'Somebody has taken note of everything.');
+      await page.getByText('It stays here: no mail, no webhook, no chat is told.').waitFor();
+      await page.getByText('storage.database_unreachable').first().waitFor();
+      expect(await axeFindings(page)).toEqual([]);
+      await photograph(page, 'pages-told-empty');
+      await open(`/notifications/${uuid(401)}`, 'Nobody has taken note yet');
+      expect(await page.getByText('U+202E', { exact: true }).count()).toBe(1);
+      expect(await page.locator('a[href*="evil"]').count()).toBe(0);
+      const told = control.answers['notifications.show'];
+      if (told === undefined) throw new Error('the fixtures have no notification');
+      const noted = {
+        ...told,
+        acknowledged: { at: told.at, by: 'Ines Marchetti', with: 'session' as const },
+      };
+      control.handlers.set('notifications.acknowledge', () => {
+        control.answers['notifications.show'] = noted;
+        return { answer: noted };
+      });
+      await page.getByRole('button', { name: 'Acknowledge' }).click();
+      await page.getByText('Taken note of').waitFor();
     });
 
     it('says that the text is not what the digest covers, when it is not', async () => {

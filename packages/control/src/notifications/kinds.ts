@@ -27,6 +27,7 @@ export const noticeRules: ReadonlyMap<string, NoticeRule> = new Map<string, Noti
   ['identity.gateway_revoked', { kind: 'gateway_lost', severity: always('warning') }],
   ['audit.gap_recorded', { kind: 'audit_problem', severity: always('critical') }],
   ['audit.gateway_forked', { kind: 'audit_problem', severity: always('critical') }],
+  ['audit.witness_disagreed', { kind: 'audit_problem', severity: always('critical') }],
   ['notification.target_added', { kind: 'target_changed', severity: always('warning') }],
   ['notification.target_removed', { kind: 'target_changed', severity: always('warning') }],
 ]);

@@ -56,6 +56,12 @@ function approvalWords(facts: NoticeFacts, agent: string, names: NameBook): Noti
 }
 
 function auditWords(facts: NoticeFacts, names: NameBook): NoticeWords {
+  if (facts['event'] === 'audit.witness_disagreed')
+    return {
+      summary: `The witness ${text(facts['witness'])} disagrees with the log`,
+      because:
+        'It refused its history, remembers more of it, or forgot what it cosigned: find out which of the two was changed.',
+    };
   const gateway = names.name(facts['gateway']);
   if (facts['event'] === 'audit.gateway_forked')
     return {
