@@ -1,12 +1,14 @@
 /**
  * Obligation `notify` (maturity model, Senior: act and notify): people are told what an agent did and why, after the outcome. Queued and
- * bounded; it never delays a call. The record of the action stands in any case: this is news, not evidence.
+ * bounded; it never delays a call, and is told again while control is away. The record of the action stands in any case: this is news, not evidence.
  */
 import type { Decided } from './record.ts';
 import type { Ran } from './execute.ts';
 import type { ControlPort } from './ports.ts';
 
 export const notificationsWaitingMax = 1_000;
+/** With their pauses longer than control takes to start again. */
+const attemptsMax = 8;
 const summaryLengthMax = 1_000;
 const purposeLengthMax = 2_000;
 
@@ -21,13 +23,16 @@ interface Notification {
 
 export class Notifier {
   readonly #control: ControlPort;
+  readonly #pause: (attempt: number) => Promise<void>;
   readonly #waiting: Notification[] = [];
   #sending: Promise<void> | undefined;
   /** Given up because too many waited or control did not take them. */
   dropped = 0;
 
-  constructor(control: ControlPort) {
+  /** `pause`: before the attempt with this number. */
+  constructor(control: ControlPort, pause: (attempt: number) => Promise<void>) {
     this.#control = control;
+    this.#pause = pause;
   }
 
   /** Queues the notification that the decision asks for, if it does. */
@@ -65,8 +70,16 @@ export class Notifier {
 
   async #send(): Promise<void> {
     for (let body = this.#waiting.shift(); body !== undefined; body = this.#waiting.shift()) {
+      if (!(await this.#tell(body))) this.dropped++;
+    }
+  }
+
+  /** Told twice, people hear it once: control knows the action. A refusal is an answer, and final. */
+  async #tell(body: Notification): Promise<boolean> {
+    for (let attempt = 1; ; attempt++) {
       const answer = await this.#control.request('gateway.notify', { body });
-      if (!answer.ok) this.dropped++;
+      if (answer.ok || !answer.sent || attempt >= attemptsMax) return answer.ok;
+      await this.#pause(attempt);
     }
   }
 }

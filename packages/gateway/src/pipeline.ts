@@ -121,7 +121,7 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
   const questions = new QuestionRate();
   const calls = new CallsUnderWay();
   const stopper = new Stopper(calls, upstream);
-  const notifier = new Notifier(ports.control);
+  const notifier = new Notifier(ports.control, options.pause);
   const refusals = new RefusalCount({
     clock,
     spool: ports.spool,
