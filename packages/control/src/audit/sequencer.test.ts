@@ -1,4 +1,10 @@
-import { parseVkey, verifyCheckpoint, type Checkpoint, type VerifierKey } from '@atf/core/audit/checkpoint';
+import {
+  parseVkey,
+  signCheckpoint,
+  verifyCheckpoint,
+  type Checkpoint,
+  type VerifierKey,
+} from '@atf/core/audit/checkpoint';
 import {
   verifyConsistency,
   verifyInclusion,
@@ -18,6 +24,7 @@ import {
   type Effect,
   FaultyStore,
   faultyChange,
+  logSigner,
   open,
   tenant,
   TestClock,
@@ -288,6 +295,29 @@ describe('opening refuses a log that is not what was signed', () => {
     await put(1000);
     await drain(sequencer, db);
     expect(await verifyStore(store)).toMatchObject({ ok: true });
+  });
+
+  test('what witnesses cosigned binds it also where its own checkpoint was put back with the database', async () => {
+    const { store, sequencer } = await grown();
+    const old = await sql<{ size: number; root: Uint8Array }>`select size, root from audit_log`.execute(
+      db.db,
+    );
+    const checkpoint = store.files.get('checkpoint') as Uint8Array;
+    await put(1000);
+    await drain(sequencer, db);
+    store.files.set('checkpoint.cosigned', store.files.get('checkpoint') as Uint8Array);
+    expect(await refusalOf(store)).toBe('opened');
+    store.files.set('checkpoint', checkpoint);
+    await sql`update audit_log set size = ${old.rows[0]?.size}, root = ${old.rows[0]?.root}`.execute(db.db);
+    expect(await refusalOf(store)).toBe('audit.log_shorter');
+  });
+
+  test('a cosigned checkpoint of another log says nothing about this one', async () => {
+    const { store } = await grown();
+    const name = 'other.example/log';
+    const other = { origin: name, size: 9_999, root: leafHash(Buffer.from('x')), extensions: [] };
+    store.files.set('checkpoint.cosigned', Buffer.from(signCheckpoint(other, { ...logSigner, name })));
+    expect(await refusalOf(store)).toBe('opened');
   });
 
   test('a changed tile, an older root, a foreign checkpoint', async () => {
