@@ -28,7 +28,7 @@ export function harmless(text: string): string {
   return visible(text)
     .replace(/:(?=\/\/)/g, '[:]')
     .replace(/\b(mailto|tel|data|javascript|file|sms|slack):/gi, '$1[:]')
-    .replace(/(?<=[\p{L}\p{N}_-])\.(?=\p{L})/gu, '[.]')
+    .replace(/(?<=[\p{L}\p{N}_-])[.\u3002\uff0e\uff61](?=\p{L})/gu, '[.]')
     .replace(/@/g, '[at]');
 }
 

@@ -12,7 +12,13 @@ import { deliveryRows } from './delivery-store.ts';
 import { burstMax, listedMax } from './lanes.ts';
 import { tell } from './outbox.ts';
 import { claimMs, pauseAfterMs, Postman } from './postman.ts';
-import { type MailReceiver, mailReceiver, type WebReceiver, webReceiver } from './receivers.fixture.ts';
+import {
+  certificateFor,
+  type MailReceiver,
+  mailReceiver,
+  type WebReceiver,
+  webReceiver,
+} from './receivers.fixture.ts';
 import { notificationRoutes } from './routes.ts';
 import { GatewayWatch, lostAfterMs } from './gateway-watch.ts';
 
@@ -497,6 +503,51 @@ describe('mail', () => {
     expect(text).toContain('evil[.]example⟨U+202E⟩');
     expect(text).not.toMatch(/evil\.example/);
     expect(text).toContain(`${control.config.controlUrl}/notifications/`);
+  });
+
+  it('goes over TLS under the name of the certificate, and not at all where that does not fit', async () => {
+    const tls = await certificateFor('mail.test');
+    const secure = await mailReceiver(tls);
+    const sender = new Postman(control, { resolve: async () => [{ address: '127.0.0.1', family: 4 }] });
+    const protectedChannel = (host: string, authorities?: string) => ({
+      ...channel({ to: ['ops@example.com'], user: 'atf', password: 'a password' }),
+      host,
+      port: secure.port,
+      protection: 'starttls' as const,
+      ...(authorities === undefined ? {} : { authorities }),
+    });
+    const tried = async (host: string, authorities?: string) => {
+      const { target } = await addTarget({
+        channel: protectedChannel(host, authorities),
+        kinds: ['action_taken'],
+      });
+      const call = callerOf(control, notificationRoutes);
+      const { id } = await call('targets.test', control.as(domain.operator), { params: { id: target.id } });
+      await sender.work();
+      await sender.settled();
+      return (await call('deliveries.show', control.as(domain.operator), { params: { id } })).problem;
+    };
+    expect(await tried('mail.test')).toBe('tls_failed');
+    expect(await tried('other.test', tls.cert)).toBe('tls_failed');
+    expect(secure.mails).toEqual([]);
+    expect(await tried('mail.test', tls.cert)).toBeUndefined();
+    expect(secure.mails).toMatchObject([{ encrypted: true, user: 'atf', to: ['ops@example.com'] }]);
+    // A server that offers no STARTTLS is not talked to in clear.
+    const { target } = await addTarget({
+      channel: { ...protectedChannel('mail.test', tls.cert), port: mail.port },
+      kinds: ['action_taken'],
+    });
+    const call = callerOf(control, notificationRoutes);
+    const { id } = await call('targets.test', control.as(domain.operator), { params: { id: target.id } });
+    const before = mail.mails.length;
+    await sender.work();
+    await sender.settled();
+    expect(
+      (await call('deliveries.show', control.as(domain.operator), { params: { id } })).problem,
+    ).toBeDefined();
+    expect(mail.mails).toHaveLength(before);
+    await sender.close();
+    await secure.close();
   });
 
   it('a recipient that the server will never take is given up at once, the others are not', async () => {

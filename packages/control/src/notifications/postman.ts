@@ -220,16 +220,23 @@ export class Postman {
     const { channel, signingSecret } = secrets;
     const fixed =
       channel.kind === 'email' ? channel.to[Number(row.recipient.slice('to:'.length))] : undefined;
-    return send({
+    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(sendWithinMs)]);
+    // Name servers cannot be told to stop: whoever waits for one is not held up by it.
+    const late = new Promise<Sent>((done) => {
+      signal.addEventListener('abort', () => done({ ok: false, problem: 'timed_out' }), { once: true });
+    });
+    const sending = send({
       channel,
       message: messageOf(row, rows, { controlUrl: config.controlUrl, agents, people }),
       recipient: personId === undefined ? fixed : people.get(personId)?.email,
       signingSecret,
       privateAllowed: target.private_network,
       nowMs: clock.nowMs(),
-      signal: AbortSignal.any([this.#stop.signal, AbortSignal.timeout(sendWithinMs)]),
+      signal,
       resolve: this.#resolve,
     });
+    sending.catch(() => undefined);
+    return Promise.race([sending, late]);
   }
 
   async #settle(row: DeliveryRow, target: TargetRow, sent: Sent): Promise<void> {

@@ -1,7 +1,9 @@
 /** Receivers for tests: a web server and a mail server on loopback that keep what they get and can be made to fail or hang. Test code; the product does not import it. */
+import { execFile } from 'node:child_process';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import { createSecureContext, TLSSocket } from 'node:tls';
+import { promisify } from 'node:util';
 
 export interface Received {
   readonly atMs: number;
@@ -178,4 +180,15 @@ export async function mailReceiver(tls?: { key: string; cert: string }): Promise
       }),
   };
   return receiver;
+}
+
+/** A fresh self-signed certificate of one day for a host name, made by `openssl`. */
+export async function certificateFor(host: string): Promise<{ key: string; cert: string }> {
+  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1'];
+  const named = ['-subj', `/CN=${host}`, '-addext', `subjectAltName=DNS:${host}`];
+  const made = ['req', '-x509', ...curve, ...named, '-keyout', '-', '-out', '-'];
+  const { stdout } = await promisify(execFile)('openssl', made);
+  const part = (name: string): string =>
+    new RegExp(`-----BEGIN ${name}-----[^-]+-----END ${name}-----`).exec(stdout)?.[0] ?? '';
+  return { key: part('PRIVATE KEY'), cert: part('CERTIFICATE') };
 }

@@ -53,7 +53,10 @@ function failureOf(fault: unknown): Sent {
       problem: `smtp_${responseCode}`,
       ...(responseCode >= 550 ? { permanent: true } : {}),
     };
-  if (code === 'ETLS') return { ok: false, problem: 'tls_failed' };
+  // nodemailer puts its own code in the place of OpenSSL's, whose words alone are left.
+  const words = fault instanceof Error ? fault.message : '';
+  if (code === 'ETLS' || (code === 'ESOCKET' && /certificate|altnames|TLS|SSL/i.test(words)))
+    return { ok: false, problem: 'tls_failed' };
   if (code === 'ESOCKET' || code === 'ECONNECTION')
     return { ok: false, problem: problemOfFault((fault as { cause?: unknown }).cause ?? fault) };
   return { ok: false, problem: problemOfFault(fault) };
@@ -71,6 +74,7 @@ export async function sendEmail({
   const encrypted = channel.protection !== 'none';
   const vetted = await vettedAddress(channel.host, { privateAllowed, encrypted }, resolve);
   if (!vetted.ok) return vetted;
+  if (signal.aborted) return { ok: false, problem: 'timed_out' };
   const transport = createTransport({
     host: vetted.address,
     port: channel.port,
