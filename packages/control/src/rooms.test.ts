@@ -134,7 +134,14 @@ describe('the example workspace, over HTTP', { timeout: slowMs }, () => {
 
   it('takes what a gateway discovers, with the classifications that a person prepared, and quarantines what is added', async () => {
     expect((await discover(offered)).status).toBe(200);
-    const tools = await items<Tool>(as('Ines'), '/v1/tools');
+    const all = await items<Tool>(as('Ines'), '/v1/tools');
+    // What agents run themselves is there from the start, as a person defined it.
+    expect(all.filter(({ server }) => server === 'order-desk').map(({ name }) => name)).toEqual([
+      'cancel_order',
+      'look_up_order',
+      'reopen_order',
+    ]);
+    const tools = all.filter(({ server }) => server === 'back-office');
     expect(tools.map(({ name, state, effectiveClass }) => [name, state, effectiveClass])).toEqual([
       ['cancel_refund', 'active', 'write'],
       ['create_refund', 'active', 'write'],
@@ -203,7 +210,7 @@ describe('the example workspace, over HTTP', { timeout: slowMs }, () => {
     expect(credential).toMatchObject({
       agent: 'junior-support',
       tokenType: 'DPoP',
-      servers: ['back-office'],
+      servers: ['back-office', 'order-desk'],
     });
     const renew = () =>
       post(

@@ -128,7 +128,7 @@ export const credentialSchema = z.object({
   token: text(4096),
   tokenType: z.enum(['DPoP', 'Bearer']),
   expiresAt: isoTimeSchema,
-  /** Base address of the gateway; an MCP server is at `<gatewayUrl>/mcp/<server>`. */
+  /** Base address of the gateway; an MCP server is at `<gatewayUrl>/mcp/<server>`, a cooperative one is asked through `/v1/actions` there. */
   gatewayUrl: z.url(),
   servers: z.array(nameSchema),
 });
