@@ -10,6 +10,7 @@ const onPostgres = [
   'identity',
   'incident',
   'keys',
+  'measures',
   'notifications',
   'people',
   'policy',

@@ -4,7 +4,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import { rawPaths } from '@atf/core/wire/api';
 import type { Measures } from '@atf/core/wire/api';
 import type { Control } from './context.ts';
-import { measuresOf, windowHours } from './measures/measures.ts';
+import { measuresOf } from './measures/measures.ts';
 import { answers } from './db/answers.ts';
 
 const readyWithinMs = 1_000;
@@ -39,15 +39,14 @@ export function metricsOf(control: Control): Metrics {
         else this.set(value);
       },
     });
-  const hours = `over ${windowHours} hours`;
   measured(
     'atf_authorization_ratio',
-    `Share of decisions that allowed, ${hours}`,
+    'Share of the decisions of the last hour that allowed',
     (now) => now.decisions.authorizationRate,
   );
   measured(
     'atf_intents_without_outcome',
-    `Intents whose outcome is missing, ${hours}`,
+    'Intents among the newest 10,000 records whose outcome is missing',
     (now) => now.records.missing,
   );
   measured(
@@ -58,12 +57,12 @@ export function metricsOf(control: Control): Metrics {
   measured('atf_approvals_waiting', 'Calls that wait for a person', (now) => now.approvals.waiting);
   measured(
     'atf_approval_wait_p50_seconds',
-    `Time until a person decided, median, ${hours}`,
+    'Time until a person decided, median of a day',
     (now) => now.approvals.p50Seconds,
   );
   measured(
     'atf_approval_wait_p90_seconds',
-    `Time until a person decided, 90 %, ${hours}`,
+    'Time until a person decided, 90 % of a day',
     (now) => now.approvals.p90Seconds,
   );
   measured('atf_last_stop_seconds', 'Time of the last stop until every gateway had confirmed it', (now) =>

@@ -30,7 +30,7 @@ function figuresOf({ decisions, records, decide, approvals, lastKill }: Measures
     {
       name: 'Outcomes on record',
       value: records.intents === 0 ? '–' : percent(1 - records.missing / records.intents),
-      says: `${count(records.intents)} intents, ${count(records.missing)} without outcome, ${count(records.underWay)} under way, ${count(records.behind)} records to come`,
+      says: `of the newest ${count(records.intents)} intents ${count(records.missing)} without outcome, ${count(records.underWay)} under way, ${count(records.behind)} records to come`,
       bad: records.missing > 0,
     },
     {
@@ -60,7 +60,7 @@ function figuresOf({ decisions, records, decide, approvals, lastKill }: Measures
 export function MeasuresPanel() {
   const measures = useAnswer('measures', {}, { everyMs });
   return (
-    <Panel title="Governance" aside={`last ${measures.data?.windowHours ?? 24} hours`}>
+    <Panel title="Governance" aside="decisions of the last hour">
       <Shown answer={measures} lines={3}>
         {(data) => (
           <dl className="grid grid-cols-1 gap-x-6 gap-y-4 sm:grid-cols-2 lg:grid-cols-5">

@@ -101,12 +101,32 @@ export interface MinuteRow {
   readonly count: number;
 }
 
-/** Records of decisions and of calls that a stop cut, counted by minute (Unix minutes) and outcome, since `sinceMs`. */
-export async function decisionsPerMinute(db: Db | Tx, tenant: string, sinceMs: number): Promise<MinuteRow[]> {
+/** Records of decisions and of calls that a stop cut, from log index `from` up to before `to`, counted by minute (Unix minutes) and outcome. */
+export async function countOutcomes(
+  db: Db | Tx,
+  tenant: string,
+  { from, to, sinceMs }: { readonly from: number; readonly to: number; readonly sinceMs: number },
+): Promise<MinuteRow[]> {
   const { rows } = await sql<MinuteRow>`
     select (at / 60000)::int as minute, outcome, count(*)::int as count
     from audit_index
-    where tenant = ${tenant} and at >= ${sinceMs} and outcome in ('allowed', 'waiting', 'refused', 'aborted', 'not_executed')
-    group by 1, 2 order by 1`.execute(db);
+    where tenant = ${tenant} and log_index >= ${from} and log_index < ${to} and at >= ${sinceMs}
+      and outcome in ('allowed', 'waiting', 'refused', 'aborted', 'not_executed')
+    group by 1, 2`.execute(db);
   return rows;
+}
+
+/**
+ * About where the records of a time begin in the log: the smallest index among the earliest of them, because gateways that were cut off ship late.
+ */
+export async function firstIndexSince(
+  db: Db | Tx,
+  tenant: string,
+  sinceMs: number,
+): Promise<number | undefined> {
+  const { rows } = await sql<{ first: number | null }>`
+    select min(log_index) as first from (
+      select log_index from audit_index where tenant = ${tenant} and at >= ${sinceMs} order by at limit 1000
+    ) as earliest`.execute(db);
+  return rows[0]?.first ?? undefined;
 }

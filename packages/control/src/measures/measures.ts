@@ -1,6 +1,6 @@
 /**
  * Room: measures. Whether governance itself is well: how much is authorised, whether every intent has its outcome, how long people and decisions take, how
- * fast the last stop was. Read over a day, and kept for some seconds, because many look and the log is long.
+ * fast the last stop was. Every query is bounded in rows and the answer is kept for some seconds: looking must not hold up what is looked at.
  */
 import type { Measures } from '@atf/core/wire/api';
 import type { Control } from '../context.ts';
@@ -8,9 +8,10 @@ import { outcomeBoundMs } from '../approvals/upkeep.ts';
 import { gatewayRow } from '../audit/store.ts';
 import { newestStopReport } from '../incident/store.ts';
 import { waitingApprovals } from '../overview/store.ts';
-import { decisionCounts, intentCounts, waitingTimes } from './store.ts';
+import { decisionsByMinute } from './decisions.ts';
+import { intentCounts, waitingTimes } from './store.ts';
 
-export const windowHours = 24;
+const waitingWindowMs = 24 * 3_600_000;
 const keptMs = 10_000;
 
 type Live = ReturnType<Control['feed']['gateways']>[number];
@@ -19,11 +20,10 @@ async function read(control: Control): Promise<Measures> {
   const { db, config, feed, clock } = control;
   const { tenant } = config;
   const nowMs = clock.nowMs();
-  const sinceMs = nowMs - windowHours * 3_600_000;
-  const decisions = await decisionCounts(db, tenant, sinceMs);
+  const decisions = await decisionsOfHour(control);
   const decided = decisions.allowed + decisions.waiting + decisions.refused;
-  const intents = await intentCounts(db, tenant, { sinceMs, endedMs: nowMs - outcomeBoundMs });
-  const times = await waitingTimes(db, tenant, sinceMs);
+  const intents = await intentCounts(db, tenant, nowMs - outcomeBoundMs);
+  const times = await waitingTimes(db, tenant, nowMs - waitingWindowMs);
   const waiting = await waitingApprovals(db, tenant, nowMs);
   const lastStop = await newestStopReport(db, tenant);
   const gateways = feed.gateways().filter(({ connected }) => connected);
@@ -31,7 +31,6 @@ async function read(control: Control): Promise<Measures> {
   const decideTimes = gateways.flatMap(({ decide }) => (decide === undefined ? [] : [decide]));
   return {
     at: new Date(nowMs).toISOString(),
-    windowHours,
     decisions: { ...decisions, ...(decided === 0 ? {} : { authorizationRate: decisions.allowed / decided }) },
     records: { ...intents, behind: behind.reduce((sum, records) => sum + records, 0) },
     // Of several gateways the slowest, so that none hides behind another.
@@ -56,6 +55,18 @@ async function read(control: Control): Promise<Measures> {
       ? {}
       : { lastKill: { at: new Date(lastStop.at).toISOString(), tookMs: lastStop.report.tookMs } }),
   };
+}
+
+async function decisionsOfHour(
+  control: Control,
+): Promise<{ allowed: number; waiting: number; refused: number }> {
+  const sum = { allowed: 0, waiting: 0, refused: 0 };
+  for (const counts of (await decisionsByMinute(control)).values()) {
+    sum.allowed += counts.get('allowed') ?? 0;
+    sum.waiting += counts.get('waiting') ?? 0;
+    sum.refused += counts.get('refused') ?? 0;
+  }
+  return sum;
 }
 
 /** Records that are durable at the gateway and not taken in yet, as of its last beat. */

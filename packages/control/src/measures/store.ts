@@ -1,24 +1,11 @@
-/** Room: measures. Figures over the log's index and the approvals, one query each, bounded by time. */
+/** Room: measures. Figures over the log's index and the approvals: one query each, bounded in rows. */
 import { sql } from 'kysely';
 import type { Db } from '../context.ts';
 
-export interface DecisionCounts {
-  readonly allowed: number;
-  readonly waiting: number;
-  readonly refused: number;
-}
-
-export async function decisionCounts(db: Db, tenant: string, sinceMs: number): Promise<DecisionCounts> {
-  const { rows } = await sql<DecisionCounts>`
-    select count(*) filter (where type = 'action.intent')::int as allowed,
-           count(*) filter (where type = 'action.asked')::int as waiting,
-           count(*) filter (where type = 'action.refused')::int as refused
-    from audit_index
-    where tenant = ${tenant} and at >= ${sinceMs} and type in ('action.intent', 'action.asked', 'action.refused')`.execute(
-    db,
-  );
-  return rows[0] ?? { allowed: 0, waiting: 0, refused: 0 };
-}
+/** Records that are looked at for completeness, the newest. */
+const recordsMax = 10_000;
+/** Approvals whose waiting counts, the newest. */
+const approvalsMax = 1_000;
 
 export interface IntentCounts {
   readonly intents: number;
@@ -28,12 +15,8 @@ export interface IntentCounts {
   readonly missing: number;
 }
 
-/** Intents since `sinceMs` against their outcomes. `endedMs`: what began before must have ended. */
-export async function intentCounts(
-  db: Db,
-  tenant: string,
-  { sinceMs, endedMs }: { readonly sinceMs: number; readonly endedMs: number },
-): Promise<IntentCounts> {
+/** The newest intents against their outcomes. `endedMs`: what began before must have ended. */
+export async function intentCounts(db: Db, tenant: string, endedMs: number): Promise<IntentCounts> {
   const { rows } = await sql<IntentCounts>`
     select count(*)::int as intents,
            count(*) filter (where not ended and at >= ${endedMs})::int as "underWay",
@@ -42,8 +25,10 @@ export async function intentCounts(
       select i.at, exists (
         select 1 from audit_index o where o.tenant = i.tenant and o.action = i.action and o.type = 'action.outcome'
       ) as ended
-      from audit_index i
-      where i.tenant = ${tenant} and i.at >= ${sinceMs} and i.type = 'action.intent'
+      from (
+        select tenant, action, type, at from audit_index where tenant = ${tenant} order by log_index desc limit ${recordsMax}
+      ) as i
+      where i.type = 'action.intent'
     ) as each`.execute(db);
   return rows[0] ?? { intents: 0, underWay: 0, missing: 0 };
 }
@@ -60,7 +45,9 @@ export async function waitingTimes(db: Db, tenant: string, sinceMs: number): Pro
     select count(*)::int as decided,
            percentile_cont(0.5) within group (order by decided_at - requested_at)::float8 as "p50Ms",
            percentile_cont(0.9) within group (order by decided_at - requested_at)::float8 as "p90Ms"
-    from approval
-    where tenant = ${tenant} and decided_at >= ${sinceMs}`.execute(db);
+    from (
+      select decided_at, requested_at from approval where tenant = ${tenant} order by requested_at desc limit ${approvalsMax}
+    ) as newest
+    where decided_at >= ${sinceMs}`.execute(db);
   return rows[0] ?? { decided: 0, p50Ms: null, p90Ms: null };
 }

@@ -3,17 +3,17 @@ import type { Overview } from '@atf/core/wire/api';
 import { containmentOf } from '@atf/core/incident/containment';
 import { levels } from '@atf/core/wire/words';
 import type { ReadableLog } from '../activity/log-reader.ts';
-import { decisionsPerMinute, type MinuteRow } from '../audit/index-store.ts';
 import { gatewayRow } from '../audit/store.ts';
 import type { Control, Handlers } from '../context.ts';
 import { gatewayRows } from '../gateways/store.ts';
 import { agentRows } from '../identity/store.ts';
 import { agentsMax } from '../identity/agents.ts';
+import { decisionsByMinute } from '../measures/decisions.ts';
+import { minutesKept, type OutcomeCounts } from '../measures/minute-tally.ts';
 import { containments, newestStopReport } from '../incident/store.ts';
 import { setupDone } from '../workspace/store.ts';
 import { agentsByLevel, quarantinedTools, waitingApprovals } from './store.ts';
 
-const minutesShown = 60;
 const minuteMs = 60_000;
 const gatewaysShown = 100;
 
@@ -25,16 +25,18 @@ const words: Record<string, 'allowed' | 'waiting' | 'refused' | 'stopped'> = {
   not_executed: 'stopped',
 };
 
-function series(rows: readonly MinuteRow[], nowMs: number): Overview['decisions'] {
-  const last = Math.floor(nowMs / minuteMs);
-  const shown = Array.from({ length: minutesShown }, (_, at) => {
-    const minute = new Date((last - minutesShown + 1 + at) * minuteMs).toISOString();
+function series(minutes: ReadonlyMap<number, OutcomeCounts>, nowMs: number): Overview['decisions'] {
+  const first = Math.floor(nowMs / minuteMs) - minutesKept + 1;
+  const shown = Array.from({ length: minutesKept }, (_, at) => {
+    const minute = new Date((first + at) * minuteMs).toISOString();
     return { minute, allowed: 0, waiting: 0, refused: 0, stopped: 0 };
   });
-  for (const { minute, outcome, count } of rows) {
-    const slot = shown[minute - (last - minutesShown + 1)];
-    const word = words[outcome];
-    if (slot !== undefined && word !== undefined) slot[word] += count;
+  for (const [minute, counts] of minutes) {
+    const slot = shown[minute - first];
+    for (const [outcome, count] of counts) {
+      const word = words[outcome];
+      if (slot !== undefined && word !== undefined) slot[word] += count;
+    }
   }
   return shown;
 }
@@ -89,7 +91,6 @@ export function overviewRoutes(log: ReadableLog): Handlers<'overview'> {
       const { signedSize, signedAt, checkpoint } = log.status();
       const witnessing = log.witnessing();
       const lastStop = await newestStopReport(control.db, tenant);
-      const sinceMs = (Math.floor(nowMs / minuteMs) - minutesShown + 1) * minuteMs;
       return {
         agents: await agentsNow(control),
         approvals: {
@@ -107,7 +108,7 @@ export function overviewRoutes(log: ReadableLog): Handlers<'overview'> {
         },
         toolsQuarantined: await quarantinedTools(control.db, tenant),
         containments: await containments(control.db, tenant),
-        decisions: series(await decisionsPerMinute(control.db, tenant, sinceMs), nowMs),
+        decisions: series(await decisionsByMinute(control), nowMs),
         ...(lastStop === undefined
           ? {}
           : {

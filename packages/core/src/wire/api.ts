@@ -394,10 +394,9 @@ export const overviewSchema = z.object({
 });
 export type Overview = z.infer<typeof overviewSchema>;
 
-/** How well governance itself works, over the last hours. */
+/** How well governance itself works: decisions of the last hour, the newest 10,000 records, waiting of the last day. */
 export const measuresSchema = z.object({
   at: isoTimeSchema,
-  windowHours: z.int(),
   decisions: z.object({
     allowed: z.int(),
     waiting: z.int(),
