@@ -7,7 +7,7 @@ import { type ErrorCode, type Refusal, refusal } from './errors.ts';
 import { containmentOf } from './incident/containment.ts';
 import { effectiveLevel } from './maturity/levels.ts';
 import { checkTransaction, humanCheckpointOf, limitsFor } from './segmentation/transaction.ts';
-import type { AgentDoc, ToolDoc } from './wire/feed.ts';
+import type { AgentDoc, ServerDoc, ToolDoc } from './wire/feed.ts';
 import type { ActionClass, Level } from './wire/words.ts';
 import type {
   Check,
@@ -16,6 +16,7 @@ import type {
   Obligation,
   PolicyAnswer,
   PolicyFacts,
+  Protocol,
   Received,
   World,
 } from './world.ts';
@@ -69,12 +70,24 @@ function contain(received: Received, world: World, agent: AgentDoc): Step {
   );
 }
 
+const doors: Readonly<Record<ServerDoc['transport']['kind'], readonly [Protocol, ...Protocol[]]>> = {
+  stdio: ['mcp'],
+  http: ['mcp'],
+  cooperative: ['action'],
+  openapi: ['mcp', 'http'],
+};
+
+/**
+ * The doors through which the tools of a server are asked for, the usual one first. Who runs a tool decides it: nobody may have the gateway wait for a
+ * program, or call what the gateway must call.
+ */
+export const doorsOf = ({ transport }: Pick<ServerDoc, 'transport'>): readonly [Protocol, ...Protocol[]] =>
+  doors[transport.kind];
+
 /** S-1: does the tool exist, unchanged since a person accepted it? */
 function resolve({ protocol }: Received, world: World): Step {
   if (world.server === undefined) return no('segmentation.server_unknown');
-  // Who runs a tool decides how it is asked for: nobody may have the gateway wait for a program, or call what the gateway must call.
-  if ((world.server.transport.kind === 'cooperative') !== (protocol === 'action'))
-    return no('segmentation.wrong_door');
+  if (!doorsOf(world.server).includes(protocol)) return no('segmentation.wrong_door');
   if (world.tool === undefined) return no('segmentation.tool_unknown');
   if (world.tool.state === 'quarantined') return no('segmentation.tool_quarantined');
   if (world.tool.state === 'removed') return no('segmentation.tool_removed');

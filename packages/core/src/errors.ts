@@ -292,7 +292,7 @@ export const errors = {
     409,
     'S-1',
     'The tool is not asked for in this way',
-    'Ask for tools that your own program runs through the action API, and for all others through MCP.',
+    'Ask for tools that your own program runs through the action API, for operations of HTTP services through MCP or their own address (/http/<server>/), and for all others through MCP.',
   ),
   'segmentation.server_exists': entry(
     409,

@@ -27,7 +27,9 @@ export const events = {
   'people.clearance_used': 'A cleared request was carried out.',
   'people.presence_confirmed': 'A person confirmed presence for one decision.',
   'segmentation.server_registered': 'A tool server was registered.',
-  'segmentation.tools_defined': 'A person said which tools a cooperative server has.',
+  'segmentation.tools_defined': 'A person said which tools a cooperative server or an HTTP service has.',
+  'segmentation.credential_set':
+    'The credential with which the gateway makes itself known to an HTTP service was set, replaced or taken away.',
   'segmentation.tool_discovered': 'A tool was discovered for the first time.',
   'segmentation.tool_quarantined':
     'A tool was quarantined because its definition is new, renamed or changed.',

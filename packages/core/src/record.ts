@@ -3,7 +3,14 @@
  * those are the encrypted payload, to which the leaf commits. The facts of the decision are here, so that it can be replayed.
  */
 import { containmentApplies } from './incident/containment.ts';
-import type { ApprovalDoc, Classification, ContainmentDoc, InstanceDoc, ToolDoc } from './wire/feed.ts';
+import type {
+  ApprovalDoc,
+  Classification,
+  ContainmentDoc,
+  InstanceDoc,
+  ServerDoc,
+  ToolDoc,
+} from './wire/feed.ts';
 import type { ActionClass, Level } from './wire/words.ts';
 import type {
   Check,
@@ -71,6 +78,8 @@ export interface DecisionFacts {
   readonly detectors: readonly DetectorVerdict[];
   readonly epochs: Decision['epochs'];
   readonly credential: { readonly expiresAtMs: number; readonly epoch: number };
+  /** How the server is reached; absent: it was not known. */
+  readonly transport?: ServerDoc['transport']['kind'];
   /** Absent: control had said nothing of this agent. */
   readonly agent?: AgentFacts;
   readonly instance?: InstanceFacts;
@@ -136,6 +145,7 @@ export function factsOf(received: Received, world: World, decision: Decision): D
     sessionRevoked,
     agent,
     instance,
+    server,
     tool,
     approval,
   } = world;
@@ -150,6 +160,7 @@ export function factsOf(received: Received, world: World, decision: Decision): D
     detectors,
     epochs: decision.epochs,
     credential: { expiresAtMs, epoch: credentialEpoch },
+    ...(server === undefined ? {} : { transport: server.transport.kind }),
     ...(agent === undefined ? {} : { agent: agentFacts(agent) }),
     ...(instance === undefined ? {} : { instance: { agentId: instance.agentId, state: instance.state } }),
     sessionRevoked,

@@ -14,13 +14,21 @@ import {
   classificationSchema,
   containmentDocSchema,
   instanceDocSchema,
+  type ServerDoc,
   type ToolDoc,
   toolDocSchema,
 } from './wire/feed.ts';
 import { canonicalJson, isJsonObject, type Json, type JsonObject, parseStrictText } from './wire/json.ts';
 import type { Manifest } from './wire/manifest.ts';
 import { digestSchema, levelSchema } from './wire/words.ts';
-import type { CredentialFacts, Decision, PolicyFacts, Received, World } from './world.ts';
+import {
+  type CredentialFacts,
+  type Decision,
+  type PolicyFacts,
+  protocols,
+  type Received,
+  type World,
+} from './world.ts';
 
 /** What of a manifest enters a decision. */
 export type DecidingManifest = Pick<
@@ -112,6 +120,7 @@ const factsSchema = z.object({
     .max(1_000),
   epochs: z.object({ agent: count, credential: count, tool: count, server: count, policy: count }),
   credential: z.object({ expiresAtMs: z.number(), epoch: count }),
+  transport: z.enum(['stdio', 'http', 'cooperative', 'openapi']).optional(),
   agent: z
     .object({
       manifestDigest: digestSchema,
@@ -149,7 +158,7 @@ const recordSchema = z.object({
   jti: word,
   proof: z.enum(['dpop', 'none']),
   responsibleId: word,
-  protocol: z.literal('mcp'),
+  protocol: z.enum(protocols),
   server: word,
   tool: word,
   definitionDigest: digestSchema.optional(),
@@ -274,13 +283,18 @@ function policyOf(
   };
 }
 
-/** A decision asks only whether the server is known, and when it changed. */
+/** Records from before this was kept are of servers that the gateway called. */
+function transportOf(kind: DecisionFacts['transport'] = 'stdio'): ServerDoc['transport'] {
+  return kind === 'http' || kind === 'openapi' ? { kind, url: 'https://service.invalid' } : { kind };
+}
+
+/** A decision asks only whether the server is known, how it is asked, and when it changed. */
 function serverOf({ server, facts }: DecisionRecord): World['server'] {
   if (facts.epochs.server < 0) return undefined;
   const domain = facts.tool?.classification.domain ?? server;
   return {
     name: server,
-    transport: { kind: 'stdio' },
+    transport: transportOf(facts.transport),
     domain,
     outputTrust: 'untrusted',
     stateless: false,

@@ -20,8 +20,9 @@ export interface CredentialFacts {
   readonly proof: 'dpop' | 'none';
 }
 
-/** The door through which an action came: MCP, or the action API for programs that run their own tools. */
-export type Protocol = 'mcp' | 'action';
+/** The door through which an action came: MCP, the action API for programs that run their own tools, or plain HTTP. */
+export const protocols = ['mcp', 'action', 'http'] as const;
+export type Protocol = (typeof protocols)[number];
 
 /** One action as it was received, after strict parsing. `args` never enters the record in clear. */
 export interface Received {

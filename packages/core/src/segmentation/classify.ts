@@ -203,17 +203,23 @@ export interface ClassifyFacts {
   readonly outputTrust: 'trusted' | 'untrusted';
   /** Names of the other tools of the server. */
   readonly siblings: readonly string[];
+  /** The least that it does, by what sends it: the method of an HTTP request. */
+  readonly atLeast?: ActionClass | undefined;
 }
 
 /** Guesses the class of a tool; undefined when its name and what it says leave it open. */
-function classOf(definition: JsonObject, trusted: boolean): ActionClass | undefined {
+function classOf(
+  definition: JsonObject,
+  trusted: boolean,
+  atLeast: ActionClass | undefined,
+): ActionClass | undefined {
   const text = (key: string) => (typeof definition[key] === 'string' ? definition[key] : '');
   const annotations = isJsonObject(definition['annotations']) ? definition['annotations'] : {};
   const suggested = classOfName(text('name'));
   const described = classOfDescription(text('description'));
   const harmless = trusted && annotations['readOnlyHint'] === true && annotations['destructiveHint'] !== true;
   // A trusted server may say what a silent name does not; nobody may talk a name down.
-  const base = suggested ?? (harmless ? 'read' : undefined);
+  const base = higher(suggested, atLeast) ?? (harmless ? 'read' : undefined);
   if (base === undefined) return undefined;
   const admitted: ActionClass | undefined =
     annotations['readOnlyHint'] === false || annotations['destructiveHint'] === true ? 'write' : undefined;
@@ -248,13 +254,13 @@ function classifyOffer(
 /** The automatic classification of one definition. Total and deterministic; never `writeSafe`, never a trust that the server lacks. */
 export function classify(
   definition: JsonObject,
-  { domain, outputTrust, siblings }: ClassifyFacts,
+  { domain, outputTrust, siblings, atLeast }: ClassifyFacts,
 ): Classification {
   const name = typeof definition['name'] === 'string' ? definition['name'] : '';
   if (kindOf(name) !== 'tool') return classifyOffer(kindOf(name), name, { domain, outputTrust });
   const annotations = isJsonObject(definition['annotations']) ? definition['annotations'] : {};
   const trusted = outputTrust === 'trusted';
-  const action = classOf(definition, trusted);
+  const action = classOf(definition, trusted, atLeast);
   const given = argumentsOf(definition);
   const reads = action === 'read';
   const inverse = reads ? undefined : inverseOf(name, siblings);

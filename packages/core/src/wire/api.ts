@@ -8,6 +8,7 @@ import { classificationSchema, containmentDocSchema } from './feed.ts';
 import { canonicalJson } from './json.ts';
 import { manifestBytesMax, manifestSchema } from './manifest.ts';
 import { notificationRoutes } from './notifications.ts';
+import { credentialKinds, documentLengthMax, leftOutSchema, serviceCredentialSchema } from './service.ts';
 import {
   actionClassSchema,
   approvalStateSchema,
@@ -140,10 +141,13 @@ export const serverSchema = z.object({
     z.object({ kind: z.literal('stdio') }),
     z.object({ kind: z.literal('http'), url: z.url() }),
     z.object({ kind: z.literal('cooperative') }),
+    z.object({ kind: z.literal('openapi'), url: z.url({ protocol: /^https?$/ }).max(500) }),
   ]),
   domain: nameSchema,
   outputTrust: outputTrustSchema,
   stateless: z.boolean(),
+  /** How the gateway makes itself known to an HTTP service; absent: not at all. */
+  credential: z.enum(credentialKinds).optional(),
   /** Last discovery by a gateway. */
   discoveredAt: isoTimeSchema.optional(),
   fault: text(500).optional(),
@@ -698,7 +702,19 @@ export const routes = {
       domain: nameSchema,
       outputTrust: outputTrustSchema.default('untrusted'),
       stateless: z.boolean().default(false),
+      /** Of an HTTP service. */
+      credential: serviceCredentialSchema.optional(),
     }),
+    response: serverSchema,
+  },
+  'servers.credential': {
+    method: 'PATCH',
+    path: '/v1/servers/:name/credential',
+    auth: 'person',
+    roles: ['operator', 'technical_owner'],
+    summary: 'Replace the credential of an HTTP service, or take it away',
+    params: z.strictObject({ name: nameSchema }),
+    body: z.strictObject({ credential: serviceCredentialSchema.nullable() }),
     response: serverSchema,
   },
   'servers.define': {
@@ -706,10 +722,15 @@ export const routes = {
     path: '/v1/servers/:name/definitions',
     auth: 'person',
     roles: ['operator', 'technical_owner'],
-    summary: 'Say which tools a cooperative server has; changed and added ones wait for a person',
+    summary:
+      'Say which tools a cooperative server has, or which document describes an HTTP service; changed and added ones wait for a person',
     params: z.strictObject({ name: nameSchema }),
-    body: z.strictObject({ definitions: z.array(z.record(z.string(), z.unknown())).max(500) }),
-    response: list(toolSchema),
+    /** One of the two: definitions of tools, or the text of an OpenAPI document (JSON or YAML). */
+    body: z.strictObject({
+      definitions: z.array(z.record(z.string(), z.unknown())).max(500).optional(),
+      document: text(documentLengthMax).optional(),
+    }),
+    response: list(toolSchema).extend({ leftOut: z.array(leftOutSchema).optional() }),
   },
   'tools.list': {
     method: 'GET',
@@ -1027,6 +1048,14 @@ export const routes = {
     auth: 'gateway',
     summary: 'The wrapping key for payloads, to be held in memory only',
     response: z.object({ kid: text(100), key: text(64) }),
+  },
+  'gateway.serviceCredential': {
+    method: 'POST',
+    path: '/v1/gateway/servers/:name/credential',
+    auth: 'gateway',
+    summary: 'The credential of an HTTP service, to be held in memory only',
+    params: z.object({ name: nameSchema }),
+    response: z.object({ epoch: z.int().min(0), credential: serviceCredentialSchema.nullable() }),
   },
   // notifications
   ...notificationRoutes,

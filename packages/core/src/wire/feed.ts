@@ -93,12 +93,13 @@ export const serverDocSchema = z.object({
   name: nameSchema,
   /**
    * `stdio`: the command stands in the gateway host's own file, never here. `cooperative`: the agent's own program runs the tools, after it asked and
-   * before it reports (wire/action.ts).
+   * before it reports (wire/action.ts). `openapi`: an HTTP service whose operations are the tools; `url` is the base address, from a person.
    */
   transport: z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('stdio') }),
     z.object({ kind: z.literal('http'), url: z.url() }),
     z.object({ kind: z.literal('cooperative') }),
+    z.object({ kind: z.literal('openapi'), url: z.url({ protocol: /^https?$/ }).max(500) }),
   ]),
   domain: nameSchema,
   outputTrust: outputTrustSchema,
