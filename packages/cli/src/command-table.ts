@@ -142,6 +142,14 @@ function addTools(program: Commander, act: Act): void {
         'cooperative: agents run these tools themselves, asked first',
       ).conflicts(['stdio', 'cmd']),
     )
+    .addOption(
+      new Option(
+        '--openapi <file>',
+        'an HTTP service: its OpenAPI document (3.0 or 3.1, JSON or YAML)',
+      ).conflicts(['url', 'stdio', 'cmd', 'definitions']),
+    )
+    .option('--base-url <url>', 'with --openapi: where the service is')
+    .option('--credential-file <file>', 'with --openapi: how the gateway makes itself known to it')
     .option('--stdio', "started by the gateway's host; its command stands in the servers file there")
     .option(
       '--cmd <json>',
@@ -153,8 +161,15 @@ function addTools(program: Commander, act: Act): void {
     .option('--stateless', 'one connection may serve all agents')
     .action(act(async () => (await import('./commands/tools.ts')).addServer));
   common(tool.command('define <server> <file>'))
-    .description('say which tools a cooperative server has now; what changed waits until it is accepted')
+    .description(
+      'say which tools a cooperative server has now, or hand in the new document of an HTTP service; what changed waits until it is accepted',
+    )
     .action(act(async () => (await import('./commands/tools.ts')).defineTools));
+  common(tool.command('credential <server>'))
+    .description('replace the credential of an HTTP service, or take it away')
+    .option('--credential-file <file>', 'how the gateway makes itself known to it from now on')
+    .option('--none', 'no credential any more')
+    .action(act(async () => (await import('./commands/tools.ts')).setCredential));
   common(tool.command('list'))
     .description('tools with their class and state')
     .option('--server <name>', 'of one server')

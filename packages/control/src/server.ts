@@ -40,6 +40,7 @@ const bodyBytes: Partial<Record<OperationId, number>> = {
   'gateway.requestApproval': 4 * 1_048_576,
   'gateway.finishApproval': 16 * 1_048_576,
   'gateway.discovered': 8 * 1_048_576,
+  'servers.define': 4 * 1_048_576,
   'agents.register': 1_048_576,
   decide: 4 * 1_048_576,
 };

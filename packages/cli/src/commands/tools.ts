@@ -7,6 +7,7 @@ import { confirm } from '../confirm.ts';
 import { CliFailure, exitCodes } from '../exit-codes.ts';
 import { type Output, type Styled, style } from '../output.ts';
 import { readDefinitions } from '../definitions-file.ts';
+import { readCredential, readDocument } from '../service-files.ts';
 import { toolOf } from '../tool-names.ts';
 import { counted } from '../words.ts';
 
@@ -15,6 +16,9 @@ interface AddOptions {
   readonly stdio?: boolean;
   readonly cmd?: string;
   readonly definitions?: string;
+  readonly openapi?: string;
+  readonly baseUrl?: string;
+  readonly credentialFile?: string;
   readonly privateNetwork?: boolean;
   readonly domain: string;
   readonly trusted?: boolean;
@@ -23,13 +27,23 @@ interface AddOptions {
 
 export const addServer: Command<AddOptions> = async (cli, [name = ''], options) => {
   const stdio = options.stdio === true || options.cmd !== undefined;
-  if (options.url === undefined && options.definitions === undefined && !stdio) {
+  if ((options.openapi === undefined) !== (options.baseUrl === undefined))
+    throw new CliFailure(exitCodes.usage, 'An HTTP service needs its document and its address', {
+      help: 'Say --openapi FILE and --base-url URL.',
+    });
+  if (options.credentialFile !== undefined && options.openapi === undefined)
+    throw new CliFailure(exitCodes.usage, '--credential-file is for HTTP services', {
+      help: 'Say --openapi FILE and --base-url URL too.',
+    });
+  if ([options.url, options.definitions, options.openapi].every((each) => each === undefined) && !stdio) {
     throw new CliFailure(exitCodes.usage, 'How is the server reached?', {
-      help: 'Say --url URL, --stdio for one that the gateway host starts, or --definitions FILE for tools that agents run themselves.',
+      help: 'Say --url URL, --stdio for one that the gateway host starts, --openapi FILE for an HTTP service, or --definitions FILE for tools that agents run themselves.',
     });
   }
   // Read before anything is registered: a file that cannot be used leaves nothing behind.
-  const definitions = options.definitions === undefined ? undefined : readDefinitions(options.definitions);
+  const offered = offerOf(options);
+  const credential =
+    options.credentialFile === undefined ? undefined : readCredential(options.credentialFile);
   const operator = await cli.operator();
   if (options.cmd !== undefined || options.privateNetwork === true) {
     const { writeHostEntry } = await import('../servers-file.ts');
@@ -46,11 +60,13 @@ export const addServer: Command<AddOptions> = async (cli, [name = ''], options) 
       domain: options.domain,
       outputTrust: options.trusted === true ? 'trusted' : 'untrusted',
       stateless: options.stateless === true,
+      ...(credential === undefined ? {} : { credential }),
     },
   });
-  if (definitions !== undefined) {
-    const { items } = await operator.call('servers.define', { params: { name }, body: { definitions } });
-    cli.out.document(server);
+  if (offered !== undefined) {
+    const { items, leftOut } = await operator.call('servers.define', { params: { name }, body: offered });
+    cli.out.document(leftOut === undefined ? server : { ...server, leftOut });
+    sayLeftOut(cli.out, leftOut);
     cli.out
       .say`${style('green', '✓')} ${server.name} is registered with ${counted(items.length, 'tool')}. Classify them: atf tool list --server ${server.name}`;
     return exitCodes.ok;
@@ -64,21 +80,55 @@ export const addServer: Command<AddOptions> = async (cli, [name = ''], options) 
   return exitCodes.ok;
 };
 
-function transportOf({ url, definitions }: AddOptions): BodyIn<'servers.add'>['transport'] {
+/** What a person says that the server has; undefined: the gateway asks it. */
+function offerOf({ definitions, openapi }: AddOptions): BodyIn<'servers.define'> | undefined {
+  if (openapi !== undefined) return { document: readDocument(openapi) };
+  return definitions === undefined ? undefined : { definitions: readDefinitions(definitions) };
+}
+
+function sayLeftOut(out: Output, leftOut: readonly { operation: string; why: string }[] | undefined): void {
+  if (leftOut === undefined || leftOut.length === 0) return;
+  out.note`${style('yellow', '!')} ${counted(leftOut.length, 'operation')} left out; agents cannot reach them:`;
+  for (const { operation, why } of leftOut) out.note`  ${operation}: ${why}`;
+}
+
+function transportOf({ url, definitions, baseUrl }: AddOptions): BodyIn<'servers.add'>['transport'] {
   if (definitions !== undefined) return { kind: 'cooperative' };
+  if (baseUrl !== undefined) return { kind: 'openapi', url: baseUrl };
   return url === undefined ? { kind: 'stdio' } : { kind: 'http', url };
 }
 
 export const defineTools: Command = async (cli, [name = '', file = '']) => {
-  const definitions = readDefinitions(file);
   const operator = await cli.operator();
-  const { items } = await operator.call('servers.define', { params: { name }, body: { definitions } });
+  const { items: servers } = await operator.call('servers.list');
+  const isService = servers.some((server) => server.name === name && server.transport.kind === 'openapi');
+  const body = isService ? { document: readDocument(file) } : { definitions: readDefinitions(file) };
+  const { items, leftOut } = await operator.call('servers.define', { params: { name }, body });
+  sayLeftOut(cli.out, leftOut);
   for (const tool of items) cli.out.document(tool);
   cli.out.table(columns, items.map(rowOf));
   const waiting = items.filter(({ state }) => state === 'quarantined').length;
   if (waiting > 0)
     cli.out
       .say`${counted(waiting, 'tool')} changed or came new: look with atf tool show, then atf tool accept.`;
+  return exitCodes.ok;
+};
+
+export const setCredential: Command<{ readonly credentialFile?: string; readonly none?: boolean }> = async (
+  cli,
+  [name = ''],
+  { credentialFile, none },
+) => {
+  if ((credentialFile === undefined) === (none !== true))
+    throw new CliFailure(exitCodes.usage, 'Which credential?', {
+      help: 'Say --credential-file FILE, or --none to take it away.',
+    });
+  const credential = credentialFile === undefined ? null : readCredential(credentialFile);
+  const operator = await cli.operator();
+  const server = await operator.call('servers.credential', { params: { name }, body: { credential } });
+  cli.out.document(server);
+  cli.out
+    .say`${style('green', '✓')} The gateway asks ${name} ${credential === null ? 'without a credential' : 'with this credential'} from now on.`;
   return exitCodes.ok;
 };
 

@@ -17,7 +17,15 @@ import type { Audit, Clock, Control, Db, KeyPurpose, Keys, SecretPurpose } from 
 import { openEnvelope, sealEnvelope } from './envelope.ts';
 import { insertKey, type KeyRow, keyRows, lockKeys } from './store.ts';
 
-const purposes: readonly KeyPurpose[] = ['token', 'log', 'payload', 'approval', 'session', 'notification'];
+const purposes: readonly KeyPurpose[] = [
+  'token',
+  'log',
+  'payload',
+  'approval',
+  'session',
+  'notification',
+  'service',
+];
 const secretBytes = 32;
 
 interface SigningKey {

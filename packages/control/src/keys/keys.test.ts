@@ -66,7 +66,7 @@ describe('the key ring', () => {
 
     const again = await open('signs', kek);
     expect(again.publicJwks()).toEqual(keys.publicJwks());
-    for (const purpose of ['payload', 'approval', 'session', 'notification'] as const) {
+    for (const purpose of ['payload', 'approval', 'session', 'notification', 'service'] as const) {
       const { kid: name, key } = keys.secret(purpose);
       expect(key).toHaveLength(32);
       expect(Buffer.from(again.secret(purpose, name).key).equals(Buffer.from(key))).toBe(true);
@@ -82,15 +82,16 @@ describe('the key ring', () => {
       'log',
       'notification',
       'payload',
+      'service',
       'session',
       'token',
     ]);
-    for (const purpose of ['payload', 'approval', 'session', 'notification'] as const) {
+    for (const purpose of ['payload', 'approval', 'session', 'notification', 'service'] as const) {
       const secret = Buffer.from(keys.secret(purpose).key);
       for (const row of rows) expect(Buffer.from(row.wrapped).includes(secret)).toBe(false);
     }
     const events = await pendingRows(test.db, 'clear', 100);
-    expect(events).toHaveLength(6);
+    expect(events).toHaveLength(7);
   });
 
   it('refuses a wrong key, and leaves everything as it was', async () => {

@@ -12,6 +12,7 @@ import { canonicalJson, type JsonObject, parseStrictText } from '@atf/core/wire/
 import { toolRefSchema } from '@atf/core/wire/words';
 import type { Control, Tx } from '../context.ts';
 import { toolDocOf } from './documents.ts';
+import { leastClass } from './services.ts';
 import {
   lockServer,
   noteDiscovery,
@@ -101,6 +102,7 @@ async function discoverNew(
       domain: server.domain,
       outputTrust: server.output_trust,
       siblings: names.filter((name) => name !== offer.name),
+      atLeast: leastClass(server, offer.definition),
     });
   await store(turn, {
     tenant: server.tenant,
@@ -199,9 +201,13 @@ const faultMax = 500;
 interface Offered {
   readonly definitions?: readonly Record<string, unknown>[] | undefined;
   readonly fault?: string | undefined;
+  /** SHA-256 of the OpenAPI document that they were made from. */
+  readonly from?: string | undefined;
 }
 
-/** Who says what a server offers: a gateway that listed it, or, of a cooperative one, a person. */
+const toldByPeople: ReadonlySet<string> = new Set(['cooperative', 'openapi']);
+
+/** Who says what a server offers: a gateway that listed it, or, of a cooperative one and an HTTP service, a person. */
 export type Teller = { readonly gateway: true } | { readonly person: string };
 
 /**
@@ -218,11 +224,13 @@ export async function takeDefinitions(
   const { tenant } = control.config;
   const server = (await lockServer(tx, tenant, name)) ?? refuse('segmentation.server_unknown');
   const byPerson = 'person' in teller;
-  if ((server.transport.kind === 'cooperative') !== byPerson)
+  if (toldByPeople.has(server.transport.kind) !== byPerson)
     refuse(
       'segmentation.wrong_door',
-      'People define the tools of cooperative servers, gateways list all others.',
+      'People define the tools of cooperative servers and HTTP services, gateways list all others.',
     );
+  if (server.transport.kind === 'openapi' && report.from === undefined)
+    refuse('segmentation.wrong_door', 'The tools of an HTTP service are those of its OpenAPI document.');
   const nowMs = control.clock.nowMs();
   const offers =
     report.definitions === undefined
@@ -259,6 +267,7 @@ export async function takeDefinitions(
     await control.audit.enqueue(tx, 'segmentation.tools_defined', {
       server: name,
       tools: names.length,
+      ...(report.from === undefined ? {} : { document: report.from }),
       by: teller.person,
     });
 }

@@ -20,6 +20,7 @@ export function serverViewOf(row: ServerRow): Server {
   const { epoch: _epoch, ...doc } = serverDocOf(row);
   return {
     ...doc,
+    ...(row.credential === null ? {} : { credential: row.credential }),
     ...(row.discovered_at === null ? {} : { discoveredAt: new Date(row.discovered_at).toISOString() }),
     ...(row.fault === null ? {} : { fault: row.fault }),
   };

@@ -57,4 +57,12 @@ export const migrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    name: '0008_service_credential',
+    async up(db) {
+      await db.schema.alterTable('tool_server').addColumn('credential', 'text').execute();
+      await db.schema.alterTable('tool_server').addColumn('credential_kid', 'text').execute();
+      await db.schema.alterTable('tool_server').addColumn('credential_box', 'bytea').execute();
+    },
+  },
 ];

@@ -6,6 +6,7 @@ import { actingPerson } from '../identity/acting.ts';
 import { demandClearance } from '../people/clearances.ts';
 import { takeDiscovery } from './discovery.ts';
 import { serverViewOf, toolViewOf } from './documents.ts';
+import { credentialOf, describeOffer, setCredential } from './services.ts';
 import { serverRows, toolByName, toolRows } from './store.ts';
 import { acceptTool, addServer, classifyTool } from './tools.ts';
 
@@ -13,6 +14,8 @@ type Operation =
   | 'servers.list'
   | 'servers.add'
   | 'servers.define'
+  | 'servers.credential'
+  | 'gateway.serviceCredential'
   | 'tools.list'
   | 'tools.show'
   | 'tools.classify'
@@ -33,9 +36,23 @@ export const segmentationRoutes: Handlers<Operation> = {
 
   async 'servers.define'(control, { params, body, actor }) {
     const { tenant } = control.config;
-    await takeDiscovery(control, params.name, body, { person: actingPerson(actor).id });
+    const { leftOut, ...offered } = describeOffer(body);
+    await takeDiscovery(control, params.name, offered, { person: actingPerson(actor).id });
     const rows = await toolRows(control.db, tenant, toolsListedMax);
-    return { items: rows.filter(({ server }) => server === params.name).map(toolViewOf) };
+    const items = rows.filter(({ server }) => server === params.name).map(toolViewOf);
+    return leftOut === undefined ? { items } : { items, leftOut };
+  },
+
+  async 'servers.credential'(control, { params, body, actor }) {
+    const by = actingPerson(actor);
+    return serverViewOf(
+      await control.change((tx) => setCredential(control, tx, params.name, body.credential, by.id)),
+    );
+  },
+
+  async 'gateway.serviceCredential'(control, { params, actor }) {
+    gatewayCarrying(actor, params.name);
+    return await credentialOf(control, params.name);
   },
 
   async 'tools.list'(control) {

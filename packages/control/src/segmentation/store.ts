@@ -72,6 +72,20 @@ export async function noteDiscovery(
     .execute();
 }
 
+/** Replaces what a service is told, under the server's next epoch: what was decided before counts no more. */
+export async function putCredential(
+  tx: Tx,
+  { tenant, name, epoch }: ServerRow,
+  set: Pick<ServerRow, 'credential' | 'credential_kid' | 'credential_box'>,
+): Promise<void> {
+  await tx
+    .updateTable('tool_server')
+    .set({ ...set, epoch: epoch + 1 })
+    .where('tenant', '=', tenant)
+    .where('name', '=', name)
+    .execute();
+}
+
 export async function toolRows(db: Db | Tx, tenant: string, limit: number): Promise<ToolRow[]> {
   return db
     .selectFrom('tool')

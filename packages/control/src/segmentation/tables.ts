@@ -1,5 +1,6 @@
 /** Room: segmentation. Tool servers and the tools that they offer, as people accepted them. */
 import type { Classification, ServerDoc } from '@atf/core/wire/feed';
+import type { CredentialKind } from '@atf/core/wire/service';
 import type { ColumnType } from 'kysely';
 
 export interface SegmentationTables {
@@ -16,6 +17,10 @@ export interface SegmentationTables {
     /** Last discovery by a gateway; null: never yet. The first one may activate tools. */
     discovered_at: number | null;
     fault: string | null;
+    /** Of an HTTP service: the kind of its credential; the credential itself is sealed (services.ts). Null: it has none. */
+    credential: CredentialKind | null;
+    credential_kid: string | null;
+    credential_box: Uint8Array | null;
   };
   /** Classifications that a person wrote down before the tool was discovered; they take the place of the automatic one. */
   tool_classification_prepared: {

@@ -6,6 +6,7 @@ import type { Classification } from '@atf/core/wire/feed';
 import { isJsonObject, type Json, type JsonObject } from '@atf/core/wire/json';
 import type { Control, Tx } from '../context.ts';
 import { serverDocOf, toolDocOf } from './documents.ts';
+import { checkServiceUrl, leastClass, sealedCredential } from './services.ts';
 import {
   insertServer,
   lockServer,
@@ -43,7 +44,9 @@ export async function addServer(
     registered_by: by,
     discovered_at: null,
     fault: null,
+    ...sealedCredential(control, given.name, given.transport, given.credential ?? null),
   };
+  if (given.transport.kind === 'openapi') checkServiceUrl(given.transport.url);
   if (!(await insertServer(tx, { ...row, transport: JSON.stringify(row.transport) })))
     refuse('segmentation.server_exists');
   await control.feed.put(tx, 'server', row.name, serverDocOf(row));
@@ -53,6 +56,7 @@ export async function addServer(
     domain: row.domain,
     outputTrust: row.output_trust,
     acceptsFirstDiscovery: true,
+    ...(row.credential === null ? {} : { credential: row.credential }),
     by,
   });
   return row;
@@ -132,10 +136,12 @@ async function reclassified(
   const siblings = (await toolsOfServer(tx, server.tenant, server.name))
     .map((tool) => tool.name)
     .filter((name) => name !== row.name);
-  return classify(JSON.parse(definition) as JsonObject, {
+  const parsed = JSON.parse(definition) as JsonObject;
+  return classify(parsed, {
     domain: server.domain,
     outputTrust: server.output_trust,
     siblings,
+    atLeast: leastClass(server, parsed),
   });
 }
 
