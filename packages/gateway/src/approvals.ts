@@ -6,6 +6,7 @@
  * A redemption whose answer was lost is never tried again as if new. This gateway ran nothing for it, and says so to control as soon as control is back;
  * until then its outcome is unknown. An answer never says that nothing happened to a call that another caller ran or runs.
  */
+import { doorsOf } from '@atf/core/decide';
 import { type Refusal, refusal } from '@atf/core/errors';
 import type { ResponseOf } from '@atf/core/wire/api';
 import type { ApprovalDoc } from '@atf/core/wire/feed';
@@ -89,7 +90,7 @@ export class Approvals {
       return refused(refusal('approvals.not_found'), { actionId });
     const ids = { actionId, approvalId };
     // A call is released through the door that can carry it out, or it would be spent on nobody.
-    if (this.#doorOf(doc.tool) !== protocol) return refused(refusal('segmentation.wrong_door'), ids);
+    if (!this.#doorsOf(doc.tool).includes(protocol)) return refused(refusal('segmentation.wrong_door'), ids);
     const told = stateRefusal(doc);
     if (doc.state === 'waiting') return waiting(refusal('maturity.approval_required'), ids, doc.expiresAt);
     if (told !== undefined) return refused(told, ids);
@@ -104,7 +105,12 @@ export class Approvals {
    */
   #keptFrom(credential: CredentialFacts, doc: ApprovalDoc, actionId: string): Refusal | undefined {
     const slash = doc.tool.indexOf('/');
-    const call = exactCall(doc.tool.slice(0, slash), doc.tool.slice(slash + 1), {}, this.#doorOf(doc.tool));
+    const call = exactCall(
+      doc.tool.slice(0, slash),
+      doc.tool.slice(slash + 1),
+      {},
+      this.#doorsOf(doc.tool)[0],
+    );
     const { decision } = this.#input.decider.peek(receivedOf(actionId, credential, call), call, true);
     const why = decision.outcome === 'refuse' ? decision.refusal : undefined;
     if (why === undefined) return undefined;
@@ -113,9 +119,9 @@ export class Approvals {
     return always || tooOften ? why : undefined;
   }
 
-  #doorOf(tool: string): Protocol {
+  #doorsOf(tool: string): readonly [Protocol, ...Protocol[]] {
     const server = this.#input.ports.snapshot.server(tool.split('/')[0] ?? '');
-    return server?.transport.kind === 'cooperative' ? 'action' : 'mcp';
+    return server === undefined ? ['mcp'] : doorsOf(server);
   }
 
   async #tellState(decided: Decided, held: ApprovalDoc): Promise<CallAnswer> {
@@ -258,7 +264,7 @@ export class Approvals {
   /** The stored bytes, decided again with the approval held. */
   async #run(id: string, redeemed: Redeemed, credential: CredentialFacts, actionId: string): Promise<Ran> {
     const { decider, release, ports } = this.#input;
-    const call = storedCall(redeemed, this.#doorOf(redeemed.tool));
+    const call = storedCall(redeemed, this.#doorsOf(redeemed.tool)[0]);
     if (call === undefined) return notExecuted(refusal('approvals.digest_mismatch'));
     const { agentId, sid } = credential;
     const { tool, argsDigest, definitionDigest, expiresAt, decidedBy } = redeemed;

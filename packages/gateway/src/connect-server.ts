@@ -4,6 +4,7 @@
  */
 import { errors } from '@atf/core/errors';
 import type { ServerDoc } from '@atf/core/wire/feed';
+import type { Dispatcher } from 'undici';
 import { dialPolicyDefault, vettedDispatcher } from './protocols/dialer.ts';
 import { McpUpstream, type UpstreamAddress } from './protocols/mcp-upstream.ts';
 import type { HostServer, ServersFile } from './servers-file.ts';
@@ -26,7 +27,7 @@ export function addressOf(
     const { command, args, cwd, env } = host;
     return { kind: 'stdio', command, args, env, ...(cwd === undefined ? {} : { cwd }) };
   }
-  if (server.transport.kind === 'cooperative') return errors['segmentation.wrong_door'].title;
+  if (server.transport.kind !== 'http') return errors['segmentation.wrong_door'].title;
   const headers: Record<string, string> = {};
   for (const [header, variable] of Object.entries(host?.headersFrom ?? {})) {
     const value = environment[variable];
@@ -39,6 +40,19 @@ export function addressOf(
     privateAllowed: host?.privateNetwork ?? false,
   });
   return { kind: 'http', url: server.transport.url, headers, dispatcher };
+}
+
+/** Connections to an HTTP service; without TLS only where the host has granted the private network for it. */
+export function createDial(file: Pick<ServersFile, 'read'>): (server: ServerDoc) => Dispatcher | string {
+  return (server) => {
+    const read = file.read();
+    if (!read.ok) return read.problem;
+    if (server.transport.kind !== 'openapi') return errors['segmentation.wrong_door'].title;
+    const privateAllowed = read.servers.get(server.name)?.privateNetwork ?? false;
+    if (new URL(server.transport.url).protocol === 'http:' && !privateAllowed)
+      return 'The service is reached without TLS, and servers.yaml does not grant it the private network.';
+    return vettedDispatcher({ ...dialPolicyDefault, privateAllowed });
+  };
 }
 
 export function createConnect({ file, environment, onState }: ConnectInput): ConnectServer {

@@ -58,8 +58,8 @@ export class Discovery {
     const names = new Set(servers.map(({ name }) => name));
     for (const name of this.#known.keys()) if (!names.has(name)) this.#known.delete(name);
     for (const server of servers) {
-      // People say what a cooperative server has; there is nothing to ask.
-      if (server.transport.kind === 'cooperative') continue;
+      // People say what a cooperative server and an HTTP service have; there is nothing to ask.
+      if (server.transport.kind === 'cooperative' || server.transport.kind === 'openapi') continue;
       const known = this.#of(server);
       if (known.running || this.#clock.monotonicMs() < known.dueMs) continue;
       known.running = true;

@@ -12,14 +12,16 @@ import { policyFactsOf } from '@atf/core/policy/question';
 import { type ContainmentDoc, leaseMs, type ToolDoc } from '@atf/core/wire/feed';
 import type { Logger } from 'pino';
 import type { GatewayConfig } from './config.ts';
-import { createConnect } from './connect-server.ts';
+import { createConnect, createDial } from './connect-server.ts';
 import { ControlClient } from './control-client.ts';
 import { Discovery } from './discovery.ts';
 import { enrol, type Enrolment, readEnrolment } from './enrol.ts';
 import { Feed, type FeedInput } from './feed.ts';
 import { ActionFront } from './action-front.ts';
+import { HttpFront } from './http-front.ts';
 import { type GatewayKey, openGatewayKey } from './gateway-key.ts';
 import { Cooperative } from './protocols/cooperative.ts';
+import { HttpServices } from './protocols/http-service.ts';
 import { routedUpstream } from './routed-upstream.ts';
 import { Lease } from './lease.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
@@ -93,9 +95,11 @@ interface Built {
   readonly lease: Lease;
   readonly payloadKey: PayloadKey;
   readonly upstreams: Upstreams;
+  readonly services: HttpServices;
   readonly discovery: Discovery;
   readonly pipeline: Pipeline;
   readonly actions: ActionFront;
+  readonly httpFront: HttpFront;
   readonly shipper: Shipper;
   readonly metrics: Metrics;
   readonly decideTimes: RecentTimes;
@@ -192,10 +196,12 @@ function build({ key, options, control, spool, enrolled, orphans }: Opened): Bui
   const snapshot = snapshotOf(lease, log, enrolled);
   const payloadKey = new PayloadKey(control);
   const discovery = new Discovery({ clock, control, upstreams: () => upstreams });
+  const file = new ServersFile(dir);
+  const services = new HttpServices({ clock, control, snapshot, dial: createDial(file) });
   const upstreams: Upstreams = new Upstreams({
     clock,
     connect: createConnect({
-      file: new ServersFile(dir),
+      file,
       environment: options.environment ?? process.env,
       onState: (server, state, detail) => log.info({ server, state, detail }, 'tool server'),
     }),
@@ -214,7 +220,7 @@ function build({ key, options, control, spool, enrolled, orphans }: Opened): Bui
     random,
     spool,
     snapshot,
-    upstream: routedUpstream(upstreams, cooperative, snapshot),
+    upstream: routedUpstream(upstreams, services, cooperative, snapshot),
     control,
     wrappingKey: () => payloadKey.current(),
   };
@@ -246,6 +252,7 @@ function build({ key, options, control, spool, enrolled, orphans }: Opened): Bui
     signer: key.seal,
     verifyingKey: key.publicKey,
   });
+  const httpFront = new HttpFront({ pipeline, snapshot });
   const notReady = (): string | undefined => {
     if (!snapshot.fresh()) return 'control was not heard in time';
     if (payloadKey.current() === undefined) return 'no key for payloads yet';
@@ -258,9 +265,11 @@ function build({ key, options, control, spool, enrolled, orphans }: Opened): Bui
     lease,
     payloadKey,
     upstreams,
+    services,
     discovery,
     pipeline,
     actions,
+    httpFront,
     shipper,
     metrics,
     decideTimes,
@@ -281,10 +290,11 @@ function hostsOf(options: GatewayOptions, port: number): string[] {
 
 /** Opens the door. @throws RefusalError `storage.port_taken`. */
 async function open({ options }: Opened, built: Built): Promise<GatewayServer> {
-  const { metrics, pipeline, actions, notReady } = built;
+  const { metrics, pipeline, actions, httpFront, notReady } = built;
   const server = new GatewayServer({
     pipeline,
     actions,
+    services: httpFront,
     publicUrl: () => built.publicUrl,
     hosts: (port) => hostsOf(options, port),
     issuer: () => built.snapshot.settings()?.issuer,
@@ -360,10 +370,22 @@ function stopFileOf({ options, spool, enrolled }: Opened, { snapshot, pipeline }
 async function run(opened: Opened): Promise<RunningGateway> {
   const { control, spool, enrolled } = opened;
   const built = build(opened);
-  const { snapshot, pipeline, actions, payloadKey, upstreams, discovery, shipper, notReady } = built;
+  const {
+    snapshot,
+    pipeline,
+    actions,
+    httpFront,
+    payloadKey,
+    upstreams,
+    services,
+    discovery,
+    shipper,
+    notReady,
+  } = built;
   snapshot.onApplied((topic, key, body, before) => {
     pipeline.stopper.observe(topic, key, body, before);
     actions.observe(topic);
+    httpFront.observe(topic, key);
     if (topic === 'tool' && body !== null) pipeline.schemas.warm(body as ToolDoc);
   });
   const stopFile = stopFileOf(opened, built);
@@ -378,6 +400,7 @@ async function run(opened: Opened): Promise<RunningGateway> {
     void payloadKey.tick(clock.monotonicMs());
     void pipeline.refusals.flush();
     upstreams.sweep((name) => snapshot.server(name));
+    services.sweep((name) => snapshot.server(name));
     if (snapshot.fresh()) discovery.tick(snapshot.servers());
   }, tickEveryMs);
   feed.start();
@@ -397,6 +420,7 @@ async function run(opened: Opened): Promise<RunningGateway> {
     feed.close();
     server.close();
     await upstreams.close();
+    await services.close();
     await spool.close();
     await control.close();
   };

@@ -1,30 +1,35 @@
 /**
- * Room: segmentation (S-1). One port for all tools: those of tool servers over their connections, those of cooperative servers by the program
- * that asked. What a program will run is what a person accepted, so that there is no other definition to compare with.
+ * Room: segmentation (S-1). One port for all tools: those of tool servers over their connections, those of HTTP services, those of cooperative servers by the
+ * program that asked. What a program will run is what a person accepted, so that there is no other definition to compare with.
  */
 import type { ServerDoc } from '@atf/core/wire/feed';
 import type { SnapshotPort, UpstreamPort } from './ports.ts';
 import type { Cooperative } from './protocols/cooperative.ts';
 
-const isCooperative = ({ transport }: ServerDoc): boolean => transport.kind === 'cooperative';
+type Asked = Omit<UpstreamPort, 'kill'>;
 
 export function routedUpstream(
   connected: UpstreamPort,
-  cooperative: Cooperative,
+  services: Asked,
+  cooperative: Pick<Cooperative, 'call'>,
   snapshot: Pick<SnapshotPort, 'tool'>,
 ): UpstreamPort {
-  return {
-    prepare: (server, instanceId) =>
-      isCooperative(server) ? Promise.resolve({ ok: true }) : connected.prepare(server, instanceId),
-    live(server, instanceId, name) {
-      if (!isCooperative(server)) return connected.live(server, instanceId, name);
+  const programs: Asked = {
+    prepare: () => Promise.resolve({ ok: true }),
+    live(server, _, name) {
       const tool = snapshot.tool(server.name, name);
       return tool === undefined ? { state: 'absent' } : { state: 'offered', digest: tool.definitionDigest };
     },
-    call: (target, args, options) =>
-      isCooperative(target.server)
-        ? cooperative.call(target, args, options)
-        : connected.call(target, args, options),
+    call: (target, args, options) => cooperative.call(target, args, options),
+  };
+  const of = ({ transport }: ServerDoc): Asked => {
+    if (transport.kind === 'cooperative') return programs;
+    return transport.kind === 'openapi' ? services : connected;
+  };
+  return {
+    prepare: (server, instanceId) => of(server).prepare(server, instanceId),
+    live: (server, instanceId, name) => of(server).live(server, instanceId, name),
+    call: (target, args, options) => of(target.server).call(target, args, options),
     kill: (server, instanceId) => connected.kill(server, instanceId),
   };
 }

@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { problemOf, type Refusal, refusal } from '@atf/core/errors';
 import { type ActionFront, type ActionReply, matchAction } from './action-front.ts';
 import { actionDocument } from './action-openapi.ts';
+import type { HttpFront } from './http-front.ts';
 import { answerMcp } from './mcp-front.ts';
 import type { Pipeline } from './pipeline.ts';
 import { finishStream, progressFor } from './progress.ts';
@@ -19,6 +20,7 @@ import {
 } from './protected-resource.ts';
 import { encodeProblem, encodeProtocolRefusal } from './protocols/mcp-encode.ts';
 import { parseAgentRequest, parseOptionsDefault } from './protocols/mcp-parse.ts';
+import { httpPrefix, serviceAddress } from './protocols/http-door.ts';
 import type { EncodedResponse, RawRequest, RequestId } from './protocols/protocol.ts';
 
 export interface ServerBounds {
@@ -41,6 +43,7 @@ export const serverBoundsDefault: ServerBounds = {
 export interface ServerInput {
   readonly pipeline: Pipeline;
   readonly actions: ActionFront;
+  readonly services: HttpFront;
   /** Values of `Host` under which this gateway is known, in lower case. Asked once the port is known. */
   readonly hosts: (port: number) => readonly string[];
   /** Address by which agents know this gateway, without a trailing slash. */
@@ -143,9 +146,11 @@ export class GatewayServer {
     if (request.method === 'GET' && path === '/openapi.json')
       return text(200, 'application/json', actionDocument(this.#input.publicUrl()));
     const isAction = path.startsWith('/v1/');
-    if (!isAction && !path.startsWith('/mcp/')) return plain(refusal('request.not_found'));
+    const isService = path.startsWith(httpPrefix);
+    if (!isAction && !isService && !path.startsWith('/mcp/')) return plain(refusal('request.not_found'));
     if (this.#draining || this.#requests > this.#bounds.requestsMax)
       return plain(refusal('request.overloaded'));
+    if (isService) return await this.#service(request, response);
     return isAction ? await this.#action(request, response, path) : await this.#mcp(request, response);
   }
 
@@ -185,6 +190,31 @@ export class GatewayServer {
     if (body === 'gone') return plain(refusal('request.malformed'));
     const query = new URLSearchParams((request.url ?? '').split('?', 2)[1] ?? '');
     return this.#encodeAction(head, await actions.serve(matched, caller.credential, { body, query, gone }));
+  }
+
+  /** A request in the words of a service: who asks and what for is known before a byte of the body is kept. */
+  async #service(request: IncomingMessage, response: ServerResponse): Promise<EncodedResponse> {
+    const { pipeline, services } = this.#input;
+    const head = { method: request.method ?? '', url: pathOf(request.url ?? '/'), headers: request.headers };
+    if (request.headers.origin !== undefined)
+      return plain(refusal('request.origin_refused', 'Services are not for pages.'));
+    const gone = goneOf(response);
+    const caller = pipeline.authenticate(head, request.socket.remoteAddress ?? 'unknown');
+    if (!caller.ok) return plain(caller.refusal, this.#told(head, caller.refusal, false));
+    const address = serviceAddress(request.url ?? '/');
+    if (address === undefined) return plain(refusal('request.not_found'));
+    const { credential } = caller;
+    const asked = { method: head.method, rawHeaders: request.rawHeaders, address };
+    const begun = await services.begin(credential, asked, gone);
+    if ('status' in begun) return closing(begun);
+    if ('refusal' in begun) return plain(begun.refusal, this.#told(head, begun.refusal, begun.stepUp));
+    const body = await readBody(request, this.#bounds.bodyBytesMax);
+    if (body === 'too_large') return plain(refusal('request.too_large'));
+    if (body === 'gone') return plain(refusal('request.malformed'));
+    const answer = await services.finish(credential, begun, asked, body, gone);
+    return 'status' in answer
+      ? answer
+      : plain(answer.refusal, this.#told(head, answer.refusal, answer.stepUp));
   }
 
   async #mcp(request: IncomingMessage, response: ServerResponse): Promise<EncodedResponse> {

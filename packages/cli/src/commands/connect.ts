@@ -26,11 +26,12 @@ export const connect: Command<ConnectOptions> = async (cli, [server = ''], optio
       help: `It has tools on: ${credential.servers.join(', ') || 'no server'}.`,
     });
   }
-  const address = `${credential.gatewayUrl.replace(/\/+$/, '')}/mcp/${server}`;
+  const gatewayUrl = credential.gatewayUrl.replace(/\/+$/, '');
   if (options.http !== undefined) {
     const { serveShimHttp } = await import('../connect/http-shim.ts');
     return serveShimHttp(cli, {
-      address,
+      gatewayUrl,
+      server,
       fetch: governed,
       port: portOf(options.http),
       says: `${credential.agent} on ${server}`,
@@ -40,7 +41,7 @@ export const connect: Command<ConnectOptions> = async (cli, [server = ''], optio
   // Standard output belongs to the protocol; people are told on standard error.
   cli.out.note`${credential.agent} is connected to ${server} through ${credential.gatewayUrl}`;
   await serveStdio({
-    address,
+    address: `${gatewayUrl}/mcp/${server}`,
     fetch: governed,
     input: process.stdin,
     output: process.stdout,

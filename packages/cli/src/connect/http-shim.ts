@@ -1,5 +1,6 @@
 /**
- * The shim as a local Streamable HTTP server, for hosts that speak HTTP but cannot sign: bodies and answers pass through as bytes.
+ * The shim as a local HTTP server, for hosts that speak Streamable HTTP and for programs that speak a service's own HTTP, but cannot sign: bodies and answers pass
+ * through as bytes.
  * It listens on 127.0.0.1 only and asks for a token that it prints, because any local program could reach the port.
  */
 import { randomBytes, timingSafeEqual } from 'node:crypto';
@@ -13,7 +14,9 @@ import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { frameBytesMax } from './frames.ts';
 
 export interface HttpShim {
-  readonly address: string;
+  /** Of the gateway, without a trailing slash. */
+  readonly gatewayUrl: string;
+  readonly server: string;
   readonly fetch: (input: string, init: RequestInit) => Promise<Response>;
   /** 0: any free port. */
   readonly port: number;
@@ -29,6 +32,30 @@ const passedHeaders = [
   'last-event-id',
 ];
 const answeredHeaders = ['content-type', 'mcp-protocol-version', 'cache-control', 'retry-after', 'allow'];
+const mcpPath = '/mcp';
+/** Below it are the addresses of the service. */
+const servicePath = '/http';
+/** Headers of a request that are about this connection or this shim, or that `fetch` sets. */
+const ownHeaders: ReadonlySet<string> = new Set([
+  ...[
+    'host',
+    'connection',
+    'keep-alive',
+    'content-length',
+    'transfer-encoding',
+    'te',
+    'trailer',
+    'upgrade',
+    'expect',
+  ],
+  ...['authorization', 'x-api-key', 'dpop', 'cookie', 'accept-encoding'],
+]);
+const connectionHeaders: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'transfer-encoding',
+  'content-length',
+]);
 const requestTimeoutMs = 30_000;
 
 /** Serves until Ctrl-C. */
@@ -42,9 +69,11 @@ export async function serveShimHttp(cli: Cli, shim: HttpShim): Promise<ExitCode>
     server.once('error', reject);
     server.listen(shim.port, '127.0.0.1', resolve);
   });
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`;
-  cli.out.document({ url, authorization: `Bearer ${token}` });
-  cli.out.say`${shim.says} at ${url}`;
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const url = `${origin}${mcpPath}`;
+  const serviceUrl = `${origin}${servicePath}`;
+  cli.out.document({ url, serviceUrl, authorization: `Bearer ${token}` });
+  cli.out.say`${shim.says} at ${url} (MCP), at ${serviceUrl} as an HTTP service`;
   cli.out.say`Header for the host: Authorization: Bearer ${token}`;
   await new Promise<void>((resolve) =>
     cli.interrupted.addEventListener('abort', () => resolve(), { once: true }),
@@ -60,9 +89,9 @@ async function carry(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const refused = refusalOf(request, token);
-  if (refused !== undefined) {
-    response.writeHead(refused, { 'content-length': 0 }).end();
+  const way = wayOf(shim, request, token);
+  if (typeof way === 'number') {
+    response.writeHead(way, { 'content-length': 0 }).end();
     return;
   }
   const chunks: Buffer[] = [];
@@ -78,36 +107,72 @@ async function carry(
   // The host gives up: so do we, which cancels the call at the gateway.
   const gone = new AbortController();
   response.once('close', () => gone.abort());
-  const headers = Object.fromEntries(
-    passedHeaders.flatMap((name) =>
-      typeof request.headers[name] === 'string' ? [[name, request.headers[name]]] : [],
-    ),
-  );
   const body = Buffer.concat(chunks);
-  const answer = await shim.fetch(shim.address, {
+  const answer = await shim.fetch(way.address, {
     method: request.method ?? 'POST',
-    headers,
+    headers: Object.entries(request.headers).flatMap(([name, value]): [string, string][] =>
+      typeof value === 'string' && way.passes(name) ? [[name, value]] : [],
+    ),
     signal: gone.signal,
-    ...(request.method === 'POST' ? { body } : {}),
+    ...(body.byteLength > 0 || request.method === 'POST' ? { body } : {}),
   });
+  const answered = [...answer.headers].filter(([name]) => way.answers(name));
   response.writeHead(
     answer.status,
     Object.fromEntries(
-      answeredHeaders.flatMap((name) =>
-        answer.headers.has(name) ? [[name, answer.headers.get(name) ?? '']] : [],
-      ),
+      answered.map(([name, value]) => [name, name === 'location' ? localLocation(shim, value) : value]),
     ),
   );
   if (answer.body === null) response.end();
   else await pipeline(Readable.fromWeb(answer.body as ReadableStream), response);
 }
 
-/** HTTP status of a request that is not carried: from a page in a browser, under another name, without the token, elsewhere. */
-function refusalOf(request: IncomingMessage, token: string): number | undefined {
-  const { host, origin, authorization } = request.headers;
+/** Where a request goes and what of it, or the HTTP status of one that is not carried: from a page in a browser, under another name, without the token, elsewhere. */
+function wayOf(shim: HttpShim, request: IncomingMessage, token: string): Way | number {
+  const { host, origin } = request.headers;
   if (origin !== undefined || !/^(?:127\.0\.0\.1|localhost):\d+$/.test(host ?? '')) return 403;
-  const given = Buffer.from(authorization ?? '');
-  const wanted = Buffer.from(`Bearer ${token}`);
-  if (given.length !== wanted.length || !timingSafeEqual(given, wanted)) return 401;
-  return request.url === '/mcp' ? undefined : 404;
+  if (
+    !isGiven(request.headers.authorization, `Bearer ${token}`) &&
+    !isGiven(request.headers['x-api-key'], token)
+  )
+    return 401;
+  const { url = '' } = request;
+  if (url === mcpPath)
+    return {
+      address: `${shim.gatewayUrl}/mcp/${shim.server}`,
+      passes: (name) => passedHeaders.includes(name),
+      answers: (name) => answeredHeaders.includes(name),
+    };
+  const root = `${shim.gatewayUrl}/http/${shim.server}`;
+  const address = `${root}${url.slice(servicePath.length)}`;
+  // As it will be sent: an address that resolves to somewhere else is not of this service.
+  if (
+    !url.startsWith(`${servicePath}/`) ||
+    !URL.canParse(address) ||
+    !new URL(address).href.startsWith(`${new URL(root).href}/`)
+  )
+    return 404;
+  return {
+    address,
+    passes: (name) => !ownHeaders.has(name),
+    answers: (name) => !connectionHeaders.has(name),
+  };
+}
+
+interface Way {
+  readonly address: string;
+  readonly passes: (header: string) => boolean;
+  readonly answers: (header: string) => boolean;
+}
+
+function isGiven(value: string | string[] | undefined, wanted: string): boolean {
+  const given = Buffer.from(typeof value === 'string' ? value : '');
+  const expected = Buffer.from(wanted);
+  return given.length === expected.length && timingSafeEqual(given, expected);
+}
+
+/** Addresses of the service at the gateway, as they are here. */
+function localLocation({ server }: HttpShim, value: string): string {
+  const root = `/http/${server}`;
+  return value.startsWith(`${root}/`) ? `${servicePath}${value.slice(root.length)}` : value;
 }

@@ -10,7 +10,7 @@ export interface ExchangeRequest {
   readonly method: Dispatcher.HttpMethod;
   /** Names and values in turn. */
   readonly headers: readonly string[];
-  readonly body: string | undefined;
+  readonly body: string | Uint8Array | undefined;
   readonly signal: AbortSignal | undefined;
   /** Until the head of the response. */
   readonly headMs: number;
@@ -33,6 +33,7 @@ export interface ExchangeResponse extends ExchangeHead {
 
 export class ResponseTooLargeError extends Error {}
 export class ResponseMalformedError extends Error {}
+export class ResponseRedirectError extends Error {}
 
 /** The value of a header; of one that came twice, the first. */
 export function headerOf({ headers }: ExchangeHead, name: string): string | undefined {
@@ -122,7 +123,8 @@ class Exchange implements Dispatcher.DispatchHandler {
     const head = { status, headers };
     this.#head = head;
     // Redirects could lead anywhere, and a compressed body is larger than it looks; none was asked for.
-    if (status >= 300 && status <= 399) return this.cut(new Error('the tool server redirects'));
+    if (status >= 300 && status <= 399)
+      return this.cut(new ResponseRedirectError('the tool server redirects'));
     if ((headerOf(head, 'content-encoding') ?? 'identity').toLowerCase() !== 'identity')
       return this.cut(new ResponseMalformedError('the response is compressed'));
     if (this.#request.streams(head)) this.#resolve({ ...head, body: this.#streamed() });

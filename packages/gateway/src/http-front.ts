@@ -1,0 +1,104 @@
+/**
+ * The door for agents that speak a service's own HTTP (`/http/<server>/…`): an existing program comes in by changing its base address. It finds the operation,
+ * reads the arguments and hands them to the pipeline; it decides nothing. What matches no operation is refused on record, under a name that nothing can have.
+ */
+import { type Refusal } from '@atf/core/errors';
+import { OperationIndex } from '@atf/core/segmentation/http-match';
+import { operationOf } from '@atf/core/segmentation/http-operation';
+import type { CredentialFacts } from '@atf/core/world';
+import type { CallAnswer } from './answers.ts';
+import type { Pipeline } from './pipeline.ts';
+import type { SnapshotPort } from './ports.ts';
+import {
+  argumentsOf,
+  type Asked,
+  encodeAnswer,
+  understand,
+  type Understanding,
+} from './protocols/http-door.ts';
+import type { EncodedResponse } from './protocols/protocol.ts';
+
+/** Stands in records for requests that no operation covers: a path may hold personal data, and records hold none in clear. */
+export const unknownOperation = 'operation:*';
+
+/** Not about one call: the HTTP status says it. */
+export interface HttpProblem {
+  readonly refusal: Refusal;
+  readonly stepUp: boolean;
+}
+
+export interface HttpFrontInput {
+  readonly pipeline: Pipeline;
+  readonly snapshot: Pick<SnapshotPort, 'server' | 'toolsOf'>;
+}
+
+export class HttpFront {
+  readonly #input: HttpFrontInput;
+  readonly #indexes = new Map<string, OperationIndex>();
+
+  constructor(input: HttpFrontInput) {
+    this.#input = input;
+  }
+
+  /** Something about the tools of a server is new. `key`: `server/tool`, or the server's name. */
+  observe(topic: string, key: string): void {
+    if (topic === 'tool' || topic === 'server') this.#indexes.delete(key.split('/', 1)[0] ?? '');
+  }
+
+  /** One authenticated request, before its body is read: the operation that it means, or the answer. */
+  async begin(
+    credential: CredentialFacts,
+    asked: Asked,
+    gone: AbortSignal,
+  ): Promise<Understanding | EncodedResponse | HttpProblem> {
+    const { pipeline } = this.#input;
+    const { server } = asked.address;
+    const understood = understand(this.#indexOf(server), asked);
+    if (!understood.ok) return this.#malformed(credential, understood.refusal);
+    if (understood.value !== undefined) return understood.value;
+    const call = { protocol: 'http', serverName: server, toolName: unknownOperation, args: {} } as const;
+    return encoded(server, await pipeline.call(credential, call, gone));
+  }
+
+  /** The same request with its body. */
+  async finish(
+    credential: CredentialFacts,
+    understanding: Understanding,
+    asked: Asked,
+    body: Uint8Array,
+    gone: AbortSignal,
+  ): Promise<EncodedResponse | HttpProblem> {
+    const { server } = asked.address;
+    const args = argumentsOf(understanding, asked, body);
+    if (!args.ok) return this.#malformed(credential, args.refusal);
+    const { tool } = understanding.operation;
+    const call = { protocol: 'http', serverName: server, toolName: tool, args: args.value } as const;
+    return encoded(server, await this.#input.pipeline.call(credential, call, gone));
+  }
+
+  #malformed({ agentId }: CredentialFacts, refusal: Refusal): HttpProblem {
+    this.#input.pipeline.refusals.unauthenticated(agentId, refusal.code);
+    return { refusal, stepUp: false };
+  }
+
+  #indexOf(server: string): OperationIndex {
+    const held = this.#indexes.get(server);
+    if (held !== undefined) return held;
+    const { snapshot } = this.#input;
+    const doc = snapshot.server(server);
+    const tools = doc?.transport.kind === 'openapi' ? snapshot.toolsOf(server) : [];
+    const made = new OperationIndex(
+      tools.flatMap(({ name, state, definition }) => {
+        const http = state === 'removed' ? undefined : operationOf(definition);
+        return http === undefined ? [] : [{ tool: name, http }];
+      }),
+    );
+    if (doc !== undefined) this.#indexes.set(server, made);
+    return made;
+  }
+}
+
+const encoded = (server: string, answer: CallAnswer): EncodedResponse | HttpProblem =>
+  answer.kind === 'problem'
+    ? { refusal: answer.refusal, stepUp: answer.stepUp === true }
+    : encodeAnswer(server, answer);
