@@ -14,6 +14,7 @@ const onPostgres = [
   'notifications',
   'people',
   'policy',
+  'replicas',
   'segmentation',
 ];
 

@@ -94,6 +94,45 @@ export interface ProductOptions {
   readonly ports?: { control: number; gateway: number };
 }
 
+/** Opens a sign-in link as the console's page would: `origin` is the page's, where it is not the address that is asked. */
+export async function openLink(
+  controlUrl: string,
+  url: string,
+  origin = new URL(controlUrl).origin,
+): Promise<Signed> {
+  const token = new URL(url).hash.slice(1);
+  let cookie = '';
+  let csrf = '';
+  const client = new ControlClient({
+    baseUrl: controlUrl,
+    headers: () => ({
+      origin,
+      ...(cookie === '' ? {} : { cookie }),
+      ...(csrf === '' ? {} : { 'x-atf-csrf': csrf }),
+    }),
+    fetch: async (input, init) => {
+      const response = await fetch(input, init);
+      const set = response.headers.getSetCookie()[0];
+      if (set !== undefined) cookie = set.split(';')[0] ?? '';
+      return response;
+    },
+  });
+  const me = await client.call('people.signIn', { body: { token } });
+  ({ csrf } = me);
+  const { email } = me.person;
+  const presence = async (subject: PresenceSubject) => {
+    const me = await client.call('people.me');
+    if (!me.presenceMethods.includes('simulated') && !me.hasPassphrase)
+      await client.call('people.setPassphrase', { body: { passphrase } });
+    const { presenceId, methods } = await client.call('people.beginPresence', { body: { subject } });
+    const body = methods.includes('simulated')
+      ? { method: 'simulated' as const }
+      : { method: 'passphrase' as const, passphrase };
+    return (await client.call('people.finishPresence', { params: { id: presenceId }, body })).presence;
+  };
+  return { client, email, presence };
+}
+
 export class Product {
   readonly home: string;
   readonly dataDir: string;
@@ -180,39 +219,8 @@ export class Product {
   }
 
   /** Opens a sign-in link. */
-  async open(url: string): Promise<Signed> {
-    const token = new URL(url).hash.slice(1);
-    const origin = new URL(this.ready.controlUrl).origin;
-    let cookie = '';
-    let csrf = '';
-    const client = new ControlClient({
-      baseUrl: this.ready.controlUrl,
-      headers: () => ({
-        origin,
-        ...(cookie === '' ? {} : { cookie }),
-        ...(csrf === '' ? {} : { 'x-atf-csrf': csrf }),
-      }),
-      fetch: async (input, init) => {
-        const response = await fetch(input, init);
-        const set = response.headers.getSetCookie()[0];
-        if (set !== undefined) cookie = set.split(';')[0] ?? '';
-        return response;
-      },
-    });
-    const me = await client.call('people.signIn', { body: { token } });
-    ({ csrf } = me);
-    const { email } = me.person;
-    const presence = async (subject: PresenceSubject) => {
-      const me = await client.call('people.me');
-      if (!me.presenceMethods.includes('simulated') && !me.hasPassphrase)
-        await client.call('people.setPassphrase', { body: { passphrase } });
-      const { presenceId, methods } = await client.call('people.beginPresence', { body: { subject } });
-      const body = methods.includes('simulated')
-        ? { method: 'simulated' as const }
-        : { method: 'passphrase' as const, passphrase };
-      return (await client.call('people.finishPresence', { params: { id: presenceId }, body })).presence;
-    };
-    return { client, email, presence };
+  open(url: string): Promise<Signed> {
+    return openLink(this.ready.controlUrl, url);
   }
 
   /** Enrols a fresh instance of a registered agent. */

@@ -51,6 +51,25 @@ export async function logSettled(product: Product): Promise<void> {
   await settle();
 }
 
+/** Every entry of a log in a directory. */
+export async function entriesIn(folder: string, size: number): Promise<Entry[]> {
+  const read = directoryReader(folder);
+  const entries: Entry[] = [];
+  for (let index = 0; index * tileWidth < size; index++) {
+    const width = widthAt(0, index, size);
+    const bytes =
+      (await read(tilePath({ level: 'entries', index, width }), bundleBytesMax)) ??
+      (await read(tilePath({ level: 'entries', index, width: tileWidth }), bundleBytesMax));
+    if (bytes === undefined) throw new Error(`bundle ${index} of the log is missing`);
+    for (const each of decodeBundle(bytes, width).entries) {
+      const entry = decodeEntry(each);
+      if (entry === undefined) throw new Error(`an entry of bundle ${index} cannot be read`);
+      entries.push(entry);
+    }
+  }
+  return entries;
+}
+
 /** Copies the log directory, verifies the copy against a checkpoint that was seen earlier, and reads all of its entries. */
 export async function readLog(product: Product, remembered?: string): Promise<CopiedLog> {
   const folder = mkdtempSync(join(tmpdir(), 'atf-log-'));
@@ -58,20 +77,7 @@ export async function readLog(product: Product, remembered?: string): Promise<Co
     const target = join(folder, 'log');
     const size = copyLog(join(product.dataDir, 'log'), target);
     const report = await verifyLogDirectory(target, remembered === undefined ? {} : { remembered });
-    const read = directoryReader(target);
-    const entries: Entry[] = [];
-    for (let index = 0; index * tileWidth < size; index++) {
-      const width = widthAt(0, index, size);
-      const bytes =
-        (await read(tilePath({ level: 'entries', index, width }), bundleBytesMax)) ??
-        (await read(tilePath({ level: 'entries', index, width: tileWidth }), bundleBytesMax));
-      if (bytes === undefined) throw new Error(`bundle ${index} of the log is missing`);
-      for (const each of decodeBundle(bytes, width).entries) {
-        const entry = decodeEntry(each);
-        if (entry === undefined) throw new Error(`an entry of bundle ${index} cannot be read`);
-        entries.push(entry);
-      }
-    }
+    const entries = await entriesIn(target, size);
     return { report, entries };
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -208,7 +208,7 @@ export class GatewayNode {
       pause: (attempt) => process.pause(200 * 2 ** attempt),
     });
     const feed = new Feed({
-      controlUrl: `http://${host}`,
+      controlUrls: [`http://${host}`],
       authorization: () => '',
       snapshot,
       lease,

@@ -62,10 +62,8 @@ async function textOf(operator: ControlClient, path: string): Promise<string> {
   return Buffer.from(bytes).toString('utf8');
 }
 
-const gatewayKeysPath = '/log/gateways';
-
 async function gatewayKeys(operator: ControlClient, dataDir: string) {
-  const served = await operator.get(gatewayKeysPath);
+  const served = await operator.get(rawPaths.logGateways);
   const text =
     served.status === 200
       ? Buffer.from(served.bytes).toString('utf8')

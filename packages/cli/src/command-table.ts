@@ -63,6 +63,7 @@ export function addCommands(program: Commander, act: Act): void {
   addContainment(program, act);
   addRecords(program, act);
   addWitness(program, act);
+  addGateways(program, act);
   addPeople(program, act);
   addNotify(program, act);
 }
@@ -76,6 +77,12 @@ function addRunning(program: Commander, act: Act): void {
     .option('--witness-policy <file>', 'ask the witnesses that this policy names to cosign the log')
     .option('--empty', 'no example workspace in an empty data directory')
     .action(act(async () => (await import('./commands/up.ts')).up));
+  plane(program, 'control', 'run one control plane as a plain process (--help says what it takes)').action(
+    act(async () => (await import('./commands/planes.ts')).control),
+  );
+  plane(program, 'gateway', 'run one gateway as a plain process (--help says what it takes)').action(
+    act(async () => (await import('./commands/planes.ts')).gateway),
+  );
   common(program.command('sign-in'))
     .description('make a one-time sign-in link')
     .option('--as <email>', 'for this person instead of the first operator')
@@ -97,6 +104,16 @@ function addRunning(program: Commander, act: Act): void {
     .option('--http [port]', 'serve Streamable HTTP on 127.0.0.1 instead of stdio')
     .action(act(async () => (await import('./commands/connect.ts')).connect));
 }
+
+/** Its options are its own: they pass through unread. */
+const plane = (program: Commander, name: string, words: string): Commander =>
+  program
+    .command(name)
+    .description(words)
+    .argument('[options...]')
+    .allowUnknownOption()
+    .passThroughOptions()
+    .helpOption(false);
 
 function addWitness(program: Commander, act: Act): void {
   common(program.command('witness'))
@@ -281,6 +298,21 @@ function addRecords(program: Commander, act: Act): void {
   common(program.command('conformance'))
     .description('the 25 requirements: proved, partly, not yet')
     .action(act(async () => (await import('./commands/conformance.ts')).conformance));
+}
+
+function addGateways(program: Commander, act: Act): void {
+  const gateways = program.command('gateways').description('gateways: list, enrol, revoke');
+  common(gateways.command('list'))
+    .description('all gateways, and which of them are connected')
+    .action(act(async () => (await import('./commands/gateways.ts')).listGateways));
+  common(gateways.command('join-token <name>'))
+    .description('make a one-time token with which a gateway enrols')
+    .option('--server <name...>', 'tool servers that it carries (without: every one)')
+    .action(act(async () => (await import('./commands/gateways.ts')).gatewayJoinToken));
+  common(gateways.command('revoke <name>'))
+    .description('a gateway serves no more, from now on and for good')
+    .requiredOption('--reason <text>')
+    .action(act(async () => (await import('./commands/gateways.ts')).revokeGateway));
 }
 
 function addPeople(program: Commander, act: Act): void {

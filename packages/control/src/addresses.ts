@@ -18,10 +18,21 @@ export function originsOf(controlUrl: string): string[] {
   );
 }
 
+/** Of all replicas, and of this one where it has its own: whoever must speak to exactly one uses that. */
+export interface Addresses {
+  readonly controlUrl: string;
+  readonly replicaUrl?: string | undefined;
+}
+
+const allOf = ({ controlUrl, replicaUrl }: Addresses): string[] => [
+  ...originsOf(controlUrl),
+  ...(replicaUrl === undefined ? [] : originsOf(replicaUrl)),
+];
+
 /** Values of the Host header that are served; anything else may be a page that rebound its own name to us. */
-export function hostAllowed(controlUrl: string, host: string | undefined): boolean {
+export function hostAllowed(addresses: Addresses, host: string | undefined): boolean {
   if (host === undefined || host.length > 300) return false;
-  return originsOf(controlUrl).some((origin) => new URL(origin).host === host.toLowerCase());
+  return allOf(addresses).some((origin) => new URL(origin).host === host.toLowerCase());
 }
 
 export function originAllowed(controlUrl: string, origin: string): boolean {
@@ -29,6 +40,6 @@ export function originAllowed(controlUrl: string, origin: string): boolean {
 }
 
 /** Full addresses of a path, for the comparison with `htu`. `path` has no query. */
-export function urlsOf(controlUrl: string, path: string): string[] {
-  return originsOf(controlUrl).map((origin) => `${origin}${path}`);
+export function urlsOf(addresses: Addresses, path: string): string[] {
+  return allOf(addresses).map((origin) => `${origin}${path}`);
 }

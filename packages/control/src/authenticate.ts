@@ -29,7 +29,7 @@ const unsafeMethods: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'DEL
 
 /** Threat: DNS rebinding. A page that rebound its own name to this machine sends that name as Host. */
 export function checkHost(control: Control, host: string | undefined): void {
-  if (!hostAllowed(control.config.controlUrl, host))
+  if (!hostAllowed(control.config, host))
     refuse('people.origin_refused', 'the Host header names another site');
 }
 

@@ -25,6 +25,7 @@ import { builtSnapshot } from './db/snapshot-file.ts';
 import { KnownKeys } from './known-keys.ts';
 import { FailedAuthentications } from './failed-authentications.ts';
 import { Feed } from './feed/hub.ts';
+import { setGatewayUrl } from './gateways/store.ts';
 import { docText } from './feed/store.ts';
 import { serveFeed } from './feed/upgrade.ts';
 import { keyEncryptionKey } from './keys/key-file.ts';
@@ -32,6 +33,7 @@ import { openKeyring } from './keys/keyring.ts';
 import { operatorToken } from './people/operator-token.ts';
 import { presenceOf } from './people/presence.ts';
 import { hostOperator } from './people/registry.ts';
+import { Replicas } from './replicas/replicas.ts';
 import { type AllHandlers, buildServer, type RoomPlugin } from './server.ts';
 
 export const productVersion = '0.1.0';
@@ -111,6 +113,7 @@ function configOf(options: ControlOptions, port: number): Config {
     tenant: options.tenant,
     dataDir: resolve(options.dataDir),
     controlUrl: new URL(options.controlUrl ?? `http://${host}:${port}`).origin,
+    ...(options.replicaUrl === undefined ? {} : { replicaUrl: new URL(options.replicaUrl).origin }),
     gatewayUrl: options.gatewayUrl.replace(/\/+$/, ''),
     trustDomain: options.trustDomain,
     policyDir: policyDirOf(options),
@@ -140,6 +143,7 @@ function workspaceId(dataDir: string): string {
 }
 
 interface Parts {
+  readonly replicas: Replicas | undefined;
   readonly control: Control;
   readonly feed: Feed;
   readonly listeners: Set<() => void>;
@@ -176,10 +180,45 @@ async function partsOf(
         first,
       }),
   });
-  const feed = new Feed({ db, urgent, tenant, log });
+  const feed = new Feed({
+    db,
+    urgent,
+    tenant,
+    log,
+    onAddress: (gatewayId, url) => void noteAddress({ change, audit, tenant, log }, gatewayId, url),
+  });
   listeners.add(() => feed.wake());
   const presence = presenceOf(tenant, () => clock.nowMs());
-  return { control: { db, change, clock, config, keys, feed, audit, presence, log }, feed, listeners };
+  const control: Control = { db, change, clock, config, keys, feed, audit, presence, log };
+  if (database.signals === undefined) return { control, feed, listeners, replicas: undefined };
+  const replicas = new Replicas({
+    id: randomUUID(),
+    db: urgent,
+    signals: database.signals,
+    tenant,
+    nowMs: () => clock.nowMs(),
+    feed,
+    log,
+  });
+  feed.join(replicas);
+  listeners.add(() => replicas.changed());
+  return { control: { ...control, shared: replicas }, feed, listeners, replicas };
+}
+
+/** Where agents find a gateway is what tokens for it are bound to, so a change is on record. */
+async function noteAddress(
+  { change, audit, tenant, log }: Pick<Control, 'change' | 'audit' | 'log'> & { readonly tenant: string },
+  gatewayId: string,
+  url: string,
+): Promise<void> {
+  try {
+    await change(async (tx) => {
+      if (await setGatewayUrl(tx, tenant, gatewayId, url))
+        await audit.enqueue(tx, 'identity.gateway_address_set', { gatewayId, url });
+    });
+  } catch (fault) {
+    log.error({ err: fault, gateway: gatewayId }, 'the address of a gateway could not be noted');
+  }
 }
 
 /** Gateways verify tokens with what the feed says; it says the keys in use. */
@@ -249,7 +288,8 @@ async function build(
     );
   const database = await opened;
   undo.add(() => database.close());
-  const { control, feed, listeners } = await partsOf(database, config, options, around, log);
+  const { control, feed, listeners, replicas } = await partsOf(database, config, options, around, log);
+  undo.add(() => replicas?.close());
   undo.add(() => feed.close());
   const keeper = await gatekeeperOf(control);
   await publishKeys(control);

@@ -22,6 +22,8 @@ export const controlOptionsSchema = z.strictObject({
   port: port.default(controlPortDefault),
   /** Address that people and gateways use, where it differs from host and port (a proxy in front). */
   controlUrl: z.url({ protocol: /^https?$/ }).optional(),
+  /** Address of exactly this process, where several replicas share `controlUrl`: gateways name it to reach one when another is gone. */
+  replicaUrl: z.url({ protocol: /^https?$/ }).optional(),
   gatewayUrl: z.url({ protocol: /^https?$/ }).default(`http://localhost:${gatewayPortDefault}`),
   trustDomain: z
     .string()

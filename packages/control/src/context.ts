@@ -32,6 +32,8 @@ export interface Config {
   readonly dataDir: string;
   /** `http://localhost:7780`: issuer, console origin, WebAuthn origin. */
   readonly controlUrl: string;
+  /** Address of this one of several replicas, for gateways and operators, where it is not the one of all. */
+  readonly replicaUrl?: string | undefined;
   readonly gatewayUrl: string;
   readonly trustDomain: string;
   /** Folder of the policy files in force at first start. */
@@ -54,11 +56,21 @@ export interface Keys {
   secret(purpose: SecretPurpose, kid?: string): { kid: string; key: Uint8Array };
 }
 
+/** A gateway as it is heard. */
+export interface LiveGateway {
+  readonly id: string;
+  readonly connected: boolean;
+  readonly lastBeatMsAgo: number | undefined;
+  readonly spool: { readonly epoch: number; readonly seq: number } | undefined;
+  readonly decide: { readonly p50Ms: number; readonly p99Ms: number } | undefined;
+}
+
 export interface FeedHub {
   /** Writes the document in this transaction under the next version; gateways get it when the transaction has committed. `null`: gone. */
   put<T extends FeedTopic>(tx: Tx, topic: T, key: string, body: FeedDoc<T> | null): Promise<void>;
   /**
-   * Containment ahead of its record: sent to every connected gateway at once. Resolves when all have confirmed or after `boundMs`.
+   * Containment ahead of its record: sent to every connected gateway at once, and to those of other replicas. Resolves when all have confirmed or after
+   * `boundMs`.
    */
   contain(
     key: string,
@@ -67,13 +79,10 @@ export interface FeedHub {
   ): Promise<{ connected: number; confirmed: number; aborted: number }>;
   /** Stops in force that are not on record yet: a gateway that connects meanwhile is told them before anything else. */
   announce(unrecorded: () => readonly { readonly key: string; readonly body: ContainmentDoc }[]): void;
-  gateways(): {
-    id: string;
-    connected: boolean;
-    lastBeatMsAgo: number | undefined;
-    spool: { epoch: number; seq: number } | undefined;
-    decide: { p50Ms: number; p99Ms: number } | undefined;
-  }[];
+  /** Of all replicas. */
+  gateways(): LiveGateway[];
+  /** Those that this process hears itself. */
+  own(): LiveGateway[];
   disconnect(gatewayId: string): void;
 }
 
@@ -123,6 +132,24 @@ export interface Control {
   readonly audit: Audit;
   readonly presence: Presence;
   readonly log: Logger;
+  /** Present where several processes share the database. */
+  readonly shared?: Shared | undefined;
+}
+
+/** What several processes on one database have together. */
+export interface Shared {
+  /** Id of this one, anew with each start. */
+  readonly replica: string;
+  /** Remembers a proof of possession; false: one of the processes has seen it. Refuses `request.overloaded`. */
+  takeProof(kind: 'gateways' | 'instances', key: string, jti: string, ofKeyMax: number): Promise<boolean>;
+  /** Whether this process leads: it does what only one may do (duties.ts). */
+  leads(): boolean;
+  /** Told when this process begins or ceases to lead. */
+  leading(leads: boolean): void;
+  /** The log was signed here. */
+  signed(): void;
+  /** Told when another process has signed it, or may have. Gives a function that ends it. */
+  onSigned(listener: () => void): () => void;
 }
 
 export interface Call<K extends OperationId> {

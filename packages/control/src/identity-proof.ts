@@ -69,6 +69,11 @@ export class ReplayMemory {
   }
 }
 
+/** Whether the `jti` of this key is new; it is remembered from now on. Refuses `request.overloaded`. */
+export interface Replays {
+  admit(key: string, jti: string, nowMs: number): boolean | Promise<boolean>;
+}
+
 export interface ProofCircumstances {
   readonly method: string;
   /** Addresses under which this request may have been made, each `scheme://host:port/path` without query. */
@@ -140,7 +145,7 @@ const gatewaySchemePattern = /^GatewayProof ([\x21-\x7e]+)$/i;
 export async function verifyGatewayProof(
   authorization: string | undefined,
   around: ProofCircumstances,
-  replays: ReplayMemory,
+  replays: Replays,
   keyOf: (gatewayId: string) => Promise<PublicKey | undefined>,
 ): Promise<string> {
   const text = gatewaySchemePattern.exec(authorization ?? '')?.[1];
@@ -151,7 +156,7 @@ export async function verifyGatewayProof(
   const key = typeof gatewayId === 'string' ? await keyOf(gatewayId) : undefined;
   if (key === undefined || typeof gatewayId !== 'string') return refuse('identity.gateway_unknown');
   if (!signedBy(key, jws)) refuse('identity.proof_invalid', 'the signature does not fit');
-  if (!replays.admit(gatewayId, jti, around.nowMs)) refuse('identity.proof_replayed');
+  if (!(await replays.admit(gatewayId, jti, around.nowMs))) refuse('identity.proof_replayed');
   return gatewayId;
 }
 

@@ -24,7 +24,15 @@ export function metricsOf(control: Control): Metrics {
     help: 'Gateways connected to the feed of this replica',
     registers: [registry],
     collect() {
-      this.set(control.feed.gateways().filter((gateway) => gateway.connected).length);
+      this.set(control.feed.own().filter((gateway) => gateway.connected).length);
+    },
+  });
+  new Gauge({
+    name: 'atf_control_leads',
+    help: 'Whether this replica does what only one may do: 1 for one of them',
+    registers: [registry],
+    collect() {
+      this.set(control.shared?.leads() === false ? 0 : 1);
     },
   });
   const measured = (name: string, help: string, of: (measures: Measures) => number | undefined) =>

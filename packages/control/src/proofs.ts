@@ -15,6 +15,8 @@ import {
   type ProofCircumstances,
   type PublicKey,
   ReplayMemory,
+  type Replays,
+  replaysMax,
   verifyDpop,
   verifyEnrolmentProof,
   verifyGatewayProof,
@@ -31,7 +33,15 @@ const memories = {
 export const proofsOfInstanceMax = 1_000;
 const bounds = { gateways: {}, instances: { ofKeyMax: proofsOfInstanceMax } };
 
-/** The ids of proofs that were taken from these keys, over all routes. */
+/** Over all replicas where there are several, else over all routes of this process. */
+function takenProofs(control: Control, keys: Keys): Replays {
+  const { shared } = control;
+  if (shared === undefined) return replaysOf(control, keys);
+  const ofKeyMax = keys === 'instances' ? proofsOfInstanceMax : replaysMax;
+  return { admit: (key, jti) => shared.takeProof(keys, key, jti, ofKeyMax) };
+}
+
+/** The ids of proofs that this process took from these keys, over all routes. */
 export function replaysOf(control: Control, keys: Keys): ReplayMemory {
   const known = memories[keys].get(control);
   if (known !== undefined) return known;
@@ -43,10 +53,11 @@ export function replaysOf(control: Control, keys: Keys): ReplayMemory {
 function around(control: Control, method: string, path: string): ProofCircumstances {
   return {
     method,
-    urls: urlsOf(control.config.controlUrl, path),
+    urls: urlsOf(control.config, path),
     nowMs: control.clock.nowMs(),
     // What an earlier process took is not remembered. Later than that a clock that is set back must not refuse everybody.
-    sinceMs: performance.now() <= dpopReplayMs ? performance.timeOrigin : undefined,
+    sinceMs:
+      control.shared === undefined && performance.now() <= dpopReplayMs ? performance.timeOrigin : undefined,
   };
 }
 
@@ -72,7 +83,7 @@ export async function instanceKeyOf(
   const circumstances = around(control, method, path);
   const { jkt, jti } = verifyDpop(headers.dpop, circumstances);
   if (!(await isInstanceKey(control.db, control.config.tenant, jkt))) refuse('identity.instance_unknown');
-  if (!replaysOf(control, 'instances').admit(jkt, jti, circumstances.nowMs))
+  if (!(await takenProofs(control, 'instances').admit(jkt, jti, circumstances.nowMs)))
     refuse('identity.proof_replayed');
   return { jkt };
 }
@@ -90,7 +101,7 @@ export async function gatewayOf(
   const gatewayId = await verifyGatewayProof(
     typeof authorization === 'string' ? authorization : undefined,
     around(control, method, path),
-    replaysOf(control, 'gateways'),
+    takenProofs(control, 'gateways'),
     async (id) => {
       const row = await gatewayById(control.db, control.config.tenant, id);
       if (row?.state !== 'active') return undefined;

@@ -650,6 +650,12 @@ export const errors = {
     'The PostgreSQL server cannot be used',
     'Check DATABASE_URL (host, port, database, user, password), and that the server takes connections from here.',
   ),
+  'storage.lead_lost': entry(
+    500,
+    undefined,
+    'Another control replica leads now',
+    'Nothing to do: the one that leads does the work, and this one serves on.',
+  ),
   'storage.newer': entry(
     500,
     undefined,

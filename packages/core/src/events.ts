@@ -15,6 +15,7 @@ export const events = {
   'identity.instance_revoked': 'An instance was revoked.',
   'identity.sessions_revoked': 'All sessions of an agent were revoked.',
   'identity.gateway_enrolled': 'A gateway was enrolled.',
+  'identity.gateway_address_set': 'A gateway told under which address agents know it.',
   'identity.gateway_revoked': 'A gateway was revoked.',
   'identity.key_created': 'A key of the product was created.',
   'people.person_added': 'A person was registered.',

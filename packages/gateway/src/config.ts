@@ -8,8 +8,8 @@ import { refuse } from '@atf/core/errors';
 export interface GatewayConfig {
   /** The gateway's own directory: key, spool, servers.yaml, stop file. */
   readonly dir: string;
-  /** Address of control, without a trailing slash. */
-  readonly controlUrl: string;
+  /** Addresses of control, without a trailing slash: of its replicas where there are several. */
+  readonly controlUrls: readonly string[];
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
@@ -21,10 +21,10 @@ export interface GatewayConfig {
   readonly joinToken: string | undefined;
 }
 
-export const usage = `Usage: main.js --dir DIR --control URL [--host ADDRESS] [--port PORT] [--public-url URL] [--key-file FILE]
+export const usage = `Usage: main.js --dir DIR --control URL... [--host ADDRESS] [--port PORT] [--public-url URL] [--key-file FILE]
 
   --dir DIR          the gateway's directory (created when missing)
-  --control URL      address of the control plane, for example http://localhost:7780
+  --control URL      address of the control plane, for example http://localhost:7780; again for each of its replicas
   --host ADDRESS     address to listen on (127.0.0.1)
   --port PORT        port to listen on (7781; 0 picks one)
   --public-url URL   address by which agents know this gateway (http://localhost:<port>)
@@ -33,6 +33,8 @@ export const usage = `Usage: main.js --dir DIR --control URL [--host ADDRESS] [-
 The one-time join token of a gateway that is not enrolled comes in ATF_GATEWAY_JOIN_TOKEN, or as { joinToken } over the
 channel of the process that started it.
 `;
+
+const controlUrlsMax = 10;
 
 function addressOf(text: string, option: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
@@ -53,22 +55,23 @@ export function readConfig(args: readonly string[], environment: NodeJS.ProcessE
     args: [...args],
     options: {
       dir: { type: 'string' },
-      control: { type: 'string' },
+      control: { type: 'string', multiple: true },
       host: { type: 'string', default: '127.0.0.1' },
       port: { type: 'string', default: '7781' },
       'public-url': { type: 'string' },
       'key-file': { type: 'string' },
     },
   });
-  if (values.dir === undefined || values.control === undefined)
-    return refuse('request.malformed', '--dir and --control are needed.');
+  const { control = [] } = values;
+  if (values.dir === undefined || control.length === 0 || control.length > controlUrlsMax)
+    return refuse('request.malformed', '--dir and --control are needed; --control at most ten times.');
   const port = Number(values.port);
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     refuse('request.malformed', '--port is a number from 0 to 65535.');
   const publicUrl = values['public-url'];
   return {
     dir: values.dir,
-    controlUrl: addressOf(values.control, '--control'),
+    controlUrls: control.map((address) => addressOf(address, '--control')),
     host: values.host,
     port,
     publicUrl: publicUrl === undefined ? undefined : addressOf(publicUrl, '--public-url'),

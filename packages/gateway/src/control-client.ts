@@ -1,6 +1,7 @@
 /**
  * Requests from the gateway to control: typed by the routes of core/wire/api.ts, proved by the gateway's key, bounded in time and size,
- * answers validated. It never throws and never repeats a request: whether something may be sent twice is for the caller.
+ * answers validated. It never throws and never repeats a request that control may have received: whether something may be sent twice is for the caller.
+ * Of several replicas it asks one until that one cannot be reached.
  */
 import { type Refusal, errors, type ErrorCode, refusal } from '@atf/core/errors';
 import { type OperationId, type ResponseOf, type Route, routes } from '@atf/core/wire/api';
@@ -14,8 +15,8 @@ const answerBounds = { bytesMax: answerBytesMax, depthMax: 80, valuesMax: 500_00
 const connectionsMax = 16;
 
 export interface ControlClientInput {
-  /** Address of control, without a trailing slash. */
-  readonly url: string;
+  /** Addresses of control, without a trailing slash: one or more replicas. */
+  readonly urls: readonly string[];
   /** The value of the `authorization` header for one request. */
   readonly authorization: (method: string, url: string) => string | undefined;
   readonly timeoutMs?: number;
@@ -27,6 +28,19 @@ export interface RawAnswer {
   readonly body: Uint8Array;
 }
 
+/** Faults of a connection that was never made: nothing was sent. */
+const notConnected: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
+
+/** What came of one attempt at one address. */
+type Attempt = { readonly answer: RawAnswer } | { readonly answer: undefined; readonly sent: boolean };
+
 const unreachable = (
   sent: boolean,
 ): { readonly ok: false; readonly refusal: Refusal; readonly sent: boolean } => ({
@@ -37,18 +51,27 @@ const unreachable = (
 
 export class ControlClient implements ControlPort {
   readonly #input: ControlClientInput;
-  readonly #pool: Pool;
+  readonly #pools: readonly Pool[];
+  #at = 0;
 
   constructor(input: ControlClientInput) {
     const timeoutMs = input.timeoutMs ?? controlTimeoutMsDefault;
     this.#input = input;
-    this.#pool = new Pool(new URL(input.url).origin, {
-      connections: connectionsMax,
-      connectTimeout: timeoutMs,
-      headersTimeout: timeoutMs,
-      bodyTimeout: timeoutMs,
-      keepAliveTimeout: 30_000,
-    });
+    this.#pools = input.urls.map(
+      (url) =>
+        new Pool(new URL(url).origin, {
+          connections: connectionsMax,
+          connectTimeout: timeoutMs,
+          headersTimeout: timeoutMs,
+          bodyTimeout: timeoutMs,
+          keepAliveTimeout: 30_000,
+        }),
+    );
+  }
+
+  /** This address answers: it is asked from now on. */
+  prefer(url: string): void {
+    this.#at = Math.max(0, this.#input.urls.indexOf(url));
   }
 
   async request<K extends OperationId>(
@@ -61,8 +84,9 @@ export class ControlClient implements ControlPort {
       encodeURIComponent(params[name] ?? ''),
     );
     const body = call.body === undefined ? undefined : JSON.stringify(call.body);
-    const answer = await this.send(route.method, path, body, { 'content-type': 'application/json' });
-    if (answer === undefined) return unreachable(true);
+    const attempt = await this.#attempt(route.method, path, body, { 'content-type': 'application/json' });
+    if (attempt.answer === undefined) return unreachable(attempt.sent);
+    const { answer } = attempt;
     const parsed = parseStrict(answer.body, answerBounds);
     if (answer.status >= 200 && answer.status < 300) {
       const read = parsed.ok ? route.response.safeParse(parsed.value) : undefined;
@@ -84,11 +108,39 @@ export class ControlClient implements ControlPort {
     body: string | Uint8Array | undefined,
     headers: Readonly<Record<string, string>>,
   ): Promise<RawAnswer | undefined> {
-    const { url } = this.#input;
+    return (await this.#attempt(method, path, body, headers)).answer;
+  }
+
+  /** Goes on to the next replica while nothing was sent; after a request without an answer the next one is asked next time. */
+  async #attempt(
+    method: Route['method'],
+    path: string,
+    body: string | Uint8Array | undefined,
+    headers: Readonly<Record<string, string>>,
+  ): Promise<Attempt> {
+    const { length } = this.#input.urls;
+    for (let tried = 1; ; tried++) {
+      const at = this.#at;
+      const attempt = await this.#once(at, method, path, body, headers);
+      if (attempt.answer !== undefined) return attempt;
+      // Another request may have gone on already.
+      if (this.#at === at) this.#at = (at + 1) % length;
+      if (attempt.sent || tried >= length) return attempt;
+    }
+  }
+
+  async #once(
+    at: number,
+    method: Route['method'],
+    path: string,
+    body: string | Uint8Array | undefined,
+    headers: Readonly<Record<string, string>>,
+  ): Promise<Attempt> {
+    const url = this.#input.urls[at] ?? '';
     const authorization = this.#input.authorization(method, `${url}${path}`);
     const timeoutMs = this.#input.timeoutMs ?? controlTimeoutMsDefault;
     try {
-      const answer = await this.#pool.request({
+      const answer = await (this.#pools[at] as Pool).request({
         method,
         path,
         headers: {
@@ -103,17 +155,18 @@ export class ControlClient implements ControlPort {
       let bytes = 0;
       for await (const chunk of answer.body as AsyncIterable<Uint8Array>) {
         bytes += chunk.byteLength;
-        if (bytes > answerBytesMax) return undefined;
+        if (bytes > answerBytesMax) return { answer: undefined, sent: true };
         chunks.push(chunk);
       }
-      return { status: answer.statusCode, body: Buffer.concat(chunks) };
-    } catch {
-      return undefined;
+      return { answer: { status: answer.statusCode, body: Buffer.concat(chunks) } };
+    } catch (fault) {
+      const { code } = fault as { code?: unknown };
+      return { answer: undefined, sent: !(typeof code === 'string' && notConnected.has(code)) };
     }
   }
 
   async close(): Promise<void> {
-    await this.#pool.destroy();
+    await Promise.all(this.#pools.map((pool) => pool.destroy()));
   }
 }
 

@@ -246,7 +246,7 @@ describe('configuration', () => {
   it('wants a directory and an address of control', () => {
     expect(readConfig(['--dir', '/d', '--control', 'http://localhost:7780'], {})).toMatchObject({
       dir: '/d',
-      controlUrl: 'http://localhost:7780',
+      controlUrls: ['http://localhost:7780'],
       port: 7781,
       host: '127.0.0.1',
     });

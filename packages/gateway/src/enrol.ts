@@ -31,13 +31,18 @@ export function readEnrolment(dir: string): Enrolment | undefined {
   return enrolmentSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
 }
 
+/** What a client says when nothing was sent (control-client.ts). */
+const unreachedCode = 'containment.feed_stale';
+
 export type Enrolled =
   | { readonly ok: true; readonly enrolment: Enrolment }
-  | { readonly ok: false; readonly refusal: Refusal };
+  /** `reached` false: control cannot have taken the token. */
+  | { readonly ok: false; readonly refusal: Refusal; readonly reached: boolean };
 
 /** Exchanges the join token. Control's refusals pass on; `sent` but unanswered means that the token may be spent. */
 export async function enrol(input: {
   readonly dir: string;
+  /** Address that `control` asks: the proof is for it. */
   readonly controlUrl: string;
   readonly control: ControlPort;
   readonly key: GatewayKey;
@@ -57,6 +62,7 @@ export async function enrol(input: {
   if (!answer.ok)
     return {
       ok: false,
+      reached: answer.sent || answer.refusal.code !== unreachedCode,
       refusal: answer.sent
         ? refusal('identity.join_token_invalid', 'Control did not answer; the token may be spent.')
         : answer.refusal,

@@ -33,8 +33,8 @@ const noncesMax = 64;
 const watchEveryMs = 50;
 
 export interface FeedInput {
-  /** Address of control, `http:` or `https:`, without a trailing slash. */
-  readonly controlUrl: string;
+  /** Addresses of control, `http:` or `https:`, without a trailing slash: one or more replicas. */
+  readonly controlUrls: readonly string[];
   readonly authorization: (method: string, url: string) => string;
   readonly snapshot: Snapshot;
   readonly lease: Lease;
@@ -68,6 +68,8 @@ export class Feed {
   #owed: { readonly sentMs: number; readonly version: number } | undefined;
   #heardMs = 0;
   #attempts = 0;
+  /** The replica that is spoken to, or is tried next. */
+  #at = 0;
   #reconnect: NodeJS.Timeout | undefined;
   #closed = false;
   #wasFresh = false;
@@ -94,7 +96,8 @@ export class Feed {
   }
 
   #connect(): void {
-    const { controlUrl, authorization, version, mcpUrl, lease, clock, onState } = this.#input;
+    const { controlUrls, authorization, version, mcpUrl, lease, clock, onState } = this.#input;
+    const controlUrl = controlUrls[this.#at % controlUrls.length] ?? '';
     const url = `${controlUrl}${rawPaths.feed}`;
     const socket = new WebSocket(url.replace(/^http/, 'ws'), {
       headers: { authorization: authorization('GET', url) },
@@ -111,7 +114,7 @@ export class Feed {
       lease.restart();
       this.#send({ t: 'hello', have: this.#have, version, mcpUrl });
       this.#beat();
-      onState('connected');
+      onState('connected', controlUrl);
     });
     socket.on('message', (data, binary) => {
       if (socket === this.#socket) this.#receive(data as Buffer, binary);
@@ -122,6 +125,8 @@ export class Feed {
       if (socket !== this.#socket) return;
       this.#socket = undefined;
       onState('lost');
+      // Another replica may be there at once.
+      this.#at++;
       this.#later();
     });
   }

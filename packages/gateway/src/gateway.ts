@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pauseFor } from 'node:timers/promises';
-import { refuse, RefusalError } from '@atf/core/errors';
+import { refusal, refuse, RefusalError } from '@atf/core/errors';
 import { policyFactsOf } from '@atf/core/policy/question';
 import { type ContainmentDoc, leaseMs, type ToolDoc } from '@atf/core/wire/feed';
 import type { Logger } from 'pino';
@@ -15,7 +15,7 @@ import type { GatewayConfig } from './config.ts';
 import { createConnect, createDial } from './connect-server.ts';
 import { ControlClient } from './control-client.ts';
 import { Discovery } from './discovery.ts';
-import { enrol, type Enrolment, readEnrolment } from './enrol.ts';
+import { enrol, type Enrolled, type Enrolment, readEnrolment } from './enrol.ts';
 import { Feed, type FeedInput } from './feed.ts';
 import { ActionFront } from './action-front.ts';
 import { HttpFront } from './http-front.ts';
@@ -109,21 +109,32 @@ interface Built {
   notReady(): string | undefined;
 }
 
-async function enrolment(
-  options: GatewayOptions,
-  key: GatewayKey,
-  control: ControlClient,
-): Promise<Enrolment> {
+async function enrolment(options: GatewayOptions, key: GatewayKey): Promise<Enrolment> {
   const known = readEnrolment(options.dir);
   if (known !== undefined) return known;
   const joinToken = options.joinToken ?? (await options.askJoinToken?.());
   if (joinToken === undefined)
     return refuse('identity.gateway_unknown', 'This gateway is not enrolled, and no join token was given.');
-  const { dir, controlUrl } = options;
-  const enrolled = await enrol({ dir, controlUrl, control, key, joinToken, nowMs: clock.nowMs() });
+  const enrolled = await enrolAtOne(options, key, joinToken);
   if (!enrolled.ok) throw new RefusalError(enrolled.refusal);
   options.log.info({ gateway: enrolled.enrolment.gatewayId }, 'enrolled');
   return enrolled.enrolment;
+}
+
+/** The proof of an enrolment is for one address: replicas are asked one by one, until one of them has been reached. */
+async function enrolAtOne(
+  { dir, controlUrls }: GatewayOptions,
+  key: GatewayKey,
+  joinToken: string,
+): Promise<Enrolled> {
+  let last: Enrolled = { ok: false, reached: false, refusal: refusal('containment.feed_stale') };
+  for (const controlUrl of controlUrls) {
+    const control = new ControlClient({ urls: [controlUrl], authorization: () => undefined });
+    last = await enrol({ dir, controlUrl, control, key, joinToken, nowMs: clock.nowMs() });
+    await control.close();
+    if (last.ok || last.reached) return last;
+  }
+  return last;
 }
 
 /**
@@ -144,16 +155,16 @@ async function epochAbove(control: ControlClient, directory: string): Promise<nu
 
 /** @throws RefusalError when it cannot start: storage, key, enrolment, port. */
 export async function startGateway(options: GatewayOptions): Promise<RunningGateway> {
-  const { dir, controlUrl, log } = options;
+  const { dir, controlUrls, log } = options;
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const key = openGatewayKey({ fromEnvironment: options.keyFromEnvironment, keyFile: options.keyFile, dir });
   let gatewayId: string | undefined;
   const authorization = (method: string, url: string): string =>
     `GatewayProof ${key.proof({ method, url, gatewayId, nowMs: clock.nowMs() })}`;
-  const control = new ControlClient({ url: controlUrl, authorization });
+  const control = new ControlClient({ urls: controlUrls, authorization });
   let spool: Spool | undefined;
   try {
-    const enrolled = await enrolment(options, key, control);
+    const enrolled = await enrolment(options, key);
     gatewayId = enrolled.gatewayId;
     const directory = join(dir, 'spool');
     const epochMin = await epochAbove(control, directory);
@@ -318,19 +329,20 @@ async function open({ options }: Opened, built: Built): Promise<GatewayServer> {
   return server;
 }
 
-function feedOf({ options, authorization, spool }: Opened, built: Built): Feed {
+function feedOf({ options, authorization, control, spool }: Opened, built: Built): Feed {
   const { snapshot, lease, pipeline, discovery, payloadKey, shipper } = built;
   const onState: FeedInput['onState'] = (state, detail) => {
     if (state === 'complete') return discovery.tick(snapshot.servers());
     options.log.info({ state, detail }, 'feed');
     if (state !== 'connected') return;
+    if (detail !== undefined) control.prefer(detail);
     discovery.repeat();
     shipper.retry();
     void pipeline.reports.connected();
     void payloadKey.tick(clock.monotonicMs());
   };
   return new Feed({
-    controlUrl: options.controlUrl,
+    controlUrls: options.controlUrls,
     authorization,
     snapshot,
     lease,

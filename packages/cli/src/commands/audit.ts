@@ -83,14 +83,21 @@ async function verifyOnline(cli: Cli, policy: LogPolicy | undefined): Promise<Re
 }
 
 export const copy: Command = async (cli, [folder = '']) => {
-  const { copyLog } = await import('../audit-copy.ts');
   const target = resolve(cli.cwd, folder);
-  const size = copyLog(join(cli.dataDir, logDirName), target);
+  const size = await copied(cli, target);
   cli.out.document({ copy: target, size });
   cli.out
     .say`${style('green', '✓')} ${size} entries are copied. Verify them: atf audit verify --offline ${target}`;
   return exitCodes.ok;
 };
+
+/** Of the directory where there is one, else of what control serves. */
+async function copied(cli: Cli, target: string): Promise<number> {
+  const source = join(cli.dataDir, logDirName);
+  if (existsSync(join(source, 'checkpoint')))
+    return (await import('../audit-copy.ts')).copyLog(source, target);
+  return (await import('../audit-copy-served.ts')).copyServedLog(await cli.operator(), target);
+}
 
 function progress(): (done: number, total: number) => void {
   const terminal = process.stderr.isTTY === true;

@@ -24,7 +24,8 @@ function growing(sizes: readonly number[], stored: number): ReadableLog {
   const store = {
     get: async (path: string) => (path === `tile/entries/000.p/${stored}` ? bundle : undefined),
   } as Partial<TileStore> as TileStore;
-  return { store, status, witnessing: () => undefined, onSigned: () => () => undefined };
+  const treeSize = async () => stored;
+  return { store, status, treeSize, witnessing: () => undefined, onSigned: () => () => undefined };
 }
 
 describe('reading leaves', () => {

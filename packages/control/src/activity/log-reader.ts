@@ -4,13 +4,15 @@ import { refuse } from '@atf/core/errors';
 import type { WitnessingView } from '@atf/core/wire/api';
 import { tileWidth } from '@atf/core/audit/tiles';
 import { bundleEntries } from '../audit/log-files.ts';
-import type { SequencerStatus } from '../audit/sequencer.ts';
+import type { LogStanding } from '../audit/sequencer.ts';
 import type { TileStore } from '../audit/tile-store.ts';
 
 /** What the activity needs of the log. */
 export interface ReadableLog {
   readonly store: TileStore;
-  status(): SequencerStatus;
+  status(): LogStanding;
+  /** Entries of the tree, signed or about to be. */
+  treeSize(): Promise<number>;
   /** How its witnesses stand; undefined: none are asked. */
   witnessing(): WitnessingView | undefined;
   /** Told after each signed checkpoint; gives a function that ends it. */

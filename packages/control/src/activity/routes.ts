@@ -99,7 +99,8 @@ export function activityRoutes(
     async 'audit.status'(control) {
       // Counted before the status is read: what moves from the one to the other meanwhile counts twice, never not at all.
       const waiting = await pendingCount(control.db, control.config.tenant);
-      const { size, signedSize, checkpoint } = log.status();
+      const size = await log.treeSize();
+      const { signedSize, checkpoint } = log.status();
       const vkey = await log.store.get('log.vkey');
       const witnessing = log.witnessing();
       return {
@@ -108,7 +109,7 @@ export function activityRoutes(
         checkpoint,
         vkey: vkey === undefined ? '' : Buffer.from(vkey).toString().trim(),
         // Also what stands in the tree and no checkpoint covers yet.
-        pending: waiting + size - signedSize,
+        pending: waiting + Math.max(0, size - signedSize),
         ...(witnessing === undefined ? {} : { witnessing }),
       };
     },

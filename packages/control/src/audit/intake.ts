@@ -127,7 +127,9 @@ export class Intake {
     if (!due) return;
     await change(async (tx) => {
       const row = await lockGateway(tx, this.initial(gateway));
-      await updateGateway(tx, mergeReport(row, { ...head, before }));
+      // What was heard of an earlier epoch is settled where the chain, or another replica, has heard of a later one.
+      const stale = known !== undefined && row.reported_epoch > known.epoch;
+      await updateGateway(tx, mergeReport(row, { ...head, before: stale ? 0 : before }));
     });
   }
 
@@ -228,7 +230,8 @@ export class Intake {
     const { gateway } = (read[0] as (typeof read)[number]).batch;
     const stored = await lockGateway(tx, this.initial(gateway));
     const report = this.reports.get(gateway);
-    const row = report === undefined ? stored : mergeReport(stored, report);
+    const stale = report === undefined || stored.reported_epoch > report.epoch;
+    const row = stale ? stored : mergeReport(stored, report);
     const chain: Chain = { row, moved: false, gathered: [] };
     let last: IntakeResult | undefined;
     let fresh = 0;

@@ -94,4 +94,17 @@ export const migrations: readonly Migration[] = [
       await sql`alter table audit_pending alter column entries set storage external`.execute(db);
     },
   },
+  {
+    name: '0009_log_files',
+    async up(db) {
+      await db.schema
+        .createTable('log_file')
+        .addColumn('tenant', 'text', (c) => c.notNull())
+        // Compared by bytes: a folder is a range of paths.
+        .addColumn('path', sql`text collate "C"`, (c) => c.notNull())
+        .addColumn('bytes', 'bytea', (c) => c.notNull())
+        .addPrimaryKeyConstraint('log_file_pk', ['tenant', 'path'])
+        .execute();
+    },
+  },
 ];

@@ -9,42 +9,39 @@ import { refuse } from '@atf/core/errors';
 import { rawPaths } from '@atf/core/wire/api';
 import type { FastifyPluginCallback } from 'fastify';
 import { nodeReader, readEntry } from './log-files.ts';
-import type { SequencerStatus } from './sequencer.ts';
 import type { TileStore } from './tile-store.ts';
 
 export interface ProofRouteOptions {
   readonly store: TileStore;
-  readonly status: () => SequencerStatus;
-  /** `wanted`: witnesses are asked, so a proof without their quorum is given only to those who ask for it in so many words. */
-  readonly cosigned: () => {
-    readonly wanted: boolean;
-    readonly size: number;
-    readonly note: string | undefined;
-  };
+  readonly newest: () => Promise<Under | undefined>;
+  /** What a quorum of witnesses has cosigned. */
+  readonly cosigned: () => Promise<Under | undefined>;
+  /** Witnesses are asked, so a proof without their quorum is given only to those who ask for it in so many words. */
+  readonly cosignedWanted: boolean;
 }
 
-interface Under {
+export interface Under {
   readonly size: number;
   readonly checkpoint: string;
 }
 
 export const proofRoute: FastifyPluginCallback<ProofRouteOptions> = (
   app,
-  { store, status, cosigned },
+  { store, newest, cosigned, cosignedWanted },
   done,
 ) => {
-  const under = (index: number, uncosigned: boolean): Under => {
-    const { signedSize, checkpoint } = status();
-    if (index >= signedSize) return refuse('audit.not_found');
-    const { wanted, size, note } = cosigned();
-    if (note !== undefined && index < size) return { size, checkpoint: note };
-    return wanted && !uncosigned ? refuse('audit.not_cosigned') : { size: signedSize, checkpoint };
+  const under = async (index: number, uncosigned: boolean): Promise<Under> => {
+    const signed = await newest();
+    if (signed === undefined || index >= signed.size) return refuse('audit.not_found');
+    const witnessed = await cosigned();
+    if (witnessed !== undefined && index < witnessed.size) return witnessed;
+    return cosignedWanted && !uncosigned ? refuse('audit.not_cosigned') : signed;
   };
   app.get<{ Params: { index: string }; Querystring: { uncosigned?: unknown } }>(
     `${rawPaths.proof}:index`,
     async (request, reply) => {
       const index = parseSize(request.params.index) ?? refuse('audit.not_found');
-      const { size, checkpoint } = under(index, request.query.uncosigned === '1');
+      const { size, checkpoint } = await under(index, request.query.uncosigned === '1');
       const record = (await readEntry(store, index, size)) ?? refuse('audit.log_damaged', `entry ${index}`);
       const proof = await proveInclusion(nodeReader(store, size), index, size);
       return reply

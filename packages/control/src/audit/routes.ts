@@ -6,13 +6,13 @@ import { parseTilePath, tilePath } from '@atf/core/audit/tiles';
 import { problemOf, refusal } from '@atf/core/errors';
 import { rawPaths } from '@atf/core/wire/api';
 import type { FastifyPluginCallback, FastifyReply } from 'fastify';
-import { checkpointPath, vkeyPath } from './open-check.ts';
+import { checkpointPath, gatewayKeysPath, vkeyPath } from './open-check.ts';
 import type { TileStore } from './tile-store.ts';
 
 export interface LogRoutesOptions {
   readonly store: TileStore;
   /** The checkpoint that is served where witnesses are asked; undefined while none of them is cosigned by a quorum. */
-  readonly cosigned: () => string | undefined;
+  readonly cosigned: () => Promise<string | undefined>;
 }
 
 const text = 'text/plain; charset=utf-8';
@@ -46,7 +46,7 @@ export const logRoutes: FastifyPluginCallback<LogRoutesOptions> = (app, { store,
     return send(reply, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), type, caching);
   };
   app.get(rawPaths.checkpoint, async (_request, reply) => {
-    const note = cosigned();
+    const note = await cosigned();
     if (note !== undefined) return send(reply, note, text, checkpointCaching);
     return serve(reply, checkpointPath, text, checkpointCaching);
   });
@@ -54,6 +54,9 @@ export const logRoutes: FastifyPluginCallback<LogRoutesOptions> = (app, { store,
     serve(reply, checkpointPath, text, checkpointCaching),
   );
   app.get(rawPaths.vkey, async (_request, reply) => serve(reply, vkeyPath, text, checkpointCaching));
+  app.get(rawPaths.logGateways, async (_request, reply) =>
+    serve(reply, gatewayKeysPath, 'application/json', checkpointCaching),
+  );
   app.get<{ Params: { '*': string } }>('/tile/*', async (request, reply) => {
     const tile = parseTilePath(`tile/${request.params['*']}`);
     if (tile === undefined) return missing(reply);

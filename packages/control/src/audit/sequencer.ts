@@ -70,11 +70,15 @@ export interface SequencerOptions extends LogPlace {
   readonly onSigned?: (size: number) => void;
 }
 
-export interface SequencerStatus {
-  readonly size: number;
+/** What is signed, as everybody may know it. */
+export interface LogStanding {
   readonly signedSize: number;
   readonly checkpoint: string;
   readonly signedAt: number | undefined;
+}
+
+export interface SequencerStatus extends LogStanding {
+  readonly size: number;
   /** Another process took over the log. */
   readonly fenced: boolean;
 }

@@ -39,6 +39,12 @@ export interface AuditTables {
     /** Raised by everybody who begins to sequence; only the holder of the newest may set the head. */
     fence: number;
   };
+  /** The files of the log where several replicas serve it (tile-store.ts says what each is). */
+  log_file: {
+    tenant: string;
+    path: string;
+    bytes: Uint8Array;
+  };
   /** What can be asked of the activity; rebuilt from the entry bundles at any time. */
   audit_index: {
     tenant: string;

@@ -92,7 +92,7 @@ describe('over HTTP', () => {
   const app = async (): Promise<ReturnType<typeof fastify>> => {
     await store.put(files);
     const server = fastify();
-    await server.register(logRoutes, { store, cosigned: () => undefined });
+    await server.register(logRoutes, { store, cosigned: async () => undefined });
     return server;
   };
 

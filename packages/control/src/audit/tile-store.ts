@@ -29,9 +29,15 @@ export interface TileStore {
   list(folder: string): Promise<readonly string[]>;
 }
 
-function checked(path: string): string {
+export function checkedPath(path: string): string {
   if (!pathPattern.test(path)) throw new RangeError('not a file of a log');
   return path;
+}
+
+export function checkedFolder(folder: string): string {
+  if (!/^(?:staging|tile\/(?:entries|[0-9])\/(?:x[0-9]{3}\/)*[0-9]{3}\.p)$/.test(folder))
+    throw new RangeError('not a folder of a log');
+  return folder;
 }
 
 async function syncPath(path: string): Promise<void> {
@@ -75,7 +81,7 @@ export class FileTileStore implements TileStore {
   }
 
   async get(path: string): Promise<Uint8Array | undefined> {
-    const full = join(this.directory, checked(path));
+    const full = join(this.directory, checkedPath(path));
     try {
       if ((await stat(full)).size > fileBytesMax)
         throw new RangeError('a file of the log is larger than allowed');
@@ -89,7 +95,7 @@ export class FileTileStore implements TileStore {
 
   async put(files: readonly LogFile[]): Promise<void> {
     const placed = files.map(({ path, bytes }) => {
-      const target = join(this.directory, checked(path));
+      const target = join(this.directory, checkedPath(path));
       return { target, temporary: `${target}.${randomUUID()}.new`, bytes };
     });
     const folders = [...new Set(placed.map(({ target }) => dirname(target)))];
@@ -119,14 +125,22 @@ export class FileTileStore implements TileStore {
   }
 
   async remove(paths: readonly string[]): Promise<void> {
-    await inParallel(paths, (path) => rm(join(this.directory, checked(path)), { force: true }));
+    await inParallel(paths, (path) => rm(join(this.directory, checkedPath(path)), { force: true }));
+  }
+
+  /** Paths of all files, the checkpoint last: what it promises is there before it. */
+  async everything(): Promise<readonly string[]> {
+    const names = await readdir(this.directory, { recursive: true }).catch((fault: NodeJS.ErrnoException) => {
+      if (fault.code === 'ENOENT') return [];
+      throw fault;
+    });
+    const paths = names.map((name) => name.replaceAll('\\', '/')).filter((name) => pathPattern.test(name));
+    return paths.sort().reverse();
   }
 
   async list(folder: string): Promise<readonly string[]> {
-    if (!/^(?:staging|tile\/(?:entries|[0-9])\/(?:x[0-9]{3}\/)*[0-9]{3}\.p)$/.test(folder))
-      throw new RangeError('not a folder of a log');
     try {
-      return (await readdir(join(this.directory, folder))).filter((name) =>
+      return (await readdir(join(this.directory, checkedFolder(folder)))).filter((name) =>
         pathPattern.test(`${folder}/${name}`),
       );
     } catch (error) {

@@ -10,6 +10,7 @@ import { migrations as keys } from '../keys/migrations.ts';
 import { migrations as notifications } from '../notifications/migrations.ts';
 import { migrations as people } from '../people/migrations.ts';
 import { migrations as policy } from '../policy/migrations.ts';
+import { migrations as replicas } from '../replicas/migrations.ts';
 import { migrations as segmentation } from '../segmentation/migrations.ts';
 import { migrations as workspace } from '../workspace/migrations.ts';
 
@@ -24,6 +25,7 @@ export const migrations: readonly Migration[] = [
   ...notifications,
   ...people,
   ...policy,
+  ...replicas,
   ...segmentation,
   ...workspace,
 ];

@@ -11,6 +11,7 @@ import pg from 'pg';
 import { type DirectoryLock, lockDirectory } from './directory-lock.ts';
 import { migrate } from './migrate.ts';
 import { migrations } from './migrations.ts';
+import { Signals } from './signals.ts';
 import { PgliteThread, SessionQueue } from './pglite-connection.ts';
 import { PgliteDialect } from './pglite-dialect.ts';
 import type { Tables } from './tables.ts';
@@ -30,6 +31,8 @@ export interface Database {
   /** The same database, before all who wait for `db`: for the short reads that beats attest. Never for a transaction. */
   readonly urgent: Kysely<Tables>;
   readonly kind: 'embedded' | 'postgresql';
+  /** What processes on the same PostgreSQL tell each other; the embedded database has one. */
+  readonly signals?: Signals;
   /** Resolves when everything committed before the call is on disk. */
   sync(): Promise<void>;
   /** Tar of an embedded database. */
@@ -61,7 +64,8 @@ const codeOf = (fault: unknown): string => {
     : 'It does not answer.';
 };
 
-async function openPostgres(url: string): Promise<Database> {
+async function openPostgres(url: string, dataDir: string | undefined): Promise<Database> {
+  const lock = dataDir === undefined ? undefined : await lockedDirectory(dataDir);
   const pool = new pg.Pool({
     connectionString: url,
     max: connectionsMax,
@@ -76,19 +80,35 @@ async function openPostgres(url: string): Promise<Database> {
     await db.executeQuery(CompiledQuery.raw('select 1'));
   } catch (fault) {
     await db.destroy();
+    lock?.release();
     // The server's own words may hold its address or the user; the code says enough.
     refuse('storage.database_unreachable', codeOf(fault));
   }
+  const signals = new Signals(url);
   return {
     db,
     urgent: db,
     kind: 'postgresql',
+    signals,
     sync: async () => undefined,
     dump: async () => {
       throw new Error('only an embedded database is dumped; use pg_dump');
     },
-    close: () => db.destroy(),
+    async close() {
+      try {
+        await signals.close();
+        await db.destroy();
+      } finally {
+        lock?.release();
+      }
+    },
   };
+}
+
+/** Each replica has a directory of its own: its token, its stops that are not on record yet. */
+function lockedDirectory(dataDir: string): Promise<DirectoryLock> {
+  prepareDirectory(dataDir);
+  return lockDirectory(dataDir);
 }
 
 /** Checkpoints the embedded database when its log has grown, so that a restart replays little; then syncs what it wrote. */
@@ -134,8 +154,7 @@ function sessionsOf(thread: PgliteThread): { db: Kysely<Tables>; urgent: Kysely<
 }
 
 async function openEmbedded(dataDir: string, snapshot: Uint8Array | undefined): Promise<Database> {
-  prepareDirectory(dataDir);
-  const lock: DirectoryLock = await lockDirectory(dataDir);
+  const lock = await lockedDirectory(dataDir);
   try {
     const directory = join(dataDir, 'db');
     const fresh = !existsSync(join(directory, 'PG_VERSION'));
@@ -186,7 +205,7 @@ export async function openDb(options: OpenOptions, nowMs = Date.now()): Promise<
   const { dataDir, databaseUrl, snapshot } = options;
   const database =
     databaseUrl !== undefined
-      ? await openPostgres(databaseUrl)
+      ? await openPostgres(databaseUrl, dataDir)
       : dataDir !== undefined
         ? await openEmbedded(dataDir, snapshot)
         : await openMemory(snapshot);

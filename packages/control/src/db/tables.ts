@@ -13,6 +13,7 @@ import type { KeyTables } from '../keys/tables.ts';
 import type { NotificationTables } from '../notifications/tables.ts';
 import type { PeopleTables } from '../people/tables.ts';
 import type { PolicyTables } from '../policy/tables.ts';
+import type { ReplicaTables } from '../replicas/tables.ts';
 import type { SegmentationTables } from '../segmentation/tables.ts';
 import type { WorkspaceTables } from '../workspace/tables.ts';
 
@@ -27,5 +28,6 @@ export interface Tables
     NotificationTables,
     PeopleTables,
     PolicyTables,
+    ReplicaTables,
     SegmentationTables,
     WorkspaceTables {}

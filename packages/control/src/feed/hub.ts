@@ -13,7 +13,7 @@ import {
 } from '@atf/core/wire/feed';
 import type { Logger } from 'pino';
 import type { WebSocket } from 'ws';
-import type { Db, FeedHub, Tx } from '../context.ts';
+import type { Db, FeedHub, LiveGateway, Tx } from '../context.ts';
 import { Confirmations, type StopOutcome } from './confirmations.ts';
 import { closeCodes, FeedConnection } from './connection.ts';
 import { docBytesMax, docsFrames } from './frames.ts';
@@ -47,6 +47,14 @@ export interface FeedInput {
   readonly urgent?: Db;
   readonly tenant: string;
   readonly log: Logger;
+  /** A gateway has said under which address agents know it. */
+  readonly onAddress?: (gatewayId: string, url: string) => void;
+}
+
+/** The replicas beside this one. */
+export interface Neighbours {
+  contain(key: string, body: ContainmentDoc, boundMs: number): Promise<StopOutcome>;
+  gateways(): LiveGateway[];
 }
 
 const containFrame = (key: string, body: ContainmentDoc): string =>
@@ -57,6 +65,7 @@ export class Feed implements FeedHub {
   private readonly urgent: Db;
   private readonly tenant: string;
   private readonly log: Logger;
+  private readonly onAddress: (gatewayId: string, url: string) => void;
   private readonly connections = new Map<string, FeedConnection>();
   private readonly seen = new Map<string, Seen>();
   private readonly confirmations = new Confirmations();
@@ -68,13 +77,15 @@ export class Feed implements FeedHub {
   private beats: Beat[] = [];
   private beating = false;
   private closed = false;
-  private unrecorded: Parameters<FeedHub['announce']>[0] = () => [];
+  private neighbours: Neighbours | undefined;
+  unrecorded: Parameters<FeedHub['announce']>[0] = () => [];
 
   constructor(input: FeedInput) {
     this.db = input.db;
     this.urgent = input.urgent ?? input.db;
     this.tenant = input.tenant;
     this.log = input.log;
+    this.onAddress = input.onAddress ?? (() => undefined);
     this.poll = setInterval(() => {
       if (this.connections.size > 0) this.wake();
     }, pollEveryMs);
@@ -89,7 +100,24 @@ export class Feed implements FeedHub {
     await writeDoc(tx, this.tenant, { topic, key, body: text });
   }
 
+  /** From now on stops reach the gateways of other replicas too. */
+  join(neighbours: Neighbours): void {
+    this.neighbours = neighbours;
+  }
+
   async contain(key: string, body: ContainmentDoc, boundMs: number): Promise<StopOutcome> {
+    // Both are sent in this tick.
+    const here = this.containHere(key, body, boundMs);
+    const elsewhere = await this.neighbours?.contain(key, body, boundMs);
+    const { connected, confirmed, aborted } = await here;
+    return {
+      connected: connected + (elsewhere?.connected ?? 0),
+      confirmed: confirmed + (elsewhere?.confirmed ?? 0),
+      aborted: aborted + (elsewhere?.aborted ?? 0),
+    };
+  }
+
+  async containHere(key: string, body: ContainmentDoc, boundMs: number): Promise<StopOutcome> {
     const text = containFrame(key, body);
     const reached: string[] = [];
     for (const [id, connection] of this.connections) {
@@ -104,7 +132,16 @@ export class Feed implements FeedHub {
     this.unrecorded = unrecorded;
   }
 
-  gateways(): ReturnType<FeedHub['gateways']> {
+  gateways(): LiveGateway[] {
+    const all = new Map(this.own().map((gateway) => [gateway.id, gateway]));
+    for (const gateway of this.neighbours?.gateways() ?? []) {
+      const own = all.get(gateway.id);
+      if (own === undefined || isLivelier(gateway, own)) all.set(gateway.id, gateway);
+    }
+    return [...all.values()];
+  }
+
+  own(): LiveGateway[] {
     const now = performance.now();
     return [...this.seen].map(([id, { lastBeatAt, spool, decide }]) => ({
       id,
@@ -156,6 +193,8 @@ export class Feed implements FeedHub {
   private receive(connection: FeedConnection, frame: GatewayFrame): void {
     if (this.connections.get(connection.gatewayId) !== connection) return;
     if (frame.t === 'hello') {
+      const { protocol, origin } = new URL(frame.mcpUrl);
+      if (protocol === 'http:' || protocol === 'https:') this.onAddress(connection.gatewayId, origin);
       this.tellUnrecorded(connection);
       void this.catchUp(connection, frame.have).catch((fault: unknown) => {
         this.log.error({ err: fault, gateway: connection.gatewayId }, 'a gateway could not be caught up');
@@ -290,4 +329,10 @@ export class Feed implements FeedHub {
       setTimeout(() => connection.terminate(), 500).unref();
     }
   }
+}
+
+/** Of two replicas' words on one gateway: connected before not, then who heard it last. */
+function isLivelier(one: LiveGateway, other: LiveGateway): boolean {
+  if (one.connected !== other.connected) return one.connected;
+  return (one.lastBeatMsAgo ?? Number.POSITIVE_INFINITY) < (other.lastBeatMsAgo ?? Number.POSITIVE_INFINITY);
 }

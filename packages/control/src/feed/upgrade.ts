@@ -39,7 +39,7 @@ export function serveFeed(
 
   const admit = async (request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
     const path = (request.url ?? '').split('?')[0] ?? '';
-    if (!hostAllowed(control.config.controlUrl, request.headers.host))
+    if (!hostAllowed(control.config, request.headers.host))
       return answer(socket, refusal('people.origin_refused'));
     if (path !== rawPaths.feed) return answer(socket, refusal('request.not_found'));
     // No browser speaks to the feed.

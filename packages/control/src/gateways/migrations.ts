@@ -36,4 +36,10 @@ export const migrations: readonly Migration[] = [
         await db.schema.alterTable(table).addColumn('servers', 'jsonb').execute();
     },
   },
+  {
+    name: '0009_gateway_address',
+    async up(db) {
+      await db.schema.alterTable('gateway').addColumn('public_url', 'text').execute();
+    },
+  },
 ];

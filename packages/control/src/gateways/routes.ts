@@ -69,6 +69,7 @@ export const gatewayRoutes: Handlers<
         state: row.state === 'active' ? ('active' as const) : ('revoked' as const),
         servers: carriedOf(row.servers),
         connected: connected.has(row.id),
+        ...(row.public_url === null ? {} : { url: row.public_url }),
         enrolledAt: isoTime(row.enrolled_at),
       })),
     };

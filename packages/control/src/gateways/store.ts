@@ -97,3 +97,29 @@ export async function useGatewayJoinToken(
     .returning(['name', 'servers'])
     .executeTakeFirst();
 }
+
+/** Sets the address of an active gateway. False: it has it already, or there is no such gateway. */
+export async function setGatewayUrl(tx: Tx, tenant: string, id: string, url: string): Promise<boolean> {
+  const done = await tx
+    .updateTable('gateway')
+    .set({ public_url: url })
+    .where('tenant', '=', tenant)
+    .where('id', '=', id)
+    .where('state', '=', 'active')
+    .where(sql<boolean>`public_url is distinct from ${url}`)
+    .executeTakeFirst();
+  return done.numUpdatedRows === 1n;
+}
+
+/** Whether agents reach an active gateway under this origin. */
+export async function isGatewayUrl(db: Db | Tx, tenant: string, url: string): Promise<boolean> {
+  const row = await db
+    .selectFrom('gateway')
+    .select('id')
+    .where('tenant', '=', tenant)
+    .where('state', '=', 'active')
+    .where('public_url', '=', url)
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
+}

@@ -1,5 +1,5 @@
 /** Room: gateways. Enrolled gateways and the join tokens that admit new ones. */
-import type { ColumnType } from 'kysely';
+import type { ColumnType, Generated } from 'kysely';
 
 /** Names of tool servers; null: every one. */
 type Servers = ColumnType<string[] | null, string | null, never>;
@@ -18,6 +18,8 @@ export interface GatewayTables {
     enrolled_at: number;
     servers: Servers;
     revoked_at: number | null;
+    /** Origin by which agents know it, as it told over its own connection. */
+    public_url: Generated<string | null>;
   };
   gateway_join_token: {
     tenant: string;

@@ -11,6 +11,7 @@ import { effectiveLevel } from '@atf/core/maturity/levels';
 import { type Credential, routes } from '@atf/core/wire/api';
 import { mcpPath, spiffeId } from '@atf/core/wire/token';
 import { nameSchema } from '@atf/core/wire/words';
+import { isGatewayUrl } from '../gateways/store.ts';
 import type { Control, Tx } from '../context.ts';
 import { dpopOf, type Headers } from '../proofs.ts';
 import { containments, insertContainmentEvent } from '../incident/store.ts';
@@ -190,13 +191,29 @@ export interface CredentialWanted {
   readonly resource?: string | undefined;
 }
 
-/** The `aud` of a token. Refuses `identity.resource_unknown` for what is not an address of this deployment's gateway. */
-function resourceOf(gatewayUrl: string, wanted: string | undefined): string {
-  const gateway = new URL(gatewayUrl).origin;
-  if (wanted === undefined || wanted === gateway || wanted === `${gateway}/`) return gateway;
+interface Resource {
+  /** `aud` of the token. */
+  readonly audience: string;
+  /** The gateway that takes it. */
+  readonly gatewayUrl: string;
+}
+
+/**
+ * What a token is for: the gateway that agents are sent to, another active one that was named by its own address, or one tool server of either. Refuses
+ * `identity.resource_unknown` for what is no address of this deployment.
+ */
+async function resourceOf(control: Control, tx: Tx, wanted: string | undefined): Promise<Resource> {
+  const { tenant, gatewayUrl } = control.config;
+  const usual = new URL(gatewayUrl).origin;
+  if (wanted === undefined) return { audience: usual, gatewayUrl };
+  const gateway = URL.canParse(wanted) ? new URL(wanted).origin : '';
+  if (gateway !== usual && !(await isGatewayUrl(tx, tenant, gateway)))
+    return refuse('identity.resource_unknown');
+  const named = gateway === usual ? gatewayUrl : gateway;
+  if (wanted === gateway || wanted === `${gateway}/`) return { audience: gateway, gatewayUrl: named };
   const server = wanted.startsWith(`${gateway}/mcp/`) ? wanted.slice(`${gateway}/mcp/`.length) : '';
   return nameSchema.safeParse(server).success
-    ? `${gateway}${mcpPath(server)}`
+    ? { audience: `${gateway}${mcpPath(server)}`, gatewayUrl: named }
     : refuse('identity.resource_unknown');
 }
 
@@ -207,8 +224,8 @@ async function credentialFor(
   instance: InstanceRow,
   wanted: CredentialWanted,
 ): Promise<Credential> {
-  const { tenant, controlUrl, gatewayUrl, trustDomain } = control.config;
-  const resource = resourceOf(gatewayUrl, wanted.resource);
+  const { tenant, controlUrl, trustDomain } = control.config;
+  const { audience, gatewayUrl } = await resourceOf(control, tx, wanted.resource);
   const proof = instance.jkt === null ? 'none' : 'dpop';
   const level = effectiveLevel({ level: agent.level, ceiling: agent.ceiling ?? undefined }, proof);
   const seconds = (await settingsInForce(control, tx)).tokenSeconds[level];
@@ -220,7 +237,7 @@ async function credentialFor(
   const claims = {
     iss: controlUrl,
     sub: spiffeId(trustDomain, agent.id, instance.id),
-    aud: resource,
+    aud: audience,
     iat,
     exp,
     jti: randomUUID(),

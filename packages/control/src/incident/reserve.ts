@@ -28,7 +28,7 @@ const lineBytesMax = 3_000;
 
 const pendingSchema = z.strictObject({
   id: uuidSchema,
-  key: z.string().max(300),
+  key: z.string().max(400),
   doc: containmentDocSchema,
   byId: z.string().max(100),
 });

@@ -73,6 +73,7 @@ export async function testControl({
     put: (tx, topic, key, body) => feed.put(tx, topic, key, body),
     contain: (key, body, boundMs) => feed.contain(key, body, boundMs),
     gateways: () => feed.gateways(),
+    own: () => feed.own(),
     disconnect: (id) => feed.disconnect(id),
     announce: (unrecorded) => feed.announce(unrecorded),
     ...bent,

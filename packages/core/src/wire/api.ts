@@ -924,6 +924,8 @@ export const routes = {
         state: z.enum(['active', 'revoked']),
         servers: carriedServersSchema,
         connected: z.boolean(),
+        /** Address by which agents know it, as it has told; absent before its first connection. */
+        url: z.url().optional(),
         enrolledAt: isoTimeSchema,
       }),
     ),
@@ -1091,6 +1093,8 @@ export const rawPaths = {
   proof: '/log/proof/',
   tile: '/tile/',
   vkey: '/log/vkey',
+  /** Keys of all gateways whose seals stand in the log. */
+  logGateways: '/log/gateways',
   health: '/healthz',
   ready: '/readyz',
   metrics: '/metrics',

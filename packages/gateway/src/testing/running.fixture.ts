@@ -152,7 +152,7 @@ export async function startWorld({ stateless = true }: StartOptions = {}): Promi
   const fleet = await fleetOver(control, dir, stateless);
   const gateway = await startGateway({
     dir,
-    controlUrl,
+    controlUrls: [controlUrl],
     host: '127.0.0.1',
     port: 0,
     publicUrl: undefined,

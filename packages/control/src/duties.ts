@@ -1,0 +1,99 @@
+/**
+ * What runs beside the requests and only once, however many replicas there are: the writing of the log with its witnesses, approvals that expire, gateways
+ * that are missed, news that goes out. On the embedded database this process has the duties for good; on PostgreSQL whoever leads has them.
+ */
+import { witnessingSchema } from '@atf/core/wire/api';
+import { keepApprovals } from './approvals/upkeep.ts';
+import type { LogWriting, RunningLog } from './audit/running-log.ts';
+import type { Control } from './context.ts';
+import { GatewayWatch } from './notifications/gateway-watch.ts';
+import { Postman } from './notifications/postman.ts';
+import { regularly } from './regularly.ts';
+import { Lead, type LeadWork } from './replicas/lead.ts';
+import { forgetProofs } from './replicas/store.ts';
+
+/** Approvals are looked at this often: they expire by time. */
+const upkeepEveryMs = 1_000;
+/** Gateways that are out of touch are noticed this often. */
+const watchEveryMs = 1_000;
+const forgetEveryMs = 10_000;
+
+export interface Duties {
+  /** Something was committed here. */
+  wake(): void;
+  close(): Promise<void>;
+}
+
+interface Work extends LeadWork {
+  wake(): void;
+  readonly writing: LogWriting;
+}
+
+async function begin(held: Control, log: RunningLog): Promise<Work> {
+  const writing = await log.write(held);
+  const { tenant } = held.config;
+  const watch = new GatewayWatch(held);
+  const ends = [
+    regularly(held, upkeepEveryMs, 'upkeep of approvals', () => keepApprovals(held)),
+    regularly(held, watchEveryMs, 'watch over gateways', () => watch.look()),
+    ...(held.shared === undefined
+      ? []
+      : [
+          regularly(held, forgetEveryMs, 'proofs that lapsed', () =>
+            forgetProofs(held.db, tenant, held.clock.nowMs()),
+          ),
+        ]),
+  ];
+  const postman = new Postman(held);
+  postman.start();
+  return {
+    writing,
+    wake() {
+      writing.wake();
+      postman.wake();
+    },
+    note: () => JSON.stringify(writing.witnessing() ?? null),
+    async end() {
+      for (const end of ends) await end();
+      await postman.close();
+      await writing.end();
+    },
+  };
+}
+
+function readNote(text: string) {
+  if (text === '') return undefined;
+  const read = witnessingSchema.nullable().safeParse(JSON.parse(text));
+  return read.success ? (read.data ?? undefined) : undefined;
+}
+
+/** Takes the duties, if they fall to this process. Refuses what the state of the log refuses. */
+export async function startDuties(control: Control, log: RunningLog): Promise<Duties> {
+  const { shared } = control;
+  if (shared === undefined) {
+    const work = await begin(control, log);
+    log.witnessedBy(() => work.writing.witnessing());
+    return { wake: () => work.wake(), close: () => work.end() };
+  }
+  let work: Work | undefined;
+  const lead = new Lead({
+    control,
+    replica: shared.replica,
+    async begin(held) {
+      const begun = await begin(held, log);
+      work = begun;
+      shared.leading(true);
+      return {
+        note: () => begun.note(),
+        async end() {
+          work = undefined;
+          shared.leading(false);
+          await begun.end();
+        },
+      };
+    },
+  });
+  log.witnessedBy(() => readNote(lead.note));
+  await lead.start();
+  return { wake: () => work?.wake(), close: () => lead.close() };
+}

@@ -1,0 +1,310 @@
+/**
+ * Two control replicas and two gateways on one PostgreSQL (B-1, R-2, I-2; invariants 1, 2, 4, 8): what production runs, and what happens to it when the
+ * one that leads is killed or paused while agents work.
+ */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { verifyLogDirectory } from '@atf/cli/audit-dir';
+import type { Client } from '@modelcontextprotocol/client';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { dpopProof } from '@atf/sdk/agent-key';
+import { postgresBinaries } from '../postgres/cluster.ts';
+import { atf } from './cli-run.ts';
+import { Fleet, type FleetAgent } from './fleet.ts';
+import { type Answer, call, resume, type Signed, until } from './product.ts';
+import { entriesIn } from './read-log.ts';
+import { readerManifest } from './reader-manifest.ts';
+
+const settleMs = 60_000;
+const readPauseMs = 10;
+
+let fleet: Fleet;
+let readers: readonly FleetAgent[];
+let offices: readonly Client[];
+
+/** What a replica's log says now, once nothing waits any more. */
+async function settled(at: number): Promise<string> {
+  const operator = fleet.operator(at);
+  return until(
+    'every record to be in the log',
+    async () => {
+      const { gateways } = await operator.call('overview');
+      const { pending, checkpoint } = await operator.call('audit.status');
+      return pending === 0 && gateways.every(({ spoolBehind }) => spoolBehind === 0) ? checkpoint : undefined;
+    },
+    settleMs,
+  );
+}
+
+/** A copy of the log as this replica hands it out, verified as an outsider would; gives its size and the ids of its finished actions. */
+async function copied(at: number): Promise<{ size: number; outcomes: Map<string, number> }> {
+  const folder = mkdtempSync(join(tmpdir(), 'atf-log-'));
+  try {
+    const { url, dir } = fleet.controls[at] as (typeof fleet.controls)[number];
+    const target = join(folder, 'log');
+    const ran = await atf(['audit', 'copy', target, '--json', '--data', dir, '--control', url]);
+    expect(ran.code, ran.stderr).toBe(0);
+    const report = await verifyLogDirectory(target);
+    expect(report, JSON.stringify(report.problems.slice(0, 5))).toMatchObject({ ok: true });
+    const outcomes = new Map<string, number>();
+    for (const { type, action } of await entriesIn(target, report.size))
+      if (type === 'action.outcome' && action !== undefined)
+        outcomes.set(action, (outcomes.get(action) ?? 0) + 1);
+    return { size: report.size, outcomes };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Reads at both gateways until told to end; gives the ids of the actions whose results somebody got, and how long nobody got one. */
+function reading(): { end(): Promise<{ acknowledged: string[]; longestGapMs: number }> } {
+  let ended = false;
+  const acknowledged: string[] = [];
+  let lastMs = performance.now();
+  let longestGapMs = 0;
+  const loops = offices.map(async (office) => {
+    while (!ended) {
+      const answer: Answer | undefined = await call(office, 'get_order', { order_id: 'O-5001' }).catch(
+        () => undefined,
+      );
+      if (answer?.isError === false && answer.atf.actionId !== undefined) {
+        acknowledged.push(answer.atf.actionId);
+        longestGapMs = Math.max(longestGapMs, performance.now() - lastMs);
+        lastMs = performance.now();
+      }
+      await new Promise((done) => setTimeout(done, readPauseMs));
+    }
+  });
+  return {
+    async end() {
+      ended = true;
+      await Promise.all(loops);
+      return { acknowledged, longestGapMs };
+    },
+  };
+}
+
+const refund = (amount: number) => ({
+  order_id: 'O-5005',
+  amount,
+  currency: 'EUR',
+  reason: 'arrived broken',
+});
+
+/** Refunds of this amount that either back office has really made. */
+const refundsMade = (amount: number): number =>
+  fleet.gateways
+    .flatMap(({ dir }) => {
+      try {
+        return readFileSync(join(dir, 'work/back-office/effects.log'), 'utf8').split('\n');
+      } catch {
+        return [];
+      }
+    })
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as { effect: string; amount?: number })
+    .filter((line) => line.effect === 'refund.created' && line.amount === amount).length;
+
+async function approve(by: Signed, id: string): Promise<void> {
+  const shown = await by.client.call('approvals.show', { params: { id } });
+  const presence = await by.presence({ kind: 'approval', id, digest: shown.shownDigest });
+  await by.client.call('approvals.approve', {
+    params: { id },
+    body: { shownDigest: shown.shownDigest, presence },
+  });
+}
+
+const leaderOf = (): Promise<number> => until('one replica to lead', () => fleet.leader(), 20_000);
+
+describe.skipIf(postgresBinaries() === undefined)('two replicas, two gateways', () => {
+  beforeAll(async () => {
+    fleet = await Fleet.start();
+    const manifest = readerManifest('replica-reader', ['back-office/get_order']);
+    await fleet.operator(1).call('agents.register', { body: { manifest, format: 'yaml' } });
+    readers = [
+      await fleet.agent('replica-reader', { gateway: 0, control: 0 }),
+      await fleet.agent('replica-reader', { gateway: 1, control: 1 }),
+    ];
+    offices = await Promise.all(readers.map((reader) => reader.mcp('back-office')));
+    for (const office of offices)
+      expect(await call(office, 'get_order', { order_id: 'O-5001' })).toMatchObject({ isError: false });
+  }, 180_000);
+  afterAll(async () => fleet?.remove(), 60_000);
+
+  it('one replica leads, both know both gateways, and both hand out the same log', async () => {
+    await leaderOf();
+    for (const at of [0, 1]) {
+      const { items } = await until('both gateways', async () => {
+        const listed = await fleet.operator(at).call('gateways.list');
+        return listed.items.every(({ connected }) => connected) ? listed : undefined;
+      });
+      expect(items.map(({ url }) => url).sort()).toEqual(fleet.gateways.map(({ url }) => url).sort());
+    }
+    await settled(0);
+    const [one, other] = [await copied(0), await copied(1)];
+    expect(Math.abs(one.size - other.size)).toBeLessThan(20);
+  });
+
+  it('a token is for the gateway that it was made for', async () => {
+    const [reader] = readers as [FleetAgent];
+    const url = `${fleet.gateways[1]?.url}/mcp/back-office`;
+    const accessToken = reader.credential.token;
+    const proof = await dpopProof(reader.key, { method: 'POST', url, accessToken });
+    const answer = await fetch(url, {
+      method: 'POST',
+      headers: {
+        authorization: `DPoP ${accessToken}`,
+        dpop: proof,
+        'content-type': 'application/json',
+        accept: 'application/json, text/event-stream',
+      },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list', params: {} }),
+    });
+    expect(answer.status).toBe(401);
+    expect(await answer.text()).toContain('identity.audience_mismatch');
+    const operator = fleet.operator(0);
+    const { id } = await operator.call('agents.show', { params: { id: 'replica-reader' } });
+    expect(id).toBe(reader.credential.agentId);
+  });
+
+  it('a proof of possession that one replica has taken is refused by the other', async () => {
+    const [reader] = readers as [FleetAgent];
+    const { url } = fleet.controls[0] as { url: string };
+    // Made for the address that both share.
+    const dpop = await dpopProof(reader.key, { method: 'POST', url: `${url}/v1/token` });
+    const send = (base: string) =>
+      fetch(`${base}/v1/token`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', dpop },
+        body: JSON.stringify({ instanceId: reader.credential.instanceId }),
+      });
+    expect((await send(url)).status).toBe(200);
+    const again = await send(fleet.controls[1]?.url ?? '');
+    expect(again.status).toBe(401);
+    expect(await again.json()).toMatchObject({ code: 'identity.proof_replayed' });
+  });
+
+  it.each([0, 1])('a kill at replica %i reaches both gateways, and resuming at the other too', async (at) => {
+    const scope = { kind: 'agent' as const, id: readers[0]?.credential.agentId ?? '' };
+    const report = await fleet.operator(at).call('containment.stop', {
+      body: { scope, state: 'paused', reason: 'drill' },
+    });
+    expect(report.gateways).toEqual({ connected: 2, confirmed: 2 });
+    expect(report.tookMs).toBeLessThan(1_000);
+    for (const office of offices)
+      expect((await call(office, 'get_order', { order_id: 'O-5001' })).atf.code).toBe(
+        'containment.agent_stopped',
+      );
+    await resume(await fleet.signIn('yuki.mori@example.com', 1 - at), { scope, reason: 'drill is over' });
+    for (const office of offices)
+      await until('calls to run again', async () =>
+        (await call(office, 'get_order', { order_id: 'O-5001' })).isError ? undefined : true,
+      );
+  });
+
+  it('what a person releases at one replica runs once, wherever and however often it is asked for', async () => {
+    const juniors = await Promise.all(
+      [0, 1].map(async (gateway) =>
+        (await fleet.agent('junior-support', { gateway, control: 1 - gateway })).mcp('back-office'),
+      ),
+    );
+    const [first, second] = juniors as [Client, Client];
+    const asked = await call(first, 'create_refund', refund(3.01));
+    expect(asked.atf.code).toBe('maturity.approval_required');
+    await approve(await fleet.signIn('paula.reyes@example.com', 1), asked.atf.approvalId ?? '');
+    await until('the refund', async () =>
+      (await call(first, 'create_refund', refund(3.01))).isError ? undefined : true,
+    );
+    await Promise.all(
+      [first, second, first, second].map((each) => call(each, 'create_refund', refund(3.01))),
+    );
+    expect(refundsMade(3.01)).toBe(1);
+  });
+
+  it('kill -9 of the leader under load: every acknowledged action is in the log, which verifies and goes on', async () => {
+    const approver = await fleet.signIn('paula.reyes@example.com', 0);
+    const junior = await (await fleet.agent('junior-support', { gateway: 1, control: 0 })).mcp('back-office');
+    const asked = await call(junior, 'create_refund', refund(4.01));
+    await approve(approver, asked.atf.approvalId ?? '');
+    const load = reading();
+    const leader = await leaderOf();
+    const left = 1 - leader;
+    await new Promise((done) => setTimeout(done, 1_000));
+    const redeemed = Array.from({ length: 4 }, () =>
+      call(junior, 'create_refund', refund(4.01)).catch(() => undefined),
+    );
+    await (fleet.controls[leader] as (typeof fleet.controls)[number]).kill();
+    await Promise.all(redeemed);
+    await fleet.serving();
+    await until(
+      'the other replica to lead',
+      async () => ((await fleet.leader()) === left ? true : undefined),
+      20_000,
+    );
+    // A stop at the replica that is left reaches the gateways that came over.
+    const scope = { kind: 'tool' as const, id: 'files/*' };
+    const report = await fleet.operator(left).call('containment.stop', {
+      body: { scope, state: 'paused', reason: 'drill' },
+    });
+    expect(report.gateways).toEqual({ connected: 2, confirmed: 2 });
+    await new Promise((done) => setTimeout(done, 1_000));
+    const { acknowledged, longestGapMs } = await load.end();
+    expect(acknowledged.length).toBeGreaterThan(20);
+    process.stdout.write(
+      `replicas: ${acknowledged.length} reads, ${Math.round(longestGapMs)} ms without one\n`,
+    );
+    await settled(left);
+    const { outcomes } = await copied(left);
+    for (const action of acknowledged) expect(outcomes.get(action), action).toBe(1);
+    expect(refundsMade(4.01)).toBeLessThanOrEqual(1);
+    await (fleet.controls[leader] as (typeof fleet.controls)[number]).start();
+    await settled(leader);
+    await copied(leader);
+  }, 180_000);
+
+  it('a leader that was paused finds itself replaced, and writes nothing more', async () => {
+    await fleet.serving();
+    const leader = await leaderOf();
+    const plane = fleet.controls[leader] as (typeof fleet.controls)[number];
+    const load = reading();
+    plane.signal('SIGSTOP');
+    try {
+      await until(
+        'the other replica to lead',
+        async () => ((await fleet.leader()) === 1 - leader ? true : undefined),
+        30_000,
+      );
+      await fleet.serving();
+    } finally {
+      plane.signal('SIGCONT');
+    }
+    await until(
+      'the old leader to see it',
+      () => (plane.said.join('').includes('leads no more') ? true : undefined),
+      20_000,
+    );
+    expect(await leaderOf()).toBe(1 - leader);
+    const { acknowledged } = await load.end();
+    for (const at of [0, 1]) {
+      await settled(at);
+      const { outcomes } = await copied(at);
+      for (const action of acknowledged) expect(outcomes.get(action), action).toBe(1);
+    }
+  }, 180_000);
+
+  it('ends in order on SIGTERM: the lead is handed over at once, and nobody is left without answers', async () => {
+    const leader = await leaderOf();
+    const plane = fleet.controls[leader] as (typeof fleet.controls)[number];
+    const load = reading();
+    expect(await plane.stop()).toBe(0);
+    await until(
+      'the other replica to lead',
+      async () => ((await fleet.leader()) === 1 - leader ? true : undefined),
+      5_000,
+    );
+    await plane.start();
+    const { longestGapMs } = await load.end();
+    expect(longestGapMs).toBeLessThan(3_000);
+  }, 120_000);
+});
