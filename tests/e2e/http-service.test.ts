@@ -9,6 +9,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { sha256 } from '@atf/core/digest';
 import { dpopProof } from '@atf/sdk/agent-key';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { atf, atfBin } from './cli-run.ts';
@@ -318,6 +319,85 @@ describe('as its own REST interface', () => {
     await operator.call('containment.stop', { body: { scope, state: 'paused', reason: 'a test' } });
     expect((await problem(await running)).code).toBe('containment.call_aborted');
     await until('the service to be left', () => (service.open === before ? true : undefined));
+  });
+});
+
+describe('a stream', () => {
+  const lines = async (reader: ReadableStreamDefaultReader<Uint8Array>, wanted: string): Promise<string> => {
+    let got = '';
+    while (!got.includes(wanted)) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      got += Buffer.from(value).toString();
+    }
+    return got;
+  };
+  const watch = async () => {
+    const response = await agent.fetch(`${base}/events`, { headers: { accept: 'text/event-stream' } });
+    expect([response.status, response.headers.get('content-type')]).toEqual([
+      200,
+      'text/event-stream; charset=utf-8',
+    ]);
+    if (response.body === null) throw new Error('no body');
+    return { id: response.headers.get('atf-action') ?? '', reader: response.body.getReader() };
+  };
+  const outcomeOf = async (id: string) => {
+    const operator = await product.operator();
+    return await until('the outcome', async () => {
+      const shown = await operator.call('actions.show', { params: { id } }).catch(() => undefined);
+      const found = shown?.records.map(
+        ({ entry }) => JSON.parse(entry) as { type: string; body: { status: string } },
+      );
+      const outcome = found?.find(({ type }) => type === 'action.outcome');
+      return outcome === undefined
+        ? undefined
+        : { status: outcome.body.status, result: shown?.resultText ?? '' };
+    });
+  };
+
+  it('is given on as it comes, and its length and digest are on record at its end', async () => {
+    const { id, reader } = await watch();
+    expect(await lines(reader, 'hello')).toBe('data: hello\n\n');
+    service.say('order O-5');
+    expect(await lines(reader, 'O-5')).toBe('data: order O-5\n\n');
+    service.endStreams();
+    expect(await lines(reader, 'no more')).toBe('');
+    const sent = 'data: hello\n\ndata: order O-5\n\n';
+    const outcome = await outcomeOf(id);
+    expect(outcome.status).toBe('done');
+    expect(JSON.parse(outcome.result)).toMatchObject({
+      structuredContent: { streamed: { bytes: sent.length, sha256: sha256(sent) } },
+    });
+  });
+
+  it('does not give the credential on, also in pieces', async () => {
+    const { id, reader } = await watch();
+    await lines(reader, 'hello');
+    service.write(`data: ${secret.slice(0, 9)}`);
+    expect(await lines(reader, 'data: ')).toBe('data: ');
+    service.write(secret.slice(9));
+    await expect(lines(reader, 'no more')).rejects.toThrow();
+    expect(await outcomeOf(id)).toMatchObject({ status: 'unknown' });
+  });
+
+  it('ends at the service when its reader goes', async () => {
+    const { id, reader } = await watch();
+    await lines(reader, 'hello');
+    await reader.cancel();
+    await until('the service to be left', () => (service.streams === 0 ? true : undefined));
+    expect((await outcomeOf(id)).status).toBe('aborted');
+  });
+
+  it('is cut by a stop, and does not look whole', async () => {
+    const { id, reader } = await watch();
+    await lines(reader, 'hello');
+    const operator = await product.operator();
+    const scope = { kind: 'tool' as const, id: 'orders/watchOrders' };
+    await operator.call('containment.stop', { body: { scope, state: 'killed', reason: 'a test' } });
+    await expect(lines(reader, 'no more')).rejects.toThrow();
+    await until('the service to be left', () => (service.streams === 0 ? true : undefined));
+    expect((await outcomeOf(id)).status).toBe('aborted');
+    expect((await problem(await agent.fetch(`${base}/events`))).code).toBe('containment.tool_stopped');
   });
 });
 

@@ -136,7 +136,11 @@ export class OrderService {
 
   /** Says something on every stream of events. */
   say(event: string): void {
-    for (const stream of this.#streams) stream.write(`data: ${event}\n\n`);
+    this.write(`data: ${event}\n\n`);
+  }
+
+  write(text: string): void {
+    for (const stream of this.#streams) stream.write(text);
   }
 
   endStreams(): void {

@@ -263,7 +263,7 @@ function build({ key, options, control, spool, enrolled, orphans }: Opened): Bui
     signer: key.seal,
     verifyingKey: key.publicKey,
   });
-  const httpFront = new HttpFront({ pipeline, snapshot });
+  const httpFront = new HttpFront({ pipeline, services, snapshot });
   const notReady = (): string | undefined => {
     if (!snapshot.fresh()) return 'control was not heard in time';
     if (payloadKey.current() === undefined) return 'no key for payloads yet';

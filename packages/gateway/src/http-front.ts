@@ -13,9 +13,11 @@ import {
   argumentsOf,
   type Asked,
   encodeAnswer,
+  encodeHead,
   understand,
   type Understanding,
 } from './protocols/http-door.ts';
+import type { HttpServices } from './protocols/http-service.ts';
 import type { EncodedResponse } from './protocols/protocol.ts';
 
 /** Stands in records for requests that no operation covers: a path may hold personal data, and records hold none in clear. */
@@ -27,8 +29,21 @@ export interface HttpProblem {
   readonly stepUp: boolean;
 }
 
+/** What comes with a request besides its head, and where an answer can be streamed to. */
+export interface Sent {
+  readonly body: Uint8Array;
+  readonly gone: AbortSignal;
+  readonly stream: AnswerStream;
+}
+
+export interface AnswerStream {
+  begin(head: Pick<EncodedResponse, 'status' | 'headers'>): void;
+  write(chunk: Uint8Array): Promise<void>;
+}
+
 export interface HttpFrontInput {
   readonly pipeline: Pipeline;
+  readonly services: Pick<HttpServices, 'streamTo'>;
   readonly snapshot: Pick<SnapshotPort, 'server' | 'toolsOf'>;
 }
 
@@ -65,15 +80,36 @@ export class HttpFront {
     credential: CredentialFacts,
     understanding: Understanding,
     asked: Asked,
-    body: Uint8Array,
-    gone: AbortSignal,
+    { body, gone, stream }: Sent,
   ): Promise<EncodedResponse | HttpProblem> {
     const { server } = asked.address;
     const args = argumentsOf(understanding, asked, body);
     if (!args.ok) return this.#malformed(credential, args.refusal);
     const { tool } = understanding.operation;
-    const call = { protocol: 'http', serverName: server, toolName: tool, args: args.value } as const;
-    return encoded(server, await this.#input.pipeline.call(credential, call, gone));
+    const { pipeline, services } = this.#input;
+    const actionId = pipeline.newActionId();
+    const call = {
+      protocol: 'http',
+      actionId,
+      serverName: server,
+      toolName: tool,
+      args: args.value,
+    } as const;
+    let begun: Pick<EncodedResponse, 'status' | 'headers'> | undefined;
+    const over = services.streamTo(actionId, {
+      begin: (head) => {
+        begun = encodeHead(server, actionId, head);
+        stream.begin(begun);
+      },
+      write: (chunk) => stream.write(chunk),
+    });
+    try {
+      const answer = await pipeline.call(credential, call, gone);
+      // All of it has left already, as it came.
+      return begun !== undefined && answer.kind === 'result' ? begun : encoded(server, answer);
+    } finally {
+      over();
+    }
   }
 
   #malformed({ agentId }: CredentialFacts, refusal: Refusal): HttpProblem {

@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { problemOf, type Refusal, refusal } from '@atf/core/errors';
 import { type ActionFront, type ActionReply, matchAction } from './action-front.ts';
 import { actionDocument } from './action-openapi.ts';
-import type { HttpFront } from './http-front.ts';
+import type { AnswerStream, HttpFront } from './http-front.ts';
 import { answerMcp } from './mcp-front.ts';
 import type { Pipeline } from './pipeline.ts';
 import { finishStream, progressFor } from './progress.ts';
@@ -211,7 +211,10 @@ export class GatewayServer {
     const body = await readBody(request, this.#bounds.bodyBytesMax);
     if (body === 'too_large') return plain(refusal('request.too_large'));
     if (body === 'gone') return plain(refusal('request.malformed'));
-    const answer = await services.finish(credential, begun, asked, body, gone);
+    const stream = streamInto(response);
+    const answer = await services.finish(credential, begun, asked, { body, gone, stream });
+    // What was cut must not look whole.
+    if (stream.begun()) endStream(response, 'status' in answer && answer.status < 400);
     return 'status' in answer
       ? answer
       : plain(answer.refusal, this.#told(head, answer.refusal, answer.stepUp));
@@ -318,6 +321,28 @@ function write(response: ServerResponse, encoded: EncodedResponse): void {
   if (response.headersSent || response.destroyed) return;
   response.writeHead(status, headers);
   response.end(body);
+}
+
+/** Gives an answer on while it comes, as fast as the caller takes it. */
+function streamInto(response: ServerResponse): AnswerStream & { begun(): boolean } {
+  let begun = false;
+  return {
+    begun: () => begun,
+    begin({ status, headers }) {
+      begun = true;
+      if (!response.destroyed) response.writeHead(status, headers).flushHeaders();
+    },
+    write: (chunk) =>
+      new Promise((resolve, reject) => {
+        if (response.destroyed) return reject(new Error('the caller has gone'));
+        response.write(chunk, (error) => (error ? reject(error) : resolve()));
+      }),
+  };
+}
+
+function endStream(response: ServerResponse, whole: boolean): void {
+  if (whole) response.end();
+  else response.destroy();
 }
 
 /** The body, bounded while it is read. */

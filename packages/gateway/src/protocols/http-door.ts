@@ -8,7 +8,8 @@ import { type Operation, OperationIndex, readArguments, readFields } from '@atf/
 import { isJsonObject, type Json, type JsonObject, parseStrict } from '@atf/core/wire/json';
 import { namePattern } from '@atf/core/wire/words';
 import type { CallAnswer } from '../answers.ts';
-import type { EncodedResponse } from './protocol.ts';
+import type { AnswerHead } from './http-answer.ts';
+import type { EncodedResponse, RefusalFacts } from './protocol.ts';
 
 export const httpPrefix = '/http/';
 const bodyBounds = { bytesMax: 1_048_576, depthMax: 32, valuesMax: 50_000 };
@@ -160,8 +161,16 @@ export function encodeAnswer(
   server: string,
   answer: Exclude<CallAnswer, { kind: 'problem' }>,
 ): EncodedResponse {
-  if (answer.kind === 'result') return encodeResult(server, answer);
-  const { refusal: why, outcome, actionId, approvalId, approvalExpiresAt } = answer.facts;
+  return answer.kind === 'result' ? encodeResult(server, answer) : encodeRefusal(answer.facts);
+}
+
+function encodeRefusal({
+  refusal: why,
+  outcome,
+  actionId,
+  approvalId,
+  approvalExpiresAt,
+}: RefusalFacts): EncodedResponse {
   const problem = problemOf(why);
   const waits = outcome === 'waiting' || outcome === 'running';
   const document = {
@@ -179,11 +188,37 @@ export function encodeAnswer(
   });
 }
 
+/** Status and headers of an answer that is given on as it comes. */
+export function encodeHead(
+  server: string,
+  actionId: string,
+  { status, type, headers }: AnswerHead,
+): Pick<EncodedResponse, 'status' | 'headers'> {
+  const contentType = /^text\//.test(type) ? `${type}; charset=utf-8` : type;
+  return {
+    status,
+    headers: {
+      ...common,
+      ...headersOf(server, headers),
+      [actionHeader]: actionId,
+      'content-type': contentType,
+    },
+  };
+}
+
 function encodeResult(
   server: string,
   { result, facts }: Extract<CallAnswer, { kind: 'result' }>,
 ): EncodedResponse {
   const structured = isJsonObject(result.structuredContent) ? result.structuredContent : {};
+  // The stored outcome of an approved call: its bytes went to the request that it ran for, and are not kept.
+  if (structured['streamed'] !== undefined) {
+    const settled = refusal(
+      'execution.outcome_settled',
+      'Its answer was streamed to the request that it ran for.',
+    );
+    return encodeRefusal({ outcome: 'unknown', refusal: settled, ...facts });
+  }
   const status = typeof structured['status'] === 'number' ? structured['status'] : 502;
   const type = typeof structured['type'] === 'string' ? structured['type'] : '';
   const headers = {
@@ -201,7 +236,7 @@ function bodyOf({ body, base64 }: JsonObject, type: string): string | Uint8Array
   return typeof body === 'string' && !/json$/.test(type) ? body : JSON.stringify(body);
 }
 
-function headersOf(server: string, given: JsonObject): Record<string, string> {
+function headersOf(server: string, given: Readonly<Record<string, unknown>>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(given).flatMap(([name, value]) => {
       if (typeof value !== 'string') return [];

@@ -19,6 +19,8 @@ export interface ExchangeRequest {
   /** Of a response that is not streamed. */
   readonly bytesMax: number;
   readonly streams: (head: ExchangeHead) => boolean;
+  /** Of a response that is streamed, from its head to its end; absent: `wholeMs` goes on. */
+  readonly streamMs?: number;
 }
 
 /** Headers in lower case. */
@@ -72,7 +74,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   readonly #request: ExchangeRequest;
   readonly #resolve: (response: ExchangeResponse) => void;
   readonly #reject: (error: Error) => void;
-  readonly #timer: NodeJS.Timeout | undefined;
+  #timer: NodeJS.Timeout | undefined;
   readonly #chunks: Uint8Array[] = [];
   #bytes = 0;
   #head: ExchangeHead | undefined;
@@ -88,10 +90,11 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#request = request;
     this.#resolve = resolve;
     this.#reject = reject;
-    const late = () => this.cut(new DOMException('the response took too long', 'TimeoutError'));
-    this.#timer = request.wholeMs === undefined ? undefined : setTimeout(late, request.wholeMs);
+    this.#timer = request.wholeMs === undefined ? undefined : setTimeout(this.#late, request.wholeMs);
     request.signal?.addEventListener('abort', this.#aborted, { once: true });
   }
+
+  readonly #late = (): void => this.cut(new DOMException('the response took too long', 'TimeoutError'));
 
   readonly #aborted = (): void => this.cut(this.#request.signal?.reason as Error);
 
@@ -127,7 +130,12 @@ class Exchange implements Dispatcher.DispatchHandler {
       return this.cut(new ResponseRedirectError('the tool server redirects'));
     if ((headerOf(head, 'content-encoding') ?? 'identity').toLowerCase() !== 'identity')
       return this.cut(new ResponseMalformedError('the response is compressed'));
-    if (this.#request.streams(head)) this.#resolve({ ...head, body: this.#streamed() });
+    if (!this.#request.streams(head)) return;
+    if (this.#request.streamMs !== undefined) {
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(this.#late, this.#request.streamMs);
+    }
+    this.#resolve({ ...head, body: this.#streamed() });
   }
 
   #streamed(): ReadableStream<Uint8Array> {

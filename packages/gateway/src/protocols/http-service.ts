@@ -6,9 +6,9 @@
  * A service has no definitions of its own to compare with: what is sent is what a person accepted.
  */
 import type { ServerDoc } from '@atf/core/wire/feed';
-import { fitsHeader, type HttpOperation, operationOf } from '@atf/core/segmentation/http-operation';
+import { type HttpOperation, operationOf } from '@atf/core/segmentation/http-operation';
 import { writeRequest, type WrittenRequest } from '@atf/core/segmentation/http-request';
-import { type Json, type JsonObject, parseStrict } from '@atf/core/wire/json';
+import type { JsonObject } from '@atf/core/wire/json';
 import type { ServiceCredential } from '@atf/core/wire/service';
 import type { Dispatcher } from 'undici';
 import type {
@@ -20,27 +20,26 @@ import type {
   SnapshotPort,
   UpstreamPort,
 } from '../ports.ts';
-import { exchange, type ExchangeResponse, headerOf, ResponseRedirectError } from './http-exchange.ts';
+import { type AnswerHead, headOf, resultOf, structuredResult } from './http-answer.ts';
+import { authenticated, holdsSecret, secretsOf } from './http-credential.ts';
+import { exchange, type ExchangeHead, ResponseRedirectError } from './http-exchange.ts';
+import {
+  isStreamed,
+  pump,
+  type StreamBounds,
+  streamBoundsDefault,
+  StreamSecretError,
+  type StreamSink,
+  StreamTooLargeError,
+} from './http-stream.ts';
 import { upstreamBoundsDefault } from './mcp-bounds.ts';
 import { faultOf } from './mcp-fault.ts';
-import type { ToolResult, UpstreamCallOptions, UpstreamCallOutcome, UpstreamFault } from './protocol.ts';
+import type { UpstreamCallOptions, UpstreamCallOutcome, UpstreamFault } from './protocol.ts';
 
 /** Services whose connections and credentials are held. */
 export const servicesMax = 500;
 /** Pause after control did not give the credential. */
 const retryAfterMs = 1_000;
-
-/** Headers of an answer that are given on; cookies, credentials and what is about one connection are not. */
-const givenOn = [
-  'etag',
-  'last-modified',
-  'retry-after',
-  'content-language',
-  'content-disposition',
-  'link',
-  'x-request-id',
-  'x-total-count',
-];
 
 export interface HttpServicesInput {
   readonly clock: ClockPort;
@@ -48,6 +47,7 @@ export interface HttpServicesInput {
   readonly snapshot: Pick<SnapshotPort, 'tool'>;
   /** Connections to a service, or in plain words why this host makes none. */
   readonly dial: (server: ServerDoc) => Dispatcher | string;
+  readonly bounds?: StreamBounds;
 }
 
 interface Exchanged {
@@ -56,6 +56,7 @@ interface Exchanged {
   readonly operation: HttpOperation;
   readonly request: WrittenRequest;
   readonly secrets: readonly string[];
+  readonly sink: StreamSink | undefined;
 }
 
 interface Held {
@@ -79,9 +80,12 @@ export class HttpServices implements Omit<UpstreamPort, 'kill'> {
   readonly #held = new Map<string, Held>();
   readonly #preparing = new Map<string, Promise<Prepared>>();
   readonly #failedAtMs = new Map<string, number>();
+  readonly #sinks = new Map<string, StreamSink>();
+  readonly #bounds: StreamBounds;
 
   constructor(input: HttpServicesInput) {
     this.#input = input;
+    this.#bounds = input.bounds ?? streamBoundsDefault;
   }
 
   /** Gets the credential of the service as it is now, if this gateway does not hold it. */
@@ -148,16 +152,19 @@ export class HttpServices implements Omit<UpstreamPort, 'kill'> {
       operation,
       request,
       secrets: secretsOf(credential),
+      sink: this.#sinks.get(target.action.actionId),
     };
     return await this.#send(exchanged, options);
   }
 
   async #send(
-    { dispatcher, base, operation, request, secrets }: Exchanged,
+    { dispatcher, base, operation, request, secrets, sink }: Exchanged,
     { signal, timeoutMs }: UpstreamCallOptions,
   ): Promise<UpstreamCallOutcome> {
     const { body } = request;
     try {
+      const streams = (head: ExchangeHead): boolean =>
+        sink !== undefined && mayStream(operation, headOf(head, base));
       const response = await exchange(dispatcher, {
         url: addressOf(base, request.target),
         method: request.method,
@@ -172,20 +179,26 @@ export class HttpServices implements Omit<UpstreamPort, 'kill'> {
         headMs: timeoutMs,
         wholeMs: timeoutMs,
         bytesMax: upstreamBoundsDefault.resultBytesMax,
-        streams: () => false,
+        streams,
+        streamMs: this.#bounds.wholeMs,
       });
-      if (holds(response, secrets))
-        return fault('upstream.protocol_error', true, 'The answer holds the credential of the gateway.');
-      return resultOf(response, base);
+      const whole = response.body instanceof Uint8Array ? response.body : nothing;
+      if (holdsSecret(secrets, whole, response.headers))
+        return fault('upstream.protocol_error', true, secretTold);
+      if (response.body instanceof Uint8Array || sink === undefined) return resultOf(response, base);
+      const head = headOf(response, base);
+      sink.begin(head);
+      const streamed = await pump(response.body, sink, secrets, this.#bounds);
+      return structuredResult(head, { streamed: { ...streamed } }, streamed.bytes);
     } catch (error) {
-      if (error instanceof ResponseRedirectError)
-        return fault(
-          'upstream.protocol_error',
-          true,
-          'The service redirects, and redirects are not followed.',
-        );
-      return { kind: 'fault', fault: faultOf(error, { signal, dispatched: true, connection: undefined }) };
+      return faultOfService(error, signal);
     }
+  }
+
+  /** Announces that the answer to this action may be given on as it comes. Call the function when the action is over. */
+  streamTo(actionId: string, sink: StreamSink): () => void {
+    this.#sinks.set(actionId, sink);
+    return () => this.#sinks.delete(actionId);
   }
 
   /** Forgets credentials and connections of services that are gone or have changed. */
@@ -212,133 +225,25 @@ export class HttpServices implements Omit<UpstreamPort, 'kill'> {
   }
 }
 
-/** The request with the credential; undefined when an argument would stand in its place. */
-function authenticated(
-  request: WrittenRequest,
-  credential: ServiceCredential | null,
-): WrittenRequest | undefined {
-  if (credential === null) return request;
-  if ('query' in credential) {
-    const { name, value } = credential.query;
-    const [, query = ''] = request.target.split('?', 2);
-    if (query.split('&').some((pair) => pair.split('=', 1)[0] === encodeURIComponent(name))) return undefined;
-    const separator = request.target.includes('?') ? '&' : '?';
-    return {
-      ...request,
-      target: `${request.target}${separator}${encodeURIComponent(name)}=${encodeURIComponent(value)}`,
-    };
-  }
-  const [name, value] = headerWith(credential);
-  return request.headers.some(([each]) => each === name)
-    ? undefined
-    : { ...request, headers: [...request.headers, [name, value]] };
+const nothing = new Uint8Array();
+const secretTold = 'The answer holds the credential of the gateway.';
+
+/** Only what the accepted document says may come, and only where it went well. */
+function mayStream({ answers, streams }: HttpOperation, { status, type }: AnswerHead): boolean {
+  return streams && status >= 200 && status <= 299 && isStreamed(type) && answers.includes(type);
 }
 
-function headerWith(credential: Exclude<ServiceCredential, { query: unknown }>): readonly [string, string] {
-  if ('bearer' in credential) return ['authorization', `Bearer ${credential.bearer}`];
-  if ('header' in credential) return [credential.header.name, credential.header.value];
-  const { user, password } = credential.basic;
-  return ['authorization', `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`];
-}
-
-/** Shorter ones stand in any text by chance. */
-const secretLengthMin = 8;
-
-/** The spellings in which a service could give its credential back. */
-function secretsOf(credential: ServiceCredential | null): readonly string[] {
-  if (credential === null) return [];
-  const plain =
-    'query' in credential
-      ? [credential.query.value]
-      : 'basic' in credential
-        ? [credential.basic.password, headerWith(credential)[1].slice('Basic '.length)]
-        : ['bearer' in credential ? credential.bearer : credential.header.value];
-  const spellings = plain.flatMap((each) => [
-    each,
-    JSON.stringify(each).slice(1, -1),
-    encodeURIComponent(each),
-  ]);
-  return [...new Set(spellings)].filter((each) => each.length >= secretLengthMin);
-}
-
-/** A service that repeats what it was sent would show an agent what only the gateway has. */
-function holds({ body, headers }: ExchangeResponse, secrets: readonly string[]): boolean {
-  const bytes = Buffer.from(body as Uint8Array);
-  const told = JSON.stringify(headers);
-  return secrets.some((secret) => bytes.includes(secret) || told.includes(secret));
+function faultOfService(error: unknown, signal: AbortSignal): UpstreamCallOutcome {
+  if (error instanceof ResponseRedirectError)
+    return fault('upstream.protocol_error', true, 'The service redirects, and redirects are not followed.');
+  if (error instanceof StreamSecretError) return fault('upstream.protocol_error', true, secretTold);
+  if (error instanceof StreamTooLargeError)
+    return fault('upstream.result_too_large', true, 'The stream was longer than allowed.');
+  return { kind: 'fault', fault: faultOf(error, { signal, dispatched: true, connection: undefined }) };
 }
 
 /** The origin is always that of the base; the target begins with a slash and was written by us. */
 function addressOf(base: string, target: string): URL {
   const { origin, pathname } = new URL(base);
   return new URL(`${origin}${pathname.replace(/\/$/, '')}${target}`);
-}
-
-const isJsonType = (type: string): boolean => /^application\/(?:[a-z0-9.+-]+\+)?json$/.test(type);
-
-/** Status, body and a few headers of an answer, as a result. An answer of 400 and more is the service's own refusal or failure. */
-export function resultOf(response: ExchangeResponse, base: string): UpstreamCallOutcome {
-  const bytes = response.body as Uint8Array;
-  const [type = ''] = (headerOf(response, 'content-type') ?? '').toLowerCase().split(';');
-  const read = contentOf(bytes, type.trim());
-  if (read === undefined)
-    return fault(
-      'upstream.protocol_error',
-      true,
-      'The service answered with JSON that cannot be read in one way.',
-    );
-  const location = locationOf(headerOf(response, 'location'), base);
-  const headers = Object.fromEntries([
-    ...givenOn.flatMap((name) => {
-      const value = headerOf(response, name);
-      return value === undefined || !fitsHeader(value) ? [] : [[name, value]];
-    }),
-    ...(location === undefined ? [] : [['location', location]]),
-  ]);
-  const { status } = response;
-  const structured: JsonObject = {
-    status,
-    ...(bytes.byteLength === 0 ? {} : { ...(type === '' ? {} : { type: type.trim() }), ...read }),
-    ...(Object.keys(headers).length === 0 ? {} : { headers }),
-  };
-  const result: ToolResult = {
-    content: [{ type: 'text', text: JSON.stringify(structured) }],
-    structuredContent: structured,
-    ...(status >= 400 ? { isError: true } : {}),
-  };
-  return { kind: 'result', result, resultBytes: bytes.byteLength };
-}
-
-/** Where a new thing is, below the service's address; addresses elsewhere are of no use to an agent. */
-function locationOf(value: string | undefined, base: string): string | undefined {
-  const { origin, pathname } = new URL(base);
-  const root = pathname.replace(/\/$/, '');
-  if (value === undefined || !URL.canParse(value, base)) return undefined;
-  const found = new URL(value, base);
-  const isBelow = found.origin === origin && found.pathname.startsWith(`${root}/`);
-  return isBelow && fitsHeader(found.pathname) ? found.pathname.slice(root.length) : undefined;
-}
-
-/** JSON as its value, text as text, anything else as base64. */
-function contentOf(bytes: Uint8Array, type: string): JsonObject | undefined {
-  if (bytes.byteLength === 0) return {};
-  if (isJsonType(type)) {
-    const {
-      resultBytesMax: bytesMax,
-      resultDepthMax: depthMax,
-      resultValuesMax: valuesMax,
-    } = upstreamBoundsDefault;
-    const parsed = parseStrict(bytes, { bytesMax, depthMax, valuesMax });
-    return parsed.ok ? { body: parsed.value as Json } : undefined;
-  }
-  const text =
-    type === '' || /^(?:text\/|application\/(?:xml|x-www-form-urlencoded|x-ndjson|jsonl|yaml))/.test(type);
-  if (text) {
-    try {
-      return { body: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };
-    } catch {
-      // Not UTF-8: as bytes.
-    }
-  }
-  return { base64: Buffer.from(bytes).toString('base64') };
 }

@@ -1,0 +1,91 @@
+/**
+ * Answers that are given on while they come (D-4): events, and bytes that nobody inspects. They leave before their outcome can be on record, so they are only for
+ * operations whose accepted document says so, and bounded in bytes, time and silence. What came of them, with length and digest, is recorded at their end.
+ */
+import { createHash } from 'node:crypto';
+import { type AnswerHead } from './http-answer.ts';
+import { SecretWatch } from './http-credential.ts';
+
+export interface StreamBounds {
+  readonly bytesMax: number;
+  /** From the head to the end. */
+  readonly wholeMs: number;
+  /** Without a byte. */
+  readonly idleMs: number;
+}
+
+export const streamBoundsDefault: StreamBounds = {
+  bytesMax: 256 * 1_048_576,
+  wholeMs: 600_000,
+  idleMs: 60_000,
+};
+
+/** Whoever asked, as far as an answer can be streamed to it. */
+export interface StreamSink {
+  begin(head: AnswerHead): void;
+  /** Resolves when more may come. Rejects when nobody takes it any more. */
+  write(chunk: Uint8Array): Promise<void>;
+}
+
+export class StreamTooLargeError extends Error {}
+export class StreamSecretError extends Error {}
+
+/** What has left. */
+export interface Streamed {
+  readonly bytes: number;
+  /** SHA-256 in base64url. */
+  readonly sha256: string;
+}
+
+/** Media types that are streamed: nothing in them is checked against a schema. */
+export function isStreamed(type: string): boolean {
+  return /^(?:text\/event-stream|application\/(?:octet-stream|x-ndjson|jsonl|json-seq|zip|gzip|pdf)|(?:audio|video|image)\/[a-z0-9.+-]+)$/.test(
+    type,
+  );
+}
+
+/** Gives a stream on, piece by piece. @throws whatever ends it early: the reason of its source, a bound, a sink that is gone */
+export async function pump(
+  source: ReadableStream<Uint8Array>,
+  sink: StreamSink,
+  secrets: readonly string[],
+  { bytesMax, idleMs }: StreamBounds,
+): Promise<Streamed> {
+  const reader = source.getReader();
+  const watch = new SecretWatch(secrets);
+  const digest = createHash('sha256');
+  let bytes = 0;
+  const give = async (chunk: Uint8Array) => {
+    if (chunk.byteLength === 0) return;
+    bytes += chunk.byteLength;
+    if (bytes > bytesMax) throw new StreamTooLargeError('the stream is too long');
+    digest.update(chunk);
+    await within(sink.write(chunk), idleMs);
+  };
+  try {
+    for (;;) {
+      const { done, value } = await within(reader.read(), idleMs);
+      if (done) break;
+      const passed = watch.take(value);
+      if (passed === undefined) throw new StreamSecretError('the stream holds the credential');
+      await give(passed);
+    }
+    await give(watch.rest());
+    return { bytes, sha256: digest.digest('base64url') };
+  } catch (error) {
+    await reader.cancel().catch(() => undefined);
+    throw error;
+  }
+}
+
+async function within<T>(work: Promise<T>, ms: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new DOMException('silent for too long', 'TimeoutError')), ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
