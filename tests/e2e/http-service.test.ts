@@ -4,6 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -28,6 +29,7 @@ let cautious: McpAgent;
 let base: string;
 
 const tools = [
+  'checkFile',
   'createOrder',
   'dropOrder',
   'exportOrders',
@@ -67,11 +69,9 @@ beforeAll(async () => {
   ];
   for (const manifest of manifests)
     await operator.call('agents.register', { body: { manifest, format: 'yaml' } });
-  // A person knows that this POST only reads.
-  await operator.call('tools.classify', {
-    params: { server: 'orders', name: 'findOrders' },
-    body: { class: 'read' },
-  });
+  // A person knows that these only read, although they are POSTs.
+  for (const name of ['findOrders', 'checkFile'])
+    await operator.call('tools.classify', { params: { server: 'orders', name }, body: { class: 'read' } });
   agent = await product.agent('order-reader');
   cautious = await product.agent('cautious-reader');
   base = `${product.ready.gatewayUrl}/http/orders`;
@@ -398,6 +398,53 @@ describe('a stream', () => {
     await until('the service to be left', () => (service.streams === 0 ? true : undefined));
     expect((await outcomeOf(id)).status).toBe('aborted');
     expect((await problem(await agent.fetch(`${base}/events`))).code).toBe('containment.tool_stopped');
+  });
+});
+
+describe('an upload', () => {
+  const content = randomBytes(3 * 1_048_576);
+  const digestOf = (bytes: Uint8Array) => `sha-256=:${createHash('sha256').update(bytes).digest('base64')}:`;
+  const send = (by: McpAgent, body: Uint8Array, contentDigest: string) =>
+    by.fetch(`${base}/files`, {
+      method: 'POST',
+      body,
+      headers: {
+        'content-type': 'application/octet-stream',
+        ...(contentDigest === '' ? {} : { 'content-digest': contentDigest }),
+      },
+    });
+
+  it('passes while it comes, and what it was is on record', async () => {
+    const response = await send(agent, content, digestOf(content));
+    const hex = createHash('sha256').update(content).digest('hex');
+    expect(await response.json()).toEqual({ bytes: content.byteLength, sha256: hex });
+    const operator = await product.operator();
+    const id = response.headers.get('atf-action') ?? '';
+    const shown = await until('the record', async () =>
+      operator.call('actions.show', { params: { id } }).catch(() => undefined),
+    );
+    const sha256 = createHash('sha256').update(content).digest('base64url');
+    expect(JSON.parse(shown.argsText ?? '')).toEqual({ body: { bytes: content.byteLength, sha256 } });
+  });
+
+  it('of other bytes than were decided on never ends at the service', async () => {
+    const [asked, broken] = [service.asked('POST', '/files').length, service.broken.length];
+    const refused = await problem(await send(agent, content, digestOf(content.subarray(1))));
+    expect(refused.code).toBe('upstream.aborted');
+    await until('the service to see it break off', () => (service.broken.length > broken ? true : undefined));
+    expect(service.asked('POST', '/files')).toHaveLength(asked);
+    expect(service.broken.at(-1)).toBeLessThan(content.byteLength);
+  });
+
+  it('is small, or says what it is', async () => {
+    expect((await problem(await send(agent, content, ''))).status).toBe(413);
+    expect((await problem(await send(agent, content, 'sha-512=:AAAA:'))).code).toBe('request.malformed');
+    expect((await send(agent, content.subarray(0, 1_000), '')).status).toBe(200);
+    const client = await agent.mcp('orders');
+    const absent = { body: { bytes: 5, sha256: 'A'.repeat(43) } };
+    expect((await call(client, 'checkFile', absent)).atf.code).toBe('upstream.call_refused');
+    expect((await call(client, 'checkFile', { body: 'aGVsbG8=' })).isError).toBe(false);
+    await client.close();
   });
 });
 

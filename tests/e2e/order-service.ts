@@ -1,4 +1,5 @@
 /** A small HTTP service of orders, as companies have them: REST, an API key, a stream of events. It notes every request as it came. */
+import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -72,6 +73,11 @@ paths:
       operationId: watchOrders
       summary: Shows what happens to orders
       responses: { '200': { description: ok, content: { text/event-stream: { schema: { type: string } } } } }
+  /files:
+    post:
+      operationId: checkFile
+      requestBody: { required: true, content: { application/octet-stream: { schema: { type: string, format: binary } } } }
+      responses: { '200': { description: ok, content: { application/json: { schema: { type: object } } } } }
   /upload:
     post:
       operationId: uploadFiles
@@ -107,6 +113,8 @@ components:
 
 export class OrderService {
   readonly noted: Noted[] = [];
+  /** Bytes of bodies that ended before their end. */
+  readonly broken: number[] = [];
   readonly secret: string;
   /** Requests whose answer is still under way. */
   open = 0;
@@ -153,7 +161,12 @@ export class OrderService {
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = [];
-    for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
+    try {
+      for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
+    } catch {
+      this.broken.push(Buffer.concat(chunks).byteLength);
+      return;
+    }
     const { method = '', url = '', headers } = request;
     this.noted.push({ method, url, headers, body: Buffer.concat(chunks).toString() });
     this.open++;
@@ -180,6 +193,13 @@ export class OrderService {
       return void response
         .writeHead(200, { 'content-type': 'text/csv; charset=utf-8' })
         .end('id,state\nO-1,open\n');
+    if (path === '/api/files') {
+      const body = Buffer.concat(chunks);
+      return void json(200, {
+        bytes: body.byteLength,
+        sha256: createHash('sha256').update(body).digest('hex'),
+      });
+    }
     if (path === '/api/slow') return;
     if (path === '/api/moved')
       return void response.writeHead(302, { location: 'http://169.254.169.254/latest/meta-data' }).end();

@@ -31,7 +31,8 @@ export interface HttpProblem {
 
 /** What comes with a request besides its head, and where an answer can be streamed to. */
 export interface Sent {
-  readonly body: Uint8Array;
+  /** Whole, or while it comes. */
+  readonly body: Uint8Array | AsyncIterable<Uint8Array>;
   readonly gone: AbortSignal;
   readonly stream: AnswerStream;
 }
@@ -43,7 +44,7 @@ export interface AnswerStream {
 
 export interface HttpFrontInput {
   readonly pipeline: Pipeline;
-  readonly services: Pick<HttpServices, 'streamTo'>;
+  readonly services: Pick<HttpServices, 'streamTo' | 'uploadFrom'>;
   readonly snapshot: Pick<SnapshotPort, 'server' | 'toolsOf'>;
 }
 
@@ -83,7 +84,8 @@ export class HttpFront {
     { body, gone, stream }: Sent,
   ): Promise<EncodedResponse | HttpProblem> {
     const { server } = asked.address;
-    const args = argumentsOf(understanding, asked, body);
+    const isWhole = body instanceof Uint8Array;
+    const args = argumentsOf(understanding, asked, isWhole ? body : 'upload');
     if (!args.ok) return this.#malformed(credential, args.refusal);
     const { tool } = understanding.operation;
     const { pipeline, services } = this.#input;
@@ -96,6 +98,7 @@ export class HttpFront {
       args: args.value,
     } as const;
     let begun: Pick<EncodedResponse, 'status' | 'headers'> | undefined;
+    const uploaded = isWhole ? undefined : services.uploadFrom(actionId, body);
     const over = services.streamTo(actionId, {
       begin: (head) => {
         begun = encodeHead(server, actionId, head);
@@ -109,6 +112,7 @@ export class HttpFront {
       return begun !== undefined && answer.kind === 'result' ? begun : encoded(server, answer);
     } finally {
       over();
+      uploaded?.();
     }
   }
 

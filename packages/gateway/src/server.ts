@@ -20,7 +20,7 @@ import {
 } from './protected-resource.ts';
 import { encodeProblem, encodeProtocolRefusal } from './protocols/mcp-encode.ts';
 import { parseAgentRequest, parseOptionsDefault } from './protocols/mcp-parse.ts';
-import { httpPrefix, serviceAddress } from './protocols/http-door.ts';
+import { httpPrefix, isUpload, serviceAddress } from './protocols/http-door.ts';
 import type { EncodedResponse, RawRequest, RequestId } from './protocols/protocol.ts';
 
 export interface ServerBounds {
@@ -208,16 +208,17 @@ export class GatewayServer {
     const begun = await services.begin(credential, asked, gone);
     if ('status' in begun) return closing(begun);
     if ('refusal' in begun) return plain(begun.refusal, this.#told(head, begun.refusal, begun.stepUp));
-    const body = await readBody(request, this.#bounds.bodyBytesMax);
+    const digest = request.headers['content-digest'];
+    const uploads = isUpload(begun, typeof digest === 'string' ? digest : undefined);
+    const body = uploads ? request : await readBody(request, this.#bounds.bodyBytesMax);
     if (body === 'too_large') return plain(refusal('request.too_large'));
     if (body === 'gone') return plain(refusal('request.malformed'));
     const stream = streamInto(response);
     const answer = await services.finish(credential, begun, asked, { body, gone, stream });
     // What was cut must not look whole.
     if (stream.begun()) endStream(response, 'status' in answer && answer.status < 400);
-    return 'status' in answer
-      ? answer
-      : plain(answer.refusal, this.#told(head, answer.refusal, answer.stepUp));
+    if ('refusal' in answer) return plain(answer.refusal, this.#told(head, answer.refusal, answer.stepUp));
+    return uploads && !request.complete ? closing(answer) : answer;
   }
 
   async #mcp(request: IncomingMessage, response: ServerResponse): Promise<EncodedResponse> {

@@ -14,6 +14,7 @@ const segment = /^(?:[A-Za-z0-9_~!$'()*+,=:@-][A-Za-z0-9._~!$'()*+,=:@-]*|\{[A-Z
 export const pathLengthMax = 1_024;
 export const segmentsMax = 40;
 export const parametersMax = 100;
+export const uploadBytesMax = 64 * 1_048_576;
 
 /** Segments of a template, or undefined when it is none that can be matched and written without a second reading. */
 export function templateSegments(path: string): string[] | undefined {
@@ -109,6 +110,14 @@ export const fitsHeader = (value: string): boolean => headerValue.test(value);
 
 /** The name of the argument that is the whole body. */
 export const bodyArgument = 'body';
+
+/** Bytes that are not in the arguments: they come with the request, and are held to this while they pass (RFC 9530). */
+export const uploadSchema = z.strictObject({
+  /** SHA-256 in base64url. */
+  sha256: z.string().regex(/^[A-Za-z0-9_-]{43}$/),
+  bytes: z.int().min(1).max(uploadBytesMax),
+});
+export type Upload = z.infer<typeof uploadSchema>;
 
 /** The body of a call, or undefined when it has none. */
 export function bodyOf({ body }: HttpOperation, args: JsonObject): JsonObject[string] | undefined {

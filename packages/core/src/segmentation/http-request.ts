@@ -12,6 +12,8 @@ import {
   isScalar,
   parameterOf,
   templateSegments,
+  type Upload,
+  uploadSchema,
 } from './http-operation.ts';
 
 export interface WrittenRequest {
@@ -20,7 +22,7 @@ export interface WrittenRequest {
   readonly target: string;
   /** Names in lower case. */
   readonly headers: readonly (readonly [string, string])[];
-  readonly body: { readonly type: string; readonly content: string | Uint8Array } | undefined;
+  readonly body: { readonly type: string; readonly content: string | Uint8Array | Upload } | undefined;
 }
 
 export type Written =
@@ -115,6 +117,10 @@ function contentOf(operation: HttpOperation, args: JsonObject): WrittenRequest['
   const { type } = body;
   if (body.form === 'json') return { type, content: JSON.stringify(value) };
   if (body.form === 'fields') return { type, content: fieldsOf(value) };
+  if (body.form === 'bytes' && isJsonObject(value)) {
+    const upload = uploadSchema.safeParse(value);
+    return upload.success ? { type, content: upload.data } : unwritable('body is not what stands for bytes');
+  }
   if (typeof value !== 'string') return unwritable('body is not text');
   if (body.form === 'text')
     return {

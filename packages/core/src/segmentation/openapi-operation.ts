@@ -11,6 +11,7 @@ import {
   pathLengthMax,
   pathValuePattern,
   templateSegments,
+  uploadBytesMax,
 } from './http-operation.ts';
 import { Schemas, typeOf, unusable } from './openapi-schema.ts';
 
@@ -237,9 +238,22 @@ function bodyOf(
   const schema = objectOf(content[best.key])['schema'];
   if (isJsonType(type) || type === fieldsType) return structured(type, schema, required, schemas, parameters);
   const isText = type.startsWith('text/');
-  const own: JsonObject = isText ? { type: 'string' } : { type: 'string', contentEncoding: 'base64' };
+  const own: JsonObject = isText
+    ? { type: 'string' }
+    : { anyOf: [{ type: 'string', contentEncoding: 'base64' }, uploaded] };
   return whole({ type, form: isText ? 'text' : 'bytes', required }, own, parameters);
 }
+
+/** Of larger ones only what they are stands in the arguments. */
+const uploaded: JsonObject = {
+  type: 'object',
+  properties: {
+    sha256: { type: 'string', pattern: '^[A-Za-z0-9_-]{43}$' },
+    bytes: { type: 'integer', minimum: 1, maximum: uploadBytesMax },
+  },
+  required: ['sha256', 'bytes'],
+  additionalProperties: false,
+};
 
 function whole(body: Body['body'], schema: Json, parameters: readonly Parameter[]): Body {
   if (parameters.some(({ parameter }) => parameter.argument === bodyArgument))

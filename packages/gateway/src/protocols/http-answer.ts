@@ -19,6 +19,8 @@ const givenOn = [
 
 const isJsonType = (type: string): boolean => /^application\/(?:[a-z0-9.+-]+\+)?json$/.test(type);
 
+const mediaType = /^[a-z0-9!#$&^_.+-]{1,100}\/[a-z0-9!#$&^_.+-]{1,100}$/;
+
 export interface AnswerHead {
   readonly status: number;
   /** Media type without parameters, in lower case; empty: none. */
@@ -37,7 +39,7 @@ export function headOf(response: ExchangeHead, base: string): AnswerHead {
     }),
     ...(location === undefined ? [] : [['location', location]]),
   ]) as Record<string, string>;
-  return { status: response.status, type: type.trim(), headers };
+  return { status: response.status, type: mediaType.test(type.trim()) ? type.trim() : '', headers };
 }
 
 /** Status, body and a few headers of an answer, as a result. An answer of 400 and more is the service's own refusal or failure. */

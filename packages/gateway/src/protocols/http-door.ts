@@ -9,6 +9,7 @@ import { isJsonObject, type Json, type JsonObject, parseStrict } from '@atf/core
 import { namePattern } from '@atf/core/wire/words';
 import type { CallAnswer } from '../answers.ts';
 import type { AnswerHead } from './http-answer.ts';
+import { announced } from './http-upload.ts';
 import type { EncodedResponse, RefusalFacts } from './protocol.ts';
 
 export const httpPrefix = '/http/';
@@ -84,14 +85,20 @@ const framing: ReadonlySet<string> = new Set([
   'content-type',
   'content-length',
   'content-encoding',
+  'content-digest',
   'transfer-encoding',
 ]);
 
-/** The arguments of a request whose body is here whole. */
+/** Whether the bytes of a request go to the service while they come: it then says what they are. */
+export function isUpload({ operation }: Understanding, contentDigest: string | undefined): boolean {
+  return operation.http.body?.form === 'bytes' && contentDigest !== undefined;
+}
+
+/** The arguments of a request whose body is here whole, or says what it is. */
 export function argumentsOf(
   { operation, path }: Understanding,
   asked: Asked,
-  body: Uint8Array,
+  body: Uint8Array | 'upload',
 ): Understood<JsonObject> {
   const { http } = operation;
   const headers = singleHeaders(asked.rawHeaders, http);
@@ -102,7 +109,7 @@ export function argumentsOf(
       ok: false,
       refusal: refusal('request.media_type_unsupported', 'The body must not be compressed.'),
     };
-  const content = contentOf(http, headers.get('content-type'), body);
+  const content = contentOf(http, headers, body);
   if (!content.ok) return content;
   const read = readArguments(http, {
     path,
@@ -115,12 +122,14 @@ export function argumentsOf(
 
 function contentOf(
   { body }: HttpOperation,
-  contentType: string | undefined,
-  bytes: Uint8Array,
+  headers: ReadonlyMap<string, string>,
+  bytes: Uint8Array | 'upload',
 ): Understood<Json | undefined> {
-  if (bytes.byteLength === 0) return { ok: true, value: undefined };
+  if (bytes !== 'upload' && bytes.byteLength === 0) return { ok: true, value: undefined };
   if (body === undefined) return malformed('body: the operation takes none');
-  const [type = '', ...parameters] = (contentType ?? '').split(';').map((each) => each.trim().toLowerCase());
+  const [type = '', ...parameters] = (headers.get('content-type') ?? '')
+    .split(';')
+    .map((each) => each.trim().toLowerCase());
   const isUtf8 = parameters.every(
     (each) => !each.startsWith('charset=') || /^charset="?utf-?8"?$/.test(each),
   );
@@ -129,6 +138,12 @@ function contentOf(
       ok: false,
       refusal: refusal('request.media_type_unsupported', `The body of this operation is ${body.type}.`),
     };
+  if (bytes === 'upload') {
+    const upload = announced(headers.get('content-digest') ?? '', headers.get('content-length'));
+    return upload === undefined
+      ? malformed('An upload needs Content-Length and Content-Digest: sha-256=:BASE64:')
+      : { ok: true, value: { ...upload } };
+  }
   switch (body.form) {
     case 'json': {
       const parsed = parseStrict(bytes, bodyBounds);

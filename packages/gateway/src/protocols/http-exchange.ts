@@ -3,6 +3,7 @@
  * time, redirects and compressed bodies refused. The response is here whole, or a stream when the caller says so at its head.
  * Addresses are vetted by the dispatcher (dialer.ts); what the bytes mean is for the protocol.
  */
+import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 
 export interface ExchangeRequest {
@@ -10,7 +11,7 @@ export interface ExchangeRequest {
   readonly method: Dispatcher.HttpMethod;
   /** Names and values in turn. */
   readonly headers: readonly string[];
-  readonly body: string | Uint8Array | undefined;
+  readonly body: string | Uint8Array | Readable | undefined;
   readonly signal: AbortSignal | undefined;
   /** Until the head of the response. */
   readonly headMs: number;

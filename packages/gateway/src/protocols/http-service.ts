@@ -10,6 +10,7 @@ import { type HttpOperation, operationOf } from '@atf/core/segmentation/http-ope
 import { writeRequest, type WrittenRequest } from '@atf/core/segmentation/http-request';
 import type { JsonObject } from '@atf/core/wire/json';
 import type { ServiceCredential } from '@atf/core/wire/service';
+import { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import type {
   CallTarget,
@@ -34,6 +35,7 @@ import {
 } from './http-stream.ts';
 import { upstreamBoundsDefault } from './mcp-bounds.ts';
 import { faultOf } from './mcp-fault.ts';
+import { heldTo, UploadMismatchError } from './http-upload.ts';
 import type { UpstreamCallOptions, UpstreamCallOutcome, UpstreamFault } from './protocol.ts';
 
 /** Services whose connections and credentials are held. */
@@ -55,6 +57,7 @@ interface Exchanged {
   readonly base: string;
   readonly operation: HttpOperation;
   readonly request: WrittenRequest;
+  readonly body: Body | undefined;
   readonly secrets: readonly string[];
   readonly sink: StreamSink | undefined;
 }
@@ -81,6 +84,8 @@ export class HttpServices implements Omit<UpstreamPort, 'kill'> {
   readonly #preparing = new Map<string, Promise<Prepared>>();
   readonly #failedAtMs = new Map<string, number>();
   readonly #sinks = new Map<string, StreamSink>();
+  readonly #uploads = new Map<string, AsyncIterable<Uint8Array>>();
+  readonly #operations = new WeakMap<object, HttpOperation>();
   readonly #bounds: StreamBounds;
 
   constructor(input: HttpServicesInput) {
@@ -132,7 +137,7 @@ export class HttpServices implements Omit<UpstreamPort, 'kill'> {
     const { server, tool } = target;
     const held = this.#of(server);
     const definition = this.#input.snapshot.tool(server.name, tool)?.definition;
-    const operation = definition === undefined ? undefined : operationOf(definition);
+    const operation = definition === undefined ? undefined : this.#operationOf(definition);
     if (held === undefined || operation === undefined || server.transport.kind !== 'openapi')
       return fault('upstream.unavailable', false, 'The service is not ready to be asked.');
     const written = writeRequest(operation, args);
@@ -145,12 +150,16 @@ export class HttpServices implements Omit<UpstreamPort, 'kill'> {
         false,
         'An argument takes the place of the credential of the service.',
       );
+    const body = bodyOf(request, this.#uploads.get(target.action.actionId));
+    if (body === 'missing')
+      return fault('upstream.call_refused', false, 'The bytes that it is about did not come with it.');
     const { dispatcher, credential } = held;
     const exchanged = {
       dispatcher,
       base: server.transport.url,
       operation,
       request,
+      body,
       secrets: secretsOf(credential),
       sink: this.#sinks.get(target.action.actionId),
     };
@@ -158,10 +167,9 @@ export class HttpServices implements Omit<UpstreamPort, 'kill'> {
   }
 
   async #send(
-    { dispatcher, base, operation, request, secrets, sink }: Exchanged,
+    { dispatcher, base, operation, request, body, secrets, sink }: Exchanged,
     { signal, timeoutMs }: UpstreamCallOptions,
   ): Promise<UpstreamCallOutcome> {
-    const { body } = request;
     try {
       const streams = (head: ExchangeHead): boolean =>
         sink !== undefined && mayStream(operation, headOf(head, base));
@@ -172,7 +180,7 @@ export class HttpServices implements Omit<UpstreamPort, 'kill'> {
           ...request.headers.flat(),
           ...['accept', operation.answers.length === 0 ? '*/*' : operation.answers.join(', ')],
           ...['accept-encoding', 'identity', 'user-agent', 'atf-gateway'],
-          ...(body === undefined ? [] : ['content-type', body.type]),
+          ...(body?.headers ?? []),
         ],
         body: body?.content,
         signal,
@@ -195,6 +203,12 @@ export class HttpServices implements Omit<UpstreamPort, 'kill'> {
     }
   }
 
+  /** The bytes that come with this action's request, for arguments that only say what they are. Call the function when the action is over. */
+  uploadFrom(actionId: string, source: AsyncIterable<Uint8Array>): () => void {
+    this.#uploads.set(actionId, source);
+    return () => this.#uploads.delete(actionId);
+  }
+
   /** Announces that the answer to this action may be given on as it comes. Call the function when the action is over. */
   streamTo(actionId: string, sink: StreamSink): () => void {
     this.#sinks.set(actionId, sink);
@@ -212,6 +226,15 @@ export class HttpServices implements Omit<UpstreamPort, 'kill'> {
     await Promise.allSettled(closing);
   }
 
+  /** Read once for each definition that control sent. */
+  #operationOf(definition: Readonly<Record<string, unknown>>): HttpOperation | undefined {
+    const held = this.#operations.get(definition);
+    if (held !== undefined) return held;
+    const read = operationOf(definition);
+    if (read !== undefined) this.#operations.set(definition, read);
+    return read;
+  }
+
   #of(server: ServerDoc): Held | undefined {
     const held = this.#held.get(server.name);
     return held?.epoch === server.epoch ? held : undefined;
@@ -225,6 +248,26 @@ export class HttpServices implements Omit<UpstreamPort, 'kill'> {
   }
 }
 
+interface Body {
+  readonly headers: readonly string[];
+  readonly content: string | Uint8Array | Readable;
+}
+
+function bodyOf(
+  { body }: WrittenRequest,
+  source: AsyncIterable<Uint8Array> | undefined,
+): Body | undefined | 'missing' {
+  if (body === undefined) return undefined;
+  const { type, content } = body;
+  const headers = ['content-type', type];
+  if (typeof content === 'string' || content instanceof Uint8Array) return { headers, content };
+  if (source === undefined) return 'missing';
+  return {
+    headers: [...headers, 'content-length', String(content.bytes)],
+    content: Readable.from(heldTo(content, source), { objectMode: false }),
+  };
+}
+
 const nothing = new Uint8Array();
 const secretTold = 'The answer holds the credential of the gateway.';
 
@@ -236,6 +279,12 @@ function mayStream({ answers, streams }: HttpOperation, { status, type }: Answer
 function faultOfService(error: unknown, signal: AbortSignal): UpstreamCallOutcome {
   if (error instanceof ResponseRedirectError)
     return fault('upstream.protocol_error', true, 'The service redirects, and redirects are not followed.');
+  if (error instanceof UploadMismatchError)
+    return fault(
+      'upstream.aborted',
+      true,
+      'The bytes were not those that were decided on, so the request was broken off before its end.',
+    );
   if (error instanceof StreamSecretError) return fault('upstream.protocol_error', true, secretTold);
   if (error instanceof StreamTooLargeError)
     return fault('upstream.result_too_large', true, 'The stream was longer than allowed.');
