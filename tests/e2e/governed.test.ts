@@ -297,12 +297,7 @@ describe('containment', () => {
 describe('methods that are not governed', () => {
   it('are refused with a reason', async () => {
     const agent = await product.agent('intern-analyst');
-    for (const method of [
-      'resources/subscribe',
-      'logging/setLevel',
-      'sampling/createMessage',
-      'elicitation/create',
-    ]) {
+    for (const method of ['tasks/list', 'roots/list', 'sampling/createMessage', 'elicitation/create']) {
       const response = await agent.fetch(`${agent.credential.gatewayUrl}/mcp/back-office`, {
         method: 'POST',
         headers: {

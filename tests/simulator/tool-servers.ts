@@ -115,6 +115,7 @@ export class ToolServers {
           return { kind: 'tools', tools, protocolVersion: '2025-11-25' };
         },
         callTool: (name, args, options) => this.#call(gateway, process, connection, name, args, options),
+        watch: async () => undefined,
         kill: () => this.#crash(connection),
         close: async () => {
           this.#connections.delete(connection);

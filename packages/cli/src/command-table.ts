@@ -177,6 +177,11 @@ function addTools(program: Commander, act: Act): void {
     .option('--trusted', 'its output is trusted (default: untrusted)')
     .option('--stateless', 'one connection may serve all agents')
     .action(act(async () => (await import('./commands/tools.ts')).addServer));
+  cleared(common(tool.command('may-ask <server> <kinds>')))
+    .description(
+      'say what a server may ask agents for while their calls run: elicitation,sampling,roots or nothing',
+    )
+    .action(act(async () => (await import('./commands/tools.ts')).setMayAsk));
   common(tool.command('define <server> <file>'))
     .description(
       'say which tools a cooperative server has now, or hand in the new document of an HTTP service; what changed waits until it is accepted',

@@ -568,6 +568,12 @@ export const errors = {
     'The tool server refused the call as a message of the protocol',
     'Correct the call; operators: look at the tool server.',
   ),
+  'upstream.input_missing': entry(
+    422,
+    undefined,
+    'The tool needs something from the side of the agent that it did not get',
+    'Give what the tool asks for; an administrator says what a server may ask for with `atf tool may-ask`.',
+  ),
   'upstream.aborted': entry(
     409,
     'R-2',
@@ -575,6 +581,18 @@ export const errors = {
     'Do not repeat a change blindly; look at the target first.',
   ),
   'request.malformed': entry(400, 'D-1', 'The request is malformed', 'See the detail.'),
+  'request.capability_missing': entry(
+    400,
+    undefined,
+    'The tool needs something that this client did not declare',
+    'Use a client that offers what is named, or call the tool without it.',
+  ),
+  'request.state_unknown': entry(
+    400,
+    'D-1',
+    'There is no such request under way, or it is not this one',
+    'Send the request again without requestState and inputResponses.',
+  ),
   'request.too_large': entry(413, 'D-1', 'The request is too large', 'Send less at once.'),
   'request.batch_refused': entry(400, 'D-1', 'Batches are not accepted', 'Send one message per request.'),
   'request.header_mismatch': entry(
@@ -592,8 +610,8 @@ export const errors = {
   'request.method_not_allowed': entry(
     405,
     undefined,
-    'This address accepts only POST',
-    'Send each message as its own POST; there are no sessions and no event streams to open.',
+    'This address does not accept this method',
+    'Send each message as its own POST; GET opens an event stream of the older revisions. There are no sessions to end.',
   ),
   'request.media_type_unsupported': entry(
     415,

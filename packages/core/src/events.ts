@@ -6,6 +6,11 @@ export const events = {
   'action.outcome': 'What came of an intent: done, failed, aborted, not_executed or unknown.',
   'action.reported_late':
     'A program reported what came of an action after its outcome had been recorded as unknown or cut.',
+  'action.input_asked':
+    'A tool server asked the agent for something while a call ran; what it asked for is sealed with it.',
+  'action.input_given':
+    'What the agent answered to a tool server, sealed; recorded before the server got it.',
+  'action.subscribed': 'An agent asked to be told when a resource changes.',
   'action.refused': 'A call was refused; nothing ran.',
   'action.asked': 'A call waits for a person.',
   'action.refusals_counted': 'Refusals of unauthenticated callers, counted per source and minute.',
@@ -31,6 +36,8 @@ export const events = {
   'segmentation.tools_defined': 'A person said which tools a cooperative server or an HTTP service has.',
   'segmentation.credential_set':
     'The credential with which the gateway makes itself known to an HTTP service was set, replaced or taken away.',
+  'segmentation.server_may_ask_set':
+    'A person said what a tool server may ask agents for while their calls run.',
   'segmentation.tool_discovered': 'A tool was discovered for the first time.',
   'segmentation.tool_quarantined':
     'A tool was quarantined because its definition is new, renamed or changed.',

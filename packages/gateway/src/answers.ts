@@ -40,8 +40,8 @@ export function waiting(refusal: Refusal, ids: AnswerIds, approvalExpiresAt?: st
   return { kind: 'refused', facts: { outcome: 'waiting', refusal, ...until, ...idsOf(ids) } };
 }
 
-export function given(result: ToolResult, ids: AnswerIds): CallAnswer {
-  return { kind: 'result', result, facts: idsOf(ids) };
+export function given(result: ToolResult, ids: AnswerIds, log: readonly JsonObject[] = []): CallAnswer {
+  return { kind: 'result', result, facts: { ...idsOf(ids), ...(log.length === 0 ? {} : { log }) } };
 }
 
 const outcomeOf = {
@@ -54,8 +54,11 @@ const outcomeOf = {
 
 /** The answer to a call that was allowed. */
 export function answerOf(ran: Ran, ids: AnswerIds): CallAnswer {
-  if (ran.refusal === undefined && ran.result !== undefined) return given(ran.result, ids);
-  return refused(ran.refusal ?? { code: 'internal.fault' }, ids, outcomeOf[ran.status]);
+  if (ran.refusal === undefined && ran.result !== undefined) return given(ran.result, ids, ran.log);
+  const answer = refused(ran.refusal ?? { code: 'internal.fault' }, ids, outcomeOf[ran.status]);
+  return answer.kind === 'refused' && ran.missing !== undefined
+    ? { ...answer, facts: { ...answer.facts, missing: ran.missing } }
+    : answer;
 }
 
 /** Plain words of the gateway as a tool result. */

@@ -4,6 +4,7 @@
  */
 import type { Refusal } from '@atf/core/errors';
 import type { ActionClass } from '@atf/core/wire/words';
+import type { AgentSide } from './agent-input.ts';
 import type { OnProgress } from './progress.ts';
 import type { RequestId } from './protocols/protocol.ts';
 
@@ -23,6 +24,8 @@ export interface CallUnderWay {
   readonly requestId: RequestId | undefined;
   /** Tells the caller how far it is, where it asked. */
   readonly onProgress?: OnProgress | undefined;
+  /** Who can be asked, and told what the server logs. */
+  readonly side?: AgentSide | undefined;
   readonly signal: AbortSignal;
   /** Why it was cut, once it was. */
   readonly cut: Refusal | undefined;

@@ -56,14 +56,17 @@ export function createDial(file: Pick<ServersFile, 'read'>): (server: ServerDoc)
 }
 
 export function createConnect({ file, environment, onState }: ConnectInput): ConnectServer {
-  return (server, { onToolsChanged, onLost }) => {
+  return (server, { onToolsChanged, onUpdated, onLost }) => {
     const read = file.read();
     const address = read.ok ? addressOf(server, read.servers.get(server.name), environment) : read.problem;
     if (typeof address === 'string') {
       return { ok: false, fault: { code: 'upstream.unavailable', dispatched: false, detail: address } };
     }
     const upstream = new McpUpstream(server.name, address, {
+      mayAsk: server.mayAsk ?? [],
+      shared: server.stateless,
       onToolsChanged,
+      onUpdated,
       onState: (state, detail) => {
         if (state !== 'connected') onLost();
         onState(server.name, state, detail);

@@ -11,12 +11,16 @@ import type { Listed, Upstreams } from './upstreams.ts';
 export const discoverEveryMs = 300_000;
 /** Pause before a server that could not be listed, or a report that control did not take, is tried again. */
 export const retryAfterMs = 5_000;
+/** A server that keeps saying that it changed is read with the ticks. */
+const changedEveryMs = 1_000;
 /** Stands for the gateway itself where a connection belongs to an instance. */
 const discoverer = 'discovery';
 
 interface Known {
   readonly epoch: number;
   dueMs: number;
+  /** When it was read last, or is being read. */
+  begunMs: number;
   running: boolean;
   /** Digest of the report that control has; undefined: none yet. */
   reported: string | undefined;
@@ -48,9 +52,12 @@ export class Discovery {
     if (!known.running) void this.#report(server, known);
   }
 
-  changed(name: string): void {
+  /** A server said that its list changed. True: it is to be read now, and not with the next tick, because that was not done for a while. */
+  changed(name: string): boolean {
     const known = this.#known.get(name);
-    if (known !== undefined) known.dueMs = 0;
+    if (known === undefined) return false;
+    known.dueMs = 0;
+    return !known.running && this.#clock.monotonicMs() - known.begunMs > changedEveryMs;
   }
 
   /** Starts what is due. Called once a second, and whenever the set of servers changed. */
@@ -63,6 +70,7 @@ export class Discovery {
       const known = this.#of(server);
       if (known.running || this.#clock.monotonicMs() < known.dueMs) continue;
       known.running = true;
+      known.begunMs = this.#clock.monotonicMs();
       known.dueMs = this.#clock.monotonicMs() + discoverEveryMs;
       void this.#discover(server, known).finally(() => {
         known.running = false;
@@ -101,6 +109,7 @@ export class Discovery {
     const known: Known = {
       epoch: server.epoch,
       dueMs: 0,
+      begunMs: Number.NEGATIVE_INFINITY,
       running: false,
       reported: undefined,
       latest: undefined,

@@ -6,10 +6,13 @@
  */
 import { type Refusal, refusal } from '@atf/core/errors';
 import type { OutcomeStatus } from '@atf/core/record';
-import { canonicalJson, type Json } from '@atf/core/wire/json';
+import { canonicalJson, type Json, type JsonObject } from '@atf/core/wire/json';
+import type { AskKind } from '@atf/core/wire/words';
+import { inputOf } from './agent-input.ts';
 import type { CallUnderWay } from './calls.ts';
 import { lastLook } from './last-look.ts';
 import type { DispatchedAction, Ports } from './ports.ts';
+import { logOfCall } from './protocols/mcp-log.ts';
 import type { ToolResult, UpstreamCallOutcome } from './protocols/protocol.ts';
 import { type Decided, type Outcome, recordDecision, recordOutcome } from './record.ts';
 import type { SchemaCheck } from './schema-check.ts';
@@ -24,6 +27,10 @@ export interface Ran {
   readonly result: ToolResult | undefined;
   readonly resultText: string | undefined;
   readonly refusal: Refusal | undefined;
+  /** What the server logged meanwhile, as far as its caller wants it. */
+  readonly log?: readonly JsonObject[] | undefined;
+  /** What the client would have to declare for it. */
+  readonly missing?: readonly AskKind[] | undefined;
 }
 
 /** Step 6 and following. */
@@ -75,13 +82,18 @@ async function lookAndDispatch(
   const { instanceId } = received.credential;
   const { onProgress } = call;
   const target = { action: dispatched(decided), server, tool: received.tool, instanceId };
+  const input = inputOf(ports, decided, call);
+  const level = call.side?.logLevel;
+  const log = level === undefined ? undefined : logOfCall();
   const outcome = await ports.upstream.call(target, received.args, {
     signal: call.signal,
     timeoutMs: ports.snapshot.settings()?.upstreamTimeoutMs ?? upstreamTimeoutMsDefault,
     idempotencyKey: decided.approvalId ?? received.actionId,
     ...(onProgress === undefined ? {} : { onProgress: (said) => call.cut ?? onProgress(said) }),
+    ...(input === undefined ? {} : { input }),
+    ...(level === undefined || log === undefined ? {} : { log: { level, onLog: log.add } }),
   });
-  return inspectOutput(schemas, decided, outcome, call);
+  return inspectOutput(schemas, decided, outcome, call, log?.all ?? []);
 }
 
 const dispatched = ({ received, decision, approvalId }: Decided): DispatchedAction => ({
@@ -105,17 +117,20 @@ function inspectOutput(
   decided: Decided,
   outcome: UpstreamCallOutcome,
   call: CallUnderWay,
+  log: readonly JsonObject[],
 ): Ran {
   if (outcome.kind === 'fault') return faulted(outcome.fault, call);
   const { result } = outcome;
   const { tool } = decided.world;
-  const resultText = canonicalJson(result as unknown as Json);
+  // What it logged is content that leaves, so it is recorded beside the result.
+  const all = log.length === 0 ? result : { ...result, log };
+  const resultText = canonicalJson(all as unknown as Json);
   if (resultText.length > resultLengthMax) return without('unknown', refusal('upstream.result_too_large'));
   const status: OutcomeStatus = result.isError === true ? 'failed' : 'done';
   // A stop that arrives while the answer is on its way: it happened, and it is not given to who is stopped.
   if (call.cut !== undefined) return { status, result: undefined, resultText, refusal: call.cut };
   const schema = tool === undefined ? undefined : schemas.output(tool, result);
-  if (schema?.verdict === 'valid') return { status, result, resultText, refusal: undefined };
+  if (schema?.verdict === 'valid') return { status, result, resultText, refusal: undefined, log };
   return {
     status,
     result: undefined,
@@ -125,6 +140,12 @@ function inspectOutput(
 }
 
 function faulted(fault: Extract<UpstreamCallOutcome, { kind: 'fault' }>['fault'], call: CallUnderWay): Ran {
+  const { missing = [] } = fault;
+  if (missing.length > 0 && call.cut === undefined)
+    return {
+      ...without('failed', refusal('request.capability_missing', `It needs: ${missing.join(', ')}.`)),
+      missing,
+    };
   const why = refusal(fault.code, fault.detail);
   if (call.cut !== undefined) return without(fault.dispatched ? 'aborted' : 'not_executed', call.cut);
   if (!fault.dispatched) return without('not_executed', why);

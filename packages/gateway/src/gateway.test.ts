@@ -292,7 +292,7 @@ describe('tools (S-1)', () => {
 
   it('are refused with a reason for methods that are not governed, on record', async () => {
     const world = await startWorld();
-    const body = JSON.stringify({ jsonrpc: '2.0', id: 7, method: 'resources/subscribe', params: {} });
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 7, method: 'tasks/list', params: {} });
     const headers = {
       'content-type': 'application/json',
       accept: 'application/json, text/event-stream',
@@ -304,8 +304,7 @@ describe('tools (S-1)', () => {
     );
     await until('it is on record', () =>
       world.control.entries.some(
-        ({ type, body: record }) =>
-          type === 'action.refused' && record['tool'] === 'method:resources/subscribe',
+        ({ type, body: record }) => type === 'action.refused' && record['tool'] === 'method:tasks/list',
       ),
     );
   });

@@ -105,6 +105,8 @@ interface Built {
   readonly decideTimes: RecentTimes;
   /** Known once the port is. */
   publicUrl: string;
+  /** A tool server says that a resource changed: to whoever listens, once the door is open. */
+  onUpdated: (server: string, instanceId: string | undefined, uri: string) => void;
   /** Why it cannot serve now, if it cannot. */
   notReady(): string | undefined;
 }
@@ -217,7 +219,10 @@ function build({ key, options, control, spool, enrolled, orphans }: Opened): Bui
       onState: (server, state, detail) => log.info({ server, state, detail }, 'tool server'),
     }),
     onListed: (server, listed) => discovery.listed(server, listed),
-    onChanged: (server) => discovery.changed(server),
+    onChanged: (server) => {
+      if (discovery.changed(server) && snapshot.fresh()) discovery.tick(snapshot.servers());
+    },
+    onUpdated: (server, instanceId, uri) => built.onUpdated(server, instanceId, uri),
   });
   const shipper = new Shipper({
     spool,
@@ -285,6 +290,7 @@ function build({ key, options, control, spool, enrolled, orphans }: Opened): Bui
     metrics,
     decideTimes,
     publicUrl,
+    onUpdated: () => undefined,
     notReady,
   };
   return built;
@@ -407,12 +413,15 @@ async function run(opened: Opened): Promise<RunningGateway> {
     stopFile.close();
     throw error;
   });
+  snapshot.onApplied((topic, key) => server.listeners.observe(topic, key));
+  built.onUpdated = (name, instanceId, uri) => server.listeners.updated(name, instanceId, uri);
   const feed = feedOf(opened, built);
   const ticker = setInterval(() => {
     void payloadKey.tick(clock.monotonicMs());
     void pipeline.refusals.flush();
     upstreams.sweep((name) => snapshot.server(name));
     services.sweep((name) => snapshot.server(name));
+    server.listeners.tick();
     if (snapshot.fresh()) discovery.tick(snapshot.servers());
   }, tickEveryMs);
   feed.start();

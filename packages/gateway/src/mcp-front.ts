@@ -1,77 +1,277 @@
 /**
  * MCP at the front door: one parsed request to one answer in the form of its era. It decides nothing: whatever moves data goes through the pipeline, and
- * what is not governed is recorded and refused.
+ * what is not governed is recorded and refused. It remembers only what a protocol needs between requests: what clients declared, and what they were asked.
  */
-import type { Refusal } from '@atf/core/errors';
+import { type Refusal, refusal } from '@atf/core/errors';
 import type { CredentialFacts } from '@atf/core/world';
+import type { AgentSide } from './agent-input.ts';
+import type { AgentStream } from './agent-stream.ts';
 import type { CallAnswer } from './answers.ts';
+import { ClientFacts } from './client-facts.ts';
+import { Listeners } from './listeners.ts';
+import { ParkedCalls, type Turn } from './parked-calls.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { OnProgress } from './progress.ts';
 import {
   encodeAccepted,
+  encodeCapabilityMissing,
   encodeDiscover,
+  encodeEmpty,
   encodeInitialize,
-  encodePing,
+  encodeInputRequired,
+  encodeListened,
   encodeProtocolRefusal,
   encodeToolRefusal,
   encodeToolResult,
 } from './protocols/mcp-encode.ts';
 import { encodeList, encodeOfferRefusal, encodeOfferResult } from './protocols/mcp-encode-offers.ts';
-import type { ActionRequest, EncodedResponse, ParsedRequest, RequestId } from './protocols/protocol.ts';
+import { metaKeys, modernVersion, rpcCodes } from './protocols/mcp-wire.ts';
+import type {
+  ActionRequest,
+  AnswerMessage,
+  EncodedResponse,
+  ListenRequest,
+  ParsedRequest,
+  RequestId,
+  SubscribeRequest,
+} from './protocols/protocol.ts';
+import { StreamAsks } from './stream-asks.ts';
 
 /** Not about one call: the HTTP status says it. */
 export interface McpProblem {
-  readonly id: RequestId;
+  readonly id: RequestId | null;
   readonly refusal: Refusal;
   readonly stepUp?: boolean;
 }
 
-export async function answerMcp(
-  pipeline: Pipeline,
-  credential: CredentialFacts,
-  parsed: ParsedRequest,
-  gone: AbortSignal,
-  onProgress?: OnProgress,
-): Promise<EncodedResponse | McpProblem> {
-  switch (parsed.kind) {
-    case 'tools_call':
-    case 'resources_read':
-    case 'prompts_get':
-    case 'complete':
-      return encodeAction(parsed, await pipeline.act(credential, parsed, gone, onProgress));
-    case 'list': {
-      const listed = pipeline.list(credential, parsed.serverName, parsed.offered);
-      return 'refusal' in listed
-        ? { id: parsed.id, refusal: listed.refusal }
-        : encodeList(parsed, listed.offers);
-    }
-    case 'cancelled':
-      pipeline.cancel(credential, parsed);
-      return encodeAccepted();
-    case 'notification':
-      return encodeAccepted();
-    case 'unsupported': {
-      const unrecorded = await pipeline.unsupported(credential, parsed);
-      return unrecorded === undefined
-        ? encodeProtocolRefusal(parsed.problem)
-        : { id: parsed.id, refusal: unrecorded };
-    }
-    default: {
-      const stopped = pipeline.admit(credential, parsed.serverName);
-      if (stopped !== undefined) return { id: parsed.id, refusal: stopped };
-      if (parsed.kind === 'initialize') return encodeInitialize(parsed);
-      return parsed.kind === 'discover' ? encodeDiscover(parsed) : encodePing(parsed);
+/** The HTTP request that is being answered. */
+export interface McpDoor {
+  readonly gone: AbortSignal;
+  /** Undefined: this client reads no streams. */
+  readonly stream: AgentStream | undefined;
+  readonly onProgress: OnProgress | undefined;
+}
+
+export class McpFront {
+  readonly #pipeline: Pipeline;
+  readonly #clients = new ClientFacts();
+  readonly #asks = new StreamAsks();
+  readonly #parked = new ParkedCalls();
+  readonly #listeners: Listeners;
+
+  constructor(pipeline: Pipeline) {
+    this.#pipeline = pipeline;
+    this.#listeners = new Listeners({
+      offered: pipeline.offered,
+      mayRead: pipeline.mayRead,
+      onUnwatched: pipeline.unsubscribe,
+    });
+  }
+
+  async answer(
+    credential: CredentialFacts,
+    parsed: ParsedRequest,
+    door: McpDoor,
+  ): Promise<EncodedResponse | McpProblem> {
+    const pipeline = this.#pipeline;
+    switch (parsed.kind) {
+      case 'tools_call':
+      case 'resources_read':
+      case 'prompts_get':
+      case 'complete':
+        return parsed.era === modernVersion
+          ? await this.#inRounds(credential, parsed, door)
+          : this.#finish(parsed, await this.#onStream(credential, parsed, door), door);
+      case 'list': {
+        const listed = pipeline.list(credential, parsed.serverName, parsed.offered);
+        return 'refusal' in listed
+          ? { id: parsed.id, refusal: listed.refusal }
+          : encodeList(parsed, listed.offers);
+      }
+      case 'cancelled':
+        pipeline.cancel(credential, parsed);
+        return encodeAccepted();
+      case 'subscribe':
+      case 'unsubscribe':
+        return await this.#subscribe(credential, parsed);
+      case 'listen':
+        return await this.#listen(credential, parsed, door);
+      case 'answer':
+        return this.#take(credential, parsed);
+      case 'notification':
+        return encodeAccepted();
+      case 'unsupported': {
+        const unrecorded = await pipeline.unsupported(credential, parsed);
+        return unrecorded === undefined
+          ? encodeProtocolRefusal(parsed.problem)
+          : { id: parsed.id, refusal: unrecorded };
+      }
+      default:
+        return this.#shake(credential, parsed);
     }
   }
+
+  /** What concerns the conversation itself, and no tool. */
+  #shake(
+    credential: CredentialFacts,
+    parsed: Extract<ParsedRequest, { kind: 'initialize' | 'discover' | 'ping' | 'set_level' }>,
+  ): EncodedResponse | McpProblem {
+    const { serverName: server } = parsed;
+    const stopped = this.#pipeline.admit(credential, server);
+    if (stopped !== undefined) return { id: parsed.id, refusal: stopped };
+    switch (parsed.kind) {
+      case 'initialize':
+        this.#clients.note(credential, server, { offers: parsed.offers, logLevel: undefined });
+        return encodeInitialize(parsed);
+      case 'set_level':
+        this.#clients.note(credential, server, { logLevel: parsed.level });
+        return encodeEmpty(parsed);
+      case 'discover':
+        return encodeDiscover(parsed);
+      case 'ping':
+        return encodeEmpty(parsed);
+    }
+  }
+
+  /** 2025-11-25: what is asked goes out on the stream of the call, which stays open. */
+  async #onStream(
+    credential: CredentialFacts,
+    parsed: ActionRequest,
+    { gone, stream, onProgress }: McpDoor,
+  ): Promise<CallAnswer> {
+    const { serverName: server } = parsed;
+    const side: AgentSide | undefined =
+      stream === undefined
+        ? undefined
+        : {
+            ...this.#clients.of(credential, server),
+            ask: async (asked) => await this.#asks.ask(credential, server, asked, stream, gone),
+          };
+    return await this.#pipeline.act(credential, parsed, gone, onProgress, side);
+  }
+
+  /** 2026-07-28: what is asked is the answer, and the request comes again. */
+  async #inRounds(
+    credential: CredentialFacts,
+    parsed: ActionRequest,
+    door: McpDoor,
+  ): Promise<EncodedResponse | McpProblem> {
+    const turn: Turn | undefined =
+      parsed.retry?.state === undefined
+        ? await this.#parked.begin(credential, parsed, door, (side, gone, onProgress) =>
+            this.#pipeline.act(credential, parsed, gone, onProgress, side),
+          )
+        : await this.#parked.resume(credential, parsed, door);
+    if (turn === undefined) return encodeProtocolRefusal(unknownState(parsed.id));
+    return turn.kind === 'asks'
+      ? encodeInputRequired(parsed, turn.asked, turn.state)
+      : this.#finish(parsed, turn.answer, door);
+  }
+
+  async #subscribe(
+    credential: CredentialFacts,
+    parsed: SubscribeRequest,
+  ): Promise<EncodedResponse | McpProblem> {
+    const { serverName: server, uri, id } = parsed;
+    if (parsed.kind === 'unsubscribe') {
+      const stopped = this.#pipeline.admit(credential, server);
+      if (stopped !== undefined) return { id, refusal: stopped };
+      this.#listeners.unsubscribe(credential, server, uri);
+      return encodeEmpty(parsed);
+    }
+    const refused = await this.#pipeline.subscribe(credential, server, uri);
+    if (refused !== undefined) return encodeOfferRefusal(parsed, { outcome: 'refused', refusal: refused });
+    if (this.#listeners.subscribe(credential, server, uri)) return encodeEmpty(parsed);
+    this.#pipeline.unsubscribe(server, credential.instanceId, uri);
+    return { id, refusal: refusal('request.overloaded', 'Too many resources are subscribed to.') };
+  }
+
+  /** `subscriptions/listen`: first what is honoured, then what changes, at the end a result. */
+  async #listen(
+    credential: CredentialFacts,
+    parsed: ListenRequest,
+    { gone, stream }: McpDoor,
+  ): Promise<EncodedResponse | McpProblem> {
+    const { id, serverName: server, lists } = parsed;
+    const stopped = this.#pipeline.admit(credential, server);
+    if (stopped !== undefined) return { id, refusal: stopped };
+    if (stream === undefined) return { id, refusal: refusal('request.media_type_unsupported') };
+    if (!this.#listeners.hasRoom(credential)) return { id, refusal: refusal('request.overloaded') };
+    const uris: string[] = [];
+    for (const uri of parsed.uris)
+      if ((await this.#pipeline.subscribe(credential, server, uri)) === undefined) uris.push(uri);
+    const meta = { [metaKeys.subscriptionId]: id };
+    const notifications = {
+      ...Object.fromEntries(lists.map((list) => [`${list}ListChanged`, true])),
+      ...(uris.length === 0 ? {} : { resourceSubscriptions: uris }),
+    };
+    const method = 'notifications/subscriptions/acknowledged';
+    stream.send({ jsonrpc: '2.0', method, params: { notifications, _meta: meta } });
+    if (Object.keys(notifications).length > 0)
+      await this.#listeners.listen({ credential, server, lists, uris, meta, stream }, gone);
+    return encodeListened(parsed);
+  }
+
+  /** GET of the elder revisions: whatever changes, until the client goes. A refusal, or undefined at its end. */
+  async standing(
+    credential: CredentialFacts,
+    server: string,
+    open: () => AgentStream,
+    gone: AbortSignal,
+  ): Promise<Refusal | undefined> {
+    const stopped = this.#pipeline.admit(credential, server);
+    if (stopped !== undefined) return stopped;
+    if (!this.#listeners.hasRoom(credential)) return refusal('request.overloaded');
+    const lists = ['tools', 'resources', 'prompts'] as const;
+    await this.#listeners.listen(
+      { credential, server, lists, uris: undefined, meta: undefined, stream: open() },
+      gone,
+    );
+    return undefined;
+  }
+
+  get listeners(): Listeners {
+    return this.#listeners;
+  }
+
+  #take(credential: CredentialFacts, parsed: AnswerMessage): EncodedResponse | McpProblem {
+    return this.#asks.take(credential, parsed)
+      ? encodeAccepted()
+      : {
+          id: null,
+          refusal: refusal('request.state_unknown', 'Nothing of this id was asked of this caller.'),
+        };
+  }
+
+  /** What the server logged goes first: the answer ends the stream. */
+  #finish(parsed: ActionRequest, answer: CallAnswer, { stream }: McpDoor): EncodedResponse | McpProblem {
+    if (answer.kind === 'result')
+      for (const params of answer.facts.log ?? [])
+        stream?.send({ jsonrpc: '2.0', method: 'notifications/message', params });
+    return encodeAction(parsed, answer);
+  }
 }
+
+const unknownState = (id: RequestId) =>
+  ({
+    kind: 'refusal',
+    code: 'request.state_unknown',
+    httpStatus: 200,
+    rpcCode: rpcCodes.invalidParams,
+    id,
+    detail: 'This requestState is not of a call of yours that waits, or not of this one.',
+  }) as const;
 
 function encodeAction(request: ActionRequest, answer: CallAnswer): EncodedResponse | McpProblem {
   if (answer.kind === 'problem')
     return { id: request.id, refusal: answer.refusal, stepUp: answer.stepUp === true };
-  if (answer.kind === 'refused')
+  if (answer.kind === 'refused') {
+    if (answer.facts.missing !== undefined && request.era === modernVersion)
+      return encodeCapabilityMissing(request, answer.facts, answer.facts.missing);
     return request.kind === 'tools_call'
       ? encodeToolRefusal(request, answer.facts)
       : encodeOfferRefusal(request, answer.facts);
+  }
   return request.kind === 'tools_call'
     ? encodeToolResult(request, answer.result, answer.facts)
     : encodeOfferResult(request, answer.result, answer.facts);

@@ -14,6 +14,10 @@ export interface NamedAction {
   readonly args: JsonObject;
 }
 
+type Read = Extract<ActionRequest, { kind: 'resources_read' }>;
+/** Of a read only what it is about. */
+type Named = Exclude<ActionRequest, Read> | Pick<Read, 'kind' | 'serverName' | 'uri'>;
+
 /** Templates of one server that are tried for one address. */
 const templatesTriedMax = 200;
 /** Stands in records for an address that nothing registered covers: addresses may hold personal data, and records hold none in clear. */
@@ -22,7 +26,7 @@ export const unknownResource = governedName('resource', '*');
 export function namedAction(
   snapshot: Pick<SnapshotPort, 'agent' | 'toolsOf' | 'tool'>,
   agentId: string,
-  request: ActionRequest,
+  request: Named,
 ): NamedAction {
   switch (request.kind) {
     case 'tools_call': {

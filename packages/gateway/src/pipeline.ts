@@ -2,6 +2,7 @@
  * The life of one action, in the order of ARCHITECTURE.md. Everything that an agent does passes this page, and nothing else
  * does. It takes ports only, so that the simulator runs this very code under virtual time.
  */
+import { sha256 } from '@atf/core/digest';
 import { type Refusal, refusal } from '@atf/core/errors';
 import { type Kind, kindOf } from '@atf/core/segmentation/offer';
 import type { ToolDoc } from '@atf/core/wire/feed';
@@ -16,14 +17,17 @@ import { CallsUnderWay } from './calls.ts';
 import { createDecider, type ExactCall, exactCall, receivedOf } from './decision.ts';
 import { execute, type Ran } from './execute.ts';
 import { Limiter } from './limiter.ts';
+import type { Offered } from './listeners.ts';
 import { Notifier } from './notify.ts';
 import { OutcomeReports } from './outcome-reports.ts';
 import type { Ports } from './ports.ts';
+import type { AgentSide } from './agent-input.ts';
 import type { OnProgress } from './progress.ts';
 import { namedAction } from './named-action.ts';
 import type {
   ActionRequest,
   CancelledRequest,
+  OfferedList,
   RawRequest,
   RequestId,
   ToolDefinition,
@@ -31,7 +35,7 @@ import type {
 } from './protocols/protocol.ts';
 import { wantsKey } from './protected-resource.ts';
 import { QuestionRate } from './question-rate.ts';
-import { type Decided, recordDecision, type Stated } from './record.ts';
+import { type Decided, recordDecision, recordSubscribed, type Stated } from './record.ts';
 import { RefusalCount } from './refusal-count.ts';
 import { SchemaCheck } from './schema-check.ts';
 import { Stopper } from './stop.ts';
@@ -70,6 +74,8 @@ export interface CallRequest {
   readonly ask?: boolean;
   readonly stated?: Stated;
   readonly onProgress?: OnProgress | undefined;
+  /** Who can be asked while it runs, and told what the server logs; absent: nobody. */
+  readonly side?: AgentSide | undefined;
 }
 
 export interface Redemption {
@@ -93,6 +99,7 @@ export interface Pipeline {
     request: ActionRequest,
     gone: AbortSignal,
     onProgress?: OnProgress,
+    side?: AgentSide,
   ): Promise<CallAnswer>;
   /** The accepted definitions of one kind that this credential may see. */
   list(
@@ -100,6 +107,14 @@ export interface Pipeline {
     server: string,
     kind: Kind,
   ): { readonly offers: readonly ToolDefinition[] } | { readonly refusal: Refusal };
+  /** Digests of what this credential would be listed now, without spending a question; undefined: it is not served. */
+  offered(credential: CredentialFacts, server: string): Offered | undefined;
+  /** Whether a read of this resource would be allowed now. */
+  mayRead(credential: CredentialFacts, server: string, uri: string): boolean;
+  /** Has the server tell when a resource changes that this credential may read; a refusal otherwise. */
+  subscribe(credential: CredentialFacts, server: string, uri: string): Promise<Refusal | undefined>;
+  /** Nobody wants to be told of it any more. */
+  unsubscribe(server: string, instanceId: string, uri: string): void;
   /** Whether this caller may be served at all: known, not stopped, feed fresh, server known. */
   admit(credential: CredentialFacts, server: string, protocol?: Protocol): Refusal | undefined;
   unsupported(credential: CredentialFacts, request: UnsupportedRequest): Promise<Refusal | undefined>;
@@ -163,10 +178,10 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     return answerOf(await run(decided, request, gone), { actionId }); //      6 to 9
   }
 
-  const act: Pipeline['act'] = async (credential, request, gone, onProgress) => {
+  const act: Pipeline['act'] = async (credential, request, gone, onProgress, side) => {
     const { id, serverName } = request;
     const { tool, args } = namedAction(snapshot, credential.agentId, request);
-    return await call(credential, { id, serverName, toolName: tool, args, onProgress }, gone);
+    return await call(credential, { id, serverName, toolName: tool, args, onProgress, side }, gone);
   };
 
   /** Lists a server's tools before the first decision about them, unless the caller would be refused anyway. */
@@ -217,6 +232,7 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
             actionClass: decision.actionClass ?? 'admin',
             requestId: request?.id,
             onProgress: request?.onProgress,
+            side: request?.side,
           });
     if (underWay === undefined)
       return {
@@ -309,27 +325,84 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     server: string,
     protocol: Protocol = 'mcp',
   ): Refusal | undefined {
+    return notServed(credential, server, protocol) ?? questions.ask(credential.agentId, clock.monotonicMs());
+  }
+
+  function notServed(credential: CredentialFacts, server: string, protocol: Protocol): Refusal | undefined {
     const exact = exactCall(server, approvalResultName, {}, protocol);
     const { decision } = decider.peek(receivedOf('admission', credential, exact), exact);
-    if (decision.refusal?.code !== 'segmentation.tool_unknown')
-      return decision.refusal ?? refusal('internal.fault');
-    return questions.ask(credential.agentId, clock.monotonicMs());
+    return decision.refusal?.code === 'segmentation.tool_unknown'
+      ? undefined
+      : (decision.refusal ?? refusal('internal.fault'));
   }
 
   const list: Pipeline['list'] = (credential, server, kind) => {
     const stopped = admit(credential, server);
     if (stopped !== undefined) return { refusal: stopped };
-    const visible = (tool: ToolDoc): boolean => {
-      if (tool.state !== 'active' || isBuiltIn(tool.name) || kindOf(tool.name) !== kind) return false;
+    const offers = visible(credential, server, kind).map(
+      ({ definition }) => definition as unknown as ToolDefinition,
+    );
+    return { offers: kind === 'tool' ? [...offers, ...builtInTools] : offers };
+  };
+
+  function visible(credential: CredentialFacts, server: string, kind: Kind | undefined): readonly ToolDoc[] {
+    return snapshot.toolsOf(server).filter((tool) => {
+      if (tool.state !== 'active' || isBuiltIn(tool.name)) return false;
+      if (kind !== undefined && kindOf(tool.name) !== kind) return false;
       const exact = exactCall(server, tool.name, {});
       const { decision } = decider.peek(receivedOf('listing', credential, exact), exact, true);
       return decision.outcome !== 'refuse' || argumentRefusals.has(decision.refusal?.code ?? '');
+    });
+  }
+
+  const offered: Pipeline['offered'] = (credential, server) => {
+    if (notServed(credential, server, 'mcp') !== undefined) return undefined;
+    const lists: Record<OfferedList, string[]> = { tools: [], resources: [], prompts: [] };
+    for (const { name, definitionDigest } of visible(credential, server, undefined))
+      lists[listOf[kindOf(name)]].push(`${name} ${definitionDigest}`);
+    const digest = (names: readonly string[]) => sha256([...names].sort().join('\n'));
+    return {
+      tools: digest(lists.tools),
+      resources: digest(lists.resources),
+      prompts: digest(lists.prompts),
     };
-    const offers = snapshot
-      .toolsOf(server)
-      .filter(visible)
-      .map(({ definition }) => definition as unknown as ToolDefinition);
-    return { offers: kind === 'tool' ? [...offers, ...builtInTools] : offers };
+  };
+
+  function readOf(
+    credential: CredentialFacts,
+    server: string,
+    uri: string,
+  ): { decided: Decided; exact: ExactCall } {
+    const request = { kind: 'resources_read', serverName: server, uri } as const;
+    const { tool, args } = namedAction(snapshot, credential.agentId, request);
+    const exact = exactCall(server, tool, args);
+    return { exact, decided: decider.peek(receivedOf(newActionId(ports), credential, exact), exact) };
+  }
+
+  const subscribe: Pipeline['subscribe'] = async (credential, server, uri) => {
+    const stopped = admit(credential, server);
+    if (stopped !== undefined) return stopped;
+    const { exact } = readOf(credential, server, uri);
+    await prepare(credential, exact, 'subscription');
+    const { decided } = readOf(credential, server, uri);
+    const { decision } = decided;
+    const serverDoc = snapshot.server(server);
+    if (decision.outcome !== 'allow' || serverDoc === undefined) {
+      // Nobody is asked to approve this: who may not read it now is not told of it.
+      const why = decision.refusal ?? refusal('maturity.approval_required');
+      if (refusals.single(credential.agentId, why.code))
+        await recordDecision(ports, 'action.refused', decided);
+      return why;
+    }
+    const unrecorded = await recordSubscribed(ports, decided);
+    if (unrecorded !== undefined) return unrecorded;
+    const fault = await upstream.watch(serverDoc, credential.instanceId, uri, true);
+    return fault === undefined ? undefined : refusal(fault.code, fault.detail);
+  };
+
+  const unsubscribe: Pipeline['unsubscribe'] = (server, instanceId, uri) => {
+    const serverDoc = snapshot.server(server);
+    if (serverDoc !== undefined) void upstream.watch(serverDoc, instanceId, uri, false);
   };
 
   async function unsupported(
@@ -368,6 +441,11 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     mayAskNow: (agentId) => questions.ask(agentId, clock.monotonicMs()),
     act,
     list,
+    offered,
+    mayRead: (credential, server, uri) =>
+      readOf(credential, server, uri).decided.decision.outcome === 'allow',
+    subscribe,
+    unsubscribe,
     admit,
     unsupported,
     cancel,
@@ -386,6 +464,13 @@ const argumentRefusals: ReadonlySet<string> = new Set([
   'segmentation.transaction_exceeded',
   'segmentation.amount_unreadable',
 ]);
+
+const listOf: Readonly<Record<Kind, OfferedList>> = {
+  tool: 'tools',
+  resource: 'resources',
+  template: 'resources',
+  prompt: 'prompts',
+};
 
 /** A random UUID (RFC 9562, version 4) from the port's bytes. */
 function newActionId(ports: Ports): string {

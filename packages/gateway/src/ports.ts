@@ -84,6 +84,8 @@ export interface UpstreamPort {
   live(server: ServerDoc, instanceId: string, tool: string): LiveDefinition;
   /** Dispatches in this tick when the connection stands. */
   call(target: CallTarget, args: JsonObject, options: UpstreamCallOptions): Promise<UpstreamCallOutcome>;
+  /** Asks the server to tell when a resource changes, or no longer. Bounded; never throws. */
+  watch(server: ServerDoc, instanceId: string, uri: string, on: boolean): Promise<UpstreamFault | undefined>;
   /** Certain stop of the process that serves this instance, for servers that ignore a cancellation. */
   kill(server: string, instanceId: string): void;
 }

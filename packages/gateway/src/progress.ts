@@ -2,8 +2,8 @@
  * Progress of a call on its way to the agent (MCP, progress). What a tool server says while it works is neither inspected nor recorded, so only how far it
  * is leaves, in whole steps of at most a hundred: no text, no fractions, nothing that goes back. The result comes after its record, as ever.
  */
-import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
-import type { EncodedResponse, ParsedRequest, RequestId } from './protocols/protocol.ts';
+import type { AgentStream } from './agent-stream.ts';
+import type { ParsedRequest, RequestId } from './protocols/protocol.ts';
 
 export const stepsMax = 100;
 
@@ -33,41 +33,15 @@ export class ProgressSteps {
   }
 }
 
-const streams = new WeakSet<ServerResponse>();
-const event = (json: string | Uint8Array): string =>
-  `event: message\ndata: ${Buffer.from(json).toString()}\n\n`;
-
-/**
- * What tells the client of progress, if it asked and can read it: the answer becomes an event stream with the first step, and stays plain JSON
- * without one.
- */
-export function progressFor(
-  parsed: ParsedRequest,
-  { accept }: IncomingHttpHeaders,
-  response: ServerResponse,
-): OnProgress | undefined {
+/** What tells the client of progress, if it asked and can read it. */
+export function progressFor(parsed: ParsedRequest, stream: AgentStream | undefined): OnProgress | undefined {
   const token: RequestId | undefined = 'progressToken' in parsed ? parsed.progressToken : undefined;
-  if (token === undefined || !/text\/event-stream/i.test(accept ?? '')) return undefined;
+  if (token === undefined || stream === undefined) return undefined;
   const steps = new ProgressSteps();
   return (said) => {
     const step = steps.take(said);
-    if (step === undefined || response.destroyed || response.writableEnded) return;
-    if (!streams.has(response)) {
-      streams.add(response);
-      response.writeHead(200, {
-        'content-type': 'text/event-stream',
-        'cache-control': 'no-store',
-        'x-content-type-options': 'nosniff',
-      });
-    }
+    if (step === undefined) return;
     const params = { progressToken: token, ...step };
-    response.write(event(JSON.stringify({ jsonrpc: '2.0', method: 'notifications/progress', params })));
+    stream.send({ jsonrpc: '2.0', method: 'notifications/progress', params });
   };
-}
-
-/** Ends an answer that has become a stream. False: it has not. */
-export function finishStream(response: ServerResponse, { body }: EncodedResponse): boolean {
-  if (!streams.has(response)) return false;
-  if (!response.writableEnded && !response.destroyed) response.end(body === undefined ? '' : event(body));
-  return true;
 }

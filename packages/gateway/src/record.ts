@@ -9,6 +9,7 @@ import { type DecisionRecord, factsOf, type OutcomeRecord, type OutcomeStatus } 
 import type { Approver } from '@atf/core/wire/action';
 import type { AgentDoc } from '@atf/core/wire/feed';
 import type { JsonObject } from '@atf/core/wire/json';
+import type { AskKind } from '@atf/core/wire/words';
 import type { CredentialFacts, Decision, Received, World } from '@atf/core/world';
 import { sealText } from './payload.ts';
 import type { Ports } from './ports.ts';
@@ -182,6 +183,65 @@ export async function recordOutcome(
   if (first.ok) return undefined;
   const again = await ports.spool.appendUrgent(made.draft, made.frame);
   return again.ok ? undefined : again.refusal;
+}
+
+/** That an agent is told when a resource changes: which one is sealed, because addresses may hold personal data. */
+export async function recordSubscribed(
+  ports: Ports,
+  { received, world, argsText }: Decided,
+): Promise<Refusal | undefined> {
+  return await recordBeside(ports, 'action.subscribed', { received, world }, 'allowed', {}, argsText);
+}
+
+export interface InputRecord {
+  readonly kinds: readonly AskKind[];
+  /** The agent was not asked. */
+  readonly refused: boolean;
+  /** Canonical JSON of what was asked or answered. */
+  readonly text: string;
+}
+
+/** What a tool server asks of an agent's side, and what it is told, each sealed. Durable when it resolves with undefined. */
+export async function recordInput(
+  ports: Ports,
+  event: Extract<EventName, `action.input_${string}`>,
+  decided: Decided,
+  { kinds, refused, text }: InputRecord,
+): Promise<Refusal | undefined> {
+  const outcome = refused ? 'refused' : 'allowed';
+  return await recordBeside(ports, event, decided, outcome, { kinds: [...kinds], refused }, text);
+}
+
+/** A record about an action besides its intent and its outcome, with sealed content. */
+async function recordBeside(
+  ports: Ports,
+  event: EventName,
+  { received, world }: Pick<Decided, 'received' | 'world'>,
+  outcome: 'allowed' | 'refused',
+  facts: JsonObject,
+  text: string,
+): Promise<Refusal | undefined> {
+  const settings = ports.snapshot.settings();
+  const wrapping = ports.wrappingKey();
+  if (world.agent === undefined || settings === undefined || wrapping === undefined)
+    return refusal('audit.record_unavailable', 'The control plane has not said yet how to record.');
+  const { actionId, server, tool, credential } = received;
+  const { ref, frame } = sealText(actionId, text, wrapping, ports.random);
+  const { id: agentId, name: agent } = world.agent;
+  const payload = { ...ref } as unknown as JsonObject;
+  const draft: EntryDraft = {
+    type: event,
+    at: isoOf(ports.clock.nowMs()),
+    tenant: settings.tenant,
+    agent: agentId,
+    session: credential.sid,
+    action: actionId,
+    outcome,
+    payload: { id: ref.id, commitment: ref.commitment },
+    body: { actionId, agentId, agent, server, tool, ...facts, payload },
+  };
+  const appended = await ports.spool.append(draft, frame);
+  return appended.ok ? undefined : appended.refusal;
 }
 
 /** A report whose action was settled without it: beside the outcome that is on record, never in its place. */

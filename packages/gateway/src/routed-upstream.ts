@@ -6,7 +6,7 @@ import type { ServerDoc } from '@atf/core/wire/feed';
 import type { SnapshotPort, UpstreamPort } from './ports.ts';
 import type { Cooperative } from './protocols/cooperative.ts';
 
-type Asked = Omit<UpstreamPort, 'kill'>;
+type Asked = Omit<UpstreamPort, 'kill' | 'watch'>;
 
 export function routedUpstream(
   connected: UpstreamPort,
@@ -30,6 +30,14 @@ export function routedUpstream(
     prepare: (server, instanceId) => of(server).prepare(server, instanceId),
     live: (server, instanceId, name) => of(server).live(server, instanceId, name),
     call: (target, args, options) => of(target.server).call(target, args, options),
+    watch: (server, instanceId, uri, on) =>
+      of(server) === connected
+        ? connected.watch(server, instanceId, uri, on)
+        : Promise.resolve({
+            code: 'upstream.unavailable',
+            dispatched: false,
+            detail: 'It has no resources.',
+          }),
     kill: (server, instanceId) => connected.kill(server, instanceId),
   };
 }

@@ -8,9 +8,11 @@ import { problemOf, type Refusal, refusal } from '@atf/core/errors';
 import { type ActionFront, type ActionReply, matchAction } from './action-front.ts';
 import { actionDocument } from './action-openapi.ts';
 import type { AnswerStream, HttpFront } from './http-front.ts';
-import { answerMcp } from './mcp-front.ts';
+import { finishStream, openStream, readsStreams, streamFor } from './agent-stream.ts';
+import type { Listeners } from './listeners.ts';
+import { McpFront } from './mcp-front.ts';
 import type { Pipeline } from './pipeline.ts';
-import { finishStream, progressFor } from './progress.ts';
+import { progressFor } from './progress.ts';
 import {
   challengesOf,
   metadataPath,
@@ -18,9 +20,10 @@ import {
   resourcePathOf,
   stepUpChallenge,
 } from './protected-resource.ts';
-import { encodeProblem, encodeProtocolRefusal } from './protocols/mcp-encode.ts';
-import { parseAgentRequest, parseOptionsDefault } from './protocols/mcp-parse.ts';
 import { httpPrefix, isUpload, serviceAddress } from './protocols/http-door.ts';
+import { encodeAccepted, encodeProblem, encodeProtocolRefusal } from './protocols/mcp-encode.ts';
+import { parseAgentRequest, parseOptionsDefault, refusedOrigin } from './protocols/mcp-parse.ts';
+import { serverNameOf } from './protocols/mcp-wire.ts';
 import type { EncodedResponse, RawRequest, RequestId } from './protocols/protocol.ts';
 
 export interface ServerBounds {
@@ -63,12 +66,14 @@ export class GatewayServer {
   readonly #input: ServerInput;
   readonly #bounds: ServerBounds;
   readonly #server: Server;
+  readonly #front: McpFront;
   #hosts: ReadonlySet<string> = new Set();
   #requests = 0;
   #draining = false;
 
   constructor(input: ServerInput) {
     this.#input = input;
+    this.#front = new McpFront(input.pipeline);
     this.#bounds = input.bounds ?? serverBoundsDefault;
     const { headerBytesMax, requestMs, connectionsMax } = this.#bounds;
     this.#server = createServer(
@@ -107,6 +112,7 @@ export class GatewayServer {
   async drain(boundMs: number): Promise<void> {
     this.#draining = true;
     this.#input.actions.close();
+    this.#front.listeners.close();
     this.#server.close();
     this.#server.closeIdleConnections();
     const deadline = performance.now() + boundMs;
@@ -225,6 +231,8 @@ export class GatewayServer {
     const { pipeline } = this.#input;
     const gone = goneOf(response);
     const head = { method: request.method ?? '', url: request.url ?? '/', headers: request.headers };
+    if (head.method === 'GET' && readsStreams(head.headers))
+      return await this.#standing(head, request, response, gone);
     // Other methods have no action behind them: the parser says what is served.
     if (head.method !== 'POST') return protocolRefused({ ...head, body: nothing });
     // Before a byte of the body is kept: strangers must not fill the memory. The server drops what is left unread.
@@ -240,9 +248,48 @@ export class GatewayServer {
       pipeline.refusals.unauthenticated(caller.credential.agentId, parsed.code);
       return encodeProtocolRefusal(parsed);
     }
-    const onProgress = progressFor(parsed, head.headers, response);
-    const answer = await answerMcp(pipeline, caller.credential, parsed, gone, onProgress);
+    const stream = streamFor(head.headers, response);
+    const door = { gone, stream, onProgress: progressFor(parsed, stream) };
+    const front = async () => await this.#front.answer(caller.credential, parsed, door);
+    const answer = parsed.kind === 'listen' ? await this.#unhurried(front) : await front();
     return 'status' in answer ? answer : this.#problem(head, answer.id, answer.refusal, answer.stepUp);
+  }
+
+  /** The standing stream of the elder revisions. No body, so nothing to parse; no session, so nothing to resume. */
+  async #standing(
+    head: Head,
+    request: IncomingMessage,
+    response: ServerResponse,
+    gone: AbortSignal,
+  ): Promise<EncodedResponse> {
+    const server = serverNameOf(head.url);
+    if (server === undefined) return plain(refusal('request.not_found'));
+    const refused = refusedOrigin({ ...head, body: nothing });
+    if (refused !== undefined) return encodeProtocolRefusal(refused);
+    const caller = this.#input.pipeline.authenticate(
+      { ...head, url: pathOf(head.url) },
+      request.socket.remoteAddress ?? 'unknown',
+    );
+    if (!caller.ok) return this.#problem(head, null, caller.refusal);
+    const open = () => openStream(response);
+    const why = await this.#unhurried(
+      async () => await this.#front.standing(caller.credential, server, open, gone),
+    );
+    return why === undefined ? encodeAccepted() : this.#problem(head, null, why);
+  }
+
+  /** What stands open counts as a listener, not as a request under way. */
+  async #unhurried<T>(work: () => Promise<T>): Promise<T> {
+    this.#requests--;
+    try {
+      return await work();
+    } finally {
+      this.#requests++;
+    }
+  }
+
+  get listeners(): Listeners {
+    return this.#front.listeners;
   }
 
   #problem(head: Head, id: RequestId | null, refused: Refusal, stepUp = false): EncodedResponse {

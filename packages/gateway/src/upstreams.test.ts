@@ -23,6 +23,7 @@ describe('what a tool server offers', () => {
       name: 'office',
       listTools: async () => outcomes.shift() ?? listed,
       callTool: () => Promise.reject(new Error('nothing is called here')),
+      watch: async () => undefined,
       kill: () => undefined,
       close: async () => undefined,
     };

@@ -24,7 +24,11 @@ const listAttemptsMax = 3;
 /** Makes a connection to a server; a fault when this host cannot (no command, address not allowed). */
 export type ConnectServer = (
   server: ServerDoc,
-  events: { readonly onToolsChanged: () => void; readonly onLost: () => void },
+  events: {
+    readonly onToolsChanged: () => void;
+    readonly onUpdated: (uri: string) => void;
+    readonly onLost: () => void;
+  },
 ) =>
   | { readonly ok: true; readonly upstream: UpstreamServer }
   | { readonly ok: false; readonly fault: UpstreamFault };
@@ -55,6 +59,8 @@ export interface UpstreamsInput {
   readonly onListed: (server: ServerDoc, listed: Listed) => void;
   /** A server said that its tools changed. */
   readonly onChanged: (server: string) => void;
+  /** A server said that a resource changed; over the connection of this instance, or over one that all share. */
+  readonly onUpdated?: (server: string, instanceId: string | undefined, uri: string) => void;
 }
 
 const unavailable = (detail: string): UpstreamFault => ({
@@ -125,6 +131,22 @@ export class Upstreams implements UpstreamPort {
     }
   }
 
+  async watch(
+    server: ServerDoc,
+    instanceId: string,
+    uri: string,
+    on: boolean,
+  ): Promise<UpstreamFault | undefined> {
+    const connection = this.#connections.get(keyOf(server, instanceId));
+    if (connection === undefined || connection.epoch !== server.epoch)
+      return on ? unavailable('There is no connection to the tool server.') : undefined;
+    connection.usedMs = this.#input.clock.monotonicMs();
+    return await connection.upstream.watch(uri, on, {
+      signal: this.#ending.signal,
+      timeoutMs: listTimeoutMs,
+    });
+  }
+
   kill(server: string, instanceId: string): void {
     for (const connection of [
       this.#connections.get(server),
@@ -170,6 +192,8 @@ export class Upstreams implements UpstreamPort {
         this.#invalidateKey(key);
         this.#input.onChanged(server.name);
       },
+      onUpdated: (uri) =>
+        this.#input.onUpdated?.(server.name, server.stateless ? undefined : instanceId, uri),
       onLost: () => this.#invalidateKey(key),
     });
     if (!made.ok) return made.fault;

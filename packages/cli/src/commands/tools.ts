@@ -1,5 +1,6 @@
 /** `atf tool …` (S-1): servers, tools, classification, and changed definitions. */
 import type { BodyIn, Tool } from '@atf/core/wire/api';
+import { askKinds, mayAskSchema } from '@atf/core/wire/words';
 import type { ControlClient } from '@atf/sdk/client';
 import type { Command } from '../cli.ts';
 import { type ClearingOptions, withClearance } from '../clearance.ts';
@@ -97,6 +98,21 @@ function transportOf({ url, definitions, baseUrl }: AddOptions): BodyIn<'servers
   if (baseUrl !== undefined) return { kind: 'openapi', url: baseUrl };
   return url === undefined ? { kind: 'stdio' } : { kind: 'http', url };
 }
+
+export const setMayAsk: Command<ClearingOptions> = async (cli, [name = '', kinds = ''], options) => {
+  const given = mayAskSchema.safeParse(kinds === 'nothing' ? [] : kinds.split(','));
+  if (!given.success)
+    throw new CliFailure(exitCodes.usage, 'What may it ask for?', {
+      help: `Say a list of ${askKinds.join(', ')} (with commas and no blanks), or: nothing.`,
+    });
+  const operator = await cli.operator();
+  const request = { params: { name }, body: { mayAsk: given.data } };
+  const server = await withClearance(cli, operator, 'servers.mayAsk', request, options);
+  cli.out.document(server);
+  const what = server.mayAsk.length === 0 ? 'nothing' : server.mayAsk.join(', ');
+  cli.out.say`${style('green', '✓')} ${server.name} may ask agents for: ${what}.`;
+  return exitCodes.ok;
+};
 
 export const defineTools: Command = async (cli, [name = '', file = '']) => {
   const operator = await cli.operator();

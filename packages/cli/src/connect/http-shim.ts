@@ -1,7 +1,8 @@
 /**
  * The shim as a local HTTP server, for hosts that speak Streamable HTTP and for programs that speak a service's own HTTP, but cannot sign: bodies and answers pass
  * through as bytes.
- * It listens on 127.0.0.1 only and asks for a token that it prints, because any local program could reach the port.
+ * It listens on 127.0.0.1 only and asks for a token that it prints, because any local program could reach the port: in a header, or in the
+ * path for MCP hosts that take an address and nothing else.
  */
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -72,9 +73,11 @@ export async function serveShimHttp(cli: Cli, shim: HttpShim): Promise<ExitCode>
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const url = `${origin}${mcpPath}`;
   const serviceUrl = `${origin}${servicePath}`;
-  cli.out.document({ url, serviceUrl, authorization: `Bearer ${token}` });
+  const urlWithToken = `${origin}/${token}${mcpPath}`;
+  cli.out.document({ url, serviceUrl, authorization: `Bearer ${token}`, urlWithToken });
   cli.out.say`${shim.says} at ${url} (MCP), at ${serviceUrl} as an HTTP service`;
   cli.out.say`Header for the host: Authorization: Bearer ${token}`;
+  cli.out.say`For a host that cannot send it, keep this address as secret as the header: ${urlWithToken}`;
   await new Promise<void>((resolve) =>
     cli.interrupted.addEventListener('abort', () => resolve(), { once: true }),
   );
@@ -129,15 +132,20 @@ async function carry(
 
 /** Where a request goes and what of it, or the HTTP status of one that is not carried: from a page in a browser, under another name, without the token, elsewhere. */
 function wayOf(shim: HttpShim, request: IncomingMessage, token: string): Way | number {
-  const { host, origin } = request.headers;
-  if (origin !== undefined || !/^(?:127\.0\.0\.1|localhost):\d+$/.test(host ?? '')) return 403;
+  const { host = '', origin } = request.headers;
+  if (!/^(?:127\.0\.0\.1|localhost):\d+$/.test(host)) return 403;
+  const { url = '' } = request;
+  const inPath = url.endsWith(mcpPath) ? url.slice(1, -mcpPath.length) : '';
+  const isMcp = url === mcpPath || inPath !== '';
+  // The shim serves no pages, so nothing in a browser has its own origin; some MCP hosts send it all the same.
+  if (origin !== undefined && !(isMcp && origin === `http://${host}`)) return 403;
   if (
+    !isGiven(inPath, token) &&
     !isGiven(request.headers.authorization, `Bearer ${token}`) &&
     !isGiven(request.headers['x-api-key'], token)
   )
     return 401;
-  const { url = '' } = request;
-  if (url === mcpPath)
+  if (url === mcpPath || isGiven(inPath, token))
     return {
       address: `${shim.gatewayUrl}/mcp/${shim.server}`,
       passes: (name) => passedHeaders.includes(name),

@@ -14,6 +14,7 @@ const everyMs = 5_000;
 const titles: Readonly<Record<Clearance['operation'], string>> = {
   'people.add': 'Register a person',
   'people.link': 'Make a sign-in link',
+  'servers.mayAsk': 'Change what a tool server may ask for',
   'tools.classify': 'Change the classification of a tool',
   'tools.accept': 'Accept a definition',
   'targets.add': 'Add a target of notifications',

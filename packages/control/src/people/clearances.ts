@@ -103,6 +103,8 @@ async function saysOf(control: Control, tx: Tx, given: BodyOut<'clearances.ask'>
         600,
       );
     }
+    case 'servers.mayAsk':
+      return `Changes what the tool server ${params['name'] ?? ''} may ask agents for while their calls run: words of a person, words of a model, names of folders.`;
     case 'tools.classify':
       return `Changes what ${tool} counts as: which agents may call it, and when a person is asked.`;
     case 'targets.add':

@@ -11,9 +11,10 @@ export function serverDocOf({
   domain,
   output_trust,
   stateless,
+  may_ask,
   epoch,
 }: ServerRow): ServerDoc {
-  return { name, transport, domain, outputTrust: output_trust, stateless, epoch };
+  return { name, transport, domain, outputTrust: output_trust, stateless, mayAsk: [...may_ask], epoch };
 }
 
 export function serverViewOf(row: ServerRow): Server {
@@ -21,6 +22,7 @@ export function serverViewOf(row: ServerRow): Server {
   return {
     ...doc,
     ...(row.credential === null ? {} : { credential: row.credential }),
+    mayAsk: [...row.may_ask],
     ...(row.discovered_at === null ? {} : { discoveredAt: new Date(row.discovered_at).toISOString() }),
     ...(row.fault === null ? {} : { fault: row.fault }),
   };

@@ -65,4 +65,13 @@ export const migrations: readonly Migration[] = [
       await db.schema.alterTable('tool_server').addColumn('credential_box', 'bytea').execute();
     },
   },
+  {
+    name: '0009_server_may_ask',
+    async up(db) {
+      await db.schema
+        .alterTable('tool_server')
+        .addColumn('may_ask', 'jsonb', (c) => c.notNull().defaultTo('[]'))
+        .execute();
+    },
+  },
 ];

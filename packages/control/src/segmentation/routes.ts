@@ -8,11 +8,12 @@ import { takeDiscovery } from './discovery.ts';
 import { serverViewOf, toolViewOf } from './documents.ts';
 import { credentialOf, describeOffer, setCredential } from './services.ts';
 import { serverRows, toolByName, toolRows } from './store.ts';
-import { acceptTool, addServer, classifyTool } from './tools.ts';
+import { acceptTool, addServer, classifyTool, setServerMayAsk } from './tools.ts';
 
 type Operation =
   | 'servers.list'
   | 'servers.add'
+  | 'servers.mayAsk'
   | 'servers.define'
   | 'servers.credential'
   | 'gateway.serviceCredential'
@@ -32,6 +33,15 @@ export const segmentationRoutes: Handlers<Operation> = {
   async 'servers.add'(control, { body, actor }) {
     const person = actingPerson(actor);
     return serverViewOf(await control.change((tx) => addServer(control, tx, body, person.id)));
+  },
+
+  async 'servers.mayAsk'(control, { params, body, actor, headers }) {
+    const by = actingPerson(actor);
+    const row = await control.change(async (tx) => {
+      await demandClearance(control, tx, { operation: 'servers.mayAsk', params, body, headers, by });
+      return setServerMayAsk(control, tx, params.name, body.mayAsk, by.id);
+    });
+    return serverViewOf(row);
   },
 
   async 'servers.define'(control, { params, body, actor }) {

@@ -58,6 +58,15 @@ export async function insertServer(
   return Number(done.numInsertedOrUpdatedRows ?? 0) === 1;
 }
 
+export async function setMayAsk(tx: Tx, { tenant, name, may_ask, epoch }: ServerRow): Promise<void> {
+  await tx
+    .updateTable('tool_server')
+    .set({ may_ask: JSON.stringify(may_ask), epoch })
+    .where('tenant', '=', tenant)
+    .where('name', '=', name)
+    .execute();
+}
+
 export async function noteDiscovery(
   tx: Tx,
   tenant: string,

@@ -1,6 +1,7 @@
 /** Room: segmentation. Tool servers and the tools that they offer, as people accepted them. */
 import type { Classification, ServerDoc } from '@atf/core/wire/feed';
 import type { CredentialKind } from '@atf/core/wire/service';
+import type { AskKind } from '@atf/core/wire/words';
 import type { ColumnType } from 'kysely';
 
 export interface SegmentationTables {
@@ -11,6 +12,7 @@ export interface SegmentationTables {
     domain: string;
     output_trust: 'trusted' | 'untrusted';
     stateless: boolean;
+    may_ask: ColumnType<readonly AskKind[], string | undefined, string>;
     epoch: number;
     registered_at: number;
     registered_by: string;

@@ -4,6 +4,7 @@ import { classify } from '@atf/core/segmentation/classify';
 import type { BodyOut, Person } from '@atf/core/wire/api';
 import type { Classification } from '@atf/core/wire/feed';
 import { isJsonObject, type Json, type JsonObject } from '@atf/core/wire/json';
+import type { AskKind } from '@atf/core/wire/words';
 import type { Control, Tx } from '../context.ts';
 import { serverDocOf, toolDocOf } from './documents.ts';
 import { checkServiceUrl, leastClass, sealedCredential } from './services.ts';
@@ -14,6 +15,7 @@ import {
   putTool,
   type ServerRow,
   serverCount,
+  setMayAsk,
   type ToolRow,
   toolsOfServer,
 } from './store.ts';
@@ -39,6 +41,7 @@ export async function addServer(
     domain: given.domain,
     output_trust: given.outputTrust,
     stateless: given.stateless,
+    may_ask: [],
     epoch: 1,
     registered_at: control.clock.nowMs(),
     registered_by: by,
@@ -47,7 +50,7 @@ export async function addServer(
     ...sealedCredential(control, given.name, given.transport, given.credential ?? null),
   };
   if (given.transport.kind === 'openapi') checkServiceUrl(given.transport.url);
-  if (!(await insertServer(tx, { ...row, transport: JSON.stringify(row.transport) })))
+  if (!(await insertServer(tx, { ...row, transport: JSON.stringify(row.transport), may_ask: '[]' })))
     refuse('segmentation.server_exists');
   await control.feed.put(tx, 'server', row.name, serverDocOf(row));
   await control.audit.enqueue(tx, 'segmentation.server_registered', {
@@ -60,6 +63,27 @@ export async function addServer(
     by,
   });
   return row;
+}
+
+/**
+ * Says what a server may ask agents for. Its epoch rises: calls that were decided before do not run under it, and connections are made anew. Refuses
+ * `segmentation.server_unknown`, and `segmentation.wrong_door` for what is no MCP server, and asks nobody.
+ */
+export async function setServerMayAsk(
+  control: Control,
+  tx: Tx,
+  name: string,
+  mayAsk: readonly AskKind[],
+  by: string,
+): Promise<ServerRow> {
+  const row = (await lockServer(tx, control.config.tenant, name)) ?? refuse('segmentation.server_unknown');
+  if (row.transport.kind !== 'stdio' && row.transport.kind !== 'http') refuse('segmentation.wrong_door');
+  const written: ServerRow = { ...row, may_ask: mayAsk, epoch: row.epoch + 1 };
+  await setMayAsk(tx, written);
+  await control.feed.put(tx, 'server', name, serverDocOf(written));
+  const [before, after] = [[...row.may_ask], [...mayAsk]];
+  await control.audit.enqueue(tx, 'segmentation.server_may_ask_set', { server: name, before, after, by });
+  return written;
 }
 
 async function write(control: Control, tx: Tx, row: ToolRow): Promise<ToolRow> {

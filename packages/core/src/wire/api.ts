@@ -18,6 +18,7 @@ import {
   isoTimeSchema,
   levelSchema,
   nameSchema,
+  mayAskSchema,
   outputTrustSchema,
   roleSchema,
   scopeSchema,
@@ -148,6 +149,8 @@ export const serverSchema = z.object({
   stateless: z.boolean(),
   /** How the gateway makes itself known to an HTTP service; absent: not at all. */
   credential: z.enum(credentialKinds).optional(),
+  /** What it may ask agents for while their calls run. */
+  mayAsk: mayAskSchema,
   /** Last discovery by a gateway. */
   discoveredAt: isoTimeSchema.optional(),
   fault: text(500).optional(),
@@ -214,6 +217,7 @@ export type Approval = z.infer<typeof approvalSchema>;
 export const clearedOperations = [
   'people.add',
   'people.link',
+  'servers.mayAsk',
   'tools.classify',
   'tools.accept',
   'targets.add',
@@ -715,6 +719,17 @@ export const routes = {
     summary: 'Replace the credential of an HTTP service, or take it away',
     params: z.strictObject({ name: nameSchema }),
     body: z.strictObject({ credential: serviceCredentialSchema.nullable() }),
+    response: serverSchema,
+  },
+  'servers.mayAsk': {
+    method: 'PATCH',
+    path: '/v1/servers/:name/may-ask',
+    auth: 'person',
+    roles: ['operator', 'technical_owner', 'security'],
+    clearance: true,
+    summary: 'Say what a tool server may ask agents for while their calls run',
+    params: z.strictObject({ name: nameSchema }),
+    body: z.strictObject({ mayAsk: mayAskSchema }),
     response: serverSchema,
   },
   'servers.define': {

@@ -18,6 +18,7 @@ import {
   isoTimeSchema,
   levelSchema,
   nameSchema,
+  mayAskSchema,
   outputTrustSchema,
   scopeSchema,
   sensitivitySchema,
@@ -105,6 +106,8 @@ export const serverDocSchema = z.object({
   outputTrust: outputTrustSchema,
   /** One upstream connection for all agents; otherwise one per (server, agent instance). */
   stateless: z.boolean(),
+  /** What it may ask agents for; absent: for nothing. */
+  mayAsk: mayAskSchema.optional(),
   epoch,
 });
 

@@ -18,6 +18,16 @@ export type Sensitivity = (typeof sensitivities)[number];
 export const outputTrusts = ['trusted', 'untrusted'] as const;
 export const outputTrustSchema = z.enum(outputTrusts);
 
+export const askKinds = ['elicitation', 'sampling', 'roots'] as const;
+/** What a tool server may ask the agent's side for while a call runs (MCP): words of a person, of a model, or its folders. */
+export const askKindSchema = z.enum(askKinds);
+export type AskKind = (typeof askKinds)[number];
+/** None unless an administrator said so. */
+export const mayAskSchema = z
+  .array(askKindSchema)
+  .max(askKinds.length)
+  .refine((kinds) => new Set(kinds).size === kinds.length, 'each at most once');
+
 export const assurances = ['claimed', 'attested', 'hardware'] as const;
 export const assuranceSchema = z.enum(assurances);
 

@@ -78,7 +78,7 @@ const unavailable = (detail: string): Prepared => ({
   fault: { code: 'upstream.unavailable', dispatched: false, detail },
 });
 
-export class HttpServices implements Omit<UpstreamPort, 'kill'> {
+export class HttpServices implements Omit<UpstreamPort, 'kill' | 'watch'> {
   readonly #input: HttpServicesInput;
   readonly #held = new Map<string, Held>();
   readonly #preparing = new Map<string, Promise<Prepared>>();

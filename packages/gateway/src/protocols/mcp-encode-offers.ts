@@ -13,6 +13,7 @@ import type {
   ListRequest,
   RefusalFacts,
   ResultFacts,
+  SubscribeRequest,
   ToolDefinition,
   ToolResult,
   ToolsCallRequest,
@@ -71,15 +72,21 @@ export function encodeOfferResult(
 }
 
 /** The same words as for a tool, in the message of an error; the facts are its data. */
-export function encodeOfferRefusal(request: ActionRequest, facts: RefusalFacts): EncodedResponse {
+export function encodeOfferRefusal(
+  request: ActionRequest | SubscribeRequest,
+  facts: RefusalFacts,
+): EncodedResponse {
   const { lines, atf } = refusalWords(facts);
   const missing = facts.refusal.code === 'segmentation.tool_unknown';
   const code = !missing
     ? rpcCodes.refused
-    : request.kind === 'resources_read' && request.era === handshakeVersion
+    : 'uri' in request && request.era === handshakeVersion
       ? rpcCodes.resourceNotFound
       : rpcCodes.invalidParams;
-  return failure(request.id, 200, code, lines.join(' '), { atf });
+  return failure(request.id, 200, code, lines.join(' '), {
+    atf,
+    ...(missing && 'uri' in request ? { uri: request.uri } : {}),
+  });
 }
 
 /** Members of a definition that agents see. Icons would let a tool server learn who looks; `_meta` is not inspected. */

@@ -2,18 +2,19 @@
  * From a result of the pipeline to an HTTP response of the agent's protocol era (behavior B-5: a refusal says why).
  *
  * A refusal of a call is a tool result with `isError`, because models read tool results and clients hide JSON-RPC errors;
- * JSON-RPC errors are for messages that are malformed or come from nobody known. Answers are plain JSON: no event
- * streams, so progress is not reported. What a tool server put into `_meta` of its result does not travel.
+ * JSON-RPC errors are for messages that are malformed or come from nobody known. What a tool server put into `_meta` of its result does not travel.
  */
 import { type ErrorEntry, errors, problemOf, type Refusal } from '@atf/core/errors';
 import { isJsonObject, type Json, type JsonObject } from '@atf/core/wire/json';
+import type { AskKind } from '@atf/core/wire/words';
+import { askMethods } from './mcp-input.ts';
 import { metaKeys, modernVersion, rpcCodes } from './mcp-wire.ts';
 import type {
   DiscoverRequest,
   EncodedResponse,
   Era,
   InitializeRequest,
-  PingRequest,
+  InputRequests,
   ProtocolRefusal,
   RefusalFacts,
   RequestId,
@@ -24,7 +25,13 @@ import type {
 
 const gatewayInfo = { name: 'atf-gateway', title: 'ATF gateway', version: '0.1.0' };
 /** What every server is asked for through the gateway; a server that has none of a kind lists nothing. */
-const capabilities = { tools: {}, resources: {}, prompts: {}, completions: {} };
+const capabilities = {
+  tools: { listChanged: true },
+  resources: { listChanged: true, subscribe: true },
+  prompts: { listChanged: true },
+  completions: {},
+  logging: {},
+};
 const instructions =
   'Every call through this server is governed. A refused call is a tool result marked as an error that says what was refused, ' +
   'why, and what would help; do not repeat it unchanged. A call that waits for a person has not run: repeat the same call after ' +
@@ -55,8 +62,32 @@ export function encodeDiscover(request: DiscoverRequest): EncodedResponse {
   });
 }
 
-export function encodePing(request: PingRequest): EncodedResponse {
+export function encodeEmpty(request: Answered): EncodedResponse {
   return answer(request, {});
+}
+
+/** The end of a `subscriptions/listen` that the gateway ends. */
+export function encodeListened(request: Answered): EncodedResponse {
+  return answer(request, { _meta: { [metaKeys.subscriptionId]: request.id } });
+}
+
+/** What a tool server asks for, as the answer to the call that needs it (2026-07-28). */
+export function encodeInputRequired(request: Answered, asked: InputRequests, state: string): EncodedResponse {
+  const inputRequests = Object.fromEntries(
+    Object.entries(asked).map(([key, { kind, params }]) => [key, { method: askMethods[kind], params }]),
+  );
+  return answer(request, { inputRequests, requestState: state }, 'input_required');
+}
+
+/** The tool needs what the client did not declare (2026-07-28: MissingRequiredClientCapabilityError). */
+export function encodeCapabilityMissing(
+  { id }: Answered,
+  facts: RefusalFacts,
+  missing: readonly AskKind[],
+): EncodedResponse {
+  const { lines, atf } = refusalWords(facts);
+  const requiredCapabilities = Object.fromEntries(missing.map((kind) => [kind, {}]));
+  return failure(id, 400, rpcCodes.capabilityMissing, lines.join(' '), { requiredCapabilities, atf });
 }
 
 /** A result that was inspected and may leave. */
@@ -168,11 +199,15 @@ export const notCacheable = { ttlMs: 0, cacheScope: 'private' } as const;
 
 export type Answered = { readonly era: Era; readonly id: RequestId };
 
-export function answer(request: Answered, result: JsonObject): EncodedResponse {
+export function answer(
+  request: Answered,
+  result: JsonObject,
+  resultType: 'complete' | 'input_required' = 'complete',
+): EncodedResponse {
   const meta = isJsonObject(result._meta) ? result._meta : {};
   const whole =
     request.era === modernVersion
-      ? { ...result, resultType: 'complete', _meta: { ...meta, [metaKeys.serverInfo]: gatewayInfo } }
+      ? { ...result, resultType, _meta: { ...meta, [metaKeys.serverInfo]: gatewayInfo } }
       : result;
   return json(200, { jsonrpc: '2.0', id: request.id, result: whole });
 }

@@ -2,11 +2,13 @@
  * From whatever the SDK throws to one typed fault (incident R-1 counts them). The texts are ours: what a tool server
  * said may hold anything and does not travel in an error.
  */
+import { type AskKind, askKinds } from '@atf/core/wire/words';
 import { ProtocolError, SdkError, SdkErrorCode, SdkHttpError } from '@modelcontextprotocol/client';
 import { addressRefusedCode } from './dialer.ts';
 import { ResponseMalformedError, ResponseTooLargeError } from './http-exchange.ts';
 import { streamEndOf } from './mcp-fetch.ts';
 import { oversizedMark, StdioTransport } from './mcp-stdio.ts';
+import { rpcCodes } from './mcp-wire.ts';
 import type { UpstreamFault } from './protocol.ts';
 
 export type CallMoment = {
@@ -92,7 +94,14 @@ function refusedBy(error: ProtocolError, dispatched: boolean): UpstreamFault {
     dispatched,
     detail: 'The tool server refused the call.',
     rpcCode: error.code,
+    ...(error.code === rpcCodes.capabilityMissing ? { missing: missingOf(error.data) } : {}),
   };
+}
+
+/** Of what a server says that the client must declare, what MCP has a name for. */
+function missingOf(data: unknown): readonly AskKind[] {
+  const required = (data as { requiredCapabilities?: object } | undefined)?.requiredCapabilities;
+  return askKinds.filter((kind) => typeof required === 'object' && required !== null && kind in required);
 }
 
 function fromStatus(error: SdkHttpError, dispatched: boolean): UpstreamFault {
@@ -134,7 +143,7 @@ function fromSdk(error: SdkError, dispatched: boolean): UpstreamFault {
       return {
         code: 'upstream.protocol_error',
         dispatched,
-        detail: 'The tool server asks its caller for input; that is not governed yet.',
+        detail: 'The tool server answered with a kind of result that is not passed on.',
       };
     default:
       return { code: 'upstream.unavailable', dispatched, detail: 'The tool server has gone.' };

@@ -20,8 +20,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import {
   encodeAccepted,
   encodeDiscover,
+  encodeEmpty,
   encodeInitialize,
-  encodePing,
   encodeProblem,
   encodeProtocolRefusal,
   encodeToolRefusal,
@@ -103,13 +103,18 @@ async function gateway(address: UpstreamAddress): Promise<Gateway> {
       case 'discover':
         return encodeDiscover(request);
       case 'ping':
-        return encodePing(request);
+      case 'set_level':
+      case 'subscribe':
+      case 'unsubscribe':
+      case 'listen':
+        return encodeEmpty(request);
       case 'unsupported':
         return encodeProtocolRefusal(request.problem);
       case 'cancelled':
         running.get(request.requestId)?.abort();
         return encodeAccepted();
       case 'notification':
+      case 'answer':
         return encodeAccepted();
       case 'list': {
         const listed = await upstream.listTools({ signal: new AbortController().signal, timeoutMs: 10_000 });

@@ -14,6 +14,7 @@ interface Bounded {
   readonly timeout: number;
   readonly maxTotalTimeout: number;
   readonly onprogress?: OnProgress;
+  readonly allowInputRequired?: boolean;
 }
 
 export type Everything =
@@ -74,26 +75,36 @@ async function orNone<T>(list: () => Promise<readonly T[]>): Promise<readonly T[
   }
 }
 
-/** Uses one thing by the method of its kind; `foreign`: the server answered with another resource than was asked. */
+const foreign = { foreign: true } as const;
+/** The server answered with another resource than was asked. */
+export const isForeign = (used: object): boolean => used === foreign;
+
+/** Uses one thing by the method of its kind; `more` goes beside its parameters. The result may ask for input instead (mcp-rounds.ts). */
 export async function useOffer(
   client: Client,
   name: string,
   args: JsonObject,
+  more: JsonObject,
   options: Bounded,
-): Promise<ToolResult | 'foreign'> {
+): Promise<ToolResult | object> {
   const own = offeredName(name);
   const kind = kindOf(name);
   if (isJsonObject(args['complete'])) return await completed(client, kind, own, args['complete'], options);
   if (kind === 'prompt') {
     const given = isJsonObject(args['arguments']) ? (args['arguments'] as Record<string, string>) : {};
-    const { description, messages } = await client.getPrompt({ name: own, arguments: given }, options);
+    const got = await client.getPrompt({ ...more, name: own, arguments: given }, options);
+    if (got['resultType'] === 'input_required') return got;
+    const { description, messages } = got;
     return structured({ ...(description === undefined ? {} : { description }), messages });
   }
   const uri = typeof args['uri'] === 'string' ? args['uri'] : own;
-  const { contents } = await client.readResource({ uri }, { ...options, cacheMode: 'bypass' });
+  const read = await client.readResource({ ...more, uri }, { ...options, cacheMode: 'bypass' });
+  if (read['resultType'] === 'input_required') return read;
   const below = uri.endsWith('/') ? uri : `${uri}/`;
-  if (contents.some((each) => each.uri !== uri && !each.uri.startsWith(below))) return 'foreign';
-  return { content: contents.map((resource) => ({ type: 'resource', resource }) as unknown as JsonObject) };
+  if (read.contents.some((each) => each.uri !== uri && !each.uri.startsWith(below))) return foreign;
+  return {
+    content: read.contents.map((resource) => ({ type: 'resource', resource }) as unknown as JsonObject),
+  };
 }
 
 async function completed(

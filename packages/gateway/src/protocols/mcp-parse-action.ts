@@ -3,10 +3,19 @@
  * registered thing it is, and whether there is one, the pipeline finds out.
  */
 import type { Kind } from '@atf/core/segmentation/offer';
-import { canonicalJson, isJsonObject, type JsonObject } from '@atf/core/wire/json';
+import { canonicalJson, isJsonObject, type Json, type JsonObject } from '@atf/core/wire/json';
 import { badParams } from './mcp-refuse.ts';
+import { type LogLevel, logLevelOf } from './mcp-log.ts';
 import { lengthsMax, modernVersion } from './mcp-wire.ts';
-import type { ClientInfo, Era, ParsedRequest, ProtocolRefusal, RequestId } from './protocol.ts';
+import type {
+  ClientInfo,
+  ClientOffers,
+  Era,
+  InputAnswers,
+  ParsedRequest,
+  ProtocolRefusal,
+  RequestId,
+} from './protocol.ts';
 
 export type Asked = {
   readonly era: Era;
@@ -14,6 +23,9 @@ export type Asked = {
   readonly id: RequestId;
   readonly progressToken?: RequestId;
   readonly clientInfo?: ClientInfo;
+  readonly offers?: ClientOffers;
+  readonly logLevel?: LogLevel;
+  readonly retry?: { readonly state?: string; readonly answers: InputAnswers };
 };
 
 /** Methods that list, and what they list. */
@@ -44,20 +56,52 @@ export function parseAction(
   }
 }
 
+/** Logging and subscriptions, each in the revision that has it. Undefined: none of them. */
+export function parseSubscription(
+  method: string,
+  params: JsonObject,
+  asked: Asked,
+): ParsedRequest | ProtocolRefusal | undefined {
+  const modern = asked.era === modernVersion;
+  if (method === 'logging/setLevel' && !modern) {
+    const level = logLevelOf(params.level);
+    return level === undefined
+      ? badParams(asked.id, 'The level must be one of MCP.')
+      : { ...asked, kind: 'set_level', level };
+  }
+  if ((method === 'resources/subscribe' || method === 'resources/unsubscribe') && !modern) {
+    const kind = method === 'resources/subscribe' ? 'subscribe' : 'unsubscribe';
+    const { uri } = params;
+    return isUri(uri) ? { ...asked, kind, uri } : badUri(asked.id);
+  }
+  return method === 'subscriptions/listen' && modern ? listen(params, asked) : undefined;
+}
+
+function listen({ notifications }: JsonObject, asked: Asked): ParsedRequest | ProtocolRefusal {
+  if (!isJsonObject(notifications)) return badParams(asked.id, 'The notifications must be an object.');
+  const { resourceSubscriptions: uris = [] } = notifications;
+  if (!Array.isArray(uris) || uris.length > urisMax || !uris.every(isUri))
+    return badParams(asked.id, `The resourceSubscriptions must be a list of at most ${urisMax} uris.`);
+  const lists = offeredLists.filter((list) => notifications[`${list}ListChanged`] === true);
+  return { ...asked, kind: 'listen', lists, uris };
+}
+
+const offeredLists = ['tools', 'resources', 'prompts'] as const;
+/** Of one stream. */
+const urisMax = 50;
+const isUri = (uri: Json | undefined): uri is string =>
+  typeof uri === 'string' && uri !== '' && uri.length <= lengthsMax.uri;
+const badUri = (id: RequestId): ProtocolRefusal =>
+  badParams(id, `The uri must be a string of 1 to ${lengthsMax.uri} characters.`);
+
 function toolsCall(params: JsonObject, asked: Asked): ParsedRequest | ProtocolRefusal {
-  const { name, requestState } = params;
+  const { name } = params;
   // Elder SDKs refuse a call without arguments: an omitted member becomes the empty object for good.
   const args = Object.hasOwn(params, 'arguments') ? params.arguments : {};
   if (typeof name !== 'string' || name === '' || name.length > lengthsMax.toolName) {
     return badParams(asked.id, 'The name of the tool must be a string of 1 to 128 characters.');
   }
   if (!isJsonObject(args)) return badParams(asked.id, 'The arguments must be an object.');
-  if (
-    requestState !== undefined &&
-    (typeof requestState !== 'string' || requestState.length > lengthsMax.requestState)
-  ) {
-    return badParams(asked.id, 'The requestState must be a string.');
-  }
   const argsBytes = new TextEncoder().encode(canonicalJson(args));
   return {
     ...asked,
@@ -65,14 +109,11 @@ function toolsCall(params: JsonObject, asked: Asked): ParsedRequest | ProtocolRe
     toolName: name,
     args,
     argsBytes,
-    ...(requestState === undefined || asked.era !== modernVersion ? {} : { requestState }),
   };
 }
 
 function resourcesRead({ uri }: JsonObject, asked: Asked): ParsedRequest | ProtocolRefusal {
-  return typeof uri === 'string' && uri !== '' && uri.length <= lengthsMax.uri
-    ? { ...asked, kind: 'resources_read', uri }
-    : badParams(asked.id, `The uri must be a string of 1 to ${lengthsMax.uri} characters.`);
+  return isUri(uri) ? { ...asked, kind: 'resources_read', uri } : badUri(asked.id);
 }
 
 function promptsGet(params: JsonObject, asked: Asked): ParsedRequest | ProtocolRefusal {

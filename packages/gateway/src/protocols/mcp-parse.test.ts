@@ -94,7 +94,7 @@ describe('requests that are understood', () => {
         kind: 'tools_call',
         args: { b: 1, a: { d: null, c: 'é' } },
         argsBytes: new TextEncoder().encode('{"a":{"c":"é","d":null},"b":1}'),
-        requestState: 's',
+        retry: { state: 's', answers: {} },
       },
     ],
     [
@@ -122,7 +122,7 @@ describe('requests that are understood', () => {
     ],
     [
       'another method',
-      raw(elder('resources/subscribe')),
+      raw(elder('tasks/list')),
       {
         kind: 'unsupported',
         problem: { code: 'request.method_refused', httpStatus: 200, rpcCode: -32601, id: 1 },
@@ -130,7 +130,7 @@ describe('requests that are understood', () => {
     ],
     [
       'a modern method that is not governed',
-      raw(modern('subscriptions/listen'), modernHeaders('subscriptions/listen')),
+      raw(modern('tasks/get'), modernHeaders('tasks/get')),
       { kind: 'unsupported', problem: { httpStatus: 404, rpcCode: -32601 } },
     ],
     [
@@ -210,10 +210,16 @@ describe('hostile requests', () => {
     ['too many values', raw(withArgs(`[${'0,'.repeat(60_000)}0]`)), 'request.malformed', 400],
     ['a batch', raw([elder('ping'), elder('ping')]), 'request.batch_refused', 400],
     ['a batch of one', raw([elder('tools/call', { name: 'x' })]), 'request.batch_refused', 400],
-    ['a response', raw({ jsonrpc: '2.0', id: 1, result: {} }), 'request.malformed', 400],
+    ['a response without an id', raw({ jsonrpc: '2.0', result: {} }), 'request.malformed', 400],
     [
-      'an error response',
-      raw({ jsonrpc: '2.0', id: 1, error: { code: 1, message: '' } }),
+      'a response that is both',
+      raw({ jsonrpc: '2.0', id: 1, result: {}, error: {} }),
+      'request.malformed',
+      400,
+    ],
+    [
+      'a response in the newer revision',
+      raw({ jsonrpc: '2.0', id: 1, result: {} }, { 'mcp-protocol-version': '2026-07-28' }),
       'request.malformed',
       400,
     ],
@@ -365,7 +371,9 @@ describe('hostile requests', () => {
 
   it('keeps the id of a message that it could read, and allows POST only', () => {
     expect(parseAgentRequest(raw(elder('tools/call', {})))).toMatchObject({ id: 1 });
-    expect(parseAgentRequest(raw('', {}, { method: 'PUT' }))).toMatchObject({ headers: { allow: 'POST' } });
+    expect(parseAgentRequest(raw('', {}, { method: 'PUT' }))).toMatchObject({
+      headers: { allow: 'POST, GET' },
+    });
     const refusal = parseAgentRequest(raw(elder('ping'), { 'mcp-protocol-version': '2030-01-01' }));
     expect(refusal).toMatchObject({
       data: { supported: expect.arrayContaining(['2026-07-28', '2025-11-25']), requested: '2030-01-01' },

@@ -22,6 +22,7 @@ import {
   metaKeys,
   modernVersion,
   rpcCodes,
+  servedVersions,
   serverNameOf,
 } from './mcp-wire.ts';
 import {
@@ -34,8 +35,18 @@ import {
   versionUnsupported,
   yes,
 } from './mcp-refuse.ts';
-import { type Asked, listMethods, parseAction } from './mcp-parse-action.ts';
-import type { ClientInfo, Era, ParsedRequest, ProtocolRefusal, RawRequest, RequestId } from './protocol.ts';
+import { offersOf } from './mcp-input.ts';
+import { logLevelOf } from './mcp-log.ts';
+import { type Asked, listMethods, parseAction, parseSubscription } from './mcp-parse-action.ts';
+import type {
+  ClientInfo,
+  Era,
+  InputAnswers,
+  ParsedRequest,
+  ProtocolRefusal,
+  RawRequest,
+  RequestId,
+} from './protocol.ts';
 
 export type ParseOptions = {
   readonly bounds: JsonBounds;
@@ -54,7 +65,12 @@ type Message = {
   readonly id: RequestId | undefined;
   readonly params: JsonObject;
   readonly meta: JsonObject;
+  /** Of an answer: it is an error. */
+  readonly failed?: boolean;
 };
+
+/** Stands for the method of a message that has none; no method is named so. */
+const answered = '';
 
 /**
  * Reads one POST of Streamable HTTP. Returns the request, or the refusal that is to be answered.
@@ -72,6 +88,7 @@ export function parseAgentRequest(
   const read = readMessage(raw.body, options.bounds);
   if (!read.ok) return read.refusal;
   const message = read.value;
+  if (message.method === answered) return answerOf(raw, message, serverName);
   const era = eraOf(raw, message);
   if (!era.ok) return era.refusal;
   const headers = checkHeaders(raw, message, era.value);
@@ -83,14 +100,17 @@ export function parseAgentRequest(
 function checkEdge(raw: RawRequest, options: ParseOptions): ProtocolRefusal | undefined {
   if (raw.method !== 'POST') {
     return {
-      ...refuse('request.method_not_allowed', 405, rpcCodes.refused, 'Only POST is served here.'),
-      headers: { allow: 'POST' },
+      ...refuse(
+        'request.method_not_allowed',
+        405,
+        rpcCodes.refused,
+        'Only POST, and GET for a stream, are served here.',
+      ),
+      headers: { allow: 'POST, GET' },
     };
   }
-  const origin = header(raw, 'origin');
-  if (origin !== undefined && !options.originsAllowed.includes(origin)) {
-    return refuse('request.origin_refused', 403, rpcCodes.invalidRequest, 'This Origin is not allowed.');
-  }
+  const origin = refusedOrigin(raw, options);
+  if (origin !== undefined) return origin;
   if (
     !/^application\/json(?:[ \t]*;[ \t]*charset="?utf-8"?)?[ \t]*$/i.test(header(raw, 'content-type') ?? '')
   ) {
@@ -121,6 +141,17 @@ function checkEdge(raw: RawRequest, options: ParseOptions): ProtocolRefusal | un
   return undefined;
 }
 
+/** A page of elsewhere calls. */
+export function refusedOrigin(
+  raw: RawRequest,
+  { originsAllowed }: ParseOptions = parseOptionsDefault,
+): ProtocolRefusal | undefined {
+  const origin = header(raw, 'origin');
+  return origin === undefined || originsAllowed.includes(origin)
+    ? undefined
+    : refuse('request.origin_refused', 403, rpcCodes.invalidRequest, 'This Origin is not allowed.');
+}
+
 const problems: Record<JsonProblem, string> = {
   too_large: 'The body is larger than allowed.',
   too_deep: 'The JSON is nested deeper than allowed.',
@@ -146,12 +177,10 @@ function readMessage(body: Uint8Array, bounds: JsonBounds): Outcome<Message> {
     return no(refuse('request.batch_refused', 400, rpcCodes.invalidRequest, 'Send one message per request.'));
   if (!isJsonObject(value)) return invalid('The body is not a JSON-RPC message.', null);
   const id = requestIdOf(value.id) ?? null;
-  if (Object.hasOwn(value, 'result') || Object.hasOwn(value, 'error')) {
-    return invalid('Responses are not accepted: the gateway asks agents nothing.', null);
-  }
   if (value.jsonrpc !== '2.0') return invalid('The member jsonrpc must be "2.0".', id);
   if (Object.hasOwn(value, 'id') && id === null)
     return invalid('The id must be a string or an integer.', null);
+  if (!Object.hasOwn(value, 'method')) return answerMessage(value, id);
   const { method, params = {} } = value;
   if (typeof method !== 'string' || method === '' || method.length > lengthsMax.method)
     return invalid('The method must be a short string.', id);
@@ -161,6 +190,20 @@ function readMessage(body: Uint8Array, bounds: JsonBounds): Outcome<Message> {
   const meta = Object.hasOwn(params, '_meta') ? params._meta : {};
   if (!isJsonObject(meta)) return no(badParams(id, 'The member _meta must be an object.', 'envelope'));
   return yes({ method, id: id ?? undefined, params, meta });
+}
+
+/** A JSON-RPC response: to what the gateway asked on a stream. */
+function answerMessage(value: JsonObject, id: RequestId | null): Outcome<Message> {
+  const { result, error } = value;
+  const formed = (result === undefined) !== (error === undefined) && isJsonObject(result ?? error);
+  if (id === null || !formed) return invalid('The body is neither a request nor an answer.', id);
+  return yes({
+    method: answered,
+    id,
+    params: isJsonObject(result) ? result : {},
+    meta: {},
+    failed: error !== undefined,
+  });
 }
 
 /**
@@ -176,7 +219,7 @@ function eraOf(raw: RawRequest, message: Message): Outcome<Era> {
       return no(badParams(id, `${metaKeys.protocolVersion} must be a string.`, 'envelope'));
     if (named !== undefined && named !== claimed)
       return no(mismatch(id, 'MCP-Protocol-Version differs from the version in the body.'));
-    if (claimed !== modernVersion) return no(versionUnsupported(id, claimed));
+    if (claimed !== modernVersion) return no(versionUnsupported(id, claimed, [modernVersion]));
     if (message.id !== undefined && !isJsonObject(message.meta[metaKeys.clientCapabilities])) {
       return no(badParams(id, `${metaKeys.clientCapabilities} must be an object.`, 'envelope'));
     }
@@ -188,7 +231,8 @@ function eraOf(raw: RawRequest, message: Message): Outcome<Era> {
       return no(mismatch(id, 'initialize does not exist in the version that MCP-Protocol-Version names.'));
     return no(badParams(id, `The member _meta must hold ${metaKeys.protocolVersion}.`, 'envelope'));
   }
-  if (named !== undefined && !handshakeVersions.includes(named)) return no(versionUnsupported(id, named));
+  if (named !== undefined && !handshakeVersions.includes(named))
+    return no(versionUnsupported(id, named, servedVersions));
   return yes(handshakeVersion);
 }
 
@@ -221,6 +265,24 @@ function checkHeaders(raw: RawRequest, message: Message, era: Era): ProtocolRefu
   return undefined;
 }
 
+/** Only the elder revisions have answers of clients; 2026-07-28 sends them within the request that is tried again. */
+function answerOf(
+  raw: RawRequest,
+  { id = 0, params, failed }: Message,
+  serverName: string,
+): ParsedRequest | ProtocolRefusal {
+  const named = header(raw, 'mcp-protocol-version');
+  if (named !== undefined && !handshakeVersions.includes(named))
+    return { ...badParams(null, 'This version has no answers to servers.', 'envelope'), id };
+  return {
+    kind: 'answer',
+    era: handshakeVersion,
+    serverName,
+    answers: id,
+    result: failed === true ? undefined : params,
+  };
+}
+
 function notification(message: Message, era: Era, serverName: string): ParsedRequest | ProtocolRefusal {
   if (message.method !== 'notifications/cancelled')
     return { kind: 'notification', era, serverName, method: message.method };
@@ -239,14 +301,18 @@ function request(
   const clientInfo = clientInfoOf(
     era === modernVersion ? message.meta[metaKeys.clientInfo] : message.params.clientInfo,
   );
+  const { params } = message;
+  const retry = era === modernVersion ? retryOf(params, id) : yes(undefined);
+  if (!retry.ok) return retry.refusal;
   const asked = {
     era,
     serverName,
     id,
     ...(progressToken === undefined ? {} : { progressToken }),
     ...(clientInfo === undefined ? {} : { clientInfo }),
+    ...(era === modernVersion ? modernFacts(message.meta) : {}),
+    ...(retry.value === undefined ? {} : { retry: retry.value }),
   };
-  const { params } = message;
   const offered = listMethods.get(message.method);
   if (offered !== undefined) return listed(params, offered, asked);
   const action = parseAction(message.method, params, asked);
@@ -261,6 +327,10 @@ function request(
     case 'initialize':
       if (era === handshakeVersion) return initialize(params, asked);
       break;
+    default: {
+      const about = parseSubscription(message.method, params, asked);
+      if (about !== undefined) return about;
+    }
   }
   // Revision 2026-07-28 asks for 404; elder clients read a JSON-RPC error only from a 200.
   const status = era === modernVersion ? 404 : 200;
@@ -289,8 +359,33 @@ function initialize(params: JsonObject, asked: Asked): ParsedRequest | ProtocolR
   if (typeof protocolVersion !== 'string' || protocolVersion.length > lengthsMax.method) {
     return badParams(asked.id, 'The protocolVersion must be a string.');
   }
-  const answered = handshakeVersions.includes(protocolVersion) ? protocolVersion : handshakeVersion;
-  return { ...asked, kind: 'initialize', requestedVersion: protocolVersion, protocolVersion: answered };
+  const served = handshakeVersions.includes(protocolVersion) ? protocolVersion : handshakeVersion;
+  const offers = offersOf(isJsonObject(params.capabilities) ? params.capabilities : {});
+  return { ...asked, kind: 'initialize', requestedVersion: protocolVersion, protocolVersion: served, offers };
+}
+
+/** What a message of 2026-07-28 says in its envelope instead of in a handshake. */
+function modernFacts(meta: JsonObject): Pick<Asked, 'offers' | 'logLevel'> {
+  const capabilities = meta[metaKeys.clientCapabilities];
+  const logLevel = logLevelOf(meta[metaKeys.logLevel]);
+  return {
+    offers: offersOf(isJsonObject(capabilities) ? capabilities : {}),
+    ...(logLevel === undefined ? {} : { logLevel }),
+  };
+}
+
+/** Answers may come without a state, ahead of the question. */
+function retryOf(
+  { requestState: state, inputResponses = {} }: JsonObject,
+  id: RequestId,
+): Outcome<Asked['retry']> {
+  if (!isJsonObject(inputResponses) || !Object.values(inputResponses).every(isJsonObject))
+    return no(badParams(id, 'The inputResponses must be an object of objects.'));
+  const answers = inputResponses as InputAnswers;
+  if (state === undefined) return yes(Object.keys(answers).length === 0 ? undefined : { answers });
+  if (typeof state !== 'string' || state.length > lengthsMax.requestState)
+    return no(badParams(id, 'The requestState must be a string.'));
+  return yes({ state, answers });
 }
 
 function requestIdOf(value: Json | undefined): RequestId | undefined {

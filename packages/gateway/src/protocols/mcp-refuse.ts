@@ -1,5 +1,5 @@
 /** Refusals at the protocol's edge, in the forms that both eras read. */
-import { lengthsMax, rpcCodes, servedVersions } from './mcp-wire.ts';
+import { lengthsMax, rpcCodes } from './mcp-wire.ts';
 import type { ProtocolRefusal, ProtocolRefusalCode, RequestId } from './protocol.ts';
 
 export type Outcome<T> =
@@ -41,7 +41,12 @@ export const mismatch = (id: RequestId | null, detail: string): ProtocolRefusal 
   id,
 });
 
-export const versionUnsupported = (id: RequestId | null, requested: string): ProtocolRefusal => ({
+/** `supported`: what could be asked for in the same way. */
+export const versionUnsupported = (
+  id: RequestId | null,
+  requested: string,
+  supported: readonly string[],
+): ProtocolRefusal => ({
   ...refuse(
     'request.version_unsupported',
     400,
@@ -49,5 +54,5 @@ export const versionUnsupported = (id: RequestId | null, requested: string): Pro
     'This protocol version is not served.',
   ),
   id,
-  data: { supported: [...servedVersions], requested: requested.slice(0, lengthsMax.method) },
+  data: { supported: [...supported], requested: requested.slice(0, lengthsMax.method) },
 });

@@ -3,20 +3,33 @@
  *
  * Era: 2026-07-28 is tried first (`server/discover`), then the handshake of 2025-11-25 and its elders; the SDK's client
  * speaks both. Faults are values with the gateway's own words, never the server's. A call is sent at most once; nothing
- * here retries, decides or records. Requests from the server to the client (sampling, elicitation, roots) are refused:
- * no capability for them is declared, and what a server asks inside a result (`input_required`) is a fault.
+ * here retries, decides or records. What a server asks the agent's side for (sampling, elicitation, roots) is handed to the
+ * caller as far as the server may ask at all; no capability is declared for the rest, and asking for it is a fault.
  */
 import { kindOf } from '@atf/core/segmentation/offer';
 import type { Json, JsonObject } from '@atf/core/wire/json';
-import { Client, StreamableHTTPClientTransport, type Tool } from '@modelcontextprotocol/client';
+import type { AskKind } from '@atf/core/wire/words';
+import {
+  Client,
+  ProtocolError,
+  StreamableHTTPClientTransport,
+  type Tool,
+} from '@modelcontextprotocol/client';
 import type { Dispatcher } from 'undici';
 import { fits, type UpstreamBounds, upstreamBoundsDefault } from './mcp-bounds.ts';
 import { ResponseMalformedError } from './http-exchange.ts';
 import { boundedFetch } from './mcp-fetch.ts';
 import { type CallMoment, faultOf } from './mcp-fault.ts';
-import { listEverything, useOffer } from './mcp-offers.ts';
+import { declared } from './mcp-input.ts';
+import type { LogLevel } from './mcp-log.ts';
+import { isForeign, listEverything, useOffer } from './mcp-offers.ts';
+import { allRounds } from './mcp-rounds.ts';
 import { type StdioCommand, StdioTransport } from './mcp-stdio.ts';
+import { ServerTalk, type TalkOfCall } from './mcp-talk.ts';
+import { Watch } from './mcp-watch.ts';
+import { metaKeys } from './mcp-wire.ts';
 import type {
+  CallLog,
   ToolResult,
   UpstreamCallOptions,
   UpstreamCallOutcome,
@@ -37,8 +50,14 @@ export type UpstreamAddress =
     };
 
 export type UpstreamEvents = {
+  /** What the server may ask the agent's side for at all. */
+  readonly mayAsk?: readonly AskKind[];
+  /** Whether one connection serves several agents; absent: it does. */
+  readonly shared?: boolean;
   /** The server says that what it offers changed, or it was connected anew: time to list again. */
   readonly onToolsChanged?: () => void;
+  /** A resource has changed that was subscribed to. */
+  readonly onUpdated?: (uri: string) => void;
   /** Connected, lost, failed: for the log; holds nothing that the server said. */
   readonly onState?: (state: 'connected' | 'lost' | 'failed', detail: string) => void;
 };
@@ -49,6 +68,10 @@ type Connection = {
   /** True once it must not be used for another call. */
   ended: boolean;
   killed: boolean;
+  readonly talk: ServerTalk;
+  readonly watch: Watch;
+  /** The level of log messages that an elder server was asked for last. */
+  logLevel: LogLevel | undefined;
   /** Calls and listings on it; a connection that has ended is closed by the last of them. */
   uses: number;
 };
@@ -63,10 +86,13 @@ export class McpUpstream implements UpstreamServer {
   readonly #address: UpstreamAddress;
   readonly #bounds: UpstreamBounds;
   readonly #events: UpstreamEvents;
+  readonly #mayAsk: readonly AskKind[];
   readonly #clock: () => number;
   #connecting: Promise<Connection> | undefined;
   #current: Connection | undefined;
   #definitions = new Map<string, Tool>();
+  /** Resources that somebody wants to be told of. */
+  readonly #watched = new Set<string>();
   #era: 'auto' | 'legacy' = 'auto';
   #failures = 0;
   #nextTryAtMs = 0;
@@ -86,6 +112,7 @@ export class McpUpstream implements UpstreamServer {
     this.name = name;
     this.#address = address;
     this.#events = events;
+    this.#mayAsk = events.mayAsk ?? [];
     this.#bounds = bounds;
     this.#clock = clock;
   }
@@ -112,29 +139,113 @@ export class McpUpstream implements UpstreamServer {
   }
 
   async callTool(name: string, args: JsonObject, options: UpstreamCallOptions): Promise<UpstreamCallOutcome> {
-    const { signal, timeoutMs, idempotencyKey, onProgress } = options;
+    const { signal, timeoutMs, input } = options;
     if (this.#callsUnderWay >= this.#bounds.callsMax)
       return fault('upstream.unavailable', false, 'Too many calls to this tool server at once.');
     this.#callsUnderWay++;
+    const deadline = input === undefined ? undefined : new Deadline(timeoutMs);
+    const bounded = deadline === undefined ? signal : AbortSignal.any([signal, deadline.signal]);
+    // The clock of the deadline stands still while the agent is asked; the SDK's own only ends what went wrong.
+    const wholeMs = timeoutMs + (input?.waitMsMax ?? 0);
     try {
-      return await this.#use(signal, timeoutMs, async ({ client }, leftMs) => {
-        const heard = onProgress === undefined ? {} : { onprogress: onProgress };
-        const bounded = { signal, timeout: leftMs, maxTotalTimeout: leftMs, ...heard };
-        if (kindOf(name) !== 'tool') {
-          const used = await useOffer(client, name, args, bounded);
-          if (used === 'foreign') return fault('upstream.protocol_error', true, foreignDetail);
-          return this.#measured(used);
+      const outcome = await this.#use(bounded, wholeMs, async (connection, leftMs) => {
+        const talk: TalkOfCall = {
+          input,
+          log: options.log,
+          outside: (work) => (deadline === undefined ? work() : deadline.outside(work)),
+          refused: undefined,
+          open: 0,
+        };
+        const end = connection.talk.begin(talk);
+        try {
+          return await this.#send(
+            connection,
+            name,
+            args,
+            { ...options, signal: bounded, timeoutMs: leftMs },
+            talk,
+          );
+        } catch (error) {
+          // A server that was told why it gets no input, and gave up for that.
+          if (talk.refused !== undefined && ProtocolError.isInstance(error))
+            return { kind: 'fault' as const, fault: talk.refused };
+          throw error;
+        } finally {
+          end();
         }
-        const meta = idempotencyKey === undefined ? {} : { _meta: { [idempotencyMetaKey]: idempotencyKey } };
-        const result = await client.callTool(
-          { name, arguments: args, ...meta },
-          { ...bounded, toolDefinition: this.#definitionFor(name) },
-        );
-        return this.#measured(result as unknown as ToolResult);
       });
+      const late = deadline?.signal.aborted === true && !signal.aborted && outcome.kind === 'fault';
+      return late ? { kind: 'fault', fault: { ...outcome.fault, ...tooLate } } : outcome;
     } finally {
+      deadline?.end();
       this.#callsUnderWay--;
     }
+  }
+
+  async #send(
+    connection: Connection,
+    name: string,
+    args: JsonObject,
+    { signal, timeoutMs, idempotencyKey, onProgress, input, log }: UpstreamCallOptions,
+    talk: TalkOfCall,
+  ): Promise<UpstreamCallOutcome> {
+    const { client } = connection;
+    const modern = client.getProtocolEra() === 'modern';
+    const heard = onProgress === undefined ? {} : { onprogress: onProgress };
+    const bounded = {
+      signal,
+      timeout: timeoutMs,
+      maxTotalTimeout: timeoutMs,
+      allowInputRequired: true,
+      ...heard,
+    };
+    const _meta = {
+      ...(idempotencyKey === undefined ? {} : { [idempotencyMetaKey]: idempotencyKey }),
+      // For each call what its agent declared, never what the connection could carry.
+      ...(modern ? { [metaKeys.clientCapabilities]: declared(input?.asks ?? []) } : {}),
+      ...(modern && log !== undefined ? { [metaKeys.logLevel]: log.level } : {}),
+    };
+    if (!modern) await this.#askForLogs(connection, log, bounded);
+    const isTool = kindOf(name) === 'tool';
+    const rounds = await allRounds<ToolResult | object>(
+      async (more) =>
+        isTool
+          ? await client.callTool(
+              { name, arguments: args, _meta, ...more },
+              { ...bounded, toolDefinition: this.#definitionFor(name) },
+            )
+          : await useOffer(client, name, args, { _meta, ...more }, bounded),
+      talk,
+    );
+    if ('fault' in rounds) return { kind: 'fault', fault: rounds.fault };
+    if (isForeign(rounds.result)) return fault('upstream.protocol_error', true, foreignDetail);
+    return this.#measured(rounds.result as ToolResult);
+  }
+
+  /** Elder servers send log messages of the level that was set last, to nobody in particular. */
+  async #askForLogs(connection: Connection, log: CallLog | undefined, options: object): Promise<void> {
+    const { client } = connection;
+    if (log === undefined || log.level === connection.logLevel) return;
+    if (client.getServerCapabilities()?.logging === undefined) return;
+    connection.logLevel = log.level;
+    await client.setLoggingLevel(log.level, options);
+  }
+
+  async watch(
+    uri: string,
+    on: boolean,
+    { signal, timeoutMs }: { signal: AbortSignal; timeoutMs: number },
+  ): Promise<UpstreamFault | undefined> {
+    if (on) this.#watched.add(uri);
+    else this.#watched.delete(uri);
+    if (!on && this.#current === undefined) return undefined;
+    const outcome = await this.#use(signal, timeoutMs, async (connection, leftMs) => {
+      const told = await connection.watch.follow(this.#watched, { signal, timeout: leftMs });
+      return told ? { kind: 'told' as const } : fault('upstream.call_refused', false, untoldDetail);
+    });
+    if (outcome.kind !== 'fault') return undefined;
+    if (on) this.#watched.delete(uri);
+    return outcome.fault;
   }
 
   /** Whether a connection stands right now; the next call makes one otherwise. */
@@ -241,6 +352,9 @@ export class McpUpstream implements UpstreamServer {
       this.#era = connection.client.getProtocolEra() === 'legacy' ? 'legacy' : 'auto';
       this.#current = connection;
       this.#connectedAtMs = this.#clock();
+      // What was wanted before is wanted again; a server that does not take it tells nothing.
+      if (this.#watched.size > 0)
+        void connection.watch.follow(this.#watched, { timeout: this.#bounds.probeMs }).catch(() => false);
       this.#events.onState?.('connected', connection.client.getNegotiatedProtocolVersion() ?? 'unknown');
       return connection;
     } catch (error) {
@@ -254,15 +368,26 @@ export class McpUpstream implements UpstreamServer {
   async #open(mode: 'auto' | 'legacy'): Promise<Connection> {
     const { probeMs, connectMs, toolPagesMax } = this.#bounds;
     const changed = { autoRefresh: false, onChanged: () => this.#events.onToolsChanged?.() };
+    const talk = new ServerTalk(this.#events.shared ?? true);
     const client = new Client(clientInfo, {
-      capabilities: {},
+      capabilities: declared(this.#mayAsk),
       versionNegotiation: { mode, probe: { timeoutMs: probeMs } },
       inputRequired: { autoFulfill: false },
       listMaxPages: toolPagesMax,
       listChanged: { tools: changed, resources: changed, prompts: changed },
     });
+    talk.wire(client, this.#mayAsk, this.#events.onUpdated);
     const transport = this.#transport();
-    const connection: Connection = { client, transport, ended: false, killed: false, uses: 0 };
+    const connection: Connection = {
+      client,
+      transport,
+      talk,
+      watch: new Watch(client),
+      logLevel: undefined,
+      ended: false,
+      killed: false,
+      uses: 0,
+    };
     client.onclose = () => this.#lost(connection);
     client.onerror = () => undefined;
     try {
@@ -353,6 +478,51 @@ export class McpUpstream implements UpstreamServer {
 
 type Faulted = { readonly kind: 'fault'; readonly fault: UpstreamFault };
 
+const tooLate = {
+  code: 'upstream.timeout',
+  detail: 'The tool server did not answer in time.',
+} as const;
+
+/** Ends a call that takes too long, not counting the time that its agent takes to answer. */
+class Deadline {
+  readonly #controller = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+  #leftMs: number;
+  #sinceMs = 0;
+  #outside = 0;
+
+  constructor(leftMs: number) {
+    this.#leftMs = leftMs;
+    this.#run();
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  async outside<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#outside++ === 0) {
+      clearTimeout(this.#timer);
+      this.#leftMs -= performance.now() - this.#sinceMs;
+    }
+    try {
+      return await work();
+    } finally {
+      if (--this.#outside === 0 && !this.signal.aborted) this.#run();
+    }
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #run(): void {
+    this.#sinceMs = performance.now();
+    this.#timer = setTimeout(() => this.#controller.abort(), Math.max(0, this.#leftMs));
+  }
+}
+
+const untoldDetail = 'The tool server does not tell when resources change.';
 const foreignDetail = 'The tool server answered with another resource than was asked.';
 
 /** Room for the JSON-RPC message around a result. */

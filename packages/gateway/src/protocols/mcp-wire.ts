@@ -15,6 +15,8 @@ export const metaKeys = {
   protocolVersion: 'io.modelcontextprotocol/protocolVersion',
   clientInfo: 'io.modelcontextprotocol/clientInfo',
   clientCapabilities: 'io.modelcontextprotocol/clientCapabilities',
+  logLevel: 'io.modelcontextprotocol/logLevel',
+  subscriptionId: 'io.modelcontextprotocol/subscriptionId',
   serverInfo: 'io.modelcontextprotocol/serverInfo',
 } as const;
 
@@ -30,6 +32,7 @@ export const rpcCodes = {
   /** Implementation-defined: a refusal of the gateway that is not about the message's form. */
   refused: -32_000,
   headerMismatch: -32_020,
+  capabilityMissing: -32_021,
   versionUnsupported: -32_022,
 } as const;
 

@@ -10,7 +10,9 @@
 import type { ErrorCode, Refusal } from '@atf/core/errors';
 import type { Kind } from '@atf/core/segmentation/offer';
 import type { Json, JsonObject } from '@atf/core/wire/json';
+import type { AskKind } from '@atf/core/wire/words';
 import type { OnProgress } from '../progress.ts';
+import type { LogLevel } from './mcp-log.ts';
 
 /** Protocol eras the gateway serves. Clients of 2025-03-26 and 2025-06-18 are served with 2025-11-25 semantics. */
 export type Era = '2025-11-25' | '2026-07-28';
@@ -30,12 +32,35 @@ export type RawRequest = {
 /** What the client software says about itself: claimed, never used for a decision. */
 export type ClientInfo = { readonly name: string; readonly version: string };
 
+/** What the client said that it can be asked for: claimed, and only ever a reason not to ask. */
+export type ClientOffers = {
+  readonly asks: readonly AskKind[];
+  /** It opens addresses for its person (elicitation in URL mode). */
+  readonly url: boolean;
+};
+
 type Addressed = { readonly era: Era; readonly serverName: string };
 type Asked = Addressed & {
   readonly id: RequestId;
   readonly progressToken?: RequestId;
   readonly clientInfo?: ClientInfo;
+  /** Of the message itself (2026-07-28), or of the handshake. */
+  readonly offers?: ClientOffers;
+  /** Log messages of the server from this level on are wanted (2026-07-28). */
+  readonly logLevel?: LogLevel;
+  /** Answers to what an earlier answer asked for (2026-07-28). */
+  readonly retry?: { readonly state?: string; readonly answers: InputAnswers };
 };
+
+/** By keys of whoever asked. */
+export type InputRequests = Readonly<Record<string, InputRequest>>;
+/** One thing that a tool server asks the agent's side for: untrusted, bounded, of a form that MCP knows. */
+export type InputRequest = { readonly kind: AskKind; readonly params: JsonObject };
+/** Results by the same keys; what was not answered is missing. */
+export type InputAnswers = Readonly<Record<string, JsonObject>>;
+
+/** Asks the agent's side. `undefined`: it cannot be asked any more, or did not answer in time. */
+export type AskAgent = (asked: InputRequests) => Promise<InputAnswers | undefined>;
 
 export type InitializeRequest = Asked & {
   readonly kind: 'initialize';
@@ -43,6 +68,7 @@ export type InitializeRequest = Asked & {
   readonly requestedVersion: string;
   /** What is answered: the client's version when served, else the newest handshake version. */
   readonly protocolVersion: string;
+  readonly offers: ClientOffers;
 };
 export type DiscoverRequest = Asked & { readonly kind: 'discover' };
 export type PingRequest = Asked & { readonly kind: 'ping' };
@@ -62,8 +88,6 @@ export type ToolsCallRequest = Asked & {
    * with an approval and sent upstream.
    */
   readonly argsBytes: Uint8Array;
-  /** Opaque state that a multi-round-trip client echoes (2026-07-28 only). */
-  readonly requestState?: string;
 };
 /** `resources/read`: of a listed resource, or of one that a template stands for. */
 export type ResourcesReadRequest = Asked & { readonly kind: 'resources_read'; readonly uri: string };
@@ -92,18 +116,40 @@ export type UnsupportedRequest = Asked & {
   readonly problem: ProtocolRefusal;
 };
 
+/** `logging/setLevel` (2025-11-25): from which level on log messages of this server are wanted. */
+export type SetLevelRequest = Asked & { readonly kind: 'set_level'; readonly level: LogLevel };
+/** `resources/subscribe` and `resources/unsubscribe` (2025-11-25). */
+export type SubscribeRequest = Asked & { readonly kind: 'subscribe' | 'unsubscribe'; readonly uri: string };
+/** `subscriptions/listen` (2026-07-28): what this stream is to tell of. */
+export type ListenRequest = Asked & {
+  readonly kind: 'listen';
+  readonly lists: readonly OfferedList[];
+  readonly uris: readonly string[];
+};
+export type OfferedList = 'tools' | 'resources' | 'prompts';
+/** An answer to what the gateway asked on a stream (2025-11-25); `result` is missing where it is an error. */
+export type AnswerMessage = Addressed & {
+  readonly kind: 'answer';
+  readonly answers: RequestId;
+  readonly result: JsonObject | undefined;
+};
+
 export type ParsedRequest =
   | InitializeRequest
   | DiscoverRequest
   | PingRequest
   | ListRequest
   | ActionRequest
+  | SetLevelRequest
+  | SubscribeRequest
+  | ListenRequest
   | NotificationRequest
   | CancelledRequest
+  | AnswerMessage
   | UnsupportedRequest;
 
 /** A request that wants an answer with a body. */
-export type AnsweredRequest = Exclude<ParsedRequest, NotificationRequest | CancelledRequest>;
+export type AnsweredRequest = Exclude<ParsedRequest, NotificationRequest | CancelledRequest | AnswerMessage>;
 
 /** Codes of refusals at the protocol's edge. */
 export type ProtocolRefusalCode = Extract<ErrorCode, `request.${string}`>;
@@ -153,7 +199,12 @@ export type ToolResult = {
 };
 
 /** Facts of the gateway that travel in `_meta.atf` of every tool result. */
-export type ResultFacts = { readonly actionId: string; readonly approvalId?: string };
+export type ResultFacts = {
+  readonly actionId: string;
+  readonly approvalId?: string;
+  /** What the server logged while it worked, as far as the agent wants it: recorded with the result, sent before it. */
+  readonly log?: readonly JsonObject[];
+};
 
 /** What a refusal, a wait for a person, or a missing result says about one call. `refusal.detail` must be the gateway's own words. */
 export type RefusalFacts = {
@@ -170,6 +221,8 @@ export type RefusalFacts = {
   readonly approvalId?: string;
   /** Until when the approval can be given, ISO 8601. */
   readonly approvalExpiresAt?: string;
+  /** What the client would have to declare (`request.capability_missing`). */
+  readonly missing?: readonly AskKind[];
 };
 
 /** Why a tool server gave no usable result. */
@@ -183,6 +236,8 @@ export type UpstreamFault = {
   readonly detail: string;
   /** The JSON-RPC code with which the server itself refused, for `upstream.call_refused`. */
   readonly rpcCode?: number;
+  /** What the client would have to declare, as far as it is known, where the server refused for that. */
+  readonly missing?: readonly AskKind[];
 };
 
 export type UpstreamCallOutcome =
@@ -201,7 +256,24 @@ export type UpstreamCallOptions = {
   readonly idempotencyKey?: string;
   /** What the server says of how far it is; untrusted (progress.ts). */
   readonly onProgress?: OnProgress;
+  /** Absent: whatever the server asks for is refused. Its time does not count against `timeoutMs`. */
+  readonly input?: CallInput;
+  /** Absent: what the server logs is dropped. */
+  readonly log?: CallLog;
 };
+
+export type CallInput = {
+  /** What the agent's side declared and the server may ask for. */
+  readonly asks: readonly AskKind[];
+  readonly ask: (asked: InputRequests) => Promise<InputOutcome>;
+  /** The longest that all answers together may take. */
+  readonly waitMsMax: number;
+};
+export type InputOutcome =
+  | { readonly ok: true; readonly answers: InputAnswers }
+  | { readonly ok: false; readonly fault: UpstreamFault };
+
+export type CallLog = { readonly level: LogLevel; readonly onLog: (said: JsonObject) => void };
 
 /** One tool server. Calls never throw and are never retried here. */
 export interface UpstreamServer {
@@ -213,6 +285,12 @@ export interface UpstreamServer {
   }): Promise<UpstreamListOutcome>;
   /** `name` is the governed one: its kind says which method is sent. */
   callTool(name: string, args: JsonObject, options: UpstreamCallOptions): Promise<UpstreamCallOutcome>;
+  /** Asks to be told when this resource changes, or no longer; the server tells `onUpdated`. Kept over lost connections. */
+  watch(
+    uri: string,
+    on: boolean,
+    options: { readonly signal: AbortSignal; readonly timeoutMs: number },
+  ): Promise<UpstreamFault | undefined>;
   /**
    * Certain stop: aborts all calls and, for stdio, kills the server's whole process group. The next call or listing
    * starts it again, unless `close` was called.

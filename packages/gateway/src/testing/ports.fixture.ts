@@ -134,6 +134,10 @@ export class FakeUpstream implements UpstreamPort {
     return await Promise.race([this.gate.pass().then(() => this.outcome), aborted]);
   }
 
+  async watch(): Promise<undefined> {
+    return undefined;
+  }
+
   kill(server: string): void {
     this.killed.push(server);
   }

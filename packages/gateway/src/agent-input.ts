@@ -1,0 +1,95 @@
+/**
+ * Room: data (D-1, D-4; audit B-1). What a tool server may ask of an agent's side while a call of that agent runs: words of its person, of its model, names of
+ * its folders. Nothing unless an administrator allowed it for the server and the client declared it; each question and each answer is sealed and recorded before it
+ * goes on, and everything that the decision rested on is looked at again before an answer leaves.
+ */
+import { refusal } from '@atf/core/errors';
+import type { Json } from '@atf/core/wire/json';
+import { canonicalJson } from '@atf/core/wire/json';
+import type { AskKind } from '@atf/core/wire/words';
+import type { CallUnderWay } from './calls.ts';
+import { lastLook } from './last-look.ts';
+import type { Ports } from './ports.ts';
+import type { LogLevel } from './protocols/mcp-log.ts';
+import { askMethods } from './protocols/mcp-input.ts';
+import type {
+  AskAgent,
+  CallInput,
+  ClientOffers,
+  InputOutcome,
+  InputRequests,
+  UpstreamFault,
+} from './protocols/protocol.ts';
+import { type Decided, recordInput } from './record.ts';
+
+/** The agent behind one call, as the door sees it. */
+export interface AgentSide {
+  readonly offers: ClientOffers;
+  readonly ask: AskAgent;
+  /** From which level on it wants what the server logs; undefined: it does not. */
+  readonly logLevel: LogLevel | undefined;
+}
+
+/** Of one call. */
+export const questionsMax = 20;
+export const answersWaitMsMax = 240_000;
+
+const fault = (code: UpstreamFault['code'], detail: string, missing?: readonly AskKind[]): InputOutcome => ({
+  ok: false,
+  fault: { code, dispatched: true, detail, ...(missing === undefined ? {} : { missing }) },
+});
+
+/** Undefined: its server may ask for nothing, or there is nobody to ask. */
+export function inputOf(ports: Ports, decided: Decided, call: CallUnderWay): CallInput | undefined {
+  const { side } = call;
+  const mayAsk = decided.world.server?.mayAsk ?? [];
+  if (side === undefined || mayAsk.length === 0) return undefined;
+  const asks = mayAsk.filter((kind) => side.offers.asks.includes(kind));
+  let questions = 0;
+  const ask = async (asked: InputRequests): Promise<InputOutcome> => {
+    const kinds = [...new Set(Object.values(asked).map(({ kind }) => kind))];
+    questions += kinds.length;
+    const forbidden = kinds.filter((kind) => !mayAsk.includes(kind));
+    const missing = kinds.filter((kind) => !asks.includes(kind));
+    const refused = forbidden.length > 0 || missing.length > 0 || questions > questionsMax;
+    const record = { kinds, refused, text: canonicalJson(textOf(asked)) };
+    const unrecorded = await recordInput(ports, 'action.input_asked', decided, record);
+    if (unrecorded !== undefined) return fault('upstream.input_missing', 'It could not be recorded.');
+    if (forbidden.length > 0)
+      return fault('upstream.input_missing', `The server may not ask for: ${forbidden.join(', ')}.`);
+    if (missing.length > 0)
+      return fault('upstream.call_refused', `The tool needs: ${missing.join(', ')}.`, missing);
+    if (refused) return fault('upstream.input_missing', 'The server asks too often.');
+    const answers = await unlessCut(side.ask(asked), call.signal);
+    if (answers === undefined)
+      return fault('upstream.input_missing', 'The side of the agent did not answer.');
+    const given = { kinds, refused: false, text: canonicalJson(answers as Json) };
+    if ((await recordInput(ports, 'action.input_given', decided, given)) !== undefined)
+      return fault('upstream.input_missing', 'It could not be recorded.');
+    const changed = lastLook(ports, decided, call);
+    return changed === undefined
+      ? { ok: true, answers }
+      : fault('upstream.input_missing', `${refusal(changed.code).code}: the answer was kept back.`);
+  };
+  return { asks, ask, waitMsMax: answersWaitMsMax };
+}
+
+const textOf = (asked: InputRequests): Json =>
+  Object.fromEntries(
+    Object.entries(asked).map(([key, { kind, params }]) => [key, { method: askMethods[kind], params }]),
+  );
+
+/** What comes after a stop is not waited for. */
+async function unlessCut<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  let stop: (() => void) | undefined;
+  const cut = new Promise<undefined>((resolve) => {
+    stop = () => resolve(undefined);
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+  });
+  try {
+    return await Promise.race([work, cut]);
+  } finally {
+    if (stop !== undefined) signal.removeEventListener('abort', stop);
+  }
+}

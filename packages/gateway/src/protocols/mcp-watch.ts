@@ -1,0 +1,55 @@
+/**
+ * The resources of which one connection is told when they change (MCP): one request each in the elder revisions, one stream for all of them in 2026-07-28. What the
+ * server then says arrives where its notifications do (mcp-talk.ts).
+ */
+import type { Client, McpSubscription } from '@modelcontextprotocol/client';
+
+interface Bounded {
+  readonly signal?: AbortSignal;
+  readonly timeout: number;
+}
+
+export class Watch {
+  readonly #client: Client;
+  readonly #told = new Set<string>();
+  #stream: McpSubscription | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(client: Client) {
+    this.#client = client;
+  }
+
+  /** Brings the server up to what is wanted now. False: it does not tell of changes. @throws what the client throws. */
+  follow(wanted: ReadonlySet<string>, options: Bounded): Promise<boolean> {
+    const next = this.#turn.then(
+      () => this.#follow(wanted, options),
+      () => this.#follow(wanted, options),
+    );
+    this.#turn = next.catch(() => undefined);
+    return next;
+  }
+
+  async #follow(wanted: ReadonlySet<string>, options: Bounded): Promise<boolean> {
+    if (this.#client.getServerCapabilities()?.resources?.subscribe !== true) return false;
+    if (this.#client.getProtocolEra() === 'modern') return await this.#listen([...wanted], options);
+    for (const uri of [...this.#told].filter((each) => !wanted.has(each))) {
+      await this.#client.unsubscribeResource({ uri }, options);
+      this.#told.delete(uri);
+    }
+    for (const uri of [...wanted].filter((each) => !this.#told.has(each))) {
+      await this.#client.subscribeResource({ uri }, options);
+      this.#told.add(uri);
+    }
+    return true;
+  }
+
+  async #listen(uris: readonly string[], options: Bounded): Promise<boolean> {
+    const before = this.#stream;
+    this.#stream =
+      uris.length === 0
+        ? undefined
+        : await this.#client.listen({ resourceSubscriptions: [...uris] }, options);
+    await before?.close();
+    return true;
+  }
+}
