@@ -12,7 +12,7 @@ import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { sha256 } from '@atf/core/digest';
-import { containmentKey } from '@atf/core/incident/containment';
+import { containmentKey } from '@atf/core/incident/scope-id';
 import { type BodyIn, type Credential, type PresenceSubject, resumeShownText } from '@atf/core/wire/api';
 import { agentFetch } from '@atf/sdk/agent-fetch';
 import { type AgentKey, generateAgentKey } from '@atf/sdk/agent-key';

@@ -3,7 +3,8 @@
  * spool as they become durable, calls as tool servers get them. Nothing here asks the code under test whether it behaved.
  */
 import type { Entry, EntryDraft } from '@atf/core/audit/entry';
-import { containmentApplies, containmentKey, type Touched } from '@atf/core/incident/containment';
+import { containmentApplies, type Touched } from '@atf/core/incident/containment';
+import { containmentKey } from '@atf/core/incident/scope-id';
 import type { DecisionRecord, OutcomeRecord } from '@atf/core/record';
 import {
   leaseMs,

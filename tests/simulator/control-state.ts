@@ -3,7 +3,7 @@
  * change is one transaction that also writes the documents. Rooms of control have their own tests.
  */
 import type { Tx } from '@atf/control/context';
-import { containmentKey } from '@atf/core/incident/containment';
+import { containmentKey } from '@atf/core/incident/scope-id';
 import type { DecidingManifest } from '@atf/core/replay';
 import { definitionDigest } from '@atf/core/segmentation/definition';
 import type { OperationId } from '@atf/core/wire/api';

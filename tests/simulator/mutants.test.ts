@@ -120,7 +120,11 @@ const mutants: readonly {
     name: 'stops do not cut what runs',
     mutation: () => ({
       assembled: ({ stopper }) =>
-        void Object.assign(stopper, { contain: () => 0, leaseLost: () => 0, observe: () => undefined }),
+        void Object.assign(stopper, {
+          contain: () => ({ aborted: 0, running: 0 }),
+          leaseLost: () => 0,
+          observe: () => undefined,
+        }),
     }),
     found: ['calls under way are cut'],
   },

@@ -69,6 +69,8 @@ export const newTold = (): Told => ({
 });
 
 /** What an action touches, as far as stops are concerned. */
-export function touchedBy({ agentId, responsibleId, facts, server, tool }: DecisionRecord): Touched {
-  return { agentId, ownerIds: [responsibleId, facts.agent?.technicalOwnerId ?? ''], server, tool };
+export function touchedBy({ agentId, sid, responsibleId, facts, server, tool }: DecisionRecord): Touched {
+  const ownerIds = [responsibleId, facts.agent?.technicalOwnerId ?? ''];
+  // Stops of versions and purposes are not simulated.
+  return { agentId, version: '', purpose: '', ownerIds, sid, server, tool };
 }

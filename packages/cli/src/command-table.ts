@@ -247,10 +247,16 @@ const kindOfScope = () => new Argument('<kind>', 'what is stopped').choices(scop
 
 function addContainment(program: Commander, act: Act): void {
   const stopping = common(program.command('kill').addArgument(kindOfScope()).argument('[name]'))
-    .description('stop an agent, all agents of an owner, a tool (server/tool, server/*), or the fleet')
+    .description(
+      'stop an agent, a version of it (agent@version), a session, all agents of a purpose or an owner, a tool (server/tool, server/*), or the fleet',
+    )
     .option(
       '--pause',
       'pause instead of kill: calls are cut and approvals void too, but credentials stay valid',
+    )
+    .option(
+      '--graceful [seconds]',
+      'let calls under way end, for 30 seconds or as many as you say; nothing begins meanwhile',
     )
     .option('--reason <text>', 'for the record', 'stopped from the command line')
     .option('--yes', 'do not ask')

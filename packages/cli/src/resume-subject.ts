@@ -1,6 +1,6 @@
 /** What a person confirms when something is resumed: exactly the request that will follow (`resumeShownText` of the contract). */
 import { sha256 } from '@atf/core/digest';
-import { containmentKey } from '@atf/core/incident/containment';
+import { containmentKey } from '@atf/core/incident/scope-id';
 import { type PresenceSubject, resumeShownText } from '@atf/core/wire/api';
 import type { Level, Scope } from '@atf/core/wire/words';
 

@@ -4,6 +4,7 @@
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { purposeScopeId } from '@atf/core/incident/containment';
 import { type Scope, scopeSchema, uuidSchema } from '@atf/core/wire/words';
 import { z } from 'zod';
 import { CliFailure, exitCodes } from './exit-codes.ts';
@@ -53,14 +54,16 @@ function scopeOf(kind: string, name: string | undefined): Scope {
       help: 'Name the id of the person, or stop the fleet.',
     });
   }
-  const parsed = scopeSchema.safeParse({ kind, id: kind === 'fleet' ? '*' : name });
+  const said = kind === 'purpose' && name !== undefined ? purposeScopeId(name) : name;
+  const parsed = scopeSchema.safeParse({ kind, id: kind === 'fleet' ? '*' : said });
   // Words that could never stop anything: nobody may believe that they did.
   const nothing =
     (kind === 'tool' && !toolScopePattern.test(name ?? '')) ||
-    (kind === 'owner' && !uuidSchema.safeParse(name).success);
+    (kind === 'version' && !/^[^@]+@./.test(name ?? '')) ||
+    ((kind === 'owner' || kind === 'session') && !uuidSchema.safeParse(name).success);
   if (!parsed.success || nothing)
     throw new CliFailure(exitCodes.usage, `Cannot stop ${kind} ${name ?? ''}`.trim(), {
-      help: 'Say agent NAME, owner ID, tool server/tool, or fleet.',
+      help: 'Say agent NAME, version NAME@VERSION, session ID, purpose WORDS, owner ID, tool server/tool, or fleet.',
     });
   return parsed.data;
 }

@@ -14,10 +14,11 @@ import type {
   QueryOut,
   ResponseOf,
 } from '@atf/core/wire/api';
-import type { ContainmentDoc, FeedDoc, FeedTopic } from '@atf/core/wire/feed';
+import type { ContainmentDoc, Drain, FeedDoc, FeedTopic } from '@atf/core/wire/feed';
 import type { Kysely, Transaction } from 'kysely';
 import type { Logger } from 'pino';
 import type { Tables } from './db/tables.ts';
+import type { StopOutcome } from './feed/confirmations.ts';
 
 export type Db = Kysely<Tables>;
 export type Tx = Transaction<Tables>;
@@ -63,6 +64,8 @@ export interface LiveGateway {
   readonly lastBeatMsAgo: number | undefined;
   readonly spool: { readonly epoch: number; readonly seq: number } | undefined;
   readonly decide: { readonly p50Ms: number; readonly p99Ms: number } | undefined;
+  /** Graceful stops that it holds, as of its last beat on this connection. */
+  readonly draining: readonly Drain[];
 }
 
 export interface FeedHub {
@@ -72,11 +75,7 @@ export interface FeedHub {
    * Containment ahead of its record: sent to every connected gateway at once, and to those of other replicas. Resolves when all have confirmed or after
    * `boundMs`.
    */
-  contain(
-    key: string,
-    body: ContainmentDoc,
-    boundMs: number,
-  ): Promise<{ connected: number; confirmed: number; aborted: number }>;
+  contain(key: string, body: ContainmentDoc, boundMs: number): Promise<StopOutcome>;
   /** Stops in force that are not on record yet: a gateway that connects meanwhile is told them before anything else. */
   announce(unrecorded: () => readonly { readonly key: string; readonly body: ContainmentDoc }[]): void;
   /** Of all replicas. */

@@ -1,11 +1,12 @@
 /**
  * What runs beside the requests and only once, however many replicas there are: the writing of the log with its witnesses, approvals that expire, gateways
- * that are missed, news that goes out. On the embedded database this process has the duties for good; on PostgreSQL whoever leads has them.
+ * that are missed, graceful stops that end, news that goes out. On the embedded database this process has the duties for good; on PostgreSQL whoever leads has them.
  */
 import { witnessingSchema } from '@atf/core/wire/api';
 import { keepApprovals } from './approvals/upkeep.ts';
 import type { LogWriting, RunningLog } from './audit/running-log.ts';
 import type { Control } from './context.ts';
+import { finishDrains, forgetSessions } from './incident/drains.ts';
 import { GatewayWatch } from './notifications/gateway-watch.ts';
 import { Postman } from './notifications/postman.ts';
 import { regularly } from './regularly.ts';
@@ -17,6 +18,9 @@ const upkeepEveryMs = 1_000;
 /** Gateways that are out of touch are noticed this often. */
 const watchEveryMs = 1_000;
 const forgetEveryMs = 10_000;
+/** Graceful stops are looked at this often, so that each is forced soon after the last call has ended. */
+const drainsEveryMs = 250;
+const sessionsEveryMs = 60_000;
 
 export interface Duties {
   /** Something was committed here. */
@@ -35,6 +39,8 @@ async function begin(held: Control, log: RunningLog): Promise<Work> {
   const watch = new GatewayWatch(held);
   const ends = [
     regularly(held, upkeepEveryMs, 'upkeep of approvals', () => keepApprovals(held)),
+    regularly(held, drainsEveryMs, 'graceful stops', () => finishDrains(held)),
+    regularly(held, sessionsEveryMs, 'stops of sessions', () => forgetSessions(held)),
     regularly(held, watchEveryMs, 'watch over gateways', () => watch.look()),
     ...(held.shared === undefined
       ? []

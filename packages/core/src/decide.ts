@@ -4,7 +4,7 @@
  * It reserves nothing and records nothing: the caller does both in the same tick.
  */
 import { type ErrorCode, type Refusal, refusal } from './errors.ts';
-import { containmentOf } from './incident/containment.ts';
+import { containmentOf, touchedBy } from './incident/containment.ts';
 import { effectiveLevel } from './maturity/levels.ts';
 import { checkTransaction, humanCheckpointOf, limitsFor } from './segmentation/transaction.ts';
 import type { AgentDoc, ServerDoc, ToolDoc } from './wire/feed.ts';
@@ -29,13 +29,8 @@ type Step =
 const no = (code: ErrorCode, detail?: string): Step => ({ refuse: refusal(code, detail) });
 
 /** R-2: what is stopped of what this action touches. */
-function stopOf({ server, tool }: Received, world: World, agent: AgentDoc): Step | undefined {
-  const stop = containmentOf(world.containments, {
-    agentId: agent.id,
-    ownerIds: [agent.ownerId, agent.technicalOwnerId],
-    server,
-    tool,
-  });
+function stopOf({ server, tool, credential }: Received, world: World, agent: AgentDoc): Step | undefined {
+  const stop = containmentOf(world.containments, touchedBy(agent, { server, tool, sid: credential.sid }));
   return stop === undefined
     ? undefined
     : no(stop.code, `${stop.containment.state} since ${stop.containment.since}`);

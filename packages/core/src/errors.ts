@@ -228,6 +228,24 @@ export const errors = {
     'The agent is stopped',
     'Nothing helps from here: a person must resume it.',
   ),
+  'containment.version_stopped': entry(
+    403,
+    'R-2',
+    'This version of the agent is stopped',
+    'Another version may run once a person has registered it; this one must be resumed by a person.',
+  ),
+  'containment.session_stopped': entry(
+    403,
+    'R-2',
+    'This session of the agent is stopped',
+    'What it was doing ends here. After a kill the agent begins a new session with its next token; after a pause a person must resume it.',
+  ),
+  'containment.purpose_stopped': entry(
+    403,
+    'R-2',
+    'All agents of this purpose are stopped',
+    'Nothing helps from here: a person must resume them.',
+  ),
   'containment.owner_stopped': entry(
     403,
     'R-2',
@@ -257,6 +275,12 @@ export const errors = {
     'R-2',
     'The call was cut by a stop',
     'Nothing helps from here: a person must resume.',
+  ),
+  'containment.nothing_such': entry(
+    404,
+    'R-2',
+    'Nothing would be stopped',
+    'Look at "atf agent list" or the console for what there is, and name that.',
   ),
   'containment.not_stopped': entry(
     409,

@@ -56,6 +56,7 @@ export const events = {
   'approvals.expired': 'An approval expired.',
   'approvals.voided': 'An approval was voided by a stop.',
   'incident.containment_set': 'Somebody or something stopped an agent, an owner, a tool or the fleet.',
+  'incident.session_over': 'A stopped session ended by itself; its stop is no longer needed.',
   'incident.containment_lifted': 'A person resumed what was stopped.',
   'incident.kill_measured': 'Gateways confirmed a stop; with times and aborted calls.',
   'notification.sent': 'People were told what an agent did and why.',

@@ -2,7 +2,7 @@
  * Bodies of the records of an action (B-1, B-2, B-5): what the log's leaves hold. No arguments, results or other personal data in clear:
  * those are the encrypted payload, to which the leaf commits. The facts of the decision are here, so that it can be replayed.
  */
-import { containmentApplies } from './incident/containment.ts';
+import { containmentApplies, touchedBy } from './incident/containment.ts';
 import type {
   ApprovalDoc,
   Classification,
@@ -179,9 +179,9 @@ function agentFacts({
   return { manifestDigest, level, ...(ceiling === undefined ? {} : { ceiling }), technicalOwnerId };
 }
 
-function stopsOf({ server, tool }: Received, { agent, containments }: World): StopFact[] {
-  if (agent === undefined) return [];
-  const touched = { agentId: agent.id, ownerIds: [agent.ownerId, agent.technicalOwnerId], server, tool };
+function stopsOf({ server, tool, credential }: Received, { agent, containments }: World): StopFact[] {
+  if (agent === undefined || containments.length === 0) return [];
+  const touched = touchedBy(agent, { server, tool, sid: credential.sid });
   const found = new Map<string, StopFact>();
   for (const { scope, state, since } of containments) {
     if (!found.has(scope.kind) && containmentApplies(scope, touched))

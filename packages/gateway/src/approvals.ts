@@ -230,6 +230,11 @@ export class Approvals {
     const unready = await this.#prepare(id, credential);
     if (unready !== undefined) return { kind: 'refused', refusal: unready, uncertain: false };
     const { ports, reports } = this.#input;
+    // An earlier redemption may have been consumed for another action: asking again would put this one's report in the place of that one's.
+    if (!(await reports.settle(id))) {
+      const why = refusal('maturity.approval_outcome_unknown', 'Control did not answer.');
+      return { kind: 'refused', refusal: why, uncertain: true };
+    }
     const answer = await ports.control.request('gateway.redeemApproval', {
       params: { id },
       body: { agentId: credential.agentId, actionId },
@@ -242,7 +247,7 @@ export class Approvals {
       if (answer.sent) reports.hold(id, actionId, { status: 'not_executed' });
       return { kind: 'refused', refusal: why, uncertain: answer.sent };
     }
-    if (!answer.value.released) return unreleased(answer.value, reports.holds(id));
+    if (!answer.value.released) return unreleased(answer.value);
     const ran = await this.#run(id, answer.value, credential, actionId);
     const text = ran.resultText === undefined ? {} : { resultText: ran.resultText };
     await reports.tell(id, actionId, { status: ran.status, ...text });
@@ -327,13 +332,12 @@ function stateRefusal({ state, reason }: Pick<ApprovalDoc, 'state' | 'reason'>):
   return undefined;
 }
 
-/** `over`: this gateway knows that nobody runs it, and control does not know yet. */
-function unreleased({ state, reason, expiresAt, outcome }: Redeemed, over: boolean): Settled {
+function unreleased({ state, reason, expiresAt, outcome }: Redeemed): Settled {
   const told = stateRefusal({ state, reason });
   if (told !== undefined) return { kind: 'refused', refusal: told, uncertain: false };
   if (state === 'waiting' || state === 'approved') return { kind: 'waits', expiresAt };
   if (outcome !== undefined && outcome.status !== 'unknown') return { kind: 'stored', outcome };
-  if (state === 'consumed' && !over) return { kind: 'running' };
+  if (state === 'consumed') return { kind: 'running' };
   return { kind: 'refused', refusal: refusal('maturity.approval_outcome_unknown'), uncertain: true };
 }
 

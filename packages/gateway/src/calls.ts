@@ -3,6 +3,7 @@
  * its decision to its outcome; `dispatched` says whether the tool server may have seen it.
  */
 import type { Refusal } from '@atf/core/errors';
+import type { Touched } from '@atf/core/incident/containment';
 import type { ActionClass } from '@atf/core/wire/words';
 import type { AgentSide } from './agent-input.ts';
 import type { OnProgress } from './progress.ts';
@@ -11,14 +12,9 @@ import type { RequestId } from './protocols/protocol.ts';
 export const callsUnderWayMax = 2_048;
 export const callsOfAgentMax = 256;
 
-export interface CallUnderWay {
+export interface CallUnderWay extends Touched {
   readonly actionId: string;
-  readonly agentId: string;
-  readonly ownerIds: readonly string[];
   readonly instanceId: string;
-  readonly sid: string;
-  readonly server: string;
-  readonly tool: string;
   readonly actionClass: ActionClass;
   /** The caller's own id of the request, for `notifications/cancelled`; absent for calls that nobody may cancel. */
   readonly requestId: RequestId | undefined;
@@ -75,6 +71,15 @@ export class CallsUnderWay {
       call.controller.abort();
     }
     return dispatched;
+  }
+
+  /** How many that were sent fit and have not been cut. */
+  running(fits: (call: CallUnderWay) => boolean): number {
+    let running = 0;
+    for (const call of this.#calls.values()) {
+      if (call.dispatched && call.cut === undefined && fits(call)) running++;
+    }
+    return running;
   }
 
   /** The caller's own call: same instance, same session, same id, same server. */

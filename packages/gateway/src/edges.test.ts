@@ -81,6 +81,8 @@ describe('calls under way', () => {
   const start = (n: number): CallStart => ({
     actionId: uuid(n),
     agentId: uuid(1),
+    version: '1.0.0',
+    purpose: 'Tests',
     ownerIds: [uuid(9)],
     instanceId: uuid(2),
     sid: uuid(3),

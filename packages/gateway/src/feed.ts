@@ -8,11 +8,14 @@ import {
   type ContainmentDoc,
   type ControlFrame,
   controlFrameSchema,
+  type Drain,
+  drainingMax,
   feedFrameBytesMax,
   type GatewayFrame,
   heartbeatEveryMs,
   leaseMs,
 } from '@atf/core/wire/feed';
+import { containmentKey } from '@atf/core/incident/scope-id';
 import { rawPaths } from '@atf/core/wire/api';
 import { parseStrict } from '@atf/core/wire/json';
 import { WebSocket } from 'ws';
@@ -153,7 +156,17 @@ export class Feed {
     this.#nonces.set(nonce, { sentMs, have: this.#have });
     const decide = this.#input.decideTimes?.();
     const times = decide === undefined ? {} : { decide };
-    this.#send({ t: 'beat', nonce, have: this.#have, spool: spoolHead(), ...times });
+    this.#send({ t: 'beat', nonce, have: this.#have, spool: spoolHead(), ...times, ...this.#draining() });
+  }
+
+  #draining(): { draining?: Drain[] } {
+    const { snapshot, stopper } = this.#input;
+    const drains = snapshot.containments().filter(({ drainUntil }) => drainUntil !== undefined);
+    if (drains.length === 0) return {};
+    const draining = drains
+      .slice(0, drainingMax)
+      .map((doc) => ({ key: containmentKey(doc.scope), since: doc.since, running: stopper.running(doc) }));
+    return { draining };
   }
 
   /** Cuts what runs when the lease is over: control may have killed anybody meanwhile. */
@@ -221,8 +234,7 @@ export class Feed {
     const { snapshot, stopper, clock } = this.#input;
     const startedMs = clock.monotonicMs();
     if (!snapshot.containAhead(key, body)) return this.#distrust('too many stops');
-    const aborted = stopper.contain(body);
-    this.#send({ t: 'contained', key, aborted, tookMs: clock.monotonicMs() - startedMs });
+    this.#send({ t: 'contained', key, ...stopper.contain(body), tookMs: clock.monotonicMs() - startedMs });
   }
 
   /** Stale at once, and a new connection: what was not understood may have been a stop. */

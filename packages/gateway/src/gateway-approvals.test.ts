@@ -99,8 +99,9 @@ describe('approvals (invariant 5)', () => {
         'maturity.approval_outcome_unknown',
     );
     world.control.loseRedemptions = false;
+    // Control hears that nothing ran before it is asked for anything else.
     expect((await world.junior.call(world.mcp, 'create_refund', third)).atf.code).toBe(
-      'maturity.approval_outcome_unknown',
+      'maturity.approval_required',
     );
     expect(refunds(world)).toBe(0);
   });
@@ -159,6 +160,13 @@ describe('approvals (invariant 5)', () => {
         const { atf } = await world.junior.call(world.mcp, 'create_refund', refund);
         return atf.code === 'maturity.approval_outcome_unknown' && atf.outcome === 'unknown';
       });
+      // Whoever asks again meanwhile must not make the gateway forget which action it was released to.
+      for (const name of ['create_refund', 'atf_approval_result']) {
+        const args = name === 'create_refund' ? refund : { approvalId };
+        const { atf } = await world.junior.call(world.mcp, name, args);
+        expect(atf).toMatchObject({ code: 'maturity.approval_outcome_unknown', outcome: 'unknown' });
+      }
+      expect(world.control.approvals.get(approvalId)?.redeemed).toBe(1);
       world.control.loseRedemptions = false;
       back(world);
       await until(

@@ -3,7 +3,7 @@
  * with what holds now. Between decision and dispatch lies a disk write; whatever changed meanwhile wins.
  */
 import { type Refusal, refusal } from '@atf/core/errors';
-import { containmentOf } from '@atf/core/incident/containment';
+import { containmentOf, touchedBy } from '@atf/core/incident/containment';
 import type { CallUnderWay } from './calls.ts';
 import { toolAsOffered } from './decision.ts';
 import type { Ports } from './ports.ts';
@@ -24,8 +24,8 @@ export function lastLook(
   if (!snapshot.fresh()) return refusal('containment.feed_stale');
   const agent = snapshot.agent(credential.agentId);
   if (agent === undefined) return changed('The registration of the agent');
-  const ownerIds = [agent.ownerId, agent.technicalOwnerId];
-  const stop = containmentOf(snapshot.containments(), { agentId: agent.id, ownerIds, server, tool: name });
+  const touched = touchedBy(agent, { sid: credential.sid, server, tool: name });
+  const stop = containmentOf(snapshot.containments(), touched);
   if (stop !== undefined) return refusal(stop.code);
   if (agent.credentialEpoch !== decision.epochs.credential) return changed('The validity of the credential');
   if (snapshot.sessionRevoked(credential.sid)) return changed('The validity of the session');

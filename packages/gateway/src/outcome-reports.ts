@@ -35,9 +35,14 @@ export class OutcomeReports {
     this.#input = input;
   }
 
-  /** Whether this gateway knows what came of this approval, and control does not. */
-  holds(approvalId: string): boolean {
-    return this.#held.has(approvalId);
+  /** Sends what is held about one approval now. False: control does not know it yet, and must not be asked to release it again. */
+  async settle(approvalId: string): Promise<boolean> {
+    const report = this.#held.get(approvalId);
+    if (report === undefined) return true;
+    if (!(await this.#send(approvalId, report))) return false;
+    // Another report cannot have come meanwhile: nothing is released while one is held.
+    this.#held.delete(approvalId);
+    return true;
   }
 
   /** One attempt belongs to the call; further ones go on beside it. */

@@ -393,14 +393,14 @@ describe('approvals (invariant 5)', () => {
     expect(on.control.stored.get(approvalId)?.releases).toBe(0);
   });
 
-  it('whose release was lost on the way are unknown, never run again', async () => {
+  it('whose release was lost on the way are unknown, never run again; a person is asked anew once control has heard so', async () => {
     const on = bench();
     const approvalId = await asked(on);
     on.control.approve(approvalId);
     on.control.lose = true;
     expect(codeOf(await on.call(junior, 'pay', { amount: 5 }))).toBe('maturity.approval_outcome_unknown');
     on.control.lose = false;
-    expect(codeOf(await on.call(junior, 'pay', { amount: 5 }))).toBe('maturity.approval_outcome_unknown');
+    expect(codeOf(await on.call(junior, 'pay', { amount: 5 }))).toBe('maturity.approval_required');
     expect(on.upstream.effects).toEqual([]);
   });
 

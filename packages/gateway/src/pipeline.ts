@@ -4,6 +4,7 @@
  */
 import { sha256 } from '@atf/core/digest';
 import { type Refusal, refusal } from '@atf/core/errors';
+import { touchedBy } from '@atf/core/incident/containment';
 import { type Kind, kindOf } from '@atf/core/segmentation/offer';
 import type { ToolDoc } from '@atf/core/wire/feed';
 import type { JsonObject } from '@atf/core/wire/json';
@@ -223,12 +224,12 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
         ? undefined
         : calls.begin({
             actionId: received.actionId,
-            agentId: agent.id,
-            ownerIds: [agent.ownerId, agent.technicalOwnerId],
+            ...touchedBy(agent, {
+              sid: received.credential.sid,
+              server: received.server,
+              tool: received.tool,
+            }),
             instanceId: received.credential.instanceId,
-            sid: received.credential.sid,
-            server: received.server,
-            tool: received.tool,
             actionClass: decision.actionClass ?? 'admin',
             requestId: request?.id,
             onProgress: request?.onProgress,

@@ -4,9 +4,17 @@
  */
 import { type FSWatcher, readFileSync, statSync, watch } from 'node:fs';
 import { join } from 'node:path';
+import { versionScopeId } from '@atf/core/incident/scope-id';
 import type { ContainmentDoc } from '@atf/core/wire/feed';
 import { parseStrict } from '@atf/core/wire/json';
-import { isoTimeSchema, type Scope, scopeSchema, toolScopePattern, uuidSchema } from '@atf/core/wire/words';
+import {
+  digestSchema,
+  isoTimeSchema,
+  type Scope,
+  scopeSchema,
+  toolScopePattern,
+  uuidSchema,
+} from '@atf/core/wire/words';
 import { z } from 'zod';
 
 export const stopFileName = 'stop';
@@ -50,10 +58,21 @@ function understood(scope: Scope, agentIdOf: (name: string) => string | undefine
     case 'tool':
       return toolScopePattern.test(scope.id) ? scope : undefined;
     case 'owner':
+    case 'session':
       return isId ? scope : undefined;
+    case 'purpose':
+      return digestSchema.safeParse(scope.id).success ? scope : undefined;
     case 'agent': {
       const id = isId ? scope.id : agentIdOf(scope.id);
       return id === undefined ? undefined : { kind: 'agent', id };
+    }
+    case 'version': {
+      const at = scope.id.indexOf('@');
+      const ref = scope.id.slice(0, Math.max(at, 0));
+      const id = uuidSchema.safeParse(ref).success ? ref : agentIdOf(ref);
+      return id === undefined
+        ? undefined
+        : { kind: 'version', id: versionScopeId(id, scope.id.slice(at + 1)) };
     }
   }
 }

@@ -1,10 +1,10 @@
 /**
  * Room: incident (R-2, R-3). What cuts calls under way, in the tick in which the gateway hears of it: a containment, a revoked
- * credential, session or instance, a lease that ran out. A forced stop also kills the tool server's process when the call may change
+ * credential, session or instance, a lease that ran out. A graceful stop lets what was sent end; control follows it with a forced one. A forced stop also kills the tool server's process when the call may change
  * something, because a server may ignore a cancellation; others who share that process see its calls as unknown.
  */
 import { refusal } from '@atf/core/errors';
-import { containmentOf } from '@atf/core/incident/containment';
+import { containmentApplies } from '@atf/core/incident/containment';
 import type { AgentDoc, ContainmentDoc, FeedTopic, InstanceDoc } from '@atf/core/wire/feed';
 import type { CallsUnderWay, CallUnderWay } from './calls.ts';
 import type { UpstreamPort } from './ports.ts';
@@ -18,12 +18,21 @@ export class Stopper {
     this.#upstream = upstream;
   }
 
-  /** Cuts what a containment stops; returns how many calls that were sent it cut. */
-  contain(doc: ContainmentDoc): number {
+  /**
+   * Cuts what a containment stops; says how many calls that were sent it cut, or, of a graceful one, how many it lets end. Those that were not sent
+   * meet the containment in their last look.
+   */
+  contain(doc: ContainmentDoc): { readonly aborted: number; readonly running: number } {
+    if (doc.drainUntil !== undefined) return { aborted: 0, running: this.running(doc) };
     const why = refusal('containment.call_aborted', `${doc.state} since ${doc.since}`);
-    const cut = this.#calls.cut((call) => containmentOf([doc], call) !== undefined, why);
+    const cut = this.#calls.cut((call) => containmentApplies(doc.scope, call), why);
     if (doc.state === 'killed') this.#force(cut);
-    return cut.length;
+    return { aborted: cut.length, running: 0 };
+  }
+
+  /** How many calls that were sent a graceful stop still lets run. */
+  running(doc: ContainmentDoc): number {
+    return this.#calls.running((call) => containmentApplies(doc.scope, call));
   }
 
   /** Control was not heard within the lease: it may have killed anybody. */

@@ -2,8 +2,10 @@
  * `atf kill` and `atf resume` (R-1, R-2). A kill says first what will stop and asks, then what did stop and how fast. A resume needs
  * a person's fresh presence, so it hands over to the browser.
  */
+import { containmentApplies, purposeScopeId, stopsAgents, touchedBy } from '@atf/core/incident/containment';
+import { versionScopeId } from '@atf/core/incident/scope-id';
 import type { Agent, StopReport } from '@atf/core/wire/api';
-import type { Level, Scope } from '@atf/core/wire/words';
+import { graceSecondsMax, type Level, type Scope, scopeKinds } from '@atf/core/wire/words';
 import type { ControlClient } from '@atf/sdk/client';
 import type { Cli, Command } from '../cli.ts';
 import { confirm } from '../confirm.ts';
@@ -15,8 +17,12 @@ import { checkHandOver, untilDecided } from '../wait.ts';
 import { counted, measured } from '../words.ts';
 import { personOf } from './people.ts';
 
+const graceSecondsDefault = 30;
+
 interface KillOptions {
   readonly pause?: boolean;
+  /** Seconds for what runs; `true` without a number. */
+  readonly graceful?: string | true;
   readonly reason: string;
   readonly yes?: boolean;
   readonly offline?: boolean;
@@ -28,16 +34,34 @@ export const kill: Command<KillOptions> = async (cli, [kind = '', name], options
   const scope = await scopeOf(operator, kind, name);
   const { items } = await operator.call('agents.list');
   const concerned = items.filter((agent) => concerns(scope, agent));
-  preview(cli, scope, concerned, name, options.pause === true);
+  const graceSeconds = graceOf(options.graceful);
+  preview(cli, scope, concerned, name, { pause: options.pause === true, graceSeconds });
   if (options.yes !== true) await confirm(cli, options.pause === true ? 'Pause?' : 'Kill?');
   const state = options.pause === true ? 'paused' : 'killed';
-  const report = await operator.call('containment.stop', { body: { scope, state, reason: options.reason } });
+  const report = await operator.call('containment.stop', {
+    body: {
+      scope,
+      state,
+      reason: options.reason,
+      ...(graceSeconds === undefined ? {} : { graceSeconds }),
+    },
+  });
   cli.out.document(report);
   tell(cli, report);
   return report.gateways.confirmed === report.gateways.connected ? exitCodes.ok : exitCodes.refused;
 };
 
+/** @throws CliFailure (usage) */
+function graceOf(option: KillOptions['graceful']): number | undefined {
+  if (option === undefined) return undefined;
+  const seconds = option === true ? graceSecondsDefault : Number(option);
+  if (Number.isInteger(seconds) && seconds >= 1 && seconds <= graceSecondsMax) return seconds;
+  throw new CliFailure(exitCodes.usage, `--graceful takes seconds, 1 to ${graceSecondsMax}`);
+}
+
 async function killOffline(cli: Cli, kind: string, name: string | undefined, options: KillOptions) {
+  if (options.graceful !== undefined)
+    throw new CliFailure(exitCodes.usage, 'The stop file stops at once; it cannot be graceful');
   const { writeStopFile } = await import('../stop-file.ts');
   if (options.yes !== true) await confirm(cli, 'Stop through the stop file of this host?');
   const file = writeStopFile(cli.dataDir, kind, name, options.reason);
@@ -58,36 +82,51 @@ async function scopeOf(operator: ControlClient, kind: string, name: string | und
       return { kind, id: (await operator.call('agents.show', { params: { id: name } })).id };
     case 'owner':
       return { kind, id: (await personOf(operator, name)).id };
+    case 'version': {
+      const at = name.lastIndexOf('@');
+      if (at < 1)
+        throw new CliFailure(exitCodes.usage, 'A version is agent@version', {
+          help: 'For example: atf kill version my-agent@1.2.0',
+        });
+      const { id } = await operator.call('agents.show', { params: { id: name.slice(0, at) } });
+      return { kind, id: versionScopeId(id, name.slice(at + 1)) };
+    }
+    case 'purpose':
+      return { kind, id: purposeScopeId(name) };
+    case 'session':
+      return { kind, id: name };
     case 'tool':
       if (!/^[a-z0-9_-]+\/\*$/.test(name)) toolOf(name);
       return { kind, id: name };
     default:
       throw new CliFailure(exitCodes.usage, `Nothing is stopped by ${kind}`, {
-        help: 'Say agent, owner, tool or fleet.',
+        help: `Say ${scopeKinds.join(', ')}.`,
       });
   }
 }
 
 function concerns(scope: Scope, agent: Agent): boolean {
-  switch (scope.kind) {
-    case 'fleet':
-      return true;
-    case 'agent':
-      return agent.id === scope.id;
-    case 'owner':
-      return agent.owner.id === scope.id || agent.technicalOwner.id === scope.id;
-    case 'tool':
-      return agent.manifest.tools.some(
-        (tool) => tool === scope.id || (scope.id.endsWith('/*') && tool.startsWith(scope.id.slice(0, -1))),
-      );
-  }
+  if (scope.kind === 'tool')
+    return agent.manifest.tools.some(
+      (tool) => tool === scope.id || (scope.id.endsWith('/*') && tool.startsWith(scope.id.slice(0, -1))),
+    );
+  const { id, owner, technicalOwner } = agent;
+  const { version, purpose } = agent.manifest;
+  const touched = touchedBy({ id, version, purpose, ownerId: owner.id, technicalOwnerId: technicalOwner.id });
+  return containmentApplies(scope, touched);
 }
 
 /** Only a kill of those who hold credentials voids them. */
 function credentialsAfter(scope: Scope, pause: boolean): string {
-  return pause || scope.kind === 'tool'
-    ? 'Credentials stay valid.'
+  if (pause || scope.kind === 'tool') return 'Credentials stay valid.';
+  return scope.kind === 'session'
+    ? 'The session is void; its instance may begin a new one.'
     : 'Credentials are void: after a resume each instance enrols anew.';
+}
+
+interface How {
+  readonly pause: boolean;
+  readonly graceSeconds: number | undefined;
 }
 
 function preview(
@@ -95,11 +134,15 @@ function preview(
   scope: Scope,
   agents: readonly Agent[],
   name: string | undefined,
-  pause: boolean,
+  { pause, graceSeconds }: How,
 ): void {
+  const running =
+    graceSeconds === undefined
+      ? 'calls under way are cut'
+      : `calls under way may end within ${counted(graceSeconds, 'second')} and are cut then`;
   const what = scope.kind === 'fleet' ? 'the whole fleet' : `${scope.kind} ${name ?? scope.id}`;
   cli.out
-    .say`This stops ${style('bold', what)}: calls under way are cut, waiting approvals are void, the next call is refused. ${credentialsAfter(scope, pause)}`;
+    .say`This stops ${style('bold', what)}: ${running}, waiting approvals are void, the next call is refused. ${credentialsAfter(scope, pause)}`;
   const rows = agents.map((agent) => [agent.name, agent.effectiveLevel, agent.state, agent.instances]);
   if (rows.length > 0)
     cli.out.table(
@@ -109,9 +152,16 @@ function preview(
 }
 
 function tell(cli: Cli, report: StopReport): void {
-  const { gateways } = report;
+  const { gateways, drainUntil, callsRunning = 0 } = report;
+  const calls =
+    drainUntil === undefined
+      ? `${counted(report.callsAborted, 'call')} cut`
+      : `${counted(callsRunning, 'call')} may end until ${drainUntil}`;
   cli.out
-    .say`${style('red', `■ ${report.state}`)} in ${measured(report.tookMs)}: ${counted(report.agents.length, 'agent')}, ${counted(report.callsAborted, 'call')} cut, ${counted(report.approvalsVoided, 'approval')} void.`;
+    .say`${style('red', `■ ${report.state}`)} in ${measured(report.tookMs)}: ${counted(report.agents.length, 'agent')}, ${calls}, ${counted(report.approvalsVoided, 'approval')} void.`;
+  if (drainUntil !== undefined)
+    cli.out
+      .say`Nothing begins any more. When nothing runs, or then, what is left is cut${report.state === 'killed' ? ' and credentials are void' : ''}.`;
   if (gateways.confirmed === gateways.connected)
     cli.out.say`${gateways.confirmed} of ${counted(gateways.connected, 'connected gateway')} confirmed.`;
   else
@@ -162,7 +212,7 @@ export const resume: Command<ResumeOptions> = async (cli, [kind = '', name], opt
   }
   cli.out.document({ resumed: scope });
   cli.out
-    .say`${style('green', '✓')} ${[kind, name ?? ''].join(' ').trimEnd()} runs again.${containment.state === 'killed' && scope.kind !== 'tool' ? ' Its credentials stay void: atf agent enrol NAME lets an instance in.' : ''}`;
+    .say`${style('green', '✓')} ${[kind, name ?? ''].join(' ').trimEnd()} runs again.${containment.state === 'killed' && stopsAgents(scope) ? ' Its credentials stay void: atf agent enrol NAME lets an instance in.' : ''}`;
   return exitCodes.ok;
 };
 

@@ -3,6 +3,7 @@ import type { ActionStory } from '@atf/core/wire/api';
 import { Link, useParams } from '@tanstack/react-router';
 import { useAnswer } from '../control/queries.ts';
 import { Arguments } from '../parts/arguments.tsx';
+import { Button } from '../parts/button.tsx';
 import { LevelBadge } from '../parts/level.tsx';
 import { DecisionMark, OutcomeMark, VerdictMark } from '../parts/outcome.tsx';
 import { Empty, Facts, Page, Panel, Shown } from '../parts/panel.tsx';
@@ -10,6 +11,7 @@ import { ScrollBox } from '../parts/scroll-box.tsx';
 import { Copy, ShortId } from '../parts/short-id.tsx';
 import { durationWords, ExactTime, Time } from '../parts/time.tsx';
 import { Untrusted, UntrustedText } from '../parts/untrusted.tsx';
+import { useStop } from '../shell/stop-dialog.tsx';
 import { ToolLink } from './agent.tsx';
 
 export function ActionPage() {
@@ -27,6 +29,7 @@ export function ActionPage() {
       sub={
         <span className="flex flex-wrap items-center gap-x-4">
           Action <ShortId id={id} what="action id" />
+          {story.data?.sid !== undefined && <SessionMark sid={story.data.sid} />}
           {first !== undefined && <ExactTime at={first.at} />}
         </span>
       }
@@ -46,6 +49,18 @@ export function ActionPage() {
         )}
       </Shown>
     </Page>
+  );
+}
+
+function SessionMark({ sid }: { readonly sid: string }) {
+  const stop = useStop();
+  return (
+    <span className="flex flex-wrap items-center gap-x-2">
+      Session <ShortId id={sid} what="session id" />
+      <Button look="quiet" onClick={() => stop.open({ kind: 'session', id: sid })}>
+        Stop this session…
+      </Button>
+    </span>
   );
 }
 

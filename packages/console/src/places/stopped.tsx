@@ -1,5 +1,5 @@
 /** What is stopped, by whom and why; a person resumes it with presence, and with a ceiling if wanted. */
-import { containmentKey } from '@atf/core/incident/containment';
+import { containmentKey } from '@atf/core/incident/scope-id';
 import { resumeShownText } from '@atf/core/wire/api';
 import type { ContainmentDoc } from '@atf/core/wire/feed';
 import { type Level, levels } from '@atf/core/wire/words';
@@ -48,7 +48,7 @@ export function Stopped() {
 function ContainmentPanel({ item }: { readonly item: ContainmentDoc }) {
   const agents = useAnswer('agents.list', {});
   const [open, setOpen] = useState(false);
-  const name = scopeName(item.scope, agents.data?.items ?? []);
+  const name = scopeName(item.scope, agents.data?.items ?? [], item.label);
   return (
     <Panel
       title={
@@ -73,6 +73,18 @@ function ContainmentPanel({ item }: { readonly item: ContainmentDoc }) {
         <Facts
           facts={[
             { name: 'Since', value: <ExactTime at={item.since} /> },
+            ...(item.drainUntil === undefined
+              ? []
+              : [
+                  {
+                    name: 'Calls under way',
+                    value: (
+                      <>
+                        may end until <ExactTime at={item.drainUntil} />; nothing begins
+                      </>
+                    ),
+                  },
+                ]),
             { name: 'By', value: item.by },
             { name: 'Reason', value: <UntrustedText text={item.reason} /> },
             {
@@ -133,7 +145,7 @@ function Resume({ item, name }: { readonly item: ContainmentDoc; readonly name: 
       <Presence
         verb="Resume"
         disabled={reason.trim() === ''}
-        says={`${name} may act again${ceiling === undefined ? '' : `, as ${levelNames[ceiling]} at most`}.${item.state === 'killed' && item.scope.kind !== 'tool' ? ' Its credentials stay void: what ran before enrols anew.' : ''}`}
+        says={`${name} may act again${ceiling === undefined ? '' : `, as ${levelNames[ceiling]} at most`}.${item.state === 'killed' && item.scope.kind !== 'tool' && item.scope.kind !== 'session' ? ' Its credentials stay void: what ran before enrols anew.' : ''}`}
         subject={async () => ({
           kind: 'resume',
           id: containmentKey(item.scope),

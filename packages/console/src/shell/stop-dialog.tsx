@@ -2,7 +2,7 @@
  * The stop (R-2): the one modal of the console, because it is the one danger. Opening it is the first action; every row says what
  * will stop, and its button is the second. It answers with what did stop, and how fast. Stopping needs no presence; resuming does.
  */
-import { containmentKey } from '@atf/core/incident/containment';
+import { containmentKey } from '@atf/core/incident/scope-id';
 import type { StopReport } from '@atf/core/wire/api';
 import type { Scope } from '@atf/core/wire/words';
 import { Link } from '@tanstack/react-router';
@@ -22,7 +22,7 @@ import { TextField } from '../parts/field.tsx';
 import { Icon } from '../parts/icons.tsx';
 import { StateMark } from '../parts/outcome.tsx';
 import { FaultNote, Loading } from '../parts/panel.tsx';
-import { durationWords } from '../parts/time.tsx';
+import { durationWords, ExactTime } from '../parts/time.tsx';
 import { sameScope, type StopTarget, stopTargets } from './stop-targets.ts';
 
 interface StopControl {
@@ -48,6 +48,8 @@ export function StopProvider({ children }: { readonly children: ReactNode }) {
 }
 
 type StopState = 'killed' | 'paused';
+/** What a graceful stop from here gives calls under way. */
+const graceSeconds = 30;
 const rowsMax = 60;
 
 function StopDialog({ first, onClose }: { readonly first: Scope | undefined; readonly onClose: () => void }) {
@@ -98,11 +100,13 @@ function StopChoice({ first, onReport }: ChoiceProps) {
     'approvals.list',
   ]);
   const [state, setState] = useState<StopState>('killed');
+  const [graceful, setGraceful] = useState(false);
   const [find, setFind] = useState('');
   const [reason, setReason] = useState('');
   const targets = useMemo(
-    () => stopTargets(agents.data?.items ?? [], tools.data?.items ?? [], containments.data?.items ?? []),
-    [agents.data, tools.data, containments.data],
+    () =>
+      stopTargets(agents.data?.items ?? [], tools.data?.items ?? [], containments.data?.items ?? [], first),
+    [agents.data, tools.data, containments.data, first],
   );
   const asked = first === undefined ? undefined : targets.find(({ scope }) => sameScope(scope, first));
   const words = find.trim().toLowerCase();
@@ -112,7 +116,14 @@ function StopChoice({ first, onReport }: ChoiceProps) {
   const usual = `Stopped from the console by ${me.data?.person.name ?? 'a person'}`;
   const act = (target: StopTarget) =>
     stop.mutate(
-      { body: { scope: target.scope, state, reason: reason.trim() === '' ? usual : reason.trim() } },
+      {
+        body: {
+          scope: target.scope,
+          state,
+          reason: reason.trim() === '' ? usual : reason.trim(),
+          ...(graceful ? { graceSeconds } : {}),
+        },
+      },
       { onSuccess: onReport },
     );
   const row = (target: StopTarget, large: boolean) => (
@@ -135,16 +146,32 @@ function StopChoice({ first, onReport }: ChoiceProps) {
             now={state}
             set={setState}
             name="Kill"
-            says="calls under way are cut, approvals and credentials void: instances enrol anew"
+            says="approvals and credentials void: instances enrol anew"
           />
           <StopKind
             value="paused"
             now={state}
             set={setState}
             name="Pause"
-            says="calls under way are cut, approvals void; credentials stay valid"
+            says="approvals void; credentials stay valid"
           />
         </fieldset>
+        <label className="flex items-baseline gap-2">
+          <input
+            type="checkbox"
+            checked={graceful}
+            onChange={(event) => setGraceful(event.target.checked)}
+            className="translate-y-0.5 accent-(--danger-fill)"
+          />
+          <span>
+            Let calls under way end{' '}
+            <span className="text-ink-3">
+              {graceful
+                ? `for ${graceSeconds} seconds at most; nothing begins meanwhile`
+                : 'off: they are cut at once'}
+            </span>
+          </span>
+        </label>
         <TextField
           label="Reason, for the record"
           placeholder={usual}
@@ -261,8 +288,20 @@ function StopResult({ report, onClose }: { readonly report: StopReport; readonly
           {gateways.confirmed} of {gateways.connected} confirmed
           {!all && '; a gateway that does not hear from control refuses everything within 0.8 s'}
         </dd>
-        <dt className="text-ink-3">Calls cut</dt>
-        <dd className="tabular-nums">{report.callsAborted}</dd>
+        {report.drainUntil === undefined ? (
+          <>
+            <dt className="text-ink-3">Calls cut</dt>
+            <dd className="tabular-nums">{report.callsAborted}</dd>
+          </>
+        ) : (
+          <>
+            <dt className="text-ink-3">Calls that may end</dt>
+            <dd className="tabular-nums">
+              {report.callsRunning ?? 0}, until <ExactTime at={report.drainUntil} /> at the latest; what is
+              left is cut then
+            </dd>
+          </>
+        )}
         <dt className="text-ink-3">Approvals voided</dt>
         <dd className="tabular-nums">{report.approvalsVoided}</dd>
       </dl>

@@ -2,10 +2,11 @@
 import type { Agent, Tool } from '@atf/core/wire/api';
 import type { ContainmentDoc } from '@atf/core/wire/feed';
 import type { Scope } from '@atf/core/wire/words';
+import { versionScopeId } from '@atf/core/incident/scope-id';
 
 export interface StopTarget {
   readonly scope: Scope;
-  readonly kind: 'Agent' | 'Owner' | 'Tool' | 'Tool server' | 'Fleet';
+  readonly kind: 'Agent' | 'Version' | 'Session' | 'Purpose' | 'Owner' | 'Tool' | 'Tool server' | 'Fleet';
   readonly name: string;
   /** What will stop. */
   readonly says: string;
@@ -35,6 +36,39 @@ function agentTarget(agent: Agent): Omit<StopTarget, 'already'> {
     name: agent.name,
     says: `This agent with ${plural(agent.instances, 'instance')}, its running calls and its waiting approvals.`,
   };
+}
+
+function versionTarget(agent: Agent): Omit<StopTarget, 'already'> {
+  const { version } = agent.manifest;
+  return {
+    scope: { kind: 'version', id: versionScopeId(agent.id, version) },
+    kind: 'Version',
+    name: `${agent.name}@${version}`,
+    says: 'This version of the agent and no other; another may run once it is registered.',
+  };
+}
+
+/** Sessions are many and short: one is offered only where somebody came from it. */
+function sessionTarget(id: string): Omit<StopTarget, 'already'> {
+  return {
+    scope: { kind: 'session', id },
+    kind: 'Session',
+    name: 'This session',
+    says: 'One stretch of work of one instance. After a kill the instance begins a new session with its next token: stop the agent if you do not trust it.',
+  };
+}
+
+/** A purpose is said in its own words; control knows it by its digest. */
+function purposeTargets(agents: readonly Agent[]): Omit<StopTarget, 'already'>[] {
+  const purposes = new Map<string, string[]>();
+  for (const { name, manifest } of agents)
+    purposes.set(manifest.purpose, [...(purposes.get(manifest.purpose) ?? []), name]);
+  return [...purposes].map(([purpose, names]) => ({
+    scope: { kind: 'purpose', id: purpose },
+    kind: 'Purpose',
+    name: purpose,
+    says: `All agents registered for this purpose: ${names.join(', ')}.`,
+  }));
 }
 
 function ownerTargets(agents: readonly Agent[]): Omit<StopTarget, 'already'>[] {
@@ -82,25 +116,34 @@ function toolTargets(tools: readonly Tool[], agents: readonly Agent[]): Omit<Sto
   ];
 }
 
+const stops = ({ scope, label }: ContainmentDoc, target: Omit<StopTarget, 'already'>): boolean =>
+  sameScope(scope, target.scope) ||
+  (scope.kind === 'purpose' && target.kind === 'Purpose' && label === target.name.slice(0, 200));
+
 export function stopTargets(
   agents: readonly Agent[],
   tools: readonly Tool[],
   containments: readonly ContainmentDoc[],
+  asked: Scope | undefined,
 ): StopTarget[] {
   const all = [
+    ...(asked?.kind === 'session' ? [sessionTarget(asked.id)] : []),
     fleetTarget(agents),
     ...agents.map(agentTarget),
+    ...agents.map(versionTarget),
+    ...purposeTargets(agents),
     ...ownerTargets(agents),
     ...toolTargets(tools, agents),
   ];
   return all.map((target) => ({
     ...target,
-    already: containments.find(({ scope }) => sameScope(scope, target.scope))?.state,
+    already: containments.find((containment) => stops(containment, target))?.state,
   }));
 }
 
 /** The name of a scope as people know it. */
-export function scopeName(scope: Scope, agents: readonly Agent[]): string {
+export function scopeName(scope: Scope, agents: readonly Agent[], label?: string): string {
+  if (label !== undefined) return label;
   if (scope.kind === 'fleet') return 'The whole fleet';
   if (scope.kind === 'tool')
     return scope.id.endsWith('/*') ? `All tools of ${scope.id.slice(0, -2)}` : scope.id;
@@ -110,5 +153,5 @@ export function scopeName(scope: Scope, agents: readonly Agent[]): string {
       if (person.id === scope.id) return `Agents of ${person.name}`;
     }
   }
-  return `Agents of ${scope.id}`;
+  return scope.kind === 'owner' ? `Agents of ${scope.id}` : scope.id;
 }

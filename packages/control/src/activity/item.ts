@@ -75,10 +75,12 @@ function personIn(body: Record<string, unknown>, names: Names): string | undefin
 function containmentWords(type: string, body: Record<string, unknown>, names: Names): string | undefined {
   const { kind, id } = (body['scope'] ?? {}) as { readonly kind?: unknown; readonly id?: unknown };
   if (typeof kind !== 'string' || typeof id !== 'string') return undefined;
-  const what = kind === 'fleet' ? 'the whole fleet' : `${kind} ${names.agent(id) ?? names.person(id) ?? id}`;
+  const label = text(body['label']);
+  const what =
+    kind === 'fleet' ? 'the whole fleet' : `${kind} ${label ?? names.agent(id) ?? names.person(id) ?? id}`;
   switch (type) {
     case 'incident.containment_set':
-      return `${what} is ${text(body['state']) ?? 'stopped'}; waiting approvals voided: ${Number(body['approvalsVoided'] ?? 0)}.`;
+      return `${what} is ${text(body['state']) ?? 'stopped'}${body['drainUntil'] === undefined ? '' : ', and what runs may end'}; waiting approvals voided: ${Number(body['approvalsVoided'] ?? 0)}.`;
     case 'incident.containment_lifted': {
       const ceiling = text(body['ceiling']);
       return `${what} may act again${ceiling === undefined ? '' : `, as ${ceiling} at most`}.`;

@@ -62,7 +62,10 @@ async function storyOf(
     items: await itemsOf(control, leaves),
     ...(decided === undefined
       ? {}
-      : { decision: decisionViewOf(decided.entry.body as unknown as DecisionRecord) }),
+      : {
+          sid: (decided.entry.body as unknown as DecisionRecord).sid,
+          decision: decisionViewOf(decided.entry.body as unknown as DecisionRecord),
+        }),
     ...(argsText === undefined ? {} : { argsText }),
     ...(resultText === undefined ? {} : { resultText }),
     records: leaves.map(({ index, bytes }) => ({

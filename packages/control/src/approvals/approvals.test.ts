@@ -296,6 +296,8 @@ describe('deciding', () => {
         reason: 'r',
         by_id: 'x',
         by_name: 'x',
+        label: null,
+        drain_until: null,
       }),
     );
     expect(await codeOf(approve(id))).toBe('containment.agent_stopped');

@@ -144,7 +144,7 @@ export async function loseOutcomes(
 export async function voidOpen(
   tx: Tx,
   tenant: string,
-  of: { agentIds: readonly string[] } | { tool: string } | { server: string },
+  of: { agentIds: readonly string[] } | { sid: string } | { tool: string } | { server: string },
 ): Promise<ApprovalRow[]> {
   if ('agentIds' in of && of.agentIds.length === 0) return [];
   let update = tx
@@ -153,6 +153,7 @@ export async function voidOpen(
     .where('tenant', '=', tenant)
     .where('state', 'in', ['waiting', 'approved']);
   if ('agentIds' in of) update = update.where('agent_id', 'in', [...of.agentIds]);
+  else if ('sid' in of) update = update.where('sid', '=', of.sid);
   else if ('tool' in of) update = update.where('tool', '=', of.tool);
   else update = update.where(sql<boolean>`split_part(tool, '/', 1) = ${of.server}`);
   return update.returningAll().execute();

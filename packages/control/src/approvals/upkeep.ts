@@ -1,4 +1,5 @@
 /** Room: approvals. What time and stops do to approvals: they expire, are voided, lose their outcome, and are forgotten by gateways. */
+import { stopsAgents } from '@atf/core/incident/containment';
 import type { Scope } from '@atf/core/wire/words';
 import type { Control, Tx } from '../context.ts';
 import { tellApproval } from './documents.ts';
@@ -91,8 +92,9 @@ export async function voidApprovals(
   agentIds: readonly string[],
 ): Promise<number> {
   const { tenant } = control.config;
-  if (scope.kind !== 'tool')
-    return recordVoided(control, tx, await voidOpen(tx, tenant, { agentIds }), scope);
+  if (scope.kind === 'session')
+    return recordVoided(control, tx, await voidOpen(tx, tenant, { sid: scope.id }), scope);
+  if (stopsAgents(scope)) return recordVoided(control, tx, await voidOpen(tx, tenant, { agentIds }), scope);
   const of = scope.id.endsWith('/*') ? { server: scope.id.slice(0, -2) } : { tool: scope.id };
   return recordVoided(control, tx, await voidOpen(tx, tenant, of), scope);
 }

@@ -2,9 +2,10 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Writable } from 'node:stream';
 import { RefusalError } from '@atf/core/errors';
 import { sql } from 'kysely';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { lockDirectory, startIn } from './directory-lock.ts';
 import { migrate } from './migrate.ts';
 import { openDb } from './open.ts';
@@ -221,18 +222,21 @@ describe('the embedded database in a directory', { timeout: 120_000 }, () => {
 it.runIf(process.platform === 'linux')(
   'a process that has ended holds nothing, also while its parent has not looked',
   async () => {
-    const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 30'], {
-      stdio: ['ignore', 'pipe', 'ignore'],
+    // The child lives until its input ends, which is when the parent has become somebody who looks after no child.
+    const parent = spawn('sh', ['-c', 'cat <&3 & echo $!; exec sleep 30 3<&-'], {
+      stdio: ['ignore', 'pipe', 'ignore', 'pipe'],
     });
     try {
       const pid = await new Promise<string>((resolve) =>
-        parent.stdout.once('data', (data: Buffer) => resolve(data.toString().trim())),
+        parent.stdout?.once('data', (data: Buffer) => resolve(data.toString().trim())),
       );
       const stat = () => readFileSync(`/proc/${pid}/stat`, 'utf8');
-      const deadline = Date.now() + 10_000;
-      while (!/\) Z /.test(stat()) && Date.now() < deadline)
-        await new Promise((done) => setTimeout(done, 10));
-      expect(stat()).toMatch(/\) Z /);
+      await vi.waitFor(
+        () => expect(readFileSync(`/proc/${parent.pid}/comm`, 'utf8')).toBe('sleep\n'),
+        10_000,
+      );
+      (parent.stdio[3] as Writable).end();
+      await vi.waitFor(() => expect(stat()).toMatch(/\) Z /), 10_000);
       expect(startIn(stat())).toBeUndefined();
       expect(startIn(readFileSync('/proc/self/stat', 'utf8'))).toMatch(/^\d+$/);
     } finally {

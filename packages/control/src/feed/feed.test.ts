@@ -334,7 +334,7 @@ describe('stops', () => {
     const outcome = platform.control.feed.contain('fleet:*', stop, 5_000);
     await client.until(() => client.frames.find((frame) => frame.t === 'contain' && frame.key === 'fleet:*'));
     client.send({ t: 'contained', key: 'fleet:*', aborted: 3, tookMs: 1 });
-    expect(await outcome).toEqual({ connected: 1, confirmed: 1, aborted: 3 });
+    expect(await outcome).toEqual({ connected: 1, confirmed: 1, aborted: 3, running: 0 });
   });
 
   it('go out also while the database is busy, and end at their bound', async () => {
@@ -348,7 +348,7 @@ describe('stops', () => {
     const blocking = platform.control.change(async () => held);
     const outcome = platform.control.feed.contain('agent:x', stop, 200);
     await client.until(() => client.frames.find((frame) => frame.t === 'contain' && frame.key === 'agent:x'));
-    expect(await outcome).toEqual({ connected: 1, confirmed: 0, aborted: 0 });
+    expect(await outcome).toEqual({ connected: 1, confirmed: 0, aborted: 0, running: 0 });
     release();
     await blocking;
   });

@@ -39,6 +39,7 @@ interface Seen {
   lastBeatAt: number | undefined;
   spool: { epoch: number; seq: number } | undefined;
   decide: { p50Ms: number; p99Ms: number } | undefined;
+  draining: LiveGateway['draining'];
 }
 
 export interface FeedInput {
@@ -109,11 +110,12 @@ export class Feed implements FeedHub {
     // Both are sent in this tick.
     const here = this.containHere(key, body, boundMs);
     const elsewhere = await this.neighbours?.contain(key, body, boundMs);
-    const { connected, confirmed, aborted } = await here;
+    const { connected, confirmed, aborted, running } = await here;
     return {
       connected: connected + (elsewhere?.connected ?? 0),
       confirmed: confirmed + (elsewhere?.confirmed ?? 0),
       aborted: aborted + (elsewhere?.aborted ?? 0),
+      running: running + (elsewhere?.running ?? 0),
     };
   }
 
@@ -143,12 +145,13 @@ export class Feed implements FeedHub {
 
   own(): LiveGateway[] {
     const now = performance.now();
-    return [...this.seen].map(([id, { lastBeatAt, spool, decide }]) => ({
+    return [...this.seen].map(([id, { lastBeatAt, spool, decide, draining }]) => ({
       id,
       connected: this.connections.get(id)?.open ?? false,
       lastBeatMsAgo: lastBeatAt === undefined ? undefined : now - lastBeatAt,
       spool,
       decide,
+      draining,
     }));
   }
 
@@ -170,11 +173,17 @@ export class Feed implements FeedHub {
       closed: (from) => this.remove(from),
     });
     this.connections.set(gatewayId, connection);
-    this.remember(gatewayId);
+    // What an earlier connection told of calls that run may be over; this one has told nothing.
+    this.remember(gatewayId).draining = [];
   }
 
   private remember(gatewayId: string): Seen {
-    const known = this.seen.get(gatewayId) ?? { lastBeatAt: undefined, spool: undefined, decide: undefined };
+    const known = this.seen.get(gatewayId) ?? {
+      lastBeatAt: undefined,
+      spool: undefined,
+      decide: undefined,
+      draining: [],
+    };
     this.seen.delete(gatewayId);
     this.seen.set(gatewayId, known);
     for (const id of this.seen.keys()) {
@@ -203,7 +212,7 @@ export class Feed implements FeedHub {
     } else if (frame.t === 'beat') {
       this.beat(connection, frame);
     } else {
-      this.confirmations.confirmed(connection.gatewayId, frame.key, frame.aborted);
+      this.confirmations.confirmed(connection.gatewayId, frame.key, frame);
     }
   }
 
@@ -287,6 +296,7 @@ export class Feed implements FeedHub {
     seen.lastBeatAt = performance.now();
     seen.spool = { epoch: frame.spool.epoch, seq: frame.spool.seq };
     seen.decide = frame.decide;
+    seen.draining = frame.draining ?? [];
     if (this.beats.filter((waiting) => waiting.connection === connection).length >= beatsWaitingMax) return;
     this.beats.push({ connection, nonce: frame.nonce, receivedAt: performance.now() });
     if (!this.beating) void this.answerBeats();

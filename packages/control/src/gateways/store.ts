@@ -26,6 +26,17 @@ export async function gatewayRows(db: Db | Tx, tenant: string, limit: number): P
     .execute();
 }
 
+/** Gateways that are enrolled and not revoked, connected or not. */
+export async function activeGatewayCount(db: Db | Tx, tenant: string): Promise<number> {
+  const row = await db
+    .selectFrom('gateway')
+    .select(sql<number>`count(*)::int`.as('n'))
+    .where('tenant', '=', tenant)
+    .where('state', '=', 'active')
+    .executeTakeFirst();
+  return row?.n ?? 0;
+}
+
 export async function activeGatewayNamed(
   db: Db | Tx,
   tenant: string,

@@ -137,6 +137,15 @@ export async function openSession(tx: Tx, row: IdentityTables['agent_session']):
   await tx.insertInto('agent_session').values(row).execute();
 }
 
+export async function sessionById(db: Db | Tx, tenant: string, sid: string): Promise<SessionRow | undefined> {
+  return db
+    .selectFrom('agent_session')
+    .selectAll()
+    .where('tenant', '=', tenant)
+    .where('sid', '=', sid)
+    .executeTakeFirst();
+}
+
 export async function openSessionOf(
   db: Db | Tx,
   tenant: string,

@@ -6,7 +6,6 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { sha256 } from '@atf/core/digest';
 import { refuse } from '@atf/core/errors';
 import { signAccessToken } from '@atf/core/identity/access-token';
-import { containmentOf } from '@atf/core/incident/containment';
 import { effectiveLevel } from '@atf/core/maturity/levels';
 import { type Credential, routes } from '@atf/core/wire/api';
 import { mcpPath, spiffeId } from '@atf/core/wire/token';
@@ -30,12 +29,14 @@ import {
   openSessionsOfAgent,
   prolongSession,
   revokeInstance,
+  sessionById,
   takeLapsedSessions,
   useJoinToken,
   voidJoinTokens,
 } from './credential-store.ts';
 import { type AgentRow, lockAgent, updateAgent, versionByDigest } from './store.ts';
 import { putAgentDoc } from './agents.ts';
+import { stopOfAgent } from './documents.ts';
 
 const joinTokenMs = 15 * 60_000;
 const joinTokenKeptMs = 24 * 3_600_000;
@@ -48,9 +49,11 @@ const lapsedSessionsPerTurn = 50;
 
 /** Refuses what is stopped: no credential is worth having, and one that was voided must not come back by another door. */
 export async function refuseStopped(tx: Tx, tenant: string, agent: AgentRow): Promise<void> {
-  const stops = (await containments(tx, tenant)).filter(({ scope }) => scope.kind !== 'tool');
-  const ownerIds = [agent.owner_id, agent.technical_owner_id];
-  const found = containmentOf(stops, { agentId: agent.id, ownerIds, server: '', tool: '' });
+  const stops = await containments(tx, tenant);
+  if (stops.length === 0) return;
+  const version = await versionByDigest(tx, tenant, agent.id, agent.manifest_digest);
+  if (version === undefined) throw new Error('an agent without its version');
+  const found = stopOfAgent(agent, version.manifest, stops);
   if (found !== undefined) refuse(found.code);
 }
 
@@ -142,6 +145,14 @@ async function closeSession(
     sid: session.sid,
     until: new Date(session.expires_at).toISOString(),
   });
+}
+
+/** Ends one session for good (R-2, stop of a session). Gives how many ended: one or none. */
+export async function revokeSession(control: Control, tx: Tx, sid: string): Promise<number> {
+  const session = await sessionById(tx, control.config.tenant, sid);
+  if (session === undefined || session.ended_at !== null) return 0;
+  await closeSession(control, tx, session);
+  return 1;
 }
 
 /** Takes notices of sessions away that no token names any more. */

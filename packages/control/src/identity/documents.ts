@@ -1,6 +1,6 @@
 /** Room: identity. What gateways and people are told about an agent, from its rows. */
 import { lowerLevel } from '@atf/core/maturity/levels';
-import { containmentOf } from '@atf/core/incident/containment';
+import { containmentOf, stopsAgents, touchedBy } from '@atf/core/incident/containment';
 import type { Agent } from '@atf/core/wire/api';
 import type { AgentDoc, ContainmentDoc } from '@atf/core/wire/feed';
 import type { Manifest } from '@atf/core/wire/manifest';
@@ -31,14 +31,23 @@ export function agentDocOf(row: AgentRow, manifest: Manifest): AgentDoc {
 /** Whether the agent as a whole is stopped, by itself, its owners or the fleet. Stops of single tools do not count here. */
 export function agentStateOf(
   row: Pick<AgentRow, 'id' | 'owner_id' | 'technical_owner_id'>,
+  manifest: Pick<Manifest, 'version' | 'purpose'>,
   stops: readonly ContainmentDoc[],
 ): Agent['state'] {
-  const touched = { agentId: row.id, ownerIds: [row.owner_id, row.technical_owner_id], server: '', tool: '' };
-  const found = containmentOf(
-    stops.filter(({ scope }) => scope.kind !== 'tool'),
-    touched,
+  return stopOfAgent(row, manifest, stops)?.containment.state ?? 'active';
+}
+
+/** The stop that concerns the agent as a whole. */
+export function stopOfAgent(
+  row: Pick<AgentRow, 'id' | 'owner_id' | 'technical_owner_id'>,
+  { version, purpose }: Pick<Manifest, 'version' | 'purpose'>,
+  stops: readonly ContainmentDoc[],
+): ReturnType<typeof containmentOf> {
+  const { id, owner_id: ownerId, technical_owner_id: technicalOwnerId } = row;
+  return containmentOf(
+    stops.filter(({ scope }) => stopsAgents(scope)),
+    touchedBy({ id, version, purpose, ownerId, technicalOwnerId }),
   );
-  return found?.containment.state ?? 'active';
 }
 
 const gone: Omit<PersonRef, 'id'> = { name: 'unknown person', email: 'unknown@invalid.example' };
@@ -70,7 +79,7 @@ export function agentViewOf(
     technicalOwner: person(row.technical_owner_id),
     businessOwner: person(row.business_owner_id),
     bootstrap: row.bootstrap,
-    state: agentStateOf(row, stops),
+    state: agentStateOf(row, manifest, stops),
     instances,
     registeredAt: new Date(row.registered_at).toISOString(),
     ...(lastActionMs === undefined ? {} : { lastActionAt: new Date(lastActionMs).toISOString() }),

@@ -421,6 +421,8 @@ describe('renewing', () => {
       reason: 'drill',
       by_id: operator.id,
       by_name: operator.name,
+      label: null,
+      drain_until: null,
     };
     await control.change((tx) => putContainment(tx, stop));
     expect(await codeOf(renewWith(credential, key))).toBe('containment.owner_stopped');

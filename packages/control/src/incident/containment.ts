@@ -5,7 +5,8 @@
 import { randomUUID } from 'node:crypto';
 import { sha256 } from '@atf/core/digest';
 import { refuse } from '@atf/core/errors';
-import { containmentKey } from '@atf/core/incident/containment';
+import { stopsAgents } from '@atf/core/incident/containment';
+import { containmentKey } from '@atf/core/incident/scope-id';
 import { levelRank } from '@atf/core/maturity/levels';
 import {
   type BodyOut,
@@ -15,70 +16,21 @@ import {
   type StopReport,
 } from '@atf/core/wire/api';
 import type { ContainmentDoc } from '@atf/core/wire/feed';
-import { type Level, type Scope, toolScopePattern, uuidSchema } from '@atf/core/wire/words';
+import type { Level } from '@atf/core/wire/words';
 import type { Control, Tx } from '../context.ts';
 import { putAgentDoc } from '../identity/agents.ts';
-import {
-  type AgentRow,
-  agentByRef,
-  lockAgent,
-  lockAgents,
-  updateAgent,
-  versionByDigest,
-} from '../identity/store.ts';
-import { agentsOf, openStops, recordStop, reserveStop } from './recorder.ts';
+import { lockAgent, lockAgents, updateAgent, versionByDigest } from '../identity/store.ts';
+import { openStops, recordStop, reserveStop } from './recorder.ts';
 import type { PendingStop } from './reserve.ts';
+import { agentsOf, mayResume, mayStop, resolveScope, within } from './scopes.ts';
 import { insertContainmentEvent, liftContainment, lockContainment, setStopReport } from './store.ts';
 
 export { openStops };
 
 /** How long the report waits for gateways; their lease (800 ms) stops those that do not answer. */
 export const confirmBoundMs = 1_000;
-/** A look into the database before a stop must not delay it. */
-const lookupBoundMs = 200;
 /** How long a stop waits for its record before it reports that there is none yet. */
 const recordBoundMs = 5_000;
-
-/** Resolves with `undefined` when `work` fails or takes longer than `boundMs`. */
-async function within<T>(boundMs: number, work: Promise<T>): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), boundMs);
-  });
-  try {
-    return await Promise.race([work.catch(() => undefined), late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** The scope in its one spelling, and the agent if it names one. Agents may be named; everything else has ids. */
-async function resolve(
-  control: Control,
-  scope: Scope,
-): Promise<{ scope: Scope; agent: AgentRow | undefined }> {
-  if (scope.kind === 'fleet') return { scope: { kind: 'fleet', id: '*' }, agent: undefined };
-  if (scope.kind === 'tool' && !toolScopePattern.test(scope.id))
-    refuse('request.malformed', 'scope.id: server/tool or server/*');
-  if (scope.kind === 'owner' && !uuidSchema.safeParse(scope.id).success)
-    refuse('request.malformed', 'scope.id: the id of a person');
-  if (scope.kind !== 'agent') return { scope, agent: undefined };
-  const agent = await within(lookupBoundMs, agentByRef(control.db, control.config.tenant, scope.id));
-  if (agent !== undefined) return { scope: { kind: 'agent', id: agent.id }, agent };
-  // With an id a stop needs no database; with a name it does.
-  if (uuidSchema.safeParse(scope.id).success) return { scope, agent: undefined };
-  return refuse('identity.agent_not_found');
-}
-
-/** Who may stop: operators and security everything; people who answer for an agent, and those its manifest names, that agent; owners their own. */
-function mayStop(person: Person, scope: Scope, agent: AgentRow | undefined): boolean {
-  if (person.roles.includes('operator') || person.roles.includes('security')) return true;
-  if (scope.kind === 'owner') return scope.id === person.id;
-  if (scope.kind !== 'agent' || agent === undefined) return false;
-  return [agent.owner_id, agent.technical_owner_id, agent.business_owner_id, ...agent.may_stop].includes(
-    person.id,
-  );
-}
 
 /**
  * Stops, then records. The report says what stopped and how fast. Refuses `people.not_allowed`, `identity.agent_not_found`; and
@@ -90,17 +42,37 @@ export async function stop(
   given: BodyOut<'containment.stop'>,
 ): Promise<StopReport> {
   const startedAt = performance.now();
-  const { scope, agent } = await resolve(control, given.scope);
-  if (!mayStop(person, scope, agent))
+  const resolved = await resolveScope(control, given.scope);
+  const { scope, label } = resolved;
+  if (!mayStop(person, resolved))
     refuse(
       'people.not_allowed',
       'Operators, security, owners, and those whom the manifest names may stop it.',
     );
-  const since = new Date(control.clock.nowMs()).toISOString();
-  const doc: ContainmentDoc = { scope, state: given.state, since, reason: given.reason, by: person.name };
-  const pending: PendingStop = { id: randomUUID(), key: containmentKey(scope), doc, byId: person.id };
+  const nowMs = control.clock.nowMs();
+  const isoAfter = (ms: number) => new Date(nowMs + ms).toISOString();
+  const { state, reason, graceSeconds } = given;
+  const doc: ContainmentDoc = {
+    scope,
+    state,
+    since: isoAfter(0),
+    reason,
+    by: person.name,
+    ...(label === undefined ? {} : { label }),
+    ...(graceSeconds === undefined ? {} : { drainUntil: isoAfter(graceSeconds * 1_000) }),
+  };
+  return enforce(control, { id: randomUUID(), key: containmentKey(scope), doc, byId: person.id }, startedAt);
+}
+
+/** Puts a stop in force everywhere, records it, and says what came of it. */
+export async function enforce(
+  control: Control,
+  pending: PendingStop,
+  startedAt = performance.now(),
+): Promise<StopReport> {
+  const { scope, state, drainUntil } = pending.doc;
   // First the gateways, then the disk, then the database: each step is slower and likelier to fail than the one before.
-  const confirmation = control.feed.contain(pending.key, doc, confirmBoundMs);
+  const confirmation = control.feed.contain(pending.key, pending.doc, confirmBoundMs);
   reserveStop(control, pending);
   const recording = recordStop(control, pending);
   const outcome = await confirmation;
@@ -114,10 +86,11 @@ export async function stop(
   }
   const report: StopReport = {
     scope,
-    state: given.state,
+    state,
     agents: [...recorded.agents],
     gateways: { connected: outcome.connected, confirmed: outcome.confirmed },
     callsAborted: outcome.aborted,
+    ...(drainUntil === undefined ? {} : { callsRunning: outcome.running, drainUntil }),
     approvalsVoided: recorded.approvalsVoided,
     tookMs: Math.round(tookMs * 1000) / 1000,
   };
@@ -138,6 +111,7 @@ async function measure(control: Control, id: string, report: StopReport): Promis
         state: report.state,
         gateways: report.gateways,
         callsAborted: report.callsAborted,
+        ...(report.callsRunning === undefined ? {} : { callsRunning: report.callsRunning }),
         tookMs: report.tookMs,
       });
     });
@@ -149,18 +123,6 @@ async function measure(control: Control, id: string, report: StopReport): Promis
 /** What a person confirms presence for: exactly this request, so that a confirmation of one ceiling or reason is none of another. */
 export function resumeSubject(request: Omit<BodyOut<'containment.resume'>, 'presence'>): PresenceSubject {
   return { kind: 'resume', id: containmentKey(request.scope), digest: sha256(resumeShownText(request)) };
-}
-
-/** Operators and security resume everything; people who answer for an agent resume it from a pause. */
-function mayResume(
-  person: Person,
-  scope: Scope,
-  state: ContainmentDoc['state'],
-  agent: AgentRow | undefined,
-): boolean {
-  if (person.roles.includes('operator') || person.roles.includes('security')) return true;
-  if (scope.kind !== 'agent' || agent === undefined || state !== 'paused') return false;
-  return agent.owner_id === person.id || agent.technical_owner_id === person.id;
 }
 
 async function setCeiling(
@@ -206,24 +168,25 @@ export async function resume(
   given: BodyOut<'containment.resume'>,
 ): Promise<void> {
   const { tenant } = control.config;
-  const { scope, agent } = await resolve(control, given.scope);
+  const resolved = await resolveScope(control, given.scope);
+  const { scope } = resolved;
   const key = containmentKey(scope);
   await control.change(async (tx) => {
     const concerned =
-      scope.kind === 'tool' || given.ceiling === undefined ? [] : await agentsOf(control, tx, scope);
+      stopsAgents(scope) && given.ceiling !== undefined ? await agentsOf(control, tx, scope) : [];
     await lockAgents(
       tx,
       tenant,
       concerned.map((one) => one.id),
     );
     const before = (await lockContainment(tx, tenant, key)) ?? refuse('containment.not_stopped');
-    if (!mayResume(person, scope, before.state, agent))
+    if (!mayResume(person, resolved, before.state))
       refuse('people.not_allowed', 'Operators and security resume what was killed.');
     const { method } = await control.presence.consume(tx, person, given.presence, resumeSubject(given));
     await liftContainment(tx, tenant, key);
     await control.feed.put(tx, 'containment', key, null);
     if (given.ceiling !== undefined) {
-      if (scope.kind === 'tool') refuse('request.malformed', 'ceiling: a tool has none');
+      if (!stopsAgents(scope)) refuse('request.malformed', `ceiling: a ${scope.kind} has none`);
       for (const { id } of concerned) await setCeiling(control, tx, id, given.ceiling, person);
     }
     const id = randomUUID();

@@ -31,7 +31,7 @@ const feed: Partial<FeedHub> = {
   },
   contain: async (key, doc) => {
     told.push({ key, doc });
-    return { connected: 2, confirmed: 2, aborted: 3 };
+    return { connected: 2, confirmed: 2, aborted: 3, running: 0 };
   },
 };
 beforeAll(async () => {

@@ -37,4 +37,11 @@ export const migrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    name: '0008_incident_graceful',
+    async up(db) {
+      await db.schema.alterTable('containment').addColumn('label', 'text').execute();
+      await db.schema.alterTable('containment').addColumn('drain_until', 'bigint').execute();
+    },
+  },
 ];

@@ -3,15 +3,15 @@
  * its event. Until that is written the stop stands on reserved disk space and is tried again.
  */
 import { randomUUID } from 'node:crypto';
-import { containmentKey } from '@atf/core/incident/containment';
+import { stopsAgents } from '@atf/core/incident/containment';
+import { containmentKey } from '@atf/core/incident/scope-id';
 import type { ContainmentDoc } from '@atf/core/wire/feed';
-import type { Scope } from '@atf/core/wire/words';
 import { voidApprovals } from '../approvals/upkeep.ts';
 import type { Control, Tx } from '../context.ts';
-import { agentsMax } from '../identity/agents.ts';
-import { voidCredentials } from '../identity/credentials.ts';
-import { type AgentRow, agentByRef, agentRows, currentVersions, lockAgents } from '../identity/store.ts';
+import { revokeSession, voidCredentials } from '../identity/credentials.ts';
+import { lockAgents } from '../identity/store.ts';
 import { type PendingStop, readReserve, StopReserve } from './reserve.ts';
+import { agentsOf } from './scopes.ts';
 import {
   containmentDocOf,
   type ContainmentRow,
@@ -30,29 +30,17 @@ const severity = { paused: 0, quarantined: 1, killed: 2 } as const satisfies Rec
 /** The reserve of a running control plane. One per data directory. */
 const reserves = new WeakMap<Control, StopReserve>();
 
-/** Agents that a scope concerns: those that it stops, or, for a tool, those that may use it. */
-export async function agentsOf(control: Control, tx: Tx, scope: Scope): Promise<AgentRow[]> {
-  const { tenant } = control.config;
-  if (scope.kind === 'agent') {
-    const agent = await agentByRef(tx, tenant, scope.id);
-    return agent === undefined ? [] : [agent];
-  }
-  const all = await agentRows(tx, tenant, agentsMax);
-  if (scope.kind === 'fleet') return all;
-  if (scope.kind === 'owner')
-    return all.filter((agent) => agent.owner_id === scope.id || agent.technical_owner_id === scope.id);
-  const versions = await currentVersions(tx, tenant, all);
-  const server = scope.id.endsWith('/*') ? scope.id.slice(0, -1) : undefined;
-  const listed = (tool: string) => (server === undefined ? tool === scope.id : tool.startsWith(server));
-  return all.filter((agent) => versions.get(agent.id)?.manifest.tools.some(listed) === true);
-}
-
 export interface Recorded {
   readonly agents: readonly string[];
   readonly approvalsVoided: number;
 }
 
-/** The row and the document, of the harder of two stops: a pause does not soften a kill. */
+/** A pause is softer than a kill, and one that still lets calls end softer than one that does not. */
+function hardness(state: ContainmentDoc['state'], draining: boolean): number {
+  return 2 * severity[state] + (draining ? 0 : 1);
+}
+
+/** The row and the document, of the harder of two stops. */
 async function contain(
   control: Control,
   tx: Tx,
@@ -60,7 +48,8 @@ async function contain(
   before: ContainmentRow | undefined,
 ): Promise<void> {
   const { tenant } = control.config;
-  if (before !== undefined && severity[before.state] > severity[doc.state]) {
+  const wanted = hardness(doc.state, doc.drainUntil !== undefined);
+  if (before !== undefined && hardness(before.state, before.drain_until !== null) > wanted) {
     // Gateways were told the softer state ahead; this puts the harder one back.
     return control.feed.put(tx, 'containment', key, containmentDocOf(before));
   }
@@ -74,6 +63,8 @@ async function contain(
     reason: doc.reason,
     by_id: byId,
     by_name: doc.by,
+    label: doc.label ?? null,
+    drain_until: doc.drainUntil === undefined ? null : Date.parse(doc.drainUntil),
   };
   await putContainment(tx, row);
   await control.feed.put(tx, 'containment', key, containmentDocOf(row));
@@ -88,7 +79,7 @@ async function record(control: Control, stop: PendingStop): Promise<Recorded> {
     const ids = agents.map((agent) => agent.id);
     const names = agents.map((agent) => agent.name);
     // Rows before the feed, agents in one order: whoever works on one of them waits for us, and we never for them in a circle.
-    if (doc.scope.kind !== 'tool') await lockAgents(tx, tenant, ids);
+    if (stopsAgents(doc.scope)) await lockAgents(tx, tenant, ids);
     const event = {
       tenant,
       id,
@@ -98,13 +89,23 @@ async function record(control: Control, stop: PendingStop): Promise<Recorded> {
       reason: doc.reason,
       by_id: byId,
     };
-    if (!(await insertContainmentEvent(tx, event))) return { agents: names, approvalsVoided: 0 };
     const before = await lockContainment(tx, tenant, key);
+    const nothing = { agents: names, approvalsVoided: 0 };
+    if (stop.completes === true && (before?.since !== event.at || before.drain_until === null)) {
+      // A person lifted or hardened it meanwhile; gateways were told ahead, and this takes it back.
+      await control.feed.put(tx, 'containment', key, before === undefined ? null : containmentDocOf(before));
+      return nothing;
+    }
+    if (!(await insertContainmentEvent(tx, event))) return nothing;
     const approvalsVoided = await voidApprovals(control, tx, doc.scope, ids);
     await contain(control, tx, stop, before);
     let sessionsEnded = 0;
-    if (doc.state === 'killed' && doc.scope.kind !== 'tool') {
-      for (const agentId of ids) sessionsEnded += await voidCredentials(control, tx, agentId);
+    // A graceful kill voids credentials when it is forced: what may end still answers under them.
+    if (doc.state === 'killed' && doc.drainUntil === undefined) {
+      if (doc.scope.kind === 'session') sessionsEnded += await revokeSession(control, tx, doc.scope.id);
+      if (stopsAgents(doc.scope)) {
+        for (const agentId of ids) sessionsEnded += await voidCredentials(control, tx, agentId);
+      }
     }
     await control.audit.enqueue(tx, 'incident.containment_set', {
       stopId: id,
@@ -112,6 +113,8 @@ async function record(control: Control, stop: PendingStop): Promise<Recorded> {
       scope: { ...doc.scope },
       state: doc.state,
       since: doc.since,
+      ...(doc.label === undefined ? {} : { label: doc.label }),
+      ...(doc.drainUntil === undefined ? {} : { drainUntil: doc.drainUntil }),
       agents: agents.length,
       sessionsEnded,
       approvalsVoided,

@@ -31,6 +31,8 @@ const pendingSchema = z.strictObject({
   key: z.string().max(400),
   doc: containmentDocSchema,
   byId: z.string().max(100),
+  /** The forced half of the graceful stop that stands under the key since then; it counts only while that one stands. */
+  completes: z.literal(true).optional(),
 });
 /** A stop that is in force and not yet in the database. */
 export type PendingStop = z.infer<typeof pendingSchema>;
@@ -98,7 +100,7 @@ export class StopReserve {
     const text = kept
       .map(
         (stop) =>
-          `${JSON.stringify({ ...stop, doc: { ...stop.doc, reason: stop.doc.reason.slice(0, 200), by: stop.doc.by.slice(0, 100) } })}\n`,
+          `${JSON.stringify({ ...stop, doc: { ...stop.doc, reason: stop.doc.reason.slice(0, 180), by: stop.doc.by.slice(0, 100), ...(stop.doc.label === undefined ? {} : { label: stop.doc.label.slice(0, 60) }) } })}\n`,
       )
       .join('');
     const bytes = Buffer.alloc(reserveBytes, ' ');

@@ -14,6 +14,8 @@ export function containmentDocOf(row: ContainmentRow): ContainmentDoc {
     since: new Date(row.since).toISOString(),
     reason: row.reason,
     by: row.by_name,
+    ...(row.label === null ? {} : { label: row.label }),
+    ...(row.drain_until === null ? {} : { drainUntil: new Date(row.drain_until).toISOString() }),
   };
 }
 
@@ -26,6 +28,28 @@ export async function containments(db: Db | Tx, tenant: string): Promise<Contain
     .orderBy('since', 'desc')
     .execute();
   return rows.map(containmentDocOf);
+}
+
+/** Graceful stops that have not been forced yet. */
+export async function drainingContainments(db: Db | Tx, tenant: string): Promise<ContainmentRow[]> {
+  return db
+    .selectFrom('containment')
+    .selectAll()
+    .where('tenant', '=', tenant)
+    .where('drain_until', 'is not', null)
+    .execute();
+}
+
+/** Killed sessions. */
+export async function sessionContainments(db: Db | Tx, tenant: string): Promise<ContainmentRow[]> {
+  return db
+    .selectFrom('containment')
+    .selectAll()
+    .where('tenant', '=', tenant)
+    .where('scope_kind', '=', 'session')
+    .where('state', '=', 'killed')
+    .where('drain_until', 'is', null)
+    .execute();
 }
 
 /** The stop under a key, locked until the transaction ends. */
@@ -45,12 +69,14 @@ export async function lockContainment(
 
 /** A stop under the same key is replaced. */
 export async function putContainment(tx: Tx, row: ContainmentRow): Promise<void> {
-  const { state, since, reason, by_id, by_name } = row;
+  const { state, since, reason, by_id, by_name, label, drain_until } = row;
   await tx
     .insertInto('containment')
     .values(row)
     .onConflict((conflict) =>
-      conflict.constraint('containment_pk').doUpdateSet({ state, since, reason, by_id, by_name }),
+      conflict
+        .constraint('containment_pk')
+        .doUpdateSet({ state, since, reason, by_id, by_name, label, drain_until }),
     )
     .execute();
 }

@@ -16,6 +16,10 @@ export interface IncidentTables {
     by_id: string;
     /** Name as shown to people. */
     by_name: string;
+    /** What people call the scope, where its id does not say. */
+    label: string | null;
+    /** Of a graceful stop, until it is forced. */
+    drain_until: number | null;
   };
   containment_event: {
     tenant: string;

@@ -33,7 +33,7 @@ const connected = new Set<string>();
 beforeAll(async () => {
   control = await testControl({
     feed: {
-      contain: async () => ({ connected: 1, confirmed: 1, aborted: 0 }),
+      contain: async () => ({ connected: 1, confirmed: 1, aborted: 0, running: 0 }),
       gateways: () =>
         [...connected].map((id) => ({
           id,
@@ -41,6 +41,7 @@ beforeAll(async () => {
           lastBeatMsAgo: 1,
           spool: undefined,
           decide: undefined,
+          draining: [],
         })),
     },
   });

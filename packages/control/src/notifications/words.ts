@@ -19,6 +19,9 @@ function scopeWords(facts: NoticeFacts, names: NameBook): string {
   const scope = (facts['scope'] ?? {}) as { kind?: unknown; id?: unknown };
   if (scope.kind === 'fleet') return 'the whole fleet';
   if (scope.kind === 'tool') return `the tool ${text(scope.id)}`;
+  if (scope.kind === 'purpose') return `every agent of the purpose “${text(facts['label'])}”`;
+  if (scope.kind === 'version' || scope.kind === 'session')
+    return `${scope.kind === 'version' ? 'the version ' : ''}${text(facts['label'])}`;
   if (scope.kind === 'owner') return `every agent of ${names.name(scope.id)}`;
   return `the agent ${names.name(scope.id)}`;
 }

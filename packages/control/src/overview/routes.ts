@@ -1,12 +1,13 @@
 /** Room: overview. Is the fleet all right, now? Every figure is read when it is asked for. */
 import type { Overview } from '@atf/core/wire/api';
-import { containmentOf } from '@atf/core/incident/containment';
+import { stopsAgents } from '@atf/core/incident/containment';
 import { levels } from '@atf/core/wire/words';
 import type { ReadableLog } from '../activity/log-reader.ts';
 import { gatewayRow } from '../audit/store.ts';
 import type { Control, Handlers } from '../context.ts';
 import { gatewayRows } from '../gateways/store.ts';
-import { agentRows } from '../identity/store.ts';
+import { agentRows, currentVersions } from '../identity/store.ts';
+import { stopOfAgent } from '../identity/documents.ts';
 import { agentsMax } from '../identity/agents.ts';
 import { decisionsByMinute } from '../measures/decisions.ts';
 import { minutesKept, type OutcomeCounts } from '../measures/minute-tally.ts';
@@ -45,16 +46,12 @@ async function agentsNow(control: Control): Promise<Overview['agents']> {
   const { tenant } = control.config;
   const byLevel = { intern: 0, junior: 0, senior: 0, principal: 0 };
   for (const { level, count } of await agentsByLevel(control.db, tenant)) byLevel[level] += count;
-  const stops = (await containments(control.db, tenant)).filter(({ scope }) => scope.kind !== 'tool');
+  const stops = (await containments(control.db, tenant)).filter(({ scope }) => stopsAgents(scope));
   const rows = stops.length === 0 ? [] : await agentRows(control.db, tenant, agentsMax);
+  const versions = await currentVersions(control.db, tenant, rows);
   const stopped = rows.filter((row) => {
-    const touched = {
-      agentId: row.id,
-      ownerIds: [row.owner_id, row.technical_owner_id],
-      server: '',
-      tool: '',
-    };
-    return containmentOf(stops, touched) !== undefined;
+    const manifest = versions.get(row.id)?.manifest;
+    return manifest !== undefined && stopOfAgent(row, manifest, stops) !== undefined;
   }).length;
   return { total: levels.reduce((sum, level) => sum + byLevel[level], 0), byLevel, stopped };
 }

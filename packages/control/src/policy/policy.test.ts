@@ -160,6 +160,8 @@ describe('what would happen', () => {
       reason: 'r',
       by_id: 'x',
       by_name: 'x',
+      label: null,
+      drain_until: null,
     };
     await control.change((tx) => putContainment(tx, stop));
     expect((await rights()).map(({ code }) => code)).toEqual(Array(4).fill('containment.fleet_stopped'));

@@ -148,6 +148,7 @@ describe('replicas', () => {
       lastBeatMsAgo: 5,
       spool: { epoch: 1, seq: 2 },
       decide: undefined,
+      draining: [],
     };
     const bounds = { withinMs: 60_000, forgetMs: 600_000 };
     expect(await meetReplicas(db, tenant, { id: 'one', gateways: [gateway] }, bounds)).toEqual([]);

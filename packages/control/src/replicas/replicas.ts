@@ -49,6 +49,7 @@ const signalSchema = z.discriminatedUnion('t', [
     connected: count,
     confirmed: count,
     aborted: count,
+    running: count,
   }),
 ]);
 type Signal = z.infer<typeof signalSchema>;
@@ -194,7 +195,7 @@ export class Replicas implements Neighbours, Shared {
       .filter(({ gateways }) => gateways > 0);
     const stop = randomUUID();
     const told = this.#tell(stopSignal(this.#from(), { stop, key, body, boundMs }));
-    const none = { connected: 0, confirmed: 0, aborted: 0 };
+    const none = { connected: 0, confirmed: 0, aborted: 0, running: 0 };
     const silent = (ids: ReadonlySet<string>): number =>
       elsewhere.reduce((sum, one) => sum + (ids.has(one.id) ? one.gateways : 0), 0);
     const waitFor = new Set(elsewhere.map((one) => one.id));
@@ -207,8 +208,8 @@ export class Replicas implements Neighbours, Shared {
         finish: () => {
           clearTimeout(timer);
           this.#awaited.delete(stop);
-          const { connected, confirmed, aborted } = awaited.outcome;
-          resolve({ connected: connected + silent(awaited.from), confirmed, aborted });
+          const { outcome } = awaited;
+          resolve({ ...outcome, connected: outcome.connected + silent(awaited.from) });
         },
       };
       const timer = setTimeout(() => awaited.finish(), boundMs);
@@ -251,15 +252,16 @@ export class Replicas implements Neighbours, Shared {
     });
   }
 
-  #contained({ from, to, stop, connected, confirmed, aborted }: Extract<Signal, { t: 'contained' }>): void {
+  #contained({ from, to, stop, ...outcome }: Extract<Signal, { t: 'contained' }>): void {
     if (to !== this.#input.id) return;
     const awaited = this.#awaited.get(stop);
     if (awaited === undefined || !awaited.from.delete(from)) return;
     const before = awaited.outcome;
     awaited.outcome = {
-      connected: before.connected + connected,
-      confirmed: before.confirmed + confirmed,
-      aborted: before.aborted + aborted,
+      connected: before.connected + outcome.connected,
+      confirmed: before.confirmed + outcome.confirmed,
+      aborted: before.aborted + outcome.aborted,
+      running: before.running + outcome.running,
     };
     if (awaited.from.size === 0) awaited.finish();
   }

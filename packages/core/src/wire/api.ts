@@ -15,6 +15,7 @@ import {
   assuranceSchema,
   digestSchema,
   governedNameLengthMax,
+  graceSecondsMax,
   isoTimeSchema,
   levelSchema,
   nameSchema,
@@ -22,6 +23,7 @@ import {
   outputTrustSchema,
   roleSchema,
   scopeSchema,
+  stopScopeSchema,
   toolRefSchema,
   uuidSchema,
 } from './words.ts';
@@ -257,6 +259,9 @@ export const stopReportSchema = z.object({
   agents: z.array(nameSchema),
   gateways: z.object({ connected: z.int(), confirmed: z.int() }),
   callsAborted: z.int(),
+  /** Of a graceful stop: calls that were sent before and may end until `drainUntil`; then the same stop cuts what is left. */
+  callsRunning: z.int().optional(),
+  drainUntil: isoTimeSchema.optional(),
   approvalsVoided: z.int(),
   /** From the request to the last gateway's confirmation (or the bound). */
   tookMs: z.number(),
@@ -307,6 +312,8 @@ export type ActivityItem = z.infer<typeof activityItemSchema>;
 
 export const actionStorySchema = z.object({
   actionId: uuidSchema,
+  /** Session of the instance that acted. */
+  sid: uuidSchema.optional(),
   items: z.array(activityItemSchema),
   decision: decisionSchema.optional(),
   /** Canonical arguments and result, decrypted for people who may read them; untrusted. */
@@ -835,10 +842,13 @@ export const routes = {
     path: '/v1/containment',
     auth: 'person',
     summary:
-      'Stop an agent, an owner, a tool or the fleet (operators, security, owners and those the manifest names)',
+      'Stop an agent, a version or a session of it, a purpose, an owner, a tool or the fleet (operators, security, owners and those the manifest names)',
     body: z.strictObject({
-      scope: scopeSchema,
+      /** Of a person: a version as `agent@version`, a purpose in its own words. */
+      scope: stopScopeSchema,
       state: z.enum(['paused', 'killed']).default('killed'),
+      /** Graceful: what runs may end within these seconds, and nothing begins; without it calls are cut at once. */
+      graceSeconds: z.int().min(1).max(graceSecondsMax).optional(),
       reason,
     }),
     response: stopReportSchema,

@@ -30,6 +30,16 @@ export const heartbeatEveryMs = 200;
 export const leaseMs = 800;
 export const feedFrameBytesMax = 8 * 1_048_576;
 
+/** A graceful stop at one gateway, with the calls that have not ended. The same key may be stopped again, so the time tells which stop is meant. */
+export const drainSchema = z.object({
+  key: z.string().max(400),
+  since: isoTimeSchema,
+  running: z.int().min(0),
+});
+export type Drain = z.infer<typeof drainSchema>;
+/** Graceful stops that one beat tells of; others wait for their time. */
+export const drainingMax = 100;
+
 const epoch = z.int().min(0);
 
 export const settingsDocSchema = z.object({
@@ -169,6 +179,13 @@ export const containmentDocSchema = z.object({
   since: isoTimeSchema,
   reason: z.string().max(500),
   by: z.string().max(200),
+  /** What the scope is called by people, where its id does not say. */
+  label: z.string().max(200).optional(),
+  /**
+   * A graceful stop: nothing begins any more, and what was dispatched before may end until then. Control follows with the same stop without this when
+   * everything has ended, or at this time.
+   */
+  drainUntil: isoTimeSchema.optional(),
 });
 
 export const approvalDocSchema = z.object({
@@ -224,12 +241,15 @@ export const gatewayFrameSchema = z.discriminatedUnion('t', [
     spool: z.object({ epoch: z.int().min(0), seq: z.int().min(0), head: z.string() }),
     /** Time of the newest decisions; absent before the first, and from gateways that do not measure it. */
     decide: z.object({ p50Ms: z.number().min(0), p99Ms: z.number().min(0) }).optional(),
+    /** Graceful stops in force here, and how many calls of each have not ended. */
+    draining: z.array(drainSchema).max(drainingMax).optional(),
   }),
-  /** Containment of `key` is in force here; `aborted` calls under way were cut. */
+  /** Containment of `key` is in force here; `aborted` calls under way were cut, `running` ones may end (graceful stop). */
   z.object({
     t: z.literal('contained'),
     key: z.string(),
     aborted: z.int().min(0),
+    running: z.int().min(0).default(0),
     tookMs: z.number().min(0),
   }),
 ]);

@@ -47,10 +47,17 @@ export const roleSchema = z.enum(roles);
 export type Role = (typeof roles)[number];
 
 export const containmentStates = ['paused', 'quarantined', 'killed'] as const;
-export const scopeKinds = ['agent', 'owner', 'tool', 'fleet'] as const;
-/** What a containment stops. `id`: agent id, person id, `server/tool` or `server/*`; the fleet has the id `*`. */
+export const scopeKinds = ['agent', 'version', 'session', 'purpose', 'owner', 'tool', 'fleet'] as const;
+/**
+ * What a containment stops. `id`: agent id; `agent id@version`; session id; digest of a purpose (incident/containment.ts); person id; `server/tool`
+ * or `server/*`; the fleet has the id `*`.
+ */
 export const scopeSchema = z.object({ kind: z.enum(scopeKinds), id: z.string().min(1).max(330) });
 export type Scope = z.infer<typeof scopeSchema>;
+/** A scope as people say it: agents may be named, and a purpose is longer than an id. */
+export const stopScopeSchema = scopeSchema.extend({ id: z.string().min(1).max(2_000) });
+/** A graceful stop waits no longer than this for what runs. */
+export const graceSecondsMax = 300;
 
 export const approvalStates = [
   'waiting',

@@ -22,6 +22,8 @@ interface StoredApproval {
   doc: ApprovalDoc;
   readonly argsText: string;
   redeemed: number;
+  /** Action that it was released to. */
+  releasedTo?: string;
   outcome: { status: string; resultText?: string } | undefined;
 }
 
@@ -228,6 +230,8 @@ export class FakeControl {
     const approval = this.approvals.get(id);
     if (approval === undefined) return 'approvals.not_found';
     if (verb === 'redeem') return this.#redeem(approval, body);
+    if (this.loseRedemptions) return 'lost';
+    if (body['actionId'] !== approval.releasedTo) return 'approvals.not_found';
     approval.outcome = body['outcome'] as NonNullable<StoredApproval['outcome']>;
     this.#setApproval(approval, { ...approval.doc, state: 'done' });
     return { ok: true };
@@ -276,9 +280,10 @@ export class FakeControl {
     const released = approval.doc.state === 'approved';
     if (released) {
       approval.redeemed++;
+      approval.releasedTo = String(body['actionId']);
       this.#setApproval(approval, { ...approval.doc, state: 'consumed' });
-      if (this.loseRedemptions) return 'lost';
     }
+    if (this.loseRedemptions) return 'lost';
     const { state, tool, argsDigest, definitionDigest, expiresAt, decidedBy, reason } = approval.doc;
     return {
       state,
