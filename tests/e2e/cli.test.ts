@@ -75,7 +75,9 @@ describe('atf', { timeout }, () => {
     const misspelt = ['kill', 'agentx', 'somebody'];
     expect(await cli(...misspelt)).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('Allowed choices are agent, owner, tool, fleet'),
+      stderr: expect.stringContaining(
+        'Allowed choices are agent, version, session, purpose, owner, tool, fleet',
+      ),
     });
     for (const wrong of [
       misspelt,
@@ -434,6 +436,61 @@ describe('stopping at the command line', { timeout }, () => {
       async () => ((await code()) === undefined ? true : undefined),
       2_000,
     );
+  });
+
+  it('shows people a stop of the stop file, and lifts the one that is named only', async () => {
+    const operator = await product.operator();
+    const shown = async () =>
+      (await operator.call('containment.list')).items.flatMap(({ scope, gateway }) =>
+        gateway === undefined ? [] : [scope.kind],
+      );
+    const heard = (kinds: readonly string[]) =>
+      until(`the stop file to show ${kinds.join(', ')}`, async () =>
+        JSON.stringify(await shown()) === JSON.stringify(kinds) ? true : undefined,
+      );
+    const stopped = await cli('kill', 'fleet', '--offline', '--yes', '--reason', 'drill of the host');
+    expect(stopped.stdout).toContain('atf resume fleet --offline');
+    const more = await cli(
+      'kill',
+      'agent',
+      'intern-analyst',
+      '--offline',
+      '--yes',
+      '--reason',
+      'drill of the host',
+    );
+    expect(more.stdout).toContain('atf resume agent intern-analyst --offline');
+    await heard(['fleet', 'agent']);
+    const gateway = (await operator.call('overview')).gateways[0]?.name ?? '';
+    const { agents } = await operator.call('overview');
+    expect(agents.stopped).toBe(agents.total);
+    const said = await cli('status');
+    expect(said.stdout).toContain(`by the stop file of gateway ${gateway}`);
+    const would = await operator.call('decide', {
+      body: { agent: 'senior-support', tool: 'back-office/list_orders', args: {} },
+    });
+    expect(would).toMatchObject({ outcome: 'refuse', code: 'containment.fleet_stopped' });
+    const online = failure(await cli('resume', 'fleet', '--wait', '0', '--json'));
+    expect(online.code).toBe('containment.not_stopped');
+    expect(online.help).toContain('--offline');
+
+    // The wrong name ends nothing, and says what there is.
+    const wrong = failure(await cli('resume', 'agent', 'junior-support', '--offline', '--json'));
+    expect(wrong).toMatchObject({ code: 'containment.not_stopped' });
+    expect(wrong.help).toContain('fleet, agent intern-analyst');
+    const one = await cli('resume', 'agent', 'intern-analyst', '--offline');
+    expect(one).toMatchObject({ code: 0, stdout: expect.stringContaining('Still stopped by it: fleet') });
+    await heard(['fleet']);
+    expect((await cli('resume', 'fleet', '--offline')).stdout).toContain('stops nothing any more');
+    await heard([]);
+    const lines = await until('both ends in the activity', async () => {
+      const { items } = await operator.call('activity.list', { query: { limit: 100 } });
+      const ours = items.flatMap(({ summary }) => (summary.includes('The stop file of') ? [summary] : []));
+      return ours.some((each) => each.includes('no longer stops the whole fleet')) ? ours : undefined;
+    });
+    expect(lines).toContain("The stop file of the gateway's host stops the whole fleet.");
+    expect(lines.join(' ')).toContain('no longer stops agent intern-analyst; stops left in it: 1');
+    expect(lines.join(' ')).not.toContain('A person resumed');
   });
 });
 

@@ -262,14 +262,14 @@ function addContainment(program: Commander, act: Act): void {
     .option('--yes', 'do not ask')
     .option(
       '--offline',
-      'write the stop file: works with control down, stops the fleet at the gateway of this host',
+      'write it into the stop file of this host: works with control down, stops it at the gateway of this host',
     );
   stopping.action(act(async () => (await import('./commands/containment.ts')).kill));
   deciding(common(program.command('resume').addArgument(kindOfScope()).argument('[name]')))
     .description('resume what was stopped; a person confirms in the browser')
     .addOption(new Option('--ceiling <level>', 'resume at this level at most').choices(levels))
     .option('--reason <text>', 'for the record', 'resumed from the command line')
-    .option('--offline', 'remove the stop file of this host')
+    .option('--offline', 'take it out of the stop file of this host; other stops in the file stay')
     .action(act(async () => (await import('./commands/containment.ts')).resume));
 }
 

@@ -1,6 +1,7 @@
 /** The files that the command line writes on a host: stop file, servers file, key store. */
 import {
   chmodSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -18,7 +19,7 @@ import { exitCodes } from './exit-codes.ts';
 import { readInstance, removeInstance, writeInstance } from './key-store.ts';
 import { dataDirOf, operatorToken } from './place.ts';
 import { writeHostEntry } from './servers-file.ts';
-import { removeStopFile, writeStopFile } from './stop-file.ts';
+import { liftStop, writeStopFile } from './stop-file.ts';
 
 const folders: string[] = [];
 const folder = () => {
@@ -53,8 +54,34 @@ describe('the stop file', () => {
       ],
     });
     expect(statSync(file).mode & 0o077).toBe(0);
-    removeStopFile(dir);
-    expect(thrown(() => removeStopFile(dir))).toMatchObject({ code: 'containment.not_stopped' });
+  });
+
+  it('lifts the one that is named and no other, and goes with the last', () => {
+    const dir = folder();
+    writeStopFile(dir, 'fleet', undefined, 'incident');
+    const file = writeStopFile(dir, 'agent', 'junior-support', 'too');
+    expect(thrown(() => liftStop(dir, 'agent', 'intern-analyst'))).toMatchObject({
+      code: 'containment.not_stopped',
+      help: expect.stringContaining('fleet, agent junior-support'),
+    });
+    const before = read(dir);
+    expect(liftStop(dir, 'agent', 'junior-support').left).toEqual([{ kind: 'fleet', id: '*' }]);
+    expect(read(dir)).toEqual({ ...before, scopes: [{ kind: 'fleet', id: '*' }] });
+    expect(statSync(file).mode & 0o077).toBe(0);
+    expect(liftStop(dir, 'fleet', undefined).left).toEqual([]);
+    expect(existsSync(file)).toBe(false);
+    expect(thrown(() => liftStop(dir, 'fleet', undefined))).toMatchObject({
+      code: 'containment.not_stopped',
+    });
+  });
+
+  it('lets only the fleet be lifted from a file that cannot be understood', () => {
+    const dir = folder();
+    const file = writeStopFile(dir, 'agent', 'a', 'x');
+    writeFileSync(file, 'not json');
+    expect(thrown(() => liftStop(dir, 'agent', 'a'))).toMatchObject({ code: 'containment.not_stopped' });
+    expect(liftStop(dir, 'fleet', undefined).left).toEqual([]);
+    expect(existsSync(file)).toBe(false);
   });
 
   it('goes on stopping everything when the file before could not be understood', () => {

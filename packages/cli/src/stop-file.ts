@@ -3,7 +3,7 @@
  * everything when it cannot read or understand the file, so the file is replaced whole, never written in place.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { purposeScopeId } from '@atf/core/incident/containment';
 import { type Scope, scopeSchema, uuidSchema } from '@atf/core/wire/words';
 import { z } from 'zod';
@@ -16,6 +16,7 @@ const stopFileSchema = z.strictObject({
   since: z.string(),
   reason: z.string().max(500),
 });
+type StopFileContent = z.infer<typeof stopFileSchema>;
 
 export const stopFileOf = (dataDir: string): string => join(dataDir, 'gateway', 'stop');
 
@@ -28,24 +29,53 @@ export function writeStopFile(
 ): string {
   const scope = scopeOf(kind, name);
   const file = stopFileOf(dataDir);
-  const earlier = readScopes(file).filter((each) => each.kind !== scope.kind || each.id !== scope.id);
-  const stop = { scopes: [...earlier, scope], since: new Date().toISOString(), reason: reason.slice(0, 500) };
-  mkdirSync(join(dataDir, 'gateway'), { recursive: true, mode: 0o700 });
-  const draft = `${file}.${process.pid}.draft`;
-  writeFileSync(draft, JSON.stringify(stop), { mode: 0o600 });
-  renameSync(draft, file);
+  const earlier = readScopes(file).filter((each) => !isSame(each, scope));
+  replace(file, {
+    scopes: [...earlier, scope],
+    since: new Date().toISOString(),
+    reason: reason.slice(0, 500),
+  });
   return file;
 }
 
-/** Removes the file; returns where it was. @throws CliFailure when there is none */
-export function removeStopFile(dataDir: string): string {
+const isSame = (one: Scope, other: Scope): boolean => one.kind === other.kind && one.id === other.id;
+
+function replace(file: string, stop: StopFileContent): void {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  const draft = `${file}.${process.pid}.draft`;
+  writeFileSync(draft, JSON.stringify(stop), { mode: 0o600 });
+  renameSync(draft, file);
+}
+
+/** A scope of the file as people type it. */
+export const scopeWords = ({ kind, id }: Scope): string => (kind === 'fleet' ? kind : `${kind} ${id}`);
+
+/**
+ * Takes one stop out of the file, and the file away with the last one; returns what is still stopped. @throws CliFailure when the file does not
+ * hold it: another stop must not end because somebody named the wrong one
+ */
+export function liftStop(
+  dataDir: string,
+  kind: string,
+  name: string | undefined,
+): { readonly file: string; readonly left: readonly Scope[] } {
+  const scope = scopeOf(kind, name);
   const file = stopFileOf(dataDir);
   if (!existsSync(file))
     throw new CliFailure(exitCodes.refused, `There is no stop file ${file}`, {
       code: 'containment.not_stopped',
     });
-  rmSync(file);
-  return file;
+  const held = readScopes(file);
+  const left = held.filter((each) => !isSame(each, scope));
+  if (left.length === held.length)
+    throw new CliFailure(exitCodes.refused, `The stop file does not hold ${scopeWords(scope)}`, {
+      code: 'containment.not_stopped',
+      help: `${file} holds: ${held.map(scopeWords).join(', ')}. Name one of these.`,
+    });
+  if (left.length === 0) rmSync(file);
+  // Only what was understood gets here with something left, so that time and reason are there.
+  else replace(file, { ...stopFileSchema.parse(JSON.parse(readFileSync(file, 'utf8'))), scopes: left });
+  return { file, left };
 }
 
 function scopeOf(kind: string, name: string | undefined): Scope {

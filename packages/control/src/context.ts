@@ -14,7 +14,7 @@ import type {
   QueryOut,
   ResponseOf,
 } from '@atf/core/wire/api';
-import type { ContainmentDoc, Drain, FeedDoc, FeedTopic } from '@atf/core/wire/feed';
+import type { ContainmentDoc, Drain, FeedDoc, FeedTopic, StopFileReport } from '@atf/core/wire/feed';
 import type { Kysely, Transaction } from 'kysely';
 import type { Logger } from 'pino';
 import type { Tables } from './db/tables.ts';
@@ -66,6 +66,8 @@ export interface LiveGateway {
   readonly decide: { readonly p50Ms: number; readonly p99Ms: number } | undefined;
   /** Graceful stops that it holds, as of its last beat on this connection. */
   readonly draining: readonly Drain[];
+  /** What the stop file of its host stops, as of its last beat; undefined: there is none. */
+  readonly stopFile?: StopFileReport | undefined;
 }
 
 export interface FeedHub {

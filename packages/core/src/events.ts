@@ -57,7 +57,8 @@ export const events = {
   'approvals.voided': 'An approval was voided by a stop.',
   'incident.containment_set': 'Somebody or something stopped an agent, an owner, a tool or the fleet.',
   'incident.session_over': 'A stopped session ended by itself; its stop is no longer needed.',
-  'incident.containment_lifted': 'A person resumed what was stopped.',
+  'incident.containment_lifted':
+    'A person resumed what was stopped, or a stop file of a gateway host stops it no longer.',
   'incident.kill_measured': 'Gateways confirmed a stop; with times and aborted calls.',
   'notification.sent': 'People were told what an agent did and why.',
   'notification.delivered': 'A message about one or more notifications reached its target.',

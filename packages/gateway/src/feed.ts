@@ -23,6 +23,7 @@ import type { Lease } from './lease.ts';
 import type { ClockPort } from './ports.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { SpoolHead } from './spool.ts';
+import { stopFileReport } from './stop-file.ts';
 import type { Stopper } from './stop.ts';
 
 const frameBounds = { bytesMax: feedFrameBytesMax, depthMax: 200, valuesMax: 2_000_000 };
@@ -156,7 +157,16 @@ export class Feed {
     this.#nonces.set(nonce, { sentMs, have: this.#have });
     const decide = this.#input.decideTimes?.();
     const times = decide === undefined ? {} : { decide };
-    this.#send({ t: 'beat', nonce, have: this.#have, spool: spoolHead(), ...times, ...this.#draining() });
+    const stopFile = stopFileReport(this.#input.snapshot.stopFile());
+    this.#send({
+      t: 'beat',
+      nonce,
+      have: this.#have,
+      spool: spoolHead(),
+      ...times,
+      ...this.#draining(),
+      ...(stopFile === undefined ? {} : { stopFile }),
+    });
   }
 
   #draining(): { draining?: Drain[] } {

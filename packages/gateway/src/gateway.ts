@@ -8,6 +8,7 @@ import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pauseFor } from 'node:timers/promises';
 import { refusal, refuse, RefusalError } from '@atf/core/errors';
+import { containmentKey } from '@atf/core/incident/scope-id';
 import { policyFactsOf } from '@atf/core/policy/question';
 import { type ContainmentDoc, leaseMs, type ToolDoc } from '@atf/core/wire/feed';
 import type { Logger } from 'pino';
@@ -48,6 +49,8 @@ const finishRetryMs = 100;
 const finishRetryMsMax = 5_000;
 const standingRetryMs = 500;
 const standingAttemptsMax = 20;
+/** Stops of a stop file that one record names. */
+const stopFileRecordedMax = 100;
 
 export interface GatewayOptions extends GatewayConfig {
   readonly log: Logger;
@@ -363,12 +366,30 @@ function feedOf({ options, authorization, control, spool }: Opened, built: Built
   });
 }
 
-/** Records that a stop file came, changed or went: stops are exempt from full queues, and logged when possible. */
-function recordStops(spool: Spool, tenant: string, stops: readonly ContainmentDoc[]): void {
-  const body = { by: 'stop file', scopes: stops.map(({ scope }) => ({ kind: scope.kind, id: scope.id })) };
-  const type =
-    stops.length === 0 ? ('incident.containment_lifted' as const) : ('incident.containment_set' as const);
-  void spool.appendUrgent({ type, at: new Date(clock.nowMs()).toISOString(), tenant, body });
+/**
+ * Records what a stop file stops since it changed, and what it stops no longer: stops are exempt from full queues, and logged when possible.
+ */
+function recordStops(
+  spool: Spool,
+  tenant: string,
+  stops: readonly ContainmentDoc[],
+  before: readonly ContainmentDoc[],
+): void {
+  const keys = (docs: readonly ContainmentDoc[]) => new Set(docs.map(({ scope }) => containmentKey(scope)));
+  const [now, earlier] = [keys(stops), keys(before)];
+  const scopesOf = (docs: readonly ContainmentDoc[]) =>
+    docs.slice(0, stopFileRecordedMax).map(({ scope: { kind, id } }) => ({ kind, id }));
+  const record = (
+    type: 'incident.containment_set' | 'incident.containment_lifted',
+    docs: readonly ContainmentDoc[],
+  ): void => {
+    const body = { by: 'stop file', scopes: scopesOf(docs), count: docs.length, stillStopped: stops.length };
+    void spool.appendUrgent({ type, at: new Date(clock.nowMs()).toISOString(), tenant, body });
+  };
+  const lifted = before.filter(({ scope }) => !now.has(containmentKey(scope)));
+  const set = stops.filter(({ scope }) => !earlier.has(containmentKey(scope)));
+  if (set.length > 0) record('incident.containment_set', set);
+  if (lifted.length > 0) record('incident.containment_lifted', lifted);
 }
 
 function stopFileOf({ options, spool, enrolled }: Opened, { snapshot, pipeline }: Built): StopFile {
@@ -376,11 +397,11 @@ function stopFileOf({ options, spool, enrolled }: Opened, { snapshot, pipeline }
     dir: options.dir,
     nowMs: () => clock.nowMs(),
     agentIdOf: (name) => snapshot.agentIdOf(name),
-    onStops: (stops) => {
+    onStops: (stops, before) => {
       snapshot.setStopFile(stops);
       for (const stop of stops) pipeline.stopper.contain(stop);
       options.log.warn({ scopes: stops.length }, 'the stop file changed');
-      recordStops(spool, enrolled.tenant, stops);
+      recordStops(spool, enrolled.tenant, stops, before);
     },
   });
 }

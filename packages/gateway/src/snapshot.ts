@@ -151,6 +151,11 @@ export class Snapshot implements SnapshotPort {
     this.#containments = undefined;
   }
 
+  /** What the stop file of this host stops. */
+  stopFile(): readonly ContainmentDoc[] {
+    return this.#stopFile;
+  }
+
   fresh(): boolean {
     return this.#complete && this.#lease.fresh(this.#clock.monotonicMs());
   }

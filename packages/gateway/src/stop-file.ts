@@ -5,7 +5,7 @@
 import { type FSWatcher, readFileSync, statSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import { versionScopeId } from '@atf/core/incident/scope-id';
-import type { ContainmentDoc } from '@atf/core/wire/feed';
+import { type ContainmentDoc, type StopFileReport, stopFileShownMax } from '@atf/core/wire/feed';
 import { parseStrict } from '@atf/core/wire/json';
 import {
   digestSchema,
@@ -87,12 +87,24 @@ function everything(nowMs: number, reason: string): ContainmentDoc {
   };
 }
 
+/** What control is told of it, so that people see the stop; undefined when there is none. Pure. */
+export function stopFileReport(stops: readonly ContainmentDoc[]): StopFileReport | undefined {
+  const [first] = stops;
+  if (first === undefined) return undefined;
+  const { since, reason } = first;
+  // An agent that was named has a longer id: what control would not take must not cost the gateway its feed.
+  const scopes = stops.flatMap(({ scope }) => (scopeSchema.safeParse(scope).success ? [scope] : []));
+  scopes.sort((a, b) => Number(b.kind === 'fleet') - Number(a.kind === 'fleet'));
+  const shown = scopes.slice(0, stopFileShownMax);
+  return { scopes: shown, more: stops.length - shown.length, since, reason };
+}
+
 export interface StopFileInput {
   readonly dir: string;
   readonly nowMs: () => number;
   readonly agentIdOf: (name: string) => string | undefined;
-  /** Called in the tick in which the file was found changed. */
-  readonly onStops: (stops: readonly ContainmentDoc[]) => void;
+  /** Called in the tick in which the file was found changed, with what it stopped before. */
+  readonly onStops: (stops: readonly ContainmentDoc[], before: readonly ContainmentDoc[]) => void;
 }
 
 export class StopFile {
@@ -100,6 +112,7 @@ export class StopFile {
   #timer: NodeJS.Timeout | undefined;
   #watcher: FSWatcher | undefined;
   #last = '[]';
+  #stops: readonly ContainmentDoc[] = [];
 
   constructor(input: StopFileInput) {
     this.#input = input;
@@ -130,7 +143,9 @@ export class StopFile {
     const text = JSON.stringify(stops.map(({ scope, reason }) => [scope, reason]));
     if (text === this.#last) return;
     this.#last = text;
-    this.#input.onStops(stops);
+    const before = this.#stops;
+    this.#stops = stops;
+    this.#input.onStops(stops, before);
   }
 
   #read(): ContainmentDoc[] {

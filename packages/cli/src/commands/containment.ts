@@ -68,8 +68,14 @@ async function killOffline(cli: Cli, kind: string, name: string | undefined, opt
   cli.out.document({ stopFile: file });
   cli.out
     .say`${style('red', '■')} ${file} is written. The gateway of this host looks ten times a second and stops what it names, with or without control.`;
-  cli.out.say`To lift it: atf resume ${kind} --offline`;
+  cli.out.say`To lift it, on this host: atf resume ${typed(kind, name)} --offline`;
   return exitCodes.ok;
+}
+
+/** Kind and name as a shell takes them. */
+function typed(kind: string, name: string | undefined): string {
+  if (name === undefined || kind === 'fleet') return kind;
+  return /^[\w@./:-]+$/.test(name) ? `${kind} ${name}` : `${kind} '${name.replaceAll("'", `'\\''`)}'`;
 }
 
 /** What people type, as the scope that control knows. @throws CliFailure (usage) */
@@ -179,23 +185,37 @@ interface ResumeOptions {
   readonly offline?: boolean;
 }
 
+async function resumeOffline(cli: Cli, kind: string, name: string | undefined) {
+  const { liftStop, scopeWords } = await import('../stop-file.ts');
+  const { file, left } = liftStop(cli.dataDir, kind, name);
+  cli.out.document({ stopFile: file, removed: left.length === 0, stillStopped: left });
+  if (left.length === 0) cli.out.say`${style('green', '✓')} ${file} is removed: it stops nothing any more.`;
+  else
+    cli.out
+      .say`${style('green', '✓')} ${typed(kind, name)} is taken out of ${file}. ${style('yellow', 'Still stopped by it:')} ${left.map(scopeWords).join(', ')}.`;
+  return exitCodes.ok;
+}
+
 export const resume: Command<ResumeOptions> = async (cli, [kind = '', name], options) => {
-  if (options.offline === true) {
-    const { removeStopFile } = await import('../stop-file.ts');
-    const file = removeStopFile(cli.dataDir);
-    cli.out.document({ stopFile: file, removed: true });
-    cli.out.say`${style('green', '✓')} ${file} is removed.`;
-    return exitCodes.ok;
-  }
+  if (options.offline === true) return resumeOffline(cli, kind, name);
   checkHandOver(options);
   const operator = await cli.operator();
   const scope = await scopeOf(operator, kind, name);
-  const stopped = async () =>
+  const stopped = async (byHost = false) =>
     (await operator.call('containment.list')).items.find(
-      (each) => each.scope.kind === scope.kind && each.scope.id === scope.id,
+      (each) =>
+        each.scope.kind === scope.kind &&
+        each.scope.id === scope.id &&
+        (each.gateway !== undefined) === byHost,
     );
   const containment = await stopped();
   if (containment === undefined) {
+    const host = await stopped(true);
+    if (host?.gateway !== undefined)
+      throw new CliFailure(exitCodes.refused, `The stop file of gateway ${host.gateway.name} stops it`, {
+        code: 'containment.not_stopped',
+        help: `Control cannot lift it. On the host of that gateway: atf resume ${typed(kind, name)} --offline`,
+      });
     throw new CliFailure(exitCodes.refused, `Nothing is stopped as ${kind} ${name ?? ''}`.trim(), {
       code: 'containment.not_stopped',
       help: 'List what is stopped with "atf status".',

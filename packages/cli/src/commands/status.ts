@@ -1,5 +1,5 @@
 /** `atf status`: is the fleet all right, now? */
-import type { ResponseOf } from '@atf/core/wire/api';
+import type { Containment, ResponseOf } from '@atf/core/wire/api';
 import type { Scope } from '@atf/core/wire/words';
 import type { ControlClient } from '@atf/sdk/client';
 import type { Command } from '../cli.ts';
@@ -44,9 +44,15 @@ export const status: Command = async (cli) => {
     ],
   );
   for (const stop of now.containments)
-    out.say`${style('red', `■ ${stop.state}`)} ${named(stop.scope)} since ${stop.since}: ${stop.reason}`;
+    out.say`${style('red', `■ ${stop.state}`)} ${named(stop.scope)} since ${stop.since}: ${stop.reason}${byHost(stop)}`;
   return exitCodes.ok;
 };
+
+function byHost({ gateway }: Containment): string {
+  if (gateway === undefined) return '';
+  const more = gateway.more === undefined ? '' : ` (its file holds ${gateway.more} more)`;
+  return ` (by the stop file of gateway ${gateway.name}${more}; lift it on that host: atf resume … --offline)`;
+}
 
 /** What is stopped, as people call it. An agent or person that is not there any more keeps its id. */
 async function scopeNames(

@@ -70,7 +70,9 @@ function concernsOf(data: OverviewAnswer): Concern[] {
           <Link to="/stopped" className="underline">
             {data.containments.length} {data.containments.length === 1 ? 'stop' : 'stops'} in force
           </Link>
-          , until a person resumes.
+          {data.containments.some(({ gateway }) => gateway !== undefined)
+            ? ', until a person resumes or takes it out of the stop file of the host.'
+            : ', until a person resumes.'}
         </>
       ),
     },

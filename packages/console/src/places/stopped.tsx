@@ -1,7 +1,6 @@
 /** What is stopped, by whom and why; a person resumes it with presence, and with a ceiling if wanted. */
 import { containmentKey } from '@atf/core/incident/scope-id';
-import { resumeShownText } from '@atf/core/wire/api';
-import type { ContainmentDoc } from '@atf/core/wire/feed';
+import { type Containment, resumeShownText } from '@atf/core/wire/api';
 import { type Level, levels } from '@atf/core/wire/words';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
@@ -33,7 +32,7 @@ export function Stopped() {
           ) : (
             <ul className="space-y-4">
               {items.map((item) => (
-                <li key={containmentKey(item.scope)}>
+                <li key={`${containmentKey(item.scope)} ${item.gateway?.id ?? ''}`}>
                   <ContainmentPanel item={item} />
                 </li>
               ))}
@@ -45,7 +44,7 @@ export function Stopped() {
   );
 }
 
-function ContainmentPanel({ item }: { readonly item: ContainmentDoc }) {
+function ContainmentPanel({ item }: { readonly item: Containment }) {
   const agents = useAnswer('agents.list', {});
   const [open, setOpen] = useState(false);
   const name = scopeName(item.scope, agents.data?.items ?? [], item.label);
@@ -97,7 +96,9 @@ function ContainmentPanel({ item }: { readonly item: ContainmentDoc }) {
             },
           ]}
         />
-        {open ? (
+        {item.gateway !== undefined ? (
+          <LiftOnHost item={item} gateway={item.gateway} />
+        ) : open ? (
           <Resume item={item} name={name} />
         ) : (
           <div className="lg:text-right">
@@ -109,7 +110,31 @@ function ContainmentPanel({ item }: { readonly item: ContainmentDoc }) {
   );
 }
 
-function Resume({ item, name }: { readonly item: ContainmentDoc; readonly name: string }) {
+/** A stop that control did not give, and cannot lift. */
+function LiftOnHost({
+  item: { scope },
+  gateway,
+}: {
+  readonly item: Containment;
+  readonly gateway: NonNullable<Containment['gateway']>;
+}) {
+  return (
+    <div className="space-y-2">
+      <p>
+        Stopped by the stop file of gateway <strong>{gateway.name}</strong>, at that gateway only. It cannot
+        be resumed from here: somebody on that host takes it out of the file.
+      </p>
+      <code className="block overflow-x-auto rounded border border-line p-2 text-xs">
+        {`atf resume ${scope.kind}${scope.kind === 'fleet' ? '' : ' NAME'} --offline`}
+      </code>
+      {gateway.more !== undefined && (
+        <p className="text-ink-2">That file holds {gateway.more} more that are not listed here.</p>
+      )}
+    </div>
+  );
+}
+
+function Resume({ item, name }: { readonly item: Containment; readonly name: string }) {
   const [reason, setReason] = useState('');
   const [ceiling, setCeiling] = useState<Level>();
   const resume = useChange('containment.resume', [

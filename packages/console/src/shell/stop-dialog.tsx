@@ -105,7 +105,13 @@ function StopChoice({ first, onReport }: ChoiceProps) {
   const [reason, setReason] = useState('');
   const targets = useMemo(
     () =>
-      stopTargets(agents.data?.items ?? [], tools.data?.items ?? [], containments.data?.items ?? [], first),
+      stopTargets(
+        agents.data?.items ?? [],
+        tools.data?.items ?? [],
+        // What one host stops is not stopped everywhere.
+        (containments.data?.items ?? []).filter(({ gateway }) => gateway === undefined),
+        first,
+      ),
     [agents.data, tools.data, containments.data, first],
   );
   const asked = first === undefined ? undefined : targets.find(({ scope }) => sameScope(scope, first));

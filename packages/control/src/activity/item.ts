@@ -71,13 +71,37 @@ function personIn(body: Record<string, unknown>, names: Names): string | undefin
   return undefined;
 }
 
+const scopesSaid = 5;
+
+function scopeWords(scope: unknown, label: string | undefined, names: Names): string | undefined {
+  const { kind, id } = (scope ?? {}) as { readonly kind?: unknown; readonly id?: unknown };
+  if (typeof kind !== 'string' || typeof id !== 'string') return undefined;
+  if (kind === 'fleet') return 'the whole fleet';
+  const [agent = '', version] = kind === 'version' ? id.split('@', 2) : [id];
+  const named = names.agent(agent) ?? names.person(id);
+  return `${kind} ${label ?? (named === undefined || version === undefined ? (named ?? id) : `${named}@${version}`)}`;
+}
+
+/** What the stop file of a gateway's host did; undefined where it was not the stop file. */
+function stopFileWords(type: string, body: Record<string, unknown>, names: Names): string | undefined {
+  if (body['by'] !== 'stop file' || !Array.isArray(body['scopes'])) return undefined;
+  const said = body['scopes'].slice(0, scopesSaid).map((scope) => scopeWords(scope, undefined, names) ?? '?');
+  const rest = Math.max(body['scopes'].length, Number(body['count'] ?? 0)) - said.length;
+  const what = `${said.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
+  if (type === 'incident.containment_set') return `The stop file of the gateway's host stops ${what}.`;
+  if (type !== 'incident.containment_lifted') return undefined;
+  const still = Number(body['stillStopped'] ?? 0);
+  return said.length === 0
+    ? "The stop file of the gateway's host was removed; it stops nothing any more."
+    : `The stop file of the gateway's host no longer stops ${what}; ${still === 0 ? 'it stops nothing any more' : `stops left in it: ${still}`}.`;
+}
+
 /** What stops and resumes say of themselves; undefined for other events, and for bodies of another shape. */
 function containmentWords(type: string, body: Record<string, unknown>, names: Names): string | undefined {
-  const { kind, id } = (body['scope'] ?? {}) as { readonly kind?: unknown; readonly id?: unknown };
-  if (typeof kind !== 'string' || typeof id !== 'string') return undefined;
-  const label = text(body['label']);
-  const what =
-    kind === 'fleet' ? 'the whole fleet' : `${kind} ${label ?? names.agent(id) ?? names.person(id) ?? id}`;
+  const ofFile = stopFileWords(type, body, names);
+  if (ofFile !== undefined) return ofFile;
+  const what = scopeWords(body['scope'], text(body['label']), names);
+  if (what === undefined) return undefined;
   switch (type) {
     case 'incident.containment_set':
       return `${what} is ${text(body['state']) ?? 'stopped'}${body['drainUntil'] === undefined ? '' : ', and what runs may end'}; waiting approvals voided: ${Number(body['approvalsVoided'] ?? 0)}.`;

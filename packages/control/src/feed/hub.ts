@@ -40,6 +40,7 @@ interface Seen {
   spool: { epoch: number; seq: number } | undefined;
   decide: { p50Ms: number; p99Ms: number } | undefined;
   draining: LiveGateway['draining'];
+  stopFile?: LiveGateway['stopFile'];
 }
 
 export interface FeedInput {
@@ -145,13 +146,14 @@ export class Feed implements FeedHub {
 
   own(): LiveGateway[] {
     const now = performance.now();
-    return [...this.seen].map(([id, { lastBeatAt, spool, decide, draining }]) => ({
+    return [...this.seen].map(([id, { lastBeatAt, spool, decide, draining, stopFile }]) => ({
       id,
       connected: this.connections.get(id)?.open ?? false,
       lastBeatMsAgo: lastBeatAt === undefined ? undefined : now - lastBeatAt,
       spool,
       decide,
       draining,
+      ...(stopFile === undefined ? {} : { stopFile }),
     }));
   }
 
@@ -297,6 +299,7 @@ export class Feed implements FeedHub {
     seen.spool = { epoch: frame.spool.epoch, seq: frame.spool.seq };
     seen.decide = frame.decide;
     seen.draining = frame.draining ?? [];
+    seen.stopFile = frame.stopFile;
     if (this.beats.filter((waiting) => waiting.connection === connection).length >= beatsWaitingMax) return;
     this.beats.push({ connection, nonce: frame.nonce, receivedAt: performance.now() });
     if (!this.beating) void this.answerBeats();

@@ -12,7 +12,7 @@ import type { Manifest } from '@atf/core/wire/manifest';
 import type { Level } from '@atf/core/wire/words';
 import type { Control, Db, Tx } from '../context.ts';
 import { lastActionTimes } from '../audit/index-store.ts';
-import { containments } from '../incident/store.ts';
+import { stopsInForce } from '../incident/stop-files.ts';
 import { personByRef } from '../people/store.ts';
 import { agentDocOf, agentViewOf } from './documents.ts';
 import { activeInstanceCounts, activeInstances } from './credential-store.ts';
@@ -265,7 +265,7 @@ export async function agentViews(
   const { tenant } = control.config;
   const versions = await currentVersions(db, tenant, rows);
   const people = await peopleByIds(db, tenant, rows.flatMap(officeIds));
-  const stops = await containments(db, tenant);
+  const stops = await stopsInForce(control, db);
   const single = rows.length === 1 ? rows[0] : undefined;
   const counts =
     single === undefined

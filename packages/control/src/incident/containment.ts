@@ -22,6 +22,7 @@ import { putAgentDoc } from '../identity/agents.ts';
 import { lockAgent, lockAgents, updateAgent, versionByDigest } from '../identity/store.ts';
 import { openStops, recordStop, reserveStop } from './recorder.ts';
 import type { PendingStop } from './reserve.ts';
+import { hostStops } from './stop-files.ts';
 import { agentsOf, mayResume, mayStop, resolveScope, within } from './scopes.ts';
 import { insertContainmentEvent, liftContainment, lockContainment, setStopReport } from './store.ts';
 
@@ -158,6 +159,16 @@ async function setCeiling(
   });
 }
 
+/** Control holds no such stop. The stop files of these gateways' hosts may. */
+function refuseResume(hosts: readonly string[]): never {
+  const [host] = hosts;
+  if (host === undefined) refuse('containment.not_stopped');
+  refuse(
+    'containment.not_stopped',
+    `The stop file of the host of the gateway ${host} stops it. Lift it on that host: atf resume … --offline.`,
+  );
+}
+
 /**
  * Resumes, with a ceiling if wanted. The record comes first; gateways follow it. Credentials that a kill voided stay void: instances enrol
  * again. Refuses `containment.not_stopped`, `people.not_allowed`, `people.presence_invalid`.
@@ -171,6 +182,9 @@ export async function resume(
   const resolved = await resolveScope(control, given.scope);
   const { scope } = resolved;
   const key = containmentKey(scope);
+  const hosts = (await hostStops(control)).flatMap(({ scope: held, gateway }) =>
+    gateway !== undefined && containmentKey(held) === key ? [gateway.name] : [],
+  );
   await control.change(async (tx) => {
     const concerned =
       stopsAgents(scope) && given.ceiling !== undefined ? await agentsOf(control, tx, scope) : [];
@@ -179,7 +193,7 @@ export async function resume(
       tenant,
       concerned.map((one) => one.id),
     );
-    const before = (await lockContainment(tx, tenant, key)) ?? refuse('containment.not_stopped');
+    const before = (await lockContainment(tx, tenant, key)) ?? refuseResume(hosts);
     if (!mayResume(person, resolved, before.state))
       refuse('people.not_allowed', 'Operators and security resume what was killed.');
     const { method } = await control.presence.consume(tx, person, given.presence, resumeSubject(given));

@@ -3,13 +3,13 @@ import { refuse } from '@atf/core/errors';
 import type { Handlers } from '../context.ts';
 import { actingPerson } from '../identity/acting.ts';
 import { resume, stop } from './containment.ts';
-import { containments } from './store.ts';
+import { shownStops } from './stop-files.ts';
 
 type Operation = 'containment.list' | 'containment.stop' | 'containment.resume';
 
 export const incidentRoutes: Handlers<Operation> = {
   async 'containment.list'(control) {
-    return { items: await containments(control.db, control.config.tenant) };
+    return { items: await shownStops(control) };
   },
 
   async 'containment.stop'(control, { body, actor }) {

@@ -11,7 +11,8 @@ import { stopOfAgent } from '../identity/documents.ts';
 import { agentsMax } from '../identity/agents.ts';
 import { decisionsByMinute } from '../measures/decisions.ts';
 import { minutesKept, type OutcomeCounts } from '../measures/minute-tally.ts';
-import { containments, newestStopReport } from '../incident/store.ts';
+import { shownStops, stopsInForce } from '../incident/stop-files.ts';
+import { newestStopReport } from '../incident/store.ts';
 import { setupDone } from '../workspace/store.ts';
 import { agentsByLevel, quarantinedTools, waitingApprovals } from './store.ts';
 
@@ -46,7 +47,7 @@ async function agentsNow(control: Control): Promise<Overview['agents']> {
   const { tenant } = control.config;
   const byLevel = { intern: 0, junior: 0, senior: 0, principal: 0 };
   for (const { level, count } of await agentsByLevel(control.db, tenant)) byLevel[level] += count;
-  const stops = (await containments(control.db, tenant)).filter(({ scope }) => stopsAgents(scope));
+  const stops = (await stopsInForce(control)).filter(({ scope }) => stopsAgents(scope));
   const rows = stops.length === 0 ? [] : await agentRows(control.db, tenant, agentsMax);
   const versions = await currentVersions(control.db, tenant, rows);
   const stopped = rows.filter((row) => {
@@ -104,7 +105,7 @@ export function overviewRoutes(log: ReadableLog): Handlers<'overview'> {
           ...(witnessing === undefined ? {} : { witnessing }),
         },
         toolsQuarantined: await quarantinedTools(control.db, tenant),
-        containments: await containments(control.db, tenant),
+        containments: await shownStops(control),
         decisions: series(await decisionsByMinute(control), nowMs),
         ...(lastStop === undefined
           ? {}

@@ -13,7 +13,7 @@ import type { Decision, LimitFact, PolicyFacts, Received, SchemaFact, World } fr
 import type { Control } from '../context.ts';
 import { agentDocOf } from '../identity/documents.ts';
 import { type AgentRow, versionByDigest } from '../identity/store.ts';
-import { containments } from '../incident/store.ts';
+import { stopsInForce } from '../incident/stop-files.ts';
 import { serverDocOf, toolDocOf } from '../segmentation/documents.ts';
 import { serverByName, toolsOfServer } from '../segmentation/store.ts';
 import { checkArguments } from './arguments-check.ts';
@@ -34,7 +34,7 @@ export async function standingOf(control: Control, row: AgentRow): Promise<Stand
   if (version === undefined) throw new Error('an agent without its version');
   return {
     agent: agentDocOf(row, version.manifest),
-    stops: await containments(control.db, tenant),
+    stops: await stopsInForce(control),
     policy: await policyInForce(control),
     settings: await settingsInForce(control),
   };

@@ -250,7 +250,11 @@ export const storedOutcomeSchema = z.object({
   resultText: text(4_194_304).optional(),
 });
 
-export const containmentSchema = containmentDocSchema;
+/** With `gateway`: by the stop file of that gateway's host, in force there only. Control cannot lift it; `more`: stops of that file that are not listed. */
+export const containmentSchema = containmentDocSchema.extend({
+  gateway: z.object({ id: uuidSchema, name: nameSchema, more: z.int().optional() }).optional(),
+});
+export type Containment = z.infer<typeof containmentSchema>;
 
 export const stopReportSchema = z.object({
   scope: scopeSchema,

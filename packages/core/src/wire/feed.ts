@@ -40,6 +40,17 @@ export type Drain = z.infer<typeof drainSchema>;
 /** Graceful stops that one beat tells of; others wait for their time. */
 export const drainingMax = 100;
 
+/** Stops of a stop file that one beat names; the widest come first. */
+export const stopFileShownMax = 100;
+/** What the stop file of a gateway's host stops there; `more`: how many stops it holds that are not named here. */
+export const stopFileReportSchema = z.object({
+  scopes: z.array(scopeSchema).max(stopFileShownMax),
+  more: z.int().min(0),
+  since: isoTimeSchema,
+  reason: z.string().max(500),
+});
+export type StopFileReport = z.infer<typeof stopFileReportSchema>;
+
 const epoch = z.int().min(0);
 
 export const settingsDocSchema = z.object({
@@ -243,6 +254,8 @@ export const gatewayFrameSchema = z.discriminatedUnion('t', [
     decide: z.object({ p50Ms: z.number().min(0), p99Ms: z.number().min(0) }).optional(),
     /** Graceful stops in force here, and how many calls of each have not ended. */
     draining: z.array(drainSchema).max(drainingMax).optional(),
+    /** Absent: the host has no stop file. */
+    stopFile: stopFileReportSchema.optional(),
   }),
   /** Containment of `key` is in force here; `aborted` calls under way were cut, `running` ones may end (graceful stop). */
   z.object({
