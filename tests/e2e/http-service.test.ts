@@ -60,9 +60,21 @@ beforeAll(async () => {
     ...['--domain', 'orders', '--private-network'],
   ]);
   expect(added.code, added.stderr).toBe(0);
+  // Nobody granted this one the private network; that one is never dialled, whatever is granted.
+  const others = [
+    ['inner', url],
+    ['metadata', 'http://169.254.169.254/api', '--private-network'],
+  ] as const;
+  for (const [name, address, ...more] of others) {
+    const document = join(home, 'openapi.yaml');
+    const registered = await inHome([
+      ...['tool', 'add', name, '--openapi', document, '--base-url', address, '--domain', 'orders', ...more],
+    ]);
+    expect(registered.code, registered.stderr).toBe(0);
+  }
   approver = await product.signIn('paula.reyes@example.com');
   const operator = await product.operator();
-  const listed = tools.map((tool) => `orders/${tool}`);
+  const listed = [...tools.map((tool) => `orders/${tool}`), 'inner/getOrder', 'metadata/getOrder'];
   const manifests = [
     readerManifest('order-reader', listed),
     `${readerManifest('cautious-reader', listed)}checkpoints:\n  - { tool: orders/findOrders, reason: Searches show customers. }\n`,
@@ -549,6 +561,13 @@ describe('an agent that plays with the request', () => {
     const before = service.noted.length;
     const answer = await raw(line, headers, body);
     expect(answer.slice(9, 12)).toMatch(/^(?:400|403|415)$/);
+    expect(service.noted.length).toBe(before);
+  });
+
+  it.each(['inner', 'metadata'])('%s: an address that was not granted is not dialled', async (name) => {
+    const before = service.noted.length;
+    const refused = await problem(await agent.fetch(`${product.ready.gatewayUrl}/http/${name}/orders/O-1`));
+    expect(refused.code).toBe('upstream.unavailable');
     expect(service.noted.length).toBe(before);
   });
 

@@ -3,7 +3,7 @@
  * runs, nothing is reserved, nothing is recorded. Limits are looked at as if nothing was spent: only gateways know what was.
  */
 import { randomUUID } from 'node:crypto';
-import { decide } from '@atf/core/decide';
+import { decide, doorsOf } from '@atf/core/decide';
 import { sha256 } from '@atf/core/digest';
 import { effectiveLevel } from '@atf/core/maturity/levels';
 import { limitsFor } from '@atf/core/segmentation/transaction';
@@ -118,7 +118,7 @@ export function wouldHappen(control: Control, standing: Standing, asked: Asked):
   const { instance, credential } = bestInstance(agent, nowMs);
   const received: Received = {
     actionId: randomUUID(),
-    protocol: 'mcp',
+    protocol: server === undefined ? 'mcp' : doorsOf(server)[0],
     server: asked.server,
     tool: asked.tool,
     args: asked.args,

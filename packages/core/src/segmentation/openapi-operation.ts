@@ -151,7 +151,7 @@ const places = ['path', 'query', 'header'] as const;
 function parameterFrom(given: JsonObject, schemas: Schemas): Parameter | string {
   const { name, in: place, schema, style, explode, description } = given;
   const where = places.find((each) => each === place);
-  if (typeof name !== 'string' || !/^[\x21-\x7e]{1,128}$/.test(name))
+  if (typeof name !== 'string' || !/^[\x21-\x7e]{1,128}$/.test(name) || name === '__proto__')
     return 'a required parameter has no usable name';
   if (where === undefined)
     return `it needs a parameter in ${String(place).slice(0, 20)}, which is not served`;
