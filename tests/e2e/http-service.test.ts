@@ -11,7 +11,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { sha256 } from '@atf/core/digest';
+import { agentFetch } from '@atf/sdk/agent-fetch';
 import { dpopProof } from '@atf/sdk/agent-key';
+import { renewCredential } from '@atf/sdk/enrol';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { atf, atfBin } from './cli-run.ts';
 import { type Noted, orderDocument, OrderService } from './order-service.ts';
@@ -211,6 +213,11 @@ describe('through MCP', () => {
     expect(echoed.atf.code).toBe('upstream.protocol_error');
     expect(JSON.stringify(echoed)).not.toContain(secret);
     expect((await call(client, 'getOrder', { order_id: 'O-404' })).isError).toBe(true);
+    // A go-between answered: nobody may take it for done or not done.
+    expect((await call(client, 'findOrders', { text: 'overloaded' })).atf).toMatchObject({
+      code: 'upstream.unavailable',
+      outcome: 'unknown',
+    });
     await client.close();
   });
 });
@@ -299,9 +306,15 @@ describe('as its own REST interface', () => {
         body: JSON.stringify({ text }),
         headers: { 'content-type': 'application/json' },
       });
+    const before = service.asked('POST', '/orders/search').length;
+    const searched = () =>
+      service
+        .asked('POST', '/orders/search')
+        .slice(before)
+        .map(({ body }) => JSON.parse(body) as unknown);
     const asked = await problem(await search('late'));
     expect([asked.status, asked.code]).toEqual([403, 'maturity.approval_required']);
-    expect(service.asked('POST', '/orders/search')).toEqual([]);
+    expect(searched()).toEqual([]);
     const id = asked.approvalId ?? '';
     const shown = await approver.client.call('approvals.show', { params: { id } });
     expect(JSON.parse(shown.argsText ?? '')).toEqual({ text: 'late' });
@@ -316,9 +329,11 @@ describe('as its own REST interface', () => {
     });
     expect(await done.json()).toEqual({ orders: [{ id: 'O-1', state: 'open' }] });
     expect((await search('late')).status).toBe(200);
-    expect(service.asked('POST', '/orders/search').map(({ body }) => JSON.parse(body) as unknown)).toEqual([
-      { text: 'late' },
-    ]);
+    // The same call through the other door is the same call.
+    const client = await cautious.mcp('orders');
+    expect((await call(client, 'findOrders', { text: 'late' })).isError).toBe(false);
+    await client.close();
+    expect(searched()).toEqual([{ text: 'late' }]);
     expect((await problem(await search('later'))).code).toBe('maturity.approval_required');
   });
 
@@ -595,9 +610,36 @@ describe('an agent that plays with the request', () => {
     ]);
   });
 
+  it('a token for this service opens no other door', async () => {
+    const { key, credential } = agent;
+    const { controlUrl } = product.ready;
+    const scoped = await renewCredential({
+      controlUrl,
+      key,
+      instanceId: credential.instanceId,
+      resource: base,
+    });
+    const own = agentFetch({ credential: scoped, key });
+    expect((await own(`${base}/orders/O-1`)).status).toBe(200);
+    for (const path of ['/http/inner/orders/O-1', '/http/orders-2/orders', '/mcp/orders']) {
+      const refused = await own(`${product.ready.gatewayUrl}${path}`, {
+        method: path.startsWith('/mcp') ? 'POST' : 'GET',
+      });
+      expect([path, refused.status, (await refused.text()).includes('identity.audience_mismatch')]).toEqual([
+        path,
+        401,
+        true,
+      ]);
+    }
+    const metadata = await fetch(
+      `${product.ready.gatewayUrl}/.well-known/oauth-protected-resource/http/orders`,
+    );
+    expect(await metadata.json()).toMatchObject({ resource: base });
+  });
+
   it('nobody without a credential, and nothing of another server', async () => {
     expect((await fetch(`${base}/orders`)).status).toBe(401);
-    expect((await fetch(`${base}/orders`)).headers.get('www-authenticate')).toContain('DPoP');
+    expect((await fetch(`${base}/orders/O-1`)).headers.get('www-authenticate')).toContain('/http/orders"');
     const other = await agent.fetch(`${product.ready.gatewayUrl}/http/back-office/orders`);
     expect((await problem(other)).code).toMatch(/^segmentation\./);
   });

@@ -188,6 +188,8 @@ export class OrderService {
     const order = { id: 'O-1', state: 'open' };
     if (path === '/api/orders' && method === 'POST')
       return void json(201, { id: 'O-9', state: 'open' }, { location: '/api/orders/O-9' });
+    if (path === '/api/orders/search' && Buffer.concat(chunks).includes('overloaded'))
+      return void json(504, { error: 'no answer in time' });
     if (path === '/api/orders' || path === '/api/orders/search') return void json(200, { orders: [order] });
     if (path === '/api/orders/export')
       return void response

@@ -51,7 +51,7 @@ export const errors = {
     422,
     'I-2',
     'There is no such resource to issue a credential for',
-    'Name the address of the gateway, or of one tool server there (/mcp/<server>).',
+    'Name the address of the gateway, or of one tool server there (/mcp/<server>, /http/<server>).',
   ),
   'identity.proof_invalid': entry(
     401,

@@ -6,8 +6,11 @@
  * server, registered or not. Scopes here say what kind of credential is needed; what an agent may do is policy, read at decision time.
  */
 import type { Refusal } from '@atf/core/errors';
+import { endpointOf } from '@atf/core/identity/access-token';
 import { effectiveLevel } from '@atf/core/maturity/levels';
 import type { JsonObject } from '@atf/core/wire/json';
+import { namePattern } from '@atf/core/wire/words';
+import { httpPrefix } from './protocols/http-door.ts';
 import { serverNameOf } from './protocols/mcp-wire.ts';
 import type { Decided } from './record.ts';
 
@@ -17,12 +20,16 @@ export const readScope = 'atf:read';
 /** What needs a token that is bound to a key: everything that an agent's earned level adds. */
 export const actScope = 'atf:act';
 
-/** Path of the resource that a metadata path is about: `''` for the whole gateway, `/mcp/<server>` for one endpoint; undefined: none. */
+/** Path of the resource that a metadata path is about: `''` for the whole gateway, `/mcp/<server>` or `/http/<server>` for one endpoint; undefined: none. */
 export function resourcePathOf(path: string): string | undefined {
   if (path === metadataPath) return '';
   const resource = path.startsWith(`${metadataPath}/`) ? path.slice(metadataPath.length) : undefined;
-  return resource !== undefined && serverNameOf(resource) !== undefined ? resource : undefined;
+  return resource !== undefined && isEndpoint(resource) ? resource : undefined;
 }
+
+const isEndpoint = (path: string): boolean =>
+  serverNameOf(path) !== undefined ||
+  (path.startsWith(httpPrefix) && namePattern.test(path.slice(httpPrefix.length)));
 
 /** RFC 9728 §2, with the members of RFC 9449 §5.2. */
 export function resourceMetadata(publicUrl: string, resourcePath: string, issuer: string): JsonObject {
@@ -79,7 +86,8 @@ export function stepUpChallenge(publicUrl: string, path: string): string {
 
 /** Only a well-formed path of an endpoint gets into a header. */
 function metadataUrl(publicUrl: string, path: string): string {
-  return `${publicUrl}${metadataPath}${serverNameOf(path) === undefined ? '' : path}`;
+  const endpoint = endpointOf(path);
+  return `${publicUrl}${metadataPath}${isEndpoint(endpoint) ? endpoint : ''}`;
 }
 
 /** A plain bearer token counts as Intern: what its agent's own level might do needs a key, and a client that reads the challenge gets one. */

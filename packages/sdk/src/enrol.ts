@@ -10,7 +10,7 @@ export interface EnrolOptions {
   /** Address of control, `http://localhost:7780`. */
   readonly controlUrl: string;
   readonly key: AgentKey;
-  /** The only resource that may take the token (RFC 8707), `<gateway>/mcp/<server>`; absent: the whole gateway. */
+  /** The only resource that may take the token (RFC 8707), `<gateway>/mcp/<server>` or `<gateway>/http/<server>`; absent: the whole gateway. */
   readonly resource?: string;
   readonly fetch?: typeof globalThis.fetch;
   readonly signal?: AbortSignal;

@@ -8,7 +8,7 @@ import { refuse } from '@atf/core/errors';
 import { signAccessToken } from '@atf/core/identity/access-token';
 import { effectiveLevel } from '@atf/core/maturity/levels';
 import { type Credential, routes } from '@atf/core/wire/api';
-import { mcpPath, spiffeId } from '@atf/core/wire/token';
+import { endpointPrefixes, spiffeId } from '@atf/core/wire/token';
 import { nameSchema } from '@atf/core/wire/words';
 import { isGatewayUrl } from '../gateways/store.ts';
 import type { Control, Tx } from '../context.ts';
@@ -222,9 +222,10 @@ async function resourceOf(control: Control, tx: Tx, wanted: string | undefined):
     return refuse('identity.resource_unknown');
   const named = gateway === usual ? gatewayUrl : gateway;
   if (wanted === gateway || wanted === `${gateway}/`) return { audience: gateway, gatewayUrl: named };
-  const server = wanted.startsWith(`${gateway}/mcp/`) ? wanted.slice(`${gateway}/mcp/`.length) : '';
+  const door = endpointPrefixes.find((each) => wanted.startsWith(`${gateway}${each}`)) ?? '';
+  const server = door === '' ? '' : wanted.slice(`${gateway}${door}`.length);
   return nameSchema.safeParse(server).success
-    ? { audience: `${gateway}${mcpPath(server)}`, gatewayUrl: named }
+    ? { audience: `${gateway}${door}${server}`, gatewayUrl: named }
     : refuse('identity.resource_unknown');
 }
 

@@ -44,7 +44,12 @@ const invalid = (detail: string): AccessTokenVerdict => ({
  * token is for a whole gateway, or for exactly this endpoint of it. Compared as text: control writes the same address that it tells agents.
  */
 export function isAudience(audience: string, publicUrl: string, path: string): boolean {
-  return audience === publicUrl || audience === `${publicUrl}${path}`;
+  return audience === publicUrl || audience === `${publicUrl}${endpointOf(path)}`;
+}
+
+/** An HTTP service is one endpoint with all its addresses. */
+export function endpointOf(path: string): string {
+  return /^(\/http\/[^/]{1,64})\//.exec(path)?.[1] ?? path;
 }
 
 /**

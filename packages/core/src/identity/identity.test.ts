@@ -209,6 +209,19 @@ describe('access token (RFC 9068)', () => {
     expect(isAudience(audience, gateway, '/mcp/crm')).toBe(taken);
   });
 
+  it.each([
+    ['/http/crm', '/http/crm/deals/7', true],
+    ['/http/crm', '/http/crm/', true],
+    ['/http/crm', '/http/crm2/deals', false],
+    ['/http/crm', '/http/crm%2f/deals', false],
+    ['/http/crm', '/mcp/crm', false],
+    ['/mcp/crm', '/http/crm/deals', false],
+    ['/mcp/crm', '/mcp/crm/deals', false],
+    ['/http/crm/deals', '/http/crm/deals', false],
+  ])('a token for %s at %s: %s', (endpoint, path, taken) => {
+    expect(isAudience(`${gateway}${endpoint}`, gateway, path)).toBe(taken);
+  });
+
   it('refuses a token signed by another key under a known kid', () => {
     const other = createPrivateKey(
       generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'pem', type: 'pkcs8' }),

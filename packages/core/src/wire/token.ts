@@ -5,8 +5,11 @@ import { assuranceSchema, digestSchema, toolRefSchema, uuidSchema } from './word
 export const accessTokenType = 'at+jwt';
 export const dpopProofType = 'dpop+jwt';
 export const gatewayProofType = 'atf-gateway+jwt';
-/** Path of one tool server's MCP endpoint at a gateway; it and the gateway's address are the resources of RFC 8707. */
-export const mcpPath = (server: string): string => `/mcp/${server}`;
+/**
+ * Below these are the endpoints of a gateway, one segment for each tool server; an HTTP service is one endpoint with everything below it. They and the
+ * gateway's address are the resources of RFC 8707.
+ */
+export const endpointPrefixes = ['/mcp/', '/http/'] as const;
 export const permitType = 'atf-permit+jwt';
 
 /** Level, model and scope are never in the token: they are read at decision time (invariant 7). */

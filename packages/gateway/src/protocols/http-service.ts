@@ -193,6 +193,7 @@ export class HttpServices implements Omit<UpstreamPort, 'kill' | 'watch'> {
       const whole = response.body instanceof Uint8Array ? response.body : nothing;
       if (holdsSecret(secrets, whole, response.headers))
         return fault('upstream.protocol_error', true, secretTold);
+      if (leavesOpen(operation, response.status)) return fault('upstream.unavailable', true, openTold);
       if (response.body instanceof Uint8Array || sink === undefined) return resultOf(response, base);
       const head = headOf(response, base);
       sink.begin(head);
@@ -270,6 +271,13 @@ function bodyOf(
 
 const nothing = new Uint8Array();
 const secretTold = 'The answer holds the credential of the gateway.';
+
+const openTold =
+  'Something between the gateway and the service answered in its place, so it may have happened.';
+
+/** A go-between had no answer of the service (RFC 9110 §15.6.3, §15.6.5): what was to be changed may be changed, and "failed" would be a guess. */
+const leavesOpen = ({ method }: HttpOperation, status: number): boolean =>
+  (status === 502 || status === 504) && method !== 'GET' && method !== 'HEAD';
 
 /** Only what the accepted document says may come, and only where it went well. */
 function mayStream({ answers, streams }: HttpOperation, { status, type }: AnswerHead): boolean {
