@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: measures everything in one run, prints a table, writes `bench/results/<date>.json` and `latest.md`. Figures are compared with peers of the same
- * run as ratios; what was wanted stands beside what was reached. Options: `--only decide|call|kill` (prints, and writes nothing), `--calls N`.
+ * run as ratios; what was wanted stands beside what was reached. Options: `--only decide|call|kill|start` (prints, and writes nothing), `--calls N`.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util';
 import { measureCoreSpeed } from './core-speed.ts';
 import { measureDecide } from './decide-cedar.ts';
 import { measureGovernedCall, measureKill } from './governed-call.ts';
+import { measureStarts } from './start.ts';
 
 const { values: options } = parseArgs({
   options: { only: { type: 'string' }, calls: { type: 'string', default: '20000' } },
@@ -113,6 +114,23 @@ if (wants('kill')) {
       ok: measured.lastEffectP99Ms <= 250,
     },
     { what: 'kill to report, p99', reached: `${number(measured.reportP99Ms)} ms`, wanted: '', ok: undefined },
+  );
+}
+
+if (wants('start')) {
+  say('starts, on an empty directory and with all state …');
+  const { firstMs, laterMs } = await measureStarts();
+  raw['start'] = { firstMs, laterMs };
+  const median = laterMs[Math.floor(laterMs.length / 2)] ?? Number.NaN;
+  const seconds = (ms: number | undefined) => `${((ms ?? Number.NaN) / 1000).toFixed(1)} s`;
+  rows.push(
+    { what: 'start on an empty directory', reached: seconds(firstMs), wanted: '', ok: undefined },
+    {
+      what: `start with all state, median of ${laterMs.length} (fastest, slowest)`,
+      reached: `${seconds(median)} (${seconds(laterMs[0])}, ${seconds(laterMs.at(-1))})`,
+      wanted: '< 5 s',
+      ok: median < 5_000,
+    },
   );
 }
 

@@ -82,7 +82,14 @@ describe('Intern', () => {
   });
 
   it('is refused a tool that is not on its list', async () => {
-    expect(await call(office, 'delete_customer', { customer_id: 'C-1001' })).toMatchObject({ isError: true });
+    // A Junior may read, and this reads: only its list keeps it out.
+    const junior = await (await product.agent('junior-support')).mcp('back-office');
+    const { atf } = await call(junior, 'list_customers', {});
+    expect(atf.code).toBe('segmentation.tool_not_granted');
+    expect((await call(office, 'list_customers', {})).isError).toBe(false);
+    expect((await call(office, 'delete_customer', { customer_id: 'C-1001' })).atf.code).toBe(
+      'segmentation.tool_not_granted',
+    );
     expect(await effects('customer.deleted')).toEqual([]);
   });
 
@@ -264,7 +271,9 @@ describe('containment', () => {
     await resume(security, { scope: { kind: 'agent', id }, reason: 'drill is over', ceiling: 'intern' });
     const shown = await security.client.call('agents.show', { params: { id } });
     expect(shown).toMatchObject({ state: 'active', level: 'principal', effectiveLevel: 'intern' });
+    // The agent runs again; the credential from before the kill does not.
     const again = await (await product.agent('principal-operations')).mcp('back-office');
+    await expect(call(office, 'list_orders', {})).rejects.toThrow(/credential|instance|session/i);
     expect((await call(again, 'list_orders', {})).isError).toBe(false);
     expect((await call(again, 'send_email', { to: 'a@example.com', subject: 's', body: 'b' })).atf.code).toBe(
       'policy.not_permitted',

@@ -59,11 +59,13 @@ describe('bodies', () => {
   ];
   it.each(cases)('%s is refused and nothing runs', async (_what, body) => {
     const before = await effects();
-    const answer = await post(body).catch((error: Error) => ({
-      status: 413,
-      text: `connection closed: ${error.message}`,
-    }));
-    expect(answer.status === 200 ? answer.text : 'refused').toMatch(/refused|"isError":true|"error"/);
+    // Only a body that is too large may end with the connection: whoever sends on is not listened to.
+    const answer = await post(body).catch((error: Error) => {
+      if (body.length < 1_048_576) throw error;
+      return { status: 413, text: '"error": connection closed' };
+    });
+    expect(answer.status).toBeLessThan(500);
+    expect(answer.text).toMatch(/"isError":true|"error"|"code":"request\./);
     expect(answer.text).not.toMatch(/at \w+ \(|node:internal|\/packages\//);
     expect(await effects()).toBe(before);
   });

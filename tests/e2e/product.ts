@@ -82,6 +82,10 @@ export interface McpAgent {
 
 export interface Signed {
   readonly client: ControlClient;
+  /** What a browser would send along with every request. */
+  readonly cookie: string;
+  /** What the page sends with each change. */
+  readonly csrf: string;
   readonly email: string;
   presence(subject: PresenceSubject): Promise<string>;
 }
@@ -130,7 +134,7 @@ export async function openLink(
       : { method: 'passphrase' as const, passphrase };
     return (await client.call('people.finishPresence', { params: { id: presenceId }, body })).presence;
   };
-  return { client, email, presence };
+  return { client, email, presence, cookie, csrf };
 }
 
 export class Product {

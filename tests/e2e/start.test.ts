@@ -7,7 +7,6 @@ import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { atf, failure } from './cli-run.ts';
 import { freePort, Product, type ProductOptions, until } from './product.ts';
 
-const secondStartMsMax = 5_000;
 const folders: string[] = [];
 const folder = () => {
   const made = mkdtempSync(join(tmpdir(), 'atf-start-'));
@@ -64,7 +63,7 @@ async function startIn(home: string, more: readonly string[] = []) {
 const timeout = 180_000;
 
 describe('starting and stopping', { timeout }, () => {
-  it('comes up with the example workspace, stops cleanly on Ctrl-C, and is up again fast with all its state', async () => {
+  it('comes up with the example workspace, stops cleanly on Ctrl-C, and is up again with all its state', async () => {
     const home = folder();
     const first = await started({ home });
     const operator = await first.operator();
@@ -81,17 +80,11 @@ describe('starting and stopping', { timeout }, () => {
     await gone(first);
     expect(existsSync(join(home, 'data', 'running.json'))).toBe(false);
 
-    // The best of three: how long it takes when the machine has nothing else to do.
-    const tookMs: number[] = [];
-    for (let attempt = 0; attempt < 3 && !tookMs.some((ms) => ms < secondStartMsMax); attempt++) {
-      const startMs = performance.now();
-      const second = await started({ home });
-      tookMs.push(performance.now() - startMs);
-      const people = (await (await second.operator()).call('people.list')).items.map(({ email }) => email);
-      expect(people).toContain('ada@example.com');
-      expect(await second.stop()).toBe(0);
-    }
-    expect(Math.min(...tookMs)).toBeLessThan(secondStartMsMax);
+    // How fast is measured in bench/start.ts.
+    const second = await started({ home });
+    const people = (await (await second.operator()).call('people.list')).items.map(({ email }) => email);
+    expect(people).toContain('ada@example.com');
+    expect(await second.stop()).toBe(0);
   });
 
   it('sets nothing up with --empty', async () => {
@@ -182,6 +175,19 @@ describe('what can be wrong', { timeout }, () => {
     const ran = await startIn(home);
     expect(failure(ran)).toMatchObject({ exitCode: 5, code: 'storage.key_missing' });
     expect(failure(ran).message).toContain('--key-file');
+  });
+
+  it('a log that is shorter than its last checkpoint: nothing starts, and the error names the way out', async () => {
+    const home = folder();
+    const product = await started({ home, empty: true });
+    const checkpoint = join(home, 'data', 'log', 'checkpoint');
+    await until('a checkpoint', () => (existsSync(checkpoint) ? true : undefined));
+    expect(await product.stop()).toBe(0);
+    rmSync(join(home, 'data', 'log', 'tile', 'entries'), { recursive: true });
+    const ran = await startIn(home);
+    expect(ran.code).toBe(5);
+    expect(failure(ran)).toMatchObject({ exitCode: 5, code: 'audit.log_shorter' });
+    expect(`${failure(ran).message} ${failure(ran).help ?? ''}`).toContain('recover-the-log');
   });
 
   it.each([

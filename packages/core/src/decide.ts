@@ -6,7 +6,7 @@
 import { type ErrorCode, type Refusal, refusal } from './errors.ts';
 import { containmentOf, touchedBy } from './incident/containment.ts';
 import { effectiveLevel } from './maturity/levels.ts';
-import { checkTransaction, humanCheckpointOf, limitsFor } from './segmentation/transaction.ts';
+import { checkTransaction, hasDefinedLimits, humanCheckpointOf } from './segmentation/transaction.ts';
 import type { AgentDoc, ServerDoc, ToolDoc } from './wire/feed.ts';
 import type { ActionClass, Level } from './wire/words.ts';
 import type {
@@ -116,7 +116,7 @@ function askPolicy(
       granted: agent.tools.includes(`${tool.server}/${tool.name}`),
       inDomain: agent.dataDomains.includes(tool.classification.domain),
       humanCheckpoint: humanCheckpointOf(agent, tool, received.args) !== undefined,
-      limited: limitsFor(agent, tool).length > 0,
+      limited: hasDefinedLimits(agent, tool),
       proof: received.credential.proof,
     },
   });

@@ -1,4 +1,11 @@
 /** `atf agent …` (I-1, I-3, I-4): register, list, show, enrol. */
+import {
+  assuranceWords,
+  checkpointWords,
+  limitWords,
+  slaWords,
+  spawnWords,
+} from '@atf/core/identity/manifest-words';
 import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Agent } from '@atf/core/wire/api';
@@ -74,17 +81,42 @@ export const showAgent: Command = async (cli, [name = '']) => {
   const rights = await operator.call('agents.rights', { params: { id: agent.id } });
   cli.out.document({ agent, rights: rights.items });
   const { out } = cli;
+  const { manifest } = agent;
   out.say`${style('bold', agent.name)} ${agent.version}, level ${levelOf(agent)}, ${stateOf(agent)}${agent.bootstrap ? ', level set by the example workspace' : ''}`;
   out.say`Purpose, in its owner's words:`;
-  out.block(agent.manifest.purpose);
+  out.block(manifest.purpose);
   out.table(
     [{ title: 'WHO ANSWERS' }, { title: '' }],
     [
       ['owner', `${agent.owner.name} <${agent.owner.email}>`],
       ['technical owner', `${agent.technicalOwner.name} <${agent.technicalOwner.email}>`],
       ['business owner', `${agent.businessOwner.name} <${agent.businessOwner.email}>`],
-      ['escalation', agent.manifest.escalation],
-      ['may stop it', ['owners', 'operators', ...agent.manifest.mayStop].join(', ')],
+      ...(manifest.sponsor === undefined ? [] : [['sponsor', manifest.sponsor]]),
+      ['escalation', manifest.escalation],
+      ['may stop it', ['owners', 'operators', ...manifest.mayStop].join(', ')],
+    ],
+  );
+  out.say``;
+  const { provider, name: model, version } = manifest.model;
+  out.table(
+    [{ title: 'WHAT IT DECLARES' }, { title: '' }],
+    [
+      ['domain', `${manifest.domain}; data of ${manifest.dataDomains.join(', ')}`],
+      ...manifest.limits.map((limit) => ['limit', `${limit.tool ?? 'all tools'}: ${limitWords(limit)}`]),
+      ...manifest.checkpoints.map((point) => [
+        'checkpoint',
+        `${point.tool ?? point.class ?? ''}: ${checkpointWords(point)} (${point.reason})`,
+      ]),
+      ['model', [provider, model, version].filter((word) => word !== undefined).join(' ')],
+      ['assurance', assuranceWords(manifest)],
+      ['may start others', spawnWords(manifest)],
+      ['service level', slaWords(manifest)],
+      [
+        'service hours',
+        manifest.serviceHours === undefined
+          ? 'not declared'
+          : `${manifest.serviceHours} (shown, not enforced)`,
+      ],
     ],
   );
   out.say``;

@@ -1,4 +1,11 @@
 /** Who is it, what may it do, how far is it trusted? */
+import {
+  assuranceWords,
+  checkpointWords,
+  limitWords,
+  slaWords,
+  spawnWords,
+} from '@atf/core/identity/manifest-words';
 import type { Agent } from '@atf/core/wire/api';
 import { type Level, levels } from '@atf/core/wire/words';
 import { Link, useParams } from '@tanstack/react-router';
@@ -145,6 +152,9 @@ function IdentityPanel({ agent }: { readonly agent: Agent }) {
             value:
               agent.manifest.mayStop.length === 0 ? 'nobody else named' : agent.manifest.mayStop.join(', '),
           },
+          ...(agent.manifest.sponsor === undefined
+            ? []
+            : [{ name: 'Sponsor', value: agent.manifest.sponsor }]),
           { name: 'Escalation', value: agent.manifest.escalation },
           { name: 'Instances', value: `${agent.instances} enrolled` },
           { name: 'Registered', value: <ExactTime at={agent.registeredAt} /> },
@@ -178,15 +188,18 @@ function PurposePanel({ agent }: { readonly agent: Agent }) {
                 />
               ),
             },
-            { name: 'Assurance', value: manifest.assurance },
-            { name: 'May start others', value: manifest.maySpawn ? 'yes' : 'no' },
+            { name: 'Assurance', value: assuranceWords(manifest) },
+            { name: 'May start others', value: spawnWords(manifest) },
+            { name: 'Service level', value: slaWords(manifest) },
             {
               name: 'Service hours',
               value:
                 manifest.serviceHours === undefined ? (
                   'not declared'
                 ) : (
-                  <UntrustedText text={manifest.serviceHours} />
+                  <>
+                    <UntrustedText text={manifest.serviceHours} /> (shown, not enforced)
+                  </>
                 ),
             },
             {
@@ -309,18 +322,7 @@ function LimitsPanel({ agent }: { readonly agent: Agent }) {
               ) : (
                 <ToolLink tool={limit.tool} />
               )}
-              <span className="text-ink-2">
-                {[
-                  limit.calls === undefined
-                    ? undefined
-                    : `at most ${limit.calls.max} calls in ${limit.calls.perSeconds} s`,
-                  limit.amountMax === undefined
-                    ? undefined
-                    : `at most ${limit.amountMax.toLocaleString('en')} ${limit.currency ?? ''} in one action`,
-                ]
-                  .filter((words) => words !== undefined)
-                  .join('; ')}
-              </span>
+              <span className="text-ink-2">{limitWords(limit)}</span>
             </li>
           ))}
           {checkpoints.map((point, index) => (
@@ -334,9 +336,7 @@ function LimitsPanel({ agent }: { readonly agent: Agent }) {
                 <ToolLink tool={point.tool} />
               )}
               <span className="text-ink-2">
-                a person decides
-                {point.amountAbove === undefined ? '' : ` above ${point.amountAbove.toLocaleString('en')}`}:{' '}
-                <UntrustedText text={point.reason} />
+                {checkpointWords(point)}: <UntrustedText text={point.reason} />
               </span>
             </li>
           ))}

@@ -12,6 +12,8 @@ export interface Status {
 }
 
 const governed = (title: string) => `tests/e2e/governed.test.ts › ${title}`;
+const declared = (title: string) => `tests/e2e/declared.test.ts › ${title}`;
+const stops = (title: string) => `tests/e2e/stops.test.ts › ${title}`;
 const hostile = (title: string) => `tests/e2e/hostile.test.ts › ${title}`;
 
 const nothing = (says: string): Status => ({ status: 'not_yet', says, tests: [] });
@@ -20,7 +22,10 @@ export const statuses: Readonly<Record<RequirementId, Status>> = {
   'I-1': {
     status: 'proved',
     says: 'Every agent and every instance has a UUID that control gives once; it stands in the token, in each record, and in the SPIFFE id.',
-    tests: [governed('sees its tools and reads'), 'packages/control/src/identity/identity.test.ts'],
+    tests: [
+      declared('live as long as the level allows, and the record says how they were proved'),
+      'packages/control/src/identity/identity.test.ts',
+    ],
   },
   'I-2': {
     status: 'proved',
@@ -34,7 +39,7 @@ export const statuses: Readonly<Record<RequirementId, Status>> = {
     status: 'proved',
     says: 'Owner, technical owner and business owner are registered people, kept apart where the framework says so; the responsible one stands in each record.',
     tests: [
-      governed('is refused a write with a reason that a model and a person can read, and nothing happens'),
+      declared('live as long as the level allows, and the record says how they were proved'),
       'packages/control/src/identity/identity.test.ts',
     ],
   },
@@ -59,9 +64,7 @@ export const statuses: Readonly<Record<RequirementId, Status>> = {
   'B-2': {
     status: 'proved',
     says: 'Each record names agent, version, instance, session, credential and the responsible person.',
-    tests: [
-      governed('is refused a write with a reason that a model and a person can read, and nothing happens'),
-    ],
+    tests: [declared('live as long as the level allows, and the record says how they were proved')],
   },
   'B-3': nothing('No baselines yet.'),
   'B-4': nothing('No anomaly detection yet.'),
@@ -93,7 +96,11 @@ export const statuses: Readonly<Record<RequirementId, Status>> = {
   'S-1': {
     status: 'proved',
     says: 'Tools are registered, pinned by definition and listed by name for each agent; what is not listed, or has changed, is refused.',
-    tests: [governed('is refused a tool that is not on its list'), 'tests/golden/levels.test.ts'],
+    tests: [
+      governed('is refused a tool that is not on its list'),
+      'tests/e2e/faults.test.ts › a renamed tool is gone under the old name and quarantined under the new one',
+      'tests/golden/levels.test.ts',
+    ],
   },
   'S-2': {
     status: 'proved',
@@ -106,7 +113,10 @@ export const statuses: Readonly<Record<RequirementId, Status>> = {
   'S-3': {
     status: 'partly',
     says: 'Rates per agent and per tool are enforced before the call by the gateway. They do not survive its restart yet, and several gateways do not share them.',
-    tests: ['packages/core/src/segmentation/rate.test.ts'],
+    tests: [
+      declared('asks a person at its checkpoint, keeps to its rate, and is stopped by whom it names'),
+      'packages/core/src/segmentation/rate.test.ts',
+    ],
   },
   'S-4': {
     status: 'partly',
@@ -119,11 +129,13 @@ export const statuses: Readonly<Record<RequirementId, Status>> = {
   'R-1': nothing('No circuit breaker yet.'),
   'R-2': {
     status: 'proved',
-    says: 'A person stops an agent, an owner, a tool or the fleet; calls under way are aborted, the next is refused, a gateway that is cut off refuses after 800 ms, and a stop file works with control down.',
+    says: 'A person stops an agent, a version, a session, a purpose, an owner, a tool or the fleet; calls under way are aborted, or end within a bound if the stop is graceful, the next is refused, a gateway that is cut off refuses after 800 ms, and a stop file works with control down.',
     tests: [
       governed(
         'aborts a slow call under way, refuses the next, voids credentials; a person resumes with presence',
       ),
+      declared('an owner’s agents, and the whole fleet, until a person resumes them'),
+      stops('lets the call under way end and give its result, begins nothing, then voids credentials'),
     ],
   },
   'R-3': {

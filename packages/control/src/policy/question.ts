@@ -118,6 +118,7 @@ export function wouldHappen(control: Control, standing: Standing, asked: Asked):
   const { instance, credential } = bestInstance(agent, nowMs);
   const received: Received = {
     actionId: randomUUID(),
+    // The question is what the agent may do, so it comes by a door that the server has.
     protocol: server === undefined ? 'mcp' : doorsOf(server)[0],
     server: asked.server,
     tool: asked.tool,

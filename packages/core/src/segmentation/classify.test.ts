@@ -53,6 +53,17 @@ describe('class', () => {
     ['get_report', { description: 'Sends the report to everybody.' }, 'send'],
     ['get_rows', properties({ sql: 'string' }), 'execute'],
     ['search', properties({ shell_command: 'string' }), 'execute'],
+    ['query_db', properties({ statement: 'string' }), 'execute'],
+    // A name may begin anew, and two words may be one verb.
+    ['lookup_and_post', {}, 'send'],
+    ['getThenEmail', {}, 'send'],
+    ['check_out_cart', {}, 'write'],
+    ['check_cart', {}, 'read'],
+    ['shut_down', {}, 'admin'],
+    // What is asked of an address that the agent chooses carries data there.
+    ['fetch_url', properties({ url: 'string' }), 'send'],
+    ['get_webhook', properties({ webhookUrl: 'string', body: 'string' }), 'send'],
+    ['search_orders', properties({ from: 'string', to: 'string' }), 'read'],
   ])('%s %j is %s', (name, more, expected) =>
     expect(classify(tool(name, more), untrusted).class).toBe(expected),
   );

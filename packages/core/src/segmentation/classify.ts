@@ -36,8 +36,25 @@ const leadingVerbs: Record<ActionClass, ReadonlySet<string>> = {
   execute: words('test process automate script shell bash command cmd'),
   admin: words('admin configure permission role'),
 };
+/** After these a name begins anew: `lookup_and_post`. */
+const joiningWords = words('and or then');
+/** Two words that are one verb. */
+const phrases: Readonly<Record<string, ActionClass>> = {
+  'check out': 'write',
+  'sign up': 'write',
+  'sign off': 'write',
+  'roll back': 'write',
+  'shut down': 'admin',
+  'take down': 'admin',
+  'set up': 'execute',
+  'kick off': 'execute',
+  'hand over': 'send',
+  'call back': 'send',
+};
 /** Arguments through which anything can be done. */
-const executableArguments = words('command cmd script shell bash sql');
+const executableArguments = words('command cmd script shell bash sql statement code');
+/** Arguments that say where a request goes: what is asked of an address that the agent chooses carries data there. */
+const addressArguments = words('url uri webhook endpoint callback recipient recipients destination');
 const sensitiveWords: readonly (readonly [Sensitivity, ReadonlySet<string>])[] = [
   [
     'restricted',
@@ -93,9 +110,13 @@ function classOfVerb(word: string, leading: boolean): ActionClass | undefined {
 }
 
 function classOfName(name: string): ActionClass | undefined {
-  return wordsOf(name).reduce<ActionClass | undefined>(
-    (found, word, at) => higher(found, classOfVerb(word, at === 0)),
-    undefined,
+  const all = wordsOf(name);
+  const phrased = all
+    .map((word, at) => phrases[`${word} ${all[at + 1] ?? ''}`])
+    .reduce<ActionClass | undefined>(higher, undefined);
+  return all.reduce<ActionClass | undefined>(
+    (found, word, at) => higher(found, classOfVerb(word, at === 0 || joiningWords.has(all[at - 1] ?? ''))),
+    phrased,
   );
 }
 
@@ -223,10 +244,15 @@ function classOf(
   if (base === undefined) return undefined;
   const admitted: ActionClass | undefined =
     annotations['readOnlyHint'] === false || annotations['destructiveHint'] === true ? 'write' : undefined;
-  const open = argumentsOf(definition).some((argument) =>
-    argument.words.some((word) => executableArguments.has(word)),
-  );
-  return higher(higher(higher(base, described), admitted), open ? 'execute' : undefined);
+  const given = argumentsOf(definition);
+  const takes = (marks: ReadonlySet<string>) =>
+    given.some((argument) => argument.words.some((word) => marks.has(word)));
+  return [
+    described,
+    admitted,
+    takes(addressArguments) ? ('send' as const) : undefined,
+    takes(executableArguments) ? ('execute' as const) : undefined,
+  ].reduce(higher, base);
 }
 
 /**

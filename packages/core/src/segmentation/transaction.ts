@@ -44,6 +44,14 @@ export function limitsFor(agent: AgentDoc, tool: ToolDoc): Limit[] {
   return agent.limits.filter((limit) => concerns(limit.tool, tool));
 }
 
+/** Whether limits are defined that bound what one call of this tool can do: where it moves an amount, the amount is what must be limited. */
+export function hasDefinedLimits(agent: AgentDoc, tool: ToolDoc): boolean {
+  const limits = limitsFor(agent, tool);
+  return tool.classification.arguments.amount === undefined
+    ? limits.length > 0
+    : limits.some(({ amountMax }) => amountMax !== undefined);
+}
+
 /** Refuses a call above an amount limit, in another currency than the limit's, or whose amount cannot be read although it is limited. */
 export function checkTransaction(agent: AgentDoc, tool: ToolDoc, args: JsonObject): Refusal | undefined {
   const amount = amountOf(tool, args);
