@@ -434,7 +434,7 @@ async function run(opened: Opened): Promise<RunningGateway> {
     stopFile.close();
     throw error;
   });
-  snapshot.onApplied((topic, key) => server.listeners.observe(topic, key));
+  snapshot.onApplied((topic, key) => server.observe(topic, key));
   built.onUpdated = (name, instanceId, uri) => server.listeners.updated(name, instanceId, uri);
   const feed = feedOf(opened, built);
   const ticker = setInterval(() => {

@@ -3,13 +3,15 @@
  * what is not governed is recorded and refused. It remembers only what a protocol needs between requests: what clients declared, and what they were asked.
  */
 import { type Refusal, refusal } from '@atf/core/errors';
+import type { FeedTopic } from '@atf/core/wire/feed';
 import type { CredentialFacts } from '@atf/core/world';
 import type { AgentSide } from './agent-input.ts';
 import type { AgentStream } from './agent-stream.ts';
 import type { CallAnswer } from './answers.ts';
+import { ApprovalAsks, heldMsMax, waitsFor } from './approval-asks.ts';
 import { ClientFacts } from './client-facts.ts';
 import { Listeners } from './listeners.ts';
-import { ParkedCalls, type Turn } from './parked-calls.ts';
+import { digestOf, ParkedCalls, type Turn } from './parked-calls.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { OnProgress } from './progress.ts';
 import {
@@ -58,9 +60,11 @@ export class McpFront {
   readonly #asks = new StreamAsks();
   readonly #parked = new ParkedCalls();
   readonly #listeners: Listeners;
+  readonly #approvals: ApprovalAsks;
 
   constructor(pipeline: Pipeline) {
     this.#pipeline = pipeline;
+    this.#approvals = new ApprovalAsks(pipeline);
     this.#listeners = new Listeners({
       offered: pipeline.offered,
       mayRead: pipeline.mayRead,
@@ -147,7 +151,52 @@ export class McpFront {
             ...this.#clients.of(credential, server),
             ask: async (asked) => await this.#asks.ask(credential, server, asked, stream, gone),
           };
-    return await this.#pipeline.act(credential, parsed, gone, onProgress, side);
+    const answer = await this.#pipeline.act(credential, parsed, gone, onProgress, side);
+    const approvalId = waitsFor(parsed, answer);
+    if (answer.kind !== 'refused' || approvalId === undefined || stream === undefined) return answer;
+    const asked = side?.offers.url === true ? this.#approvals.asked(answer.facts) : undefined;
+    if (asked === undefined) return answer;
+    const given = await this.#asks.ask(credential, server, asked, stream, gone);
+    if (!this.#approvals.accepted(given)) return answer;
+    await this.#approvals.decided(credential, approvalId, heldMsMax.stream, gone);
+    // Nobody is there to be given what would run.
+    if (gone.aborted || this.#pipeline.waits(credential, approvalId)) return answer;
+    const params = { elicitationId: approvalId };
+    stream.send({ jsonrpc: '2.0', method: 'notifications/elicitation/complete', params });
+    return await this.#approvals.redeem(credential, approvalId);
+  }
+
+  /** 2026-07-28: the page is asked for as input, and the request comes again until it is decided. */
+  #askToApprove(
+    { agentId }: CredentialFacts,
+    parsed: ActionRequest,
+    answer: CallAnswer,
+  ): EncodedResponse | undefined {
+    const approval = waitsFor(parsed, answer);
+    if (answer.kind !== 'refused' || approval === undefined || parsed.offers?.url !== true) return undefined;
+    const asked = this.#approvals.asked(answer.facts);
+    const state = this.#pipeline.states.seal({ approval, agent: agentId, request: digestOf(parsed) });
+    return asked === undefined || state === undefined ? undefined : encodeInputRequired(parsed, asked, state);
+  }
+
+  /** The request came again, with the state of an approval. Undefined: its state is of none. */
+  async #whenApproved(
+    credential: CredentialFacts,
+    parsed: ActionRequest,
+    door: McpDoor,
+  ): Promise<EncodedResponse | McpProblem | undefined> {
+    const { state, answers } = parsed.retry ?? {};
+    const sealed = state === undefined ? undefined : this.#pipeline.states.open(state);
+    if (sealed?.agent !== credential.agentId || sealed.request !== digestOf(parsed)) return undefined;
+    const { approval: approvalId } = sealed;
+    const waits = this.#approvals.accepted(answers);
+    if (waits) await this.#approvals.decided(credential, approvalId, heldMsMax.round, door.gone);
+    // Nobody is there to be given what would run.
+    if (door.gone.aborted) return { id: parsed.id, refusal: refusal('upstream.aborted') };
+    const answer = await this.#approvals.redeem(credential, approvalId);
+    // Who does not wait is told how it stands, as clients without pages are.
+    const again = waits ? this.#askToApprove(credential, parsed, answer) : undefined;
+    return again ?? this.#finish(parsed, answer, door);
   }
 
   /** 2026-07-28: what is asked is the answer, and the request comes again. */
@@ -156,16 +205,29 @@ export class McpFront {
     parsed: ActionRequest,
     door: McpDoor,
   ): Promise<EncodedResponse | McpProblem> {
-    const turn: Turn | undefined =
-      parsed.retry?.state === undefined
-        ? await this.#parked.begin(credential, parsed, door, (side, gone, onProgress) =>
-            this.#pipeline.act(credential, parsed, gone, onProgress, side),
-          )
-        : await this.#parked.resume(credential, parsed, door);
-    if (turn === undefined) return encodeProtocolRefusal(unknownState(parsed.id));
-    return turn.kind === 'asks'
-      ? encodeInputRequired(parsed, turn.asked, turn.state)
-      : this.#finish(parsed, turn.answer, door);
+    const { retry } = parsed;
+    if (retry?.state === undefined) {
+      const begun = await this.#parked.begin(credential, parsed, door, (side, gone, onProgress) =>
+        this.#pipeline.act(credential, parsed, gone, onProgress, side),
+      );
+      return this.#turned(credential, parsed, begun, door);
+    }
+    const approved = await this.#whenApproved(credential, parsed, door);
+    if (approved !== undefined) return approved;
+    const turn = await this.#parked.resume(credential, parsed, door);
+    return turn === undefined
+      ? encodeProtocolRefusal(unknownState(parsed.id))
+      : this.#turned(credential, parsed, turn, door);
+  }
+
+  #turned(
+    credential: CredentialFacts,
+    parsed: ActionRequest,
+    turn: Turn,
+    door: McpDoor,
+  ): EncodedResponse | McpProblem {
+    if (turn.kind === 'asks') return encodeInputRequired(parsed, turn.asked, turn.state);
+    return this.#askToApprove(credential, parsed, turn.answer) ?? this.#finish(parsed, turn.answer, door);
   }
 
   async #subscribe(
@@ -228,6 +290,12 @@ export class McpFront {
       gone,
     );
     return undefined;
+  }
+
+  /** A document came or went. */
+  observe(topic: FeedTopic, key: string): void {
+    if (topic === 'approval') this.#approvals.observe();
+    this.#listeners.observe(topic, key);
   }
 
   get listeners(): Listeners {

@@ -153,7 +153,7 @@ export class ParkedCalls {
 const ownerOf = ({ agentId, instanceId, sid }: CredentialFacts): string => `${agentId} ${instanceId} ${sid}`;
 
 /** What the request is about, without what changes from round to round. */
-function digestOf(request: ActionRequest): string {
+export function digestOf(request: ActionRequest): string {
   const { kind, serverName } = request;
   const about: Json =
     kind === 'tools_call'

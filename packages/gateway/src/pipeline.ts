@@ -38,6 +38,7 @@ import { wantsKey } from './protected-resource.ts';
 import { QuestionRate } from './question-rate.ts';
 import { type Decided, recordDecision, recordSubscribed, type Stated } from './record.ts';
 import { RefusalCount } from './refusal-count.ts';
+import { RequestStates } from './request-state.ts';
 import { SchemaCheck } from './schema-check.ts';
 import { Stopper } from './stop.ts';
 
@@ -92,6 +93,12 @@ export interface Pipeline {
   /** Redeems an approval of this agent through this door, or says how it stands. */
   redeem(credential: CredentialFacts, redemption: Redemption): Promise<CallAnswer>;
   newActionId(): string;
+  /** Whether this approval of this agent still waits for a person, and its time is not over. */
+  waits(credential: CredentialFacts, approvalId: string): boolean;
+  /** Where people decide about it; undefined while control has not said where it is. */
+  approvalUrl(approvalId: string): string | undefined;
+  /** The state of requests that wait for a person. */
+  readonly states: RequestStates;
   /** Spends one question of this agent (question-rate.ts). */
   mayAskNow(agentId: string): Refusal | undefined;
   /** {@link Pipeline.call} for a request of MCP: it may be about a resource or a prompt. */
@@ -439,6 +446,18 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     call,
     redeem,
     newActionId: () => newActionId(ports),
+    waits: (credential, approvalId) => {
+      const doc = snapshot.approval(approvalId);
+      const waiting = doc?.agentId === credential.agentId && doc.state === 'waiting';
+      return waiting && Date.parse(doc.expiresAt) > clock.nowMs();
+    },
+    approvalUrl: (approvalId) => {
+      const issuer = snapshot.settings()?.issuer;
+      return issuer !== undefined && URL.canParse(issuer)
+        ? new URL(`/approvals/${approvalId}`, issuer).href
+        : undefined;
+    },
+    states: new RequestStates(ports.wrappingKey),
     mayAskNow: (agentId) => questions.ask(agentId, clock.monotonicMs()),
     act,
     list,

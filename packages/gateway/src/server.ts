@@ -5,6 +5,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { problemOf, type Refusal, refusal } from '@atf/core/errors';
+import type { FeedTopic } from '@atf/core/wire/feed';
 import { type ActionFront, type ActionReply, matchAction } from './action-front.ts';
 import { actionDocument } from './action-openapi.ts';
 import type { AnswerStream, HttpFront } from './http-front.ts';
@@ -286,6 +287,11 @@ export class GatewayServer {
     } finally {
       this.#requests++;
     }
+  }
+
+  /** A document came or went: for whoever waits. */
+  observe(topic: FeedTopic, key: string): void {
+    this.#front.observe(topic, key);
   }
 
   get listeners(): Listeners {
