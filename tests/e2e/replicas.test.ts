@@ -222,6 +222,30 @@ describe.skipIf(postgresBinaries() === undefined)('two replicas, two gateways', 
     expect(refundsMade(3.01)).toBe(1);
   });
 
+  it('a rate limit holds over both gateways, and a crash of one resets nothing', async () => {
+    const limit = 12;
+    const manifest = readerManifest('replica-limited', ['back-office/get_order']).replace(
+      'max: 1000000, perSeconds: 60',
+      `max: ${limit}, perSeconds: 86400`,
+    );
+    await fleet.operator(0).call('agents.register', { body: { manifest, format: 'yaml' } });
+    const agents = await Promise.all(
+      [0, 1].map((gateway) => fleet.agent('replica-limited', { gateway, control: gateway })),
+    );
+    const clients = await Promise.all(agents.map((agent) => agent.mcp('back-office')));
+    const ask = async (at: number) => call(clients[at] as Client, 'get_order', { order_id: 'O-5001' });
+    const answers = [...(await Promise.all([0, 1, 0, 1, 0, 1].map(ask)))];
+    const crashed = fleet.gateways[0] as (typeof fleet.gateways)[number];
+    await crashed.kill();
+    await crashed.start();
+    await fleet.serving();
+    answers.push(...(await Promise.all(Array.from({ length: 20 }, (_, at) => ask(at % 2)))));
+    expect(answers.filter(({ isError }) => !isError)).toHaveLength(limit);
+    expect(new Set(answers.filter(({ isError }) => isError).map(({ atf }) => atf.code))).toEqual(
+      new Set(['segmentation.rate_exceeded']),
+    );
+  }, 120_000);
+
   it('kill -9 of the leader under load: every acknowledged action is in the log, which verifies and goes on', async () => {
     const approver = await fleet.signIn('paula.reyes@example.com', 0);
     const junior = await (await fleet.agent('junior-support', { gateway: 1, control: 0 })).mcp('back-office');

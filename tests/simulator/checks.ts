@@ -2,6 +2,7 @@
  * The invariants, checked as things happen. It watches from outside: frames as they arrive, documents as they are applied, frames of the
  * spool as they become durable, calls as tool servers get them. Nothing here asks the code under test whether it behaved.
  */
+import { leasedMsOf } from '@atf/gateway/limiter';
 import type { Entry, EntryDraft } from '@atf/core/audit/entry';
 import { containmentApplies, type Touched } from '@atf/core/incident/containment';
 import { containmentKey } from '@atf/core/incident/scope-id';
@@ -173,6 +174,9 @@ export class Checks {
     }
   }
 
+  /** Rate limits over all gateways. */
+  readonly #buckets = new Map<string, { readonly tokens: number; readonly atMs: number }>();
+
   // What a gateway records.
 
   /** In the tick in which a gateway hands a record to its spool. */
@@ -199,13 +203,14 @@ export class Checks {
       this.fail('rate limits', 'no limit was looked at', record.actionId, gateway);
   }
 
-  /** A token bucket: the same rule as GCRA, said otherwise. */
+  /** A token bucket over all gateways: the same rule as GCRA, said otherwise. A call may be made as long after it was counted as a lease lives. */
   #spend(gateway: string, key: string, max: number, perSeconds: number, record: DecisionRecord): void {
-    const { buckets } = this.#of(gateway);
+    const buckets = this.#buckets;
     const { nowMs } = this.#time;
+    const lateMax = (leasedMsOf({ max, perSeconds }) * max) / (perSeconds * 1_000);
     const held = buckets.get(key) ?? { tokens: max, atMs: nowMs };
     const tokens = Math.min(max, held.tokens + ((nowMs - held.atMs) * max) / (perSeconds * 1_000)) - 1;
-    if (tokens < -1e-3)
+    if (tokens < -lateMax - 1e-3)
       this.fail(
         'rate limits',
         `${key} admits ${(-tokens).toFixed(3)} too many`,

@@ -20,6 +20,7 @@ import type {
 import type { JsonObject } from '@atf/core/wire/json';
 import type { Level, Scope } from '@atf/core/wire/words';
 import type { ControlAnswer, ControlCall } from '@atf/gateway/ports';
+import { Budgets } from '@atf/gateway/testing/budgets.fixture';
 import {
   type ApprovalRequest,
   Approvals,
@@ -58,6 +59,7 @@ export class ControlState {
   readonly agentIds: string[] = [];
   readonly approvals: Approvals;
   readonly #input: StateInput;
+  readonly #budgets = new Budgets();
 
   constructor(input: StateInput) {
     this.#input = input;
@@ -274,6 +276,8 @@ export class ControlState {
         const { kid, key } = this.#input.payloadKey;
         return { ok: true, value: { kid, key: Buffer.from(key).toString('base64url') } };
       }
+      case 'gateway.leaseCalls':
+        return { ok: true, value: this.#budgets.lease(call.body, this.#input.nowMs()) };
       case 'gateway.started':
       case 'gateway.notify':
         return { ok: true, value: { ok: true } };

@@ -237,6 +237,7 @@ export class GatewayNode {
     const ticker = setInterval(() => {
       void payloadKey.tick(clock.monotonicMs());
       void pipeline.refusals.flush();
+      pipeline.limiter.sweep();
       upstreams.sweep((name) => snapshot.server(name));
       if (snapshot.fresh()) discovery.tick(snapshot.servers());
     }, 1_000);

@@ -2,6 +2,7 @@
 import type { Json, JsonObject } from '@atf/core/wire/json';
 import { Lease } from '@atf/gateway/lease';
 import type { Ports, SnapshotPort, SpoolPort } from '@atf/gateway/ports';
+import type { BodyIn } from '@atf/core/wire/api';
 import type { AgentDoc } from '@atf/core/wire/feed';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { Random } from './random.ts';
@@ -65,6 +66,10 @@ class EndlessLease extends Lease {
 const early = { ok: true, epoch: 1, seq: 1 } as const;
 const edited = (body: JsonObject, change: Record<string, Json>): JsonObject => ({ ...body, ...change });
 
+/** The asks of a request for calls of a rate limit. */
+const asksOf = ({ body }: { readonly body?: unknown }): readonly unknown[] =>
+  (body as BodyIn<'gateway.leaseCalls'>).asks;
+
 const mutants: readonly {
   readonly name: string;
   readonly mutation: () => Mutation;
@@ -80,11 +85,19 @@ const mutants: readonly {
     ],
   },
   {
-    name: 'the clock of the rates is fast, so that they refill too soon',
+    name: 'a gateway spends calls that nobody has leased to it',
     mutation: () => ({
       ports: (ports) => ({
         ...ports,
-        clock: { ...ports.clock, monotonicMs: () => ports.clock.monotonicMs() * 20 },
+        control: {
+          request: async (operation, call) =>
+            operation === 'gateway.leaseCalls'
+              ? ({
+                  ok: true,
+                  value: { grants: asksOf(call).map(() => ({ granted: 3, retryAfterMs: 0 })) },
+                } as never)
+              : ports.control.request(operation, call),
+        },
       }),
     }),
     found: ['rate limits'],

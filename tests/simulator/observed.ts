@@ -11,7 +11,6 @@ export interface Told {
   readonly stops: Map<string, ContainmentDoc>;
   readonly noncesSent: Map<string, number>;
   leaseFromMs: number;
-  readonly buckets: Map<string, { tokens: number; atMs: number }>;
 }
 
 export interface Stop {
@@ -65,7 +64,6 @@ export const newTold = (): Told => ({
   stops: new Map(),
   noncesSent: new Map(),
   leaseFromMs: Number.NEGATIVE_INFINITY,
-  buckets: new Map(),
 });
 
 /** What an action touches, as far as stops are concerned. */

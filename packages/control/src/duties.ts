@@ -12,6 +12,7 @@ import { Postman } from './notifications/postman.ts';
 import { regularly } from './regularly.ts';
 import { Lead, type LeadWork } from './replicas/lead.ts';
 import { forgetProofs } from './replicas/store.ts';
+import { dropWholeBudgets } from './segmentation/budget-store.ts';
 
 /** Approvals are looked at this often: they expire by time. */
 const upkeepEveryMs = 1_000;
@@ -42,6 +43,7 @@ async function begin(held: Control, log: RunningLog): Promise<Work> {
     regularly(held, drainsEveryMs, 'graceful stops', () => finishDrains(held)),
     regularly(held, sessionsEveryMs, 'stops of sessions', () => forgetSessions(held)),
     regularly(held, watchEveryMs, 'watch over gateways', () => watch.look()),
+    regularly(held, forgetEveryMs, 'budgets that are whole again', () => dropWholeBudgets(held.db, tenant)),
     ...(held.shared === undefined
       ? []
       : [

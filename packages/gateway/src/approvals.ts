@@ -285,7 +285,8 @@ export class Approvals {
       state: 'consumed',
       ...by,
     };
-    const decided = decider.decide(receivedOf(actionId, credential, call), call, approval);
+    const received = receivedOf(actionId, credential, call);
+    const decided = decider.decide(received, call, approval, await decider.hold(received));
     if (decided.decision.outcome === 'allow') return await release(decided);
     const why = decided.decision.refusal ?? refusal('internal.fault');
     return notExecuted((await recordDecision(ports, 'action.refused', decided)) ?? why);

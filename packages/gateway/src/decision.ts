@@ -1,5 +1,5 @@
 /**
- * Steps 2 to 5 of the pipeline: projects the facts of this tick into a world, decides once, and reserves the limits in the same tick,
+ * Steps 2 to 5 of the pipeline: projects the facts of this tick into a world, decides once, and spends the limits in the same tick,
  * with no `await` between. Which checks there are and in which order stands in core's `decide.ts`, and only there.
  */
 import { decide } from '@atf/core/decide';
@@ -7,7 +7,7 @@ import { sha256 } from '@atf/core/digest';
 import type { ApprovalDoc, ToolDoc } from '@atf/core/wire/feed';
 import { canonicalJson, type JsonObject } from '@atf/core/wire/json';
 import type { CredentialFacts, Protocol, Received, SchemaFact, World } from '@atf/core/world';
-import type { Limiter } from './limiter.ts';
+import type { Hold, Limiter, LimitInput } from './limiter.ts';
 import type { Ports } from './ports.ts';
 import type { Decided } from './record.ts';
 import type { SchemaCheck } from './schema-check.ts';
@@ -63,8 +63,14 @@ export function toolAsOffered(
 const nothingToCheck: SchemaFact = { verdict: 'valid', problems: [] };
 
 export interface Decider {
-  /** Decides in this tick; reserves the limits when the outcome is `allow`. */
-  decide(received: Received, call: ExactCall, approval: ApprovalDoc | undefined): Decided;
+  /** Gets hold of one call of every rate limit that binds this one. */
+  hold(received: Received): Promise<Hold>;
+  /** The same of what was leased before; undefined: control has to be asked. */
+  holdNow(received: Received): Hold | undefined;
+  /** Decides in this tick, spending nothing, before control is asked for a lease. */
+  first(received: Received, call: ExactCall): Decided;
+  /** Decides in this tick; spends what `hold` has when the outcome is `allow`, and gives it back otherwise. */
+  decide(received: Received, call: ExactCall, approval: ApprovalDoc | undefined, hold: Hold): Decided;
   /** The same decision without reserving anything; with `anyArguments` without looking at the arguments. */
   peek(received: Received, call: ExactCall, anyArguments?: boolean): Decided;
 }
@@ -80,22 +86,13 @@ export function createDecider(
     received: Received,
     call: ExactCall,
     approval: ApprovalDoc | undefined,
-    how: { readonly reserve: boolean; readonly anyArguments: boolean },
+    how: { readonly hold: Hold | undefined; readonly anyArguments: boolean },
   ): Decided => {
     const { credential, server, tool: name } = received;
     const agent = snapshot.agent(credential.agentId);
     const tool = toolAsOffered(ports, server, name, credential.instanceId);
     const { proof } = credential;
-    const look =
-      agent === undefined
-        ? { facts: [], next: [] }
-        : limiter.look({
-            agent,
-            tool,
-            settings: snapshot.settings(),
-            proof,
-            monotonicMs: clock.monotonicMs(),
-          });
+    const limits = limiter.look({ agent, tool, settings: snapshot.settings(), proof }, how.hold);
     const world: World = {
       nowMs: clock.nowMs(),
       feedFresh: snapshot.fresh(),
@@ -106,7 +103,7 @@ export function createDecider(
       tool,
       containments: snapshot.containments(),
       policy: snapshot.policy(),
-      limits: look.facts,
+      limits,
       approval,
       schema: tool === undefined || how.anyArguments ? nothingToCheck : schemas.input(tool, received.args),
       labels: [],
@@ -114,17 +111,28 @@ export function createDecider(
       detectors: [],
     };
     const decision = decide(received, world);
-    if (how.reserve && decision.outcome === 'allow') limiter.reserve(look);
+    if (how.hold !== undefined && decision.outcome !== 'allow') limiter.giveBack(how.hold);
     return { received, argsText: call.argsText, world, decision, approvalId: approval?.id };
   };
+  const limitsOf = ({ credential, server, tool: name }: Received): LimitInput => {
+    const { agentId, instanceId, proof } = credential;
+    const tool = toolAsOffered(ports, server, name, instanceId);
+    return { agent: snapshot.agent(agentId), tool, settings: snapshot.settings(), proof };
+  };
+  const timed = (work: () => Decided): Decided => {
+    const begunMs = clock.monotonicMs();
+    const decided = work();
+    onDecided(clock.monotonicMs() - begunMs);
+    return decided;
+  };
   return {
-    decide: (received, call, approval) => {
-      const begunMs = clock.monotonicMs();
-      const decided = inThisTick(received, call, approval, { reserve: true, anyArguments: false });
-      onDecided(clock.monotonicMs() - begunMs);
-      return decided;
-    },
+    hold: (received) => limiter.hold(limitsOf(received)),
+    holdNow: (received) => limiter.holdNow(limitsOf(received)),
+    first: (received, call) =>
+      timed(() => inThisTick(received, call, undefined, { hold: undefined, anyArguments: false })),
+    decide: (received, call, approval, hold) =>
+      timed(() => inThisTick(received, call, approval, { hold, anyArguments: false })),
     peek: (received, call, anyArguments = false) =>
-      inThisTick(received, call, undefined, { reserve: false, anyArguments }),
+      inThisTick(received, call, undefined, { hold: undefined, anyArguments }),
   };
 }

@@ -10,12 +10,11 @@ import { CallsUnderWay, callsOfAgentMax, type CallStart } from './calls.ts';
 import { readConfig } from './config.ts';
 import { addressOf } from './connect-server.ts';
 import { keyEncryptionKey, openGatewayKey } from './gateway-key.ts';
-import { Limiter } from './limiter.ts';
 import { RandomPool } from './random-pool.ts';
 import { parseServersFile, ServersFile } from './servers-file.ts';
 import { Shipper } from './ship.ts';
 import { readStopFile } from './stop-file.ts';
-import { agentDoc, serverDoc, settingsDoc, uuid } from './testing/documents.fixture.ts';
+import { serverDoc, uuid } from './testing/documents.fixture.ts';
 
 const folders: string[] = [];
 function folder(): string {
@@ -54,26 +53,6 @@ describe('memory of proofs', () => {
       'replayed',
     ]);
     expect(replay.take('c', dpopReplayMs + 20_000)).toBe('new');
-  });
-});
-
-describe('rate limits (S-3)', () => {
-  const agent = agentDoc(1, 'intern', []);
-  const look = (limiter: Limiter, monotonicMs: number, of = agent) =>
-    limiter.look({ agent: of, tool: undefined, settings: settingsDoc, proof: 'dpop', monotonicMs });
-
-  it('falls back to the default of the level', () => {
-    const looked = look(new Limiter(), 0);
-    expect(looked.facts).toEqual([{ id: 'rate:agent', ok: true, max: 100, perSeconds: 60, retryAfterMs: 0 }]);
-  });
-
-  it('refuses when a counter cannot be held, and drops those that are full again', () => {
-    const limiter = new Limiter(1);
-    limiter.reserve(look(limiter, 0));
-    const other = agentDoc(2, 'intern', []);
-    expect(look(limiter, 1, other).facts[0]?.ok).toBe(false);
-    expect(look(limiter, 60_000, other).facts[0]?.ok).toBe(true);
-    expect(limiter.size).toBe(0);
   });
 });
 

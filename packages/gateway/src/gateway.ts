@@ -440,6 +440,7 @@ async function run(opened: Opened): Promise<RunningGateway> {
   const ticker = setInterval(() => {
     void payloadKey.tick(clock.monotonicMs());
     void pipeline.refusals.flush();
+    pipeline.limiter.sweep();
     upstreams.sweep((name) => snapshot.server(name));
     services.sweep((name) => snapshot.server(name));
     server.listeners.tick();

@@ -1,32 +1,43 @@
 /**
- * Room: segmentation (S-3). Rate limits of an agent, spent in memory: the manifest's, and the default of its level where the manifest
- * sets none for the agent as a whole. Looking and reserving are apart; the caller does both in the tick of the decision.
- * Not here: limits over several gateways (slices leased from control), budgets, cascades.
+ * Room: segmentation (S-3, invariant 4). Rate limits of an agent: the manifest's, and the default of its level where the manifest sets none for the agent as a
+ * whole. Control allocates over all gateways; this one spends what it has leased, in memory. A call first gets hold of one call of every limit that binds
+ * it, then it is decided; what a refused call held is there for the next. A lease lives a moment, and what is not spent then stays spent, as what a
+ * crash loses does. Without control nothing new is leased, and nothing runs.
  */
 import { effectiveLevel } from '@atf/core/maturity/levels';
-import { lookAtRate, type Rate } from '@atf/core/segmentation/rate';
+import type { Rate } from '@atf/core/segmentation/rate';
 import type { AgentDoc, SettingsDoc, ToolDoc } from '@atf/core/wire/feed';
 import type { LimitFact } from '@atf/core/world';
+import type { ControlPort } from './ports.ts';
 
-/** Counters held at once. One that is full again holds nothing and is dropped when room is needed. */
+/** Counters held at once. One that holds nothing is dropped when room is needed. */
 export const limitCountersMax = 100_000;
-
-export interface LimitLook {
-  readonly facts: readonly LimitFact[];
-  readonly next: readonly { readonly key: string; readonly nextMs: number }[];
-}
+/** A leased call may be made so long after it was asked for and counted: at most this, and a share of the period, so that late ones never add up to much. */
+const leasedMsMax = 2_000;
+const leasedShareMax = 1 / 8;
+/** A lease holds at most what the limit allows in this time, and this share of it. */
+const leaseAheadSeconds = 1;
+const leaseShareMax = 1 / 8;
+const asksMax = 500;
+/** After control did not answer. */
+const askAgainMs = 250;
+/** Rounds in which a call may find that others were faster. */
+const roundsMax = 100;
 
 interface NamedRate extends Rate {
   readonly id: string;
 }
 
+export interface LimitInput {
+  readonly agent: AgentDoc | undefined;
+  readonly tool: ToolDoc | undefined;
+  readonly settings: SettingsDoc | undefined;
+  readonly proof: 'dpop' | 'none';
+}
+
 /** The rates that bind a call of this tool, each with the name under which the record shows it. */
-function ratesFor(
-  agent: AgentDoc,
-  tool: ToolDoc | undefined,
-  settings: SettingsDoc | undefined,
-  proof: 'dpop' | 'none',
-): NamedRate[] {
+function ratesFor({ agent, tool, settings, proof }: LimitInput): NamedRate[] {
+  if (agent === undefined) return [];
   const rates: NamedRate[] = [];
   const name = tool === undefined ? undefined : `${tool.server}/${tool.name}`;
   for (const limit of agent.limits) {
@@ -40,48 +51,249 @@ function ratesFor(
   return rates;
 }
 
+/** Leased calls of one limit. */
+interface Counter {
+  readonly agentId: string;
+  readonly rate: NamedRate;
+  leases: { count: number; readonly untilMs: number }[];
+  /** What the next lease holds: more while leases are spent, less while they run out. */
+  size: number;
+  /** Calls that wait for the answer. */
+  waiting: number;
+  asking: Promise<void> | undefined;
+  /** Until then control grants nothing, or cannot be asked. */
+  refusedUntilMs: number;
+}
+
+/** What one call holds: given to the decision, which spends it or gives it back, once. */
+export interface Hold {
+  readonly kept: ReadonlyMap<string, number>;
+  readonly retryAfterMs: ReadonlyMap<string, number>;
+}
+
+const nothing: Hold = { kept: new Map(), retryAfterMs: new Map() };
+
+export interface LimiterInput {
+  readonly control: ControlPort;
+  /** Of the monotonic clock: a clock that is set back must not prolong a lease. */
+  readonly monotonicMs: () => number;
+  readonly countersMax?: number;
+}
+
 export class Limiter {
-  readonly #arrivals = new Map<string, number>();
-  readonly #countersMax: number;
+  readonly #input: LimiterInput;
+  readonly #counters = new Map<string, Counter>();
+  readonly #asks = new Map<Counter, { answered(): void }[]>();
+  #flushing = false;
 
-  constructor(countersMax = limitCountersMax) {
-    this.#countersMax = countersMax;
+  constructor(input: LimiterInput) {
+    this.#input = input;
   }
 
-  /** Looks at every limit that binds; changes nothing. A counter that cannot be held counts as exceeded. */
-  look(input: {
-    readonly agent: AgentDoc;
-    readonly tool: ToolDoc | undefined;
-    readonly settings: SettingsDoc | undefined;
-    readonly proof: 'dpop' | 'none';
-    /** Of the monotonic clock: a clock that is set back must not refill anything. */
-    readonly monotonicMs: number;
-  }): LimitLook {
-    const facts: LimitFact[] = [];
-    const next: { key: string; nextMs: number }[] = [];
-    for (const { id, max, perSeconds } of ratesFor(input.agent, input.tool, input.settings, input.proof)) {
-      const key = `${input.agent.id} ${id} ${max} ${perSeconds}`;
-      const stored = this.#arrivals.get(key);
-      const look = lookAtRate(stored, input.monotonicMs, { max, perSeconds });
-      const ok = look.ok && (stored !== undefined || this.#hasRoom(input.monotonicMs));
-      facts.push({ id, ok, max, perSeconds, retryAfterMs: look.ok ? 0 : look.retryAfterMs });
-      next.push({ key, nextMs: look.nextMs });
+  /** As {@link hold}, of what was leased before; undefined: control has to be asked. */
+  holdNow(input: LimitInput): Hold | undefined {
+    const rates = ratesFor(input);
+    if (input.agent === undefined || rates.length === 0) return nothing;
+    const nowMs = this.#input.monotonicMs();
+    const kept = new Map<string, number>();
+    for (const rate of rates) {
+      const key = keyOf(input.agent.id, rate);
+      const counter = this.#counters.get(key);
+      const untilMs = counter === undefined ? undefined : this.#spend(counter, nowMs);
+      if (untilMs === undefined) {
+        this.giveBack({ kept, retryAfterMs: new Map() });
+        return undefined;
+      }
+      kept.set(key, untilMs);
     }
-    return { facts, next };
+    return { kept, retryAfterMs: new Map() };
   }
 
-  /** Spends what was looked at, in the same tick. */
-  reserve(look: LimitLook): void {
-    for (const { key, nextMs } of look.next) this.#arrivals.set(key, nextMs);
+  /** Gets hold of one call of every limit that binds; resolves with what it got. Bounded by the time that control may take to answer. */
+  async hold(input: LimitInput): Promise<Hold> {
+    const rates = ratesFor(input);
+    if (input.agent === undefined || rates.length === 0) return nothing;
+    const kept = new Map<string, number>();
+    const retryAfterMs = new Map<string, number>();
+    for (const rate of rates) {
+      const key = keyOf(input.agent.id, rate);
+      const got = await this.#obtain(key, input.agent.id, rate);
+      if (got.ok) kept.set(key, got.untilMs);
+      else retryAfterMs.set(key, got.retryAfterMs);
+    }
+    return { kept, retryAfterMs };
+  }
+
+  /** Every limit that binds now, and whether `hold` has it; without a hold, whether it is known to be used up. */
+  look(input: LimitInput, hold?: Hold): readonly LimitFact[] {
+    const nowMs = this.#input.monotonicMs();
+    return ratesFor(input).map((rate) => {
+      const { id, max, perSeconds } = rate;
+      const key = keyOf(input.agent?.id ?? '', rate);
+      if (hold !== undefined) {
+        const ok = (hold.kept.get(key) ?? 0) > nowMs;
+        return { id, ok, max, perSeconds, retryAfterMs: ok ? 0 : (hold.retryAfterMs.get(key) ?? askAgainMs) };
+      }
+      const counter = this.#counters.get(key);
+      const waitMs =
+        counter === undefined || this.#left(counter, nowMs) > 0 ? 0 : counter.refusedUntilMs - nowMs;
+      return { id, ok: waitMs <= 0, max, perSeconds, retryAfterMs: Math.max(0, Math.ceil(waitMs)) };
+    });
+  }
+
+  /** The call does not run: what it held is there for others. */
+  giveBack({ kept }: Hold): void {
+    for (const [key, untilMs] of kept) {
+      const counter = this.#counters.get(key);
+      if (counter === undefined) continue;
+      const lease = counter.leases.find((one) => one.untilMs === untilMs);
+      if (lease === undefined) counter.leases.push({ count: 1, untilMs });
+      else lease.count++;
+    }
+  }
+
+  /** Forgets what holds nothing. Call it now and then. */
+  sweep(): void {
+    const nowMs = this.#input.monotonicMs();
+    for (const [key, counter] of this.#counters) {
+      this.#expire(counter, nowMs);
+      if (isIdle(counter, nowMs)) this.#counters.delete(key);
+    }
   }
 
   get size(): number {
-    return this.#arrivals.size;
+    return this.#counters.size;
   }
 
-  #hasRoom(nowMs: number): boolean {
-    if (this.#arrivals.size < this.#countersMax) return true;
-    for (const [key, arrivalMs] of this.#arrivals) if (arrivalMs <= nowMs) this.#arrivals.delete(key);
-    return this.#arrivals.size < this.#countersMax;
+  async #obtain(
+    key: string,
+    agentId: string,
+    rate: NamedRate,
+  ): Promise<
+    { readonly ok: true; readonly untilMs: number } | { readonly ok: false; readonly retryAfterMs: number }
+  > {
+    const counter = this.#counterFor(key, agentId, rate);
+    if (counter === undefined) return { ok: false, retryAfterMs: leasedMsMax };
+    for (let round = 0; round < roundsMax; round++) {
+      const nowMs = this.#input.monotonicMs();
+      const untilMs = this.#spend(counter, nowMs);
+      if (untilMs !== undefined) return { ok: true, untilMs };
+      if (counter.refusedUntilMs > nowMs)
+        return { ok: false, retryAfterMs: Math.ceil(counter.refusedUntilMs - nowMs) };
+      counter.waiting++;
+      await this.#ask(counter).finally(() => {
+        counter.waiting--;
+      });
+    }
+    return { ok: false, retryAfterMs: askAgainMs };
+  }
+
+  #counterFor(key: string, agentId: string, rate: NamedRate): Counter | undefined {
+    const known = this.#counters.get(key);
+    if (known !== undefined) return known;
+    const max = this.#input.countersMax ?? limitCountersMax;
+    if (this.#counters.size >= max) this.sweep();
+    if (this.#counters.size >= max) return undefined;
+    const counter: Counter = {
+      agentId,
+      rate,
+      leases: [],
+      size: 1,
+      waiting: 0,
+      asking: undefined,
+      refusedUntilMs: 0,
+    };
+    this.#counters.set(key, counter);
+    return counter;
+  }
+
+  #expire(counter: Counter, nowMs: number): void {
+    const live = counter.leases.filter(({ untilMs }) => untilMs > nowMs);
+    if (live.length === counter.leases.length) return;
+    const lost = counter.leases.reduce((sum, { count, untilMs }) => sum + (untilMs > nowMs ? 0 : count), 0);
+    counter.leases = live;
+    if (lost > 0) counter.size = Math.max(1, Math.floor(counter.size / 2));
+  }
+
+  #left(counter: Counter, nowMs: number): number {
+    return counter.leases.reduce((sum, { count, untilMs }) => sum + (untilMs > nowMs ? count : 0), 0);
+  }
+
+  /** Takes one leased call; the next lease is there before this one is used up. */
+  #spend(counter: Counter, nowMs: number): number | undefined {
+    const untilMs = this.#take(counter, nowMs);
+    const low = counter.size > 1 && this.#left(counter, nowMs) < counter.size / 2;
+    if (untilMs !== undefined && low && counter.refusedUntilMs <= nowMs) void this.#ask(counter);
+    return untilMs;
+  }
+
+  /** Takes one call of the lease that runs out first. */
+  #take(counter: Counter, nowMs: number): number | undefined {
+    this.#expire(counter, nowMs);
+    const lease = counter.leases.find(({ count }) => count > 0);
+    if (lease === undefined) return undefined;
+    lease.count--;
+    return lease.untilMs;
+  }
+
+  /** Asks control for the next lease of this counter; asks of one moment go together, one request at a time. */
+  #ask(counter: Counter): Promise<void> {
+    counter.asking ??= new Promise<void>((resolve) => {
+      this.#asks.set(counter, [{ answered: resolve }]);
+    }).finally(() => {
+      counter.asking = undefined;
+    });
+    if (!this.#flushing) {
+      this.#flushing = true;
+      queueMicrotask(() => void this.#flush());
+    }
+    return counter.asking;
+  }
+
+  async #flush(): Promise<void> {
+    while (this.#asks.size > 0) {
+      const batch = [...this.#asks].slice(0, asksMax);
+      for (const [counter] of batch) this.#asks.delete(counter);
+      await this.#lease(batch.map(([counter]) => counter));
+      for (const [, waiters] of batch) for (const { answered } of waiters) answered();
+    }
+    this.#flushing = false;
+  }
+
+  async #lease(counters: readonly Counter[]): Promise<void> {
+    const sentMs = this.#input.monotonicMs();
+    const asks = counters.map((counter) => {
+      const { id, max, perSeconds } = counter.rate;
+      const wanted = wantedOf(counter);
+      return { agentId: counter.agentId, limit: id, max, perSeconds, wanted };
+    });
+    const answer = await this.#input.control.request('gateway.leaseCalls', { body: { asks } });
+    const nowMs = this.#input.monotonicMs();
+    for (const [at, counter] of counters.entries()) {
+      const grant = answer.ok ? answer.value.grants[at] : undefined;
+      if (grant === undefined) counter.refusedUntilMs = nowMs + askAgainMs;
+      else if (grant.granted > 0) {
+        counter.leases.push({ count: grant.granted, untilMs: sentMs + leasedMsOf(counter.rate) });
+        counter.size = Math.min(counter.size * 2, leaseMaxOf(counter.rate));
+      } else counter.refusedUntilMs = nowMs + Math.max(1, grant.retryAfterMs);
+    }
   }
 }
+
+const keyOf = (agentId: string, { id, max, perSeconds }: NamedRate): string =>
+  `${agentId} ${id} ${max} ${perSeconds}`;
+
+/** How long calls of this rate may be held. */
+export const leasedMsOf = ({ perSeconds }: Rate): number =>
+  Math.min(leasedMsMax, perSeconds * 1_000 * leasedShareMax);
+
+/** Whoever holds more than a moment's worth keeps it from the other gateways. */
+function leaseMaxOf({ max, perSeconds }: Rate): number {
+  const ahead = Math.ceil((max / perSeconds) * leaseAheadSeconds);
+  return Math.max(1, Math.min(ahead, Math.floor(max * leaseShareMax)));
+}
+
+const wantedOf = ({ size, waiting, rate }: Counter): number => Math.min(Math.max(size, waiting), rate.max);
+
+const isIdle = ({ leases, asking, refusedUntilMs }: Counter, nowMs: number): boolean =>
+  leases.length === 0 && asking === undefined && refusedUntilMs <= nowMs;

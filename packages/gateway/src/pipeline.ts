@@ -8,7 +8,7 @@ import { touchedBy } from '@atf/core/incident/containment';
 import { type Kind, kindOf } from '@atf/core/segmentation/offer';
 import type { ToolDoc } from '@atf/core/wire/feed';
 import type { JsonObject } from '@atf/core/wire/json';
-import type { CredentialFacts, Decision, Protocol } from '@atf/core/world';
+import type { CredentialFacts, Decision, Protocol, Received } from '@atf/core/world';
 import { answerOf, type CallAnswer, refused } from './answers.ts';
 import { Approvals } from './approvals.ts';
 import { type Authenticated, Authenticator } from './authenticate.ts';
@@ -134,13 +134,15 @@ export interface Pipeline {
   readonly refusals: RefusalCount;
   readonly notifier: Notifier;
   readonly schemas: SchemaCheck;
+  readonly limiter: Limiter;
 }
 
 export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline {
   const { clock, snapshot, upstream } = ports;
   const authenticator = new Authenticator({ clock, snapshot, publicUrl: options.publicUrl });
   const schemas = new SchemaCheck();
-  const decider = createDecider(ports, new Limiter(), schemas, options.onDecided);
+  const limiter = new Limiter({ control: ports.control, monotonicMs: () => clock.monotonicMs() });
+  const decider = createDecider(ports, limiter, schemas, options.onDecided);
   const questions = new QuestionRate();
   const calls = new CallsUnderWay();
   const stopper = new Stopper(calls, upstream);
@@ -178,12 +180,21 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     if (!calls.hasRoom(credential.agentId)) return busy(credential);
     await prepare(credential, exact, actionId);
     // What is asked about anyway spends no limit before it is released.
-    const decision = asks ? decider.peek(received, exact) : decider.decide(received, exact, undefined);
+    const decision = asks ? decider.peek(received, exact) : await decide(received, exact);
     recent.keep(decision);
     const decided = { ...decision, stated }; //                              2 contain, 3 authorise, 4 govern data, 5 gate by maturity
     if (decided.decision.outcome === 'refuse') return await refuse(decided); // 6 record: refusals too
     if (asks || decided.decision.outcome === 'ask') return await ask(decided, exact);
     return answerOf(await run(decided, request, gone), { actionId }); //      6 to 9
+  }
+
+  /** What is refused or asked about spends nothing of a rate limit, so control is asked for a lease only for what may run. */
+  async function decide(received: Received, exact: ExactCall): Promise<Decided> {
+    const held = decider.holdNow(received);
+    if (held !== undefined) return decider.decide(received, exact, undefined, held);
+    const first = decider.first(received, exact);
+    if (first.decision.outcome !== 'allow') return first;
+    return decider.decide(received, exact, undefined, await decider.hold(received));
   }
 
   const act: Pipeline['act'] = async (credential, request, gone, onProgress, side) => {
@@ -475,6 +486,7 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     refusals,
     notifier,
     schemas,
+    limiter,
   };
 }
 

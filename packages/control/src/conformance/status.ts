@@ -112,7 +112,7 @@ export const statuses: Readonly<Record<RequirementId, Status>> = {
   },
   'S-3': {
     status: 'partly',
-    says: 'Rates per agent and per tool are enforced before the call by the gateway. They do not survive its restart yet, and several gateways do not share them.',
+    says: 'Rates per agent and per tool are enforced before the call. The database allocates them to all gateways in short leases; without it nothing new is admitted, and a crash resets nothing.',
     tests: [
       declared('asks a person at its checkpoint, keeps to its rate, and is stopped by whom it names'),
       'packages/core/src/segmentation/rate.test.ts',

@@ -74,4 +74,22 @@ export const migrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    name: '0010_call_budgets',
+    async up(db) {
+      await db.schema
+        .createTable('call_budget')
+        .addColumn('tenant', 'text', (c) => c.notNull())
+        .addColumn('agent_id', 'text', (c) => c.notNull())
+        .addColumn('limit_key', 'text', (c) => c.notNull())
+        .addColumn('arrival', 'double precision', (c) => c.notNull())
+        .addPrimaryKeyConstraint('call_budget_pk', ['tenant', 'agent_id', 'limit_key'])
+        .execute();
+      await db.schema
+        .createIndex('call_budget_arrival')
+        .on('call_budget')
+        .columns(['tenant', 'arrival'])
+        .execute();
+    },
+  },
 ];

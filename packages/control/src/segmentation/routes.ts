@@ -4,6 +4,7 @@ import type { Handlers } from '../context.ts';
 import { gatewayCarrying } from '../gateways/carried.ts';
 import { actingPerson } from '../identity/acting.ts';
 import { demandClearance } from '../people/clearances.ts';
+import { leaseCalls } from './budgets.ts';
 import { takeDiscovery } from './discovery.ts';
 import { serverViewOf, toolViewOf } from './documents.ts';
 import { credentialOf, describeOffer, setCredential } from './services.ts';
@@ -21,6 +22,7 @@ type Operation =
   | 'tools.show'
   | 'tools.classify'
   | 'tools.accept'
+  | 'gateway.leaseCalls'
   | 'gateway.discovered';
 
 const toolsListedMax = 5_000;
@@ -59,6 +61,8 @@ export const segmentationRoutes: Handlers<Operation> = {
       await control.change((tx) => setCredential(control, tx, params.name, body.credential, by.id)),
     );
   },
+
+  'gateway.leaseCalls': (control, { body }) => leaseCalls(control, body.asks),
 
   async 'gateway.serviceCredential'(control, { params, actor }) {
     gatewayCarrying(actor, params.name);

@@ -5,6 +5,15 @@ import type { AskKind } from '@atf/core/wire/words';
 import type { ColumnType } from 'kysely';
 
 export interface SegmentationTables {
+  /** Rate limits of agents over all gateways: this database allocates, gateways spend what they have leased. */
+  call_budget: {
+    tenant: string;
+    agent_id: string;
+    /** Which limit, with its figures: another figure is another budget. */
+    limit_key: string;
+    /** Theoretical arrival time (core/segmentation/rate.ts), of the database's clock. */
+    arrival: number;
+  };
   tool_server: {
     tenant: string;
     name: string;

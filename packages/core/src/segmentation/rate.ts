@@ -29,3 +29,24 @@ export function lookAtRate(storedMs: number | undefined, nowMs: number, rate: Ra
     nextMs: ok ? arrivalMs + emissionMs : arrivalMs,
   };
 }
+
+export interface Grant {
+  /** Calls that may be made now. */
+  readonly granted: number;
+  /** Until one more may be; 0 when something was granted. */
+  readonly retryAfterMs: number;
+  /** Theoretical arrival time to store. */
+  readonly nextMs: number;
+}
+
+/** As many of `wanted` calls (1 or more) as the rate allows at once, all counted now. Granting one by one gives the same as looking one by one. */
+export function grantCalls(storedMs: number | undefined, nowMs: number, rate: Rate, wanted: number): Grant {
+  const { ok, retryAfterMs, nextMs } = lookAtRate(storedMs, nowMs, rate);
+  if (!ok) return { granted: 0, retryAfterMs, nextMs };
+  const periodMs = rate.perSeconds * 1000;
+  const emissionMs = periodMs / rate.max;
+  const arrivalMs = nextMs - emissionMs;
+  const free = Math.floor((nowMs + periodMs - arrivalMs + 0.0005) / emissionMs);
+  const granted = Math.min(wanted, Math.max(1, free));
+  return { granted, retryAfterMs: 0, nextMs: arrivalMs + granted * emissionMs };
+}

@@ -1007,6 +1007,31 @@ export const routes = {
     }),
     response: ok,
   },
+  'gateway.leaseCalls': {
+    method: 'POST',
+    path: '/v1/gateway/calls',
+    auth: 'gateway',
+    summary: 'Take calls out of the rate limits of agents, for this gateway to spend',
+    body: z.strictObject({
+      asks: z
+        .array(
+          z.strictObject({
+            agentId: uuidSchema,
+            /** `rate:agent`, `rate:server/tool`. */
+            limit: z.string().min(1).max(400),
+            max: z.int().min(1).max(1_000_000),
+            perSeconds: z.int().min(1).max(86_400),
+            wanted: z.int().min(1).max(1_000_000),
+          }),
+        )
+        .min(1)
+        .max(500),
+    }),
+    response: z.object({
+      /** One for each ask, in their order. */
+      grants: z.array(z.object({ granted: z.int().min(0), retryAfterMs: z.int().min(0) })).max(500),
+    }),
+  },
   'gateway.requestApproval': {
     method: 'POST',
     path: '/v1/gateway/approvals',

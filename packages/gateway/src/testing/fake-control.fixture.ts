@@ -2,6 +2,7 @@
  * A control plane for tests of the gateway: keeps documents by version, answers beats, stores approvals with compare-and-set, takes spool
  * frames and verifies them. It can fall silent, lie and lose answers. It is a fake, not a mock: it behaves, and records what it was told.
  */
+import { Budgets } from './budgets.fixture.ts';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { randomBytes, randomUUID } from 'node:crypto';
@@ -40,6 +41,7 @@ export interface Told {
 }
 
 export class FakeControl {
+  readonly budgets = new Budgets();
   readonly docs = new Map<string, Doc>();
   readonly approvals = new Map<string, StoredApproval>();
   readonly told: Told[] = [];
@@ -204,7 +206,7 @@ export class FakeControl {
     if (path !== '/v1/gateways/enrol' && this.#proved(request, request.method ?? '') === undefined) {
       return this.#refuse(response, 'identity.gateway_unknown');
     }
-    if (!isFrame) this.told.push({ path, body });
+    if (!isFrame && path !== '/v1/gateway/calls') this.told.push({ path, body });
     const answer = isFrame ? this.#intake(bytes) : this.#answer(path, body);
     if (answer === 'lost') return void response.destroy();
     if (typeof answer === 'string') return this.#refuse(response, answer);
@@ -222,6 +224,7 @@ export class FakeControl {
     const [, , , , id = '', verb] = path.split('/');
     if (path === '/v1/gateways/enrol') return this.#enrol(body);
     if (path === '/v1/gateway/started') return { ok: true };
+    if (path === '/v1/gateway/calls') return this.budgets.lease(body, Date.now());
     if (path === '/v1/gateway/standing') return { epochMax: 0 };
     if (path === '/v1/gateway/payload-key')
       return { kid: 'payload-1', key: this.payloadKey.toString('base64url') };

@@ -1,4 +1,5 @@
 /** Ports under virtual time, for tests of the real pipeline: nothing sleeps, nothing is random, and each port can fail. */
+import { Budgets } from './budgets.fixture.ts';
 import { createHash, createSecretKey } from 'node:crypto';
 import type { EntryDraft } from '@atf/core/audit/entry';
 import type { PayloadFrame } from '@atf/core/audit/spool-frame';
@@ -157,6 +158,7 @@ export class FakeApprovals implements ControlPort {
   >();
   readonly #told: (doc: ApprovalDoc) => void;
   readonly #clock: VirtualClock;
+  readonly budgets = new Budgets();
   lose = false;
   away = false;
 
@@ -169,10 +171,15 @@ export class FakeApprovals implements ControlPort {
     operation: K,
     call: ControlCall<K>,
   ): Promise<ControlAnswer<ResponseOf<K>>> {
-    this.requests.push({ operation, call });
+    if (operation !== 'gateway.leaseCalls') this.requests.push({ operation, call });
     await Promise.resolve();
     if (this.away) return { ok: false, refusal: refusal('containment.feed_stale'), sent: false };
     const { id = '' } = (call.params ?? {}) as { id?: string };
+    if (operation === 'gateway.leaseCalls')
+      return {
+        ok: true,
+        value: this.budgets.lease(call.body, this.#clock.monotonicMs()) as unknown as ResponseOf<K>,
+      };
     const value = this.#answer(operation, id, (call.body ?? {}) as Record<string, string>);
     if (this.lose) return { ok: false, refusal: refusal('containment.feed_stale'), sent: true };
     if (value === undefined) return { ok: false, refusal: refusal('approvals.not_found'), sent: false };

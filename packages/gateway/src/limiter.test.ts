@@ -1,0 +1,133 @@
+import { refusal } from '@atf/core/errors';
+import { describe, expect, it } from 'vitest';
+import { type Hold, leasedMsOf, Limiter, type LimitInput } from './limiter.ts';
+import type { ControlPort } from './ports.ts';
+import { Budgets } from './testing/budgets.fixture.ts';
+import { agentDoc, settingsDoc } from './testing/documents.fixture.ts';
+
+const leasedMs = leasedMsOf({ max: 1, perSeconds: 60 });
+
+/** One control, its budgets, and a clock that both planes share. */
+class World {
+  nowMs = 1_000;
+  away = false;
+  requests = 0;
+  readonly budgets = new Budgets();
+  readonly control: ControlPort = {
+    request: async (_operation, call) => {
+      this.requests++;
+      await Promise.resolve();
+      if (this.away) return { ok: false, refusal: refusal('containment.feed_stale'), sent: false };
+      return { ok: true, value: this.budgets.lease(call.body, this.nowMs) as never };
+    },
+  };
+
+  limiter(countersMax?: number): Limiter {
+    const bound = countersMax === undefined ? {} : { countersMax };
+    return new Limiter({ control: this.control, monotonicMs: () => this.nowMs, ...bound });
+  }
+}
+
+const bound = (max: number, perSeconds = 60, n = 1): LimitInput => ({
+  agent: { ...agentDoc(n, 'intern', []), limits: [{ calls: { max, perSeconds } }] },
+  tool: undefined,
+  settings: settingsDoc,
+  proof: 'dpop',
+});
+
+async function admitted(limiter: Limiter, input: LimitInput): Promise<Hold | undefined> {
+  const hold = await limiter.hold(input);
+  return limiter.look(input, hold).every(({ ok }) => ok) ? hold : undefined;
+}
+
+async function count(limiters: readonly Limiter[], input: LimitInput, calls: number): Promise<number> {
+  const tries = Array.from({ length: calls }, (_, at) =>
+    admitted(limiters[at % limiters.length] as Limiter, input),
+  );
+  return (await Promise.all(tries)).filter((hold) => hold !== undefined).length;
+}
+
+describe('rate limits (S-3)', () => {
+  it('fall back to the default of the level', async () => {
+    const limiter = new World().limiter();
+    const input = { ...bound(1), agent: agentDoc(1, 'intern', []) };
+    const facts = limiter.look(input, await limiter.hold(input));
+    expect(facts).toEqual([{ id: 'rate:agent', ok: true, max: 100, perSeconds: 60, retryAfterMs: 0 }]);
+  });
+
+  it.each([1, 2, 5])(
+    'admit as many as the limit says through %i gateways at once, and refill over the period',
+    async (gateways) => {
+      const world = new World();
+      const limiters = Array.from({ length: gateways }, () => world.limiter());
+      const input = bound(12);
+      expect(await count(limiters, input, 60)).toBe(12);
+      const refused = await (limiters[0] as Limiter).hold(input);
+      expect(limiters[0]?.look(input, refused)).toMatchObject([{ ok: false, retryAfterMs: 5_000 }]);
+      world.nowMs += 5_000;
+      expect(await count(limiters, input, 20)).toBe(1);
+      world.nowMs += 60_000;
+      expect(await count(limiters, input, 60)).toBe(12);
+    },
+  );
+
+  it('are not reset by a crash: what a gateway had leased stays spent', async () => {
+    const world = new World();
+    const input = bound(12);
+    expect(await count([world.limiter()], input, 8)).toBe(8);
+    expect(await count([world.limiter()], input, 20)).toBeLessThanOrEqual(4);
+  });
+
+  it('lease ahead what is spent fast, so that control is seldom asked', async () => {
+    const world = new World();
+    const input = bound(6_000);
+    const fast = world.limiter();
+    for (let call = 0; call < 1_000; call++) expect(await admitted(fast, input)).toBeDefined();
+    expect(world.requests).toBeLessThan(60);
+    expect(fast.holdNow(input)).toBeDefined();
+    world.nowMs += leasedMs;
+    fast.sweep();
+    expect(fast.size).toBe(0);
+    // What was leased and not spent stays spent: a second's worth at most, refilled by now.
+    const left = await count([world.limiter()], input, 6_000);
+    expect(left).toBeGreaterThan(5_000);
+    expect(left).toBeLessThanOrEqual(5_200);
+  });
+
+  it('what a refused call held is there for the next, while its lease lives', async () => {
+    const world = new World();
+    const limiter = world.limiter();
+    const input = bound(1);
+    const hold = await limiter.hold(input);
+    expect((await limiter.hold(input)).kept.size).toBe(0);
+    limiter.giveBack(hold);
+    expect(await admitted(limiter, input)).toBeDefined();
+  });
+
+  it('fail closed: without control nothing is admitted beyond what was leased, and that not for long', async () => {
+    const world = new World();
+    const limiter = world.limiter();
+    const input = bound(6_000);
+    expect(await count([limiter], input, 20)).toBe(20);
+    world.away = true;
+    const kept = await limiter.hold(input);
+    world.nowMs += leasedMs;
+    expect(limiter.look(input, kept)).toMatchObject([{ ok: false }]);
+    expect(await admitted(limiter, input)).toBeUndefined();
+    world.away = false;
+    world.nowMs += 1_000;
+    expect(await admitted(limiter, input)).toBeDefined();
+  });
+
+  it('refuse when a counter cannot be held, and forget those that hold nothing', async () => {
+    const world = new World();
+    const limiter = world.limiter(1);
+    expect(await admitted(limiter, bound(60))).toBeDefined();
+    expect(await admitted(limiter, bound(60, 60, 2))).toBeUndefined();
+    world.nowMs += leasedMs;
+    limiter.sweep();
+    await new Promise((done) => setImmediate(done));
+    expect(await admitted(limiter, bound(60, 60, 2))).toBeDefined();
+    expect(limiter.size).toBe(1);
+  });
+});
