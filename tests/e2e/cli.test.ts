@@ -313,6 +313,10 @@ describe('atf connect', { timeout }, () => {
     const second = await connect(['back-office', '--agent', 'intern-analyst']);
     expect((await call(second, 'get_order', { order_id: 'O-5002' })).text).toContain('O-5002');
     await second.close();
+    // A host that starts the same command again, used token and all.
+    const third = await connect(['back-office', '--agent', 'intern-analyst', '--join-token', token]);
+    expect((await call(third, 'get_order', { order_id: 'O-5003' })).text).toContain('O-5003');
+    await third.close();
   });
 
   it('says what is missing', async () => {

@@ -29,7 +29,7 @@ afterAll(async () => {
   rmSync(home, { recursive: true, force: true });
 });
 
-/** What a person writes into the configuration of a host: a command, and the environment of its first start. */
+/** What a person writes into the configuration of a host: a command, and its environment. */
 async function connectCommand(...more: string[]) {
   const operator = await product.operator();
   const { id } = await operator.call('agents.show', { params: { id: agentName } });
@@ -75,9 +75,9 @@ describe('a stock client', () => {
       root,
       'node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js',
     );
+    const config = join(home, 'inspector.json');
+    writeFileSync(config, JSON.stringify({ mcpServers: { office: await connectCommand() } }));
     const inspect = async (...method: string[]) => {
-      const config = join(home, 'inspector.json');
-      writeFileSync(config, JSON.stringify({ mcpServers: { office: await connectCommand() } }));
       const ran = await run(inspector, ['--cli', '--config', config, '--server', 'office', ...method]);
       if (ran.stdout === '') throw new Error(ran.stderr);
       return JSON.parse(ran.stdout) as Record<string, unknown>;

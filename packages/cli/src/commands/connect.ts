@@ -4,6 +4,7 @@
  */
 import type { Credential } from '@atf/core/wire/api';
 import { type AgentFetch, agentFetch } from '@atf/sdk/agent-fetch';
+import { ControlRefusal } from '@atf/sdk/control-refusal';
 import { exportAgentKey, generateAgentKey, importAgentKey } from '@atf/sdk/agent-key';
 import { enrolInstance, renewCredential } from '@atf/sdk/enrol';
 import type { Cli, Command } from '../cli.ts';
@@ -65,9 +66,20 @@ async function governedFetch(cli: Cli, options: ConnectOptions): Promise<AgentFe
   const { key, credential } =
     joinToken === undefined
       ? await resumed(cli, configDir, options.agent)
-      : await enrolled(cli, configDir, options.agent, joinToken);
+      : await enrolledOnce(cli, configDir, options.agent, joinToken);
   const renew = (current: Credential) => renewCredential({ controlUrl, key, instanceId: current.instanceId });
   return agentFetch({ credential, key, renew });
+}
+
+/** A host starts the same command with the same token every time: one that is used up counts for nothing where its key is kept. */
+async function enrolledOnce(cli: Cli, configDir: string, agent: string, joinToken: string) {
+  try {
+    return await enrolled(cli, configDir, agent, joinToken);
+  } catch (error) {
+    const isUsed = error instanceof ControlRefusal && error.code === 'identity.join_token_invalid';
+    if (!isUsed || readInstance(configDir, cli.controlUrl, agent) === undefined) throw error;
+    return await resumed(cli, configDir, agent);
+  }
 }
 
 async function enrolled(cli: Cli, configDir: string, agent: string, joinToken: string) {
