@@ -4,7 +4,8 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { StopReport } from '@atf/core/wire/api';
+import { sha256 } from '@atf/core/digest';
+import { ceilingShownText, type CeilingWord, type StopReport } from '@atf/core/wire/api';
 import { agentFetch } from '@atf/sdk/agent-fetch';
 import { renewCredential } from '@atf/sdk/enrol';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
@@ -315,4 +316,89 @@ describe('a kill in the middle of a task of many calls', () => {
       await resume(security, { scope, reason: 'drill is over' });
     }, 60_000);
   }
+});
+
+describe('a stop that would stop nothing', () => {
+  it('is refused: an unknown tool, an unknown server, a person who owns no agent', async () => {
+    const before = (await security.client.call('containment.list')).items;
+    const nobody = (await security.client.call('people.list')).items.find(
+      ({ email }) => email === 'yuki.mori@example.com',
+    );
+    for (const scope of [
+      { kind: 'tool' as const, id: 'back-office/nosuch' },
+      { kind: 'tool' as const, id: 'nosuch/*' },
+      { kind: 'owner' as const, id: nobody?.id ?? '' },
+    ])
+      await expect(stop({ scope, state: 'killed' })).rejects.toMatchObject({
+        code: 'containment.nothing_such',
+      });
+    expect((await security.client.call('containment.list')).items).toEqual(before);
+  });
+});
+
+describe('a ceiling', () => {
+  const ceilingOf = async () => {
+    const { ceiling, effectiveLevel } = await security.client.call('agents.show', {
+      params: { id: 'senior-support' },
+    });
+    return [ceiling, effectiveLevel];
+  };
+  async function change(by: Signed, to: CeilingWord, shown: { from: CeilingWord; digest?: string }) {
+    const { id, manifestDigest } = await by.client.call('agents.show', { params: { id: 'senior-support' } });
+    const text = ceilingShownText({
+      agentId: id,
+      manifestDigest: shown.digest ?? manifestDigest,
+      from: shown.from,
+      to,
+      reason: 'reviewed',
+    });
+    const presence = await by.presence({ kind: 'level', id, digest: sha256(text) });
+    const body = { ceiling: to, reason: 'reviewed', presence };
+    return by.client.call('agents.ceiling', { params: { id }, body });
+  }
+
+  it('stays when a resume says nothing of it, and security lifts it while resuming or without a stop', async () => {
+    const scope = { kind: 'agent' as const, id: await idOf('senior-support') };
+    await stop({ scope, state: 'paused' });
+    await resume(security, { scope, reason: 'watch it', ceiling: 'intern' });
+    expect(await ceilingOf()).toEqual(['intern', 'intern']);
+    await stop({ scope, state: 'paused' });
+    await resume(security, { scope, reason: 'go on' });
+    expect(await ceilingOf()).toEqual(['intern', 'intern']);
+    await stop({ scope, state: 'paused' });
+    await resume(security, { scope, reason: 'reviewed', ceiling: 'none' });
+    expect(await ceilingOf()).toEqual([undefined, 'senior']);
+
+    expect(await change(security, 'junior', { from: 'none' })).toMatchObject({ effectiveLevel: 'junior' });
+    // Confirmed for another version, or under another ceiling than the one in force: not what was shown.
+    await expect(
+      change(security, 'none', { from: 'junior', digest: sha256('another') }),
+    ).rejects.toMatchObject({ code: 'people.presence_invalid' });
+    await expect(change(security, 'none', { from: 'intern' })).rejects.toMatchObject({
+      code: 'people.presence_invalid',
+    });
+    expect(await ceilingOf()).toEqual(['junior', 'junior']);
+    await change(security, 'none', { from: 'junior' });
+    expect(await ceilingOf()).toEqual([undefined, 'senior']);
+  });
+
+  it('is lifted by a person for whom the command line waits', async () => {
+    await change(security, 'junior', { from: 'none' });
+    const words = ['agent', 'ceiling', 'senior-support'];
+    const options = ['--json', '--no-open', '--data', product.dataDir];
+    const waiting = atf([...words, 'none', ...options], { cwd: product.home });
+    await change(security, 'none', { from: 'junior' });
+    const lifted = await waiting;
+    expect(lifted.code, lifted.stderr).toBe(0);
+    expect(JSON.parse(lifted.stdout)).toMatchObject({ ceiling: null, effectiveLevel: 'senior' });
+    const nobody = await atf([...words, 'intern', '--wait', '0', ...options], { cwd: product.home });
+    expect(nobody).toMatchObject({ code: 6, stderr: expect.stringContaining('/agents/senior-support') });
+    expect(await atf([...words, 'emperor', ...options], { cwd: product.home })).toMatchObject({ code: 2 });
+    await until('the activity to say so', async () => {
+      const now = await security.client.call('activity.list', { query: { limit: 50 } });
+      return now.items.some(({ summary }) => summary.includes('is lifted (it was junior)'))
+        ? true
+        : undefined;
+    });
+  });
 });

@@ -142,6 +142,12 @@ function addAgents(program: Commander, act: Act): void {
   common(agent.command('enrol <name>'))
     .description('issue a one-time join token for a new instance')
     .action(act(async () => (await import('./commands/agents.ts')).enrolAgent));
+  common(agent.command('ceiling <name>'))
+    .argument('<level>', [...levels, 'none'].join(', '))
+    .description('set the ceiling on its level, or lift it (none): a person does, in the browser')
+    .option('--no-open', 'print the address of the console, open no browser')
+    .option('--wait <seconds>', 'how long to wait for the person', '600')
+    .action(act(async () => (await import('./commands/ceiling.ts')).ceiling));
 }
 
 function addTools(program: Commander, act: Act): void {
@@ -267,7 +273,12 @@ function addContainment(program: Commander, act: Act): void {
   stopping.action(act(async () => (await import('./commands/containment.ts')).kill));
   deciding(common(program.command('resume').addArgument(kindOfScope()).argument('[name]')))
     .description('resume what was stopped; a person confirms in the browser')
-    .addOption(new Option('--ceiling <level>', 'resume at this level at most').choices(levels))
+    .addOption(
+      new Option(
+        '--ceiling <level>',
+        'resume at this level at most; none: lift the ceiling (security); without it agents keep the one they have',
+      ).choices([...levels, 'none']),
+    )
     .option('--reason <text>', 'for the record', 'resumed from the command line')
     .option('--offline', 'take it out of the stop file of this host; other stops in the file stay')
     .action(act(async () => (await import('./commands/containment.ts')).resume));

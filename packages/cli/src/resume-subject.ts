@@ -1,13 +1,13 @@
 /** What a person confirms when something is resumed: exactly the request that will follow (`resumeShownText` of the contract). */
 import { sha256 } from '@atf/core/digest';
 import { containmentKey } from '@atf/core/incident/scope-id';
-import { type PresenceSubject, resumeShownText } from '@atf/core/wire/api';
-import type { Level, Scope } from '@atf/core/wire/words';
+import { type CeilingWord, type PresenceSubject, resumeShownText } from '@atf/core/wire/api';
+import type { Scope } from '@atf/core/wire/words';
 
 export interface ResumeRequest {
   readonly scope: Scope;
   readonly reason: string;
-  readonly ceiling?: Level | undefined;
+  readonly ceiling?: CeilingWord | undefined;
 }
 
 export function resumeSubject(request: ResumeRequest): PresenceSubject {

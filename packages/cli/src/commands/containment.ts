@@ -4,8 +4,8 @@
  */
 import { containmentApplies, purposeScopeId, stopsAgents, touchedBy } from '@atf/core/incident/containment';
 import { versionScopeId } from '@atf/core/incident/scope-id';
-import type { Agent, StopReport } from '@atf/core/wire/api';
-import { graceSecondsMax, type Level, type Scope, scopeKinds } from '@atf/core/wire/words';
+import type { Agent, CeilingWord, StopReport } from '@atf/core/wire/api';
+import { graceSecondsMax, type Scope, scopeKinds } from '@atf/core/wire/words';
 import type { ControlClient } from '@atf/sdk/client';
 import type { Cli, Command } from '../cli.ts';
 import { confirm } from '../confirm.ts';
@@ -180,7 +180,7 @@ interface ResumeOptions {
   readonly simulatePresence?: boolean;
   readonly open: boolean;
   readonly wait: string;
-  readonly ceiling?: Level;
+  readonly ceiling?: CeilingWord;
   readonly reason: string;
   readonly offline?: boolean;
 }
@@ -226,6 +226,8 @@ export const resume: Command<ResumeOptions> = async (cli, [kind = '', name], opt
     const address = `${cli.controlUrl}/stopped`;
     cli.out.note`A person resumes it in the console, with passkey or passphrase: ${style('cyan', address)}`;
     if (options.open && process.stdout.isTTY === true) openInBrowser(address);
+    if (options.ceiling !== undefined)
+      cli.out.note`Choose the ceiling there: ${options.ceiling}. What is confirmed in the console counts.`;
     cli.out.note`Waiting (Ctrl-C leaves it stopped) …`;
     const lifted = async () => ((await stopped()) === undefined ? true : undefined);
     await untilDecided(cli, options.wait, lifted, 'it is still stopped');

@@ -19,6 +19,7 @@ import { Empty, Facts, Page, Panel, Shown } from '../parts/panel.tsx';
 import { ShortId } from '../parts/short-id.tsx';
 import { ExactTime, Time } from '../parts/time.tsx';
 import { Untrusted, UntrustedText } from '../parts/untrusted.tsx';
+import { CeilingPanel } from './ceiling-panel.tsx';
 import { useStop } from '../shell/stop-dialog.tsx';
 
 const everyMs = 10_000;
@@ -59,6 +60,7 @@ export function AgentPage() {
         {(found) => (
           <div className="space-y-4">
             <Ladder agent={found} />
+            <CeilingPanel agent={found} />
             <div className="grid grid-cols-1 gap-4 lg:grid-cols-2">
               <IdentityPanel agent={found} />
               <PurposePanel agent={found} />

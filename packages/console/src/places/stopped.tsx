@@ -1,7 +1,6 @@
 /** What is stopped, by whom and why; a person resumes it with presence, and with a ceiling if wanted. */
 import { containmentKey } from '@atf/core/incident/scope-id';
-import { type Containment, resumeShownText } from '@atf/core/wire/api';
-import { type Level, levels } from '@atf/core/wire/words';
+import { type Agent, type CeilingWord, type Containment, resumeShownText } from '@atf/core/wire/api';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { boundDigestOf } from '../control/digest.ts';
@@ -16,6 +15,7 @@ import { ShortId } from '../parts/short-id.tsx';
 import { ExactTime } from '../parts/time.tsx';
 import { UntrustedText } from '../parts/untrusted.tsx';
 import { scopeName } from '../shell/stop-targets.ts';
+import { ceilingChoices } from './ceiling-panel.tsx';
 
 const everyMs = 5_000;
 
@@ -99,7 +99,11 @@ function ContainmentPanel({ item }: { readonly item: Containment }) {
         {item.gateway !== undefined ? (
           <LiftOnHost item={item} gateway={item.gateway} />
         ) : open ? (
-          <Resume item={item} name={name} />
+          <Resume
+            item={item}
+            name={name}
+            agent={agents.data?.items.find(({ id }) => item.scope.kind === 'agent' && id === item.scope.id)}
+          />
         ) : (
           <div className="lg:text-right">
             <Button onClick={() => setOpen(true)}>Resume…</Button>
@@ -134,9 +138,25 @@ function LiftOnHost({
   );
 }
 
-function Resume({ item, name }: { readonly item: Containment; readonly name: string }) {
+/** At which level it goes on. */
+function levelSaid(chosen: CeilingWord | undefined, agent: Agent | undefined): string {
+  if (chosen === 'none') return agent === undefined ? '' : `, at its own level (${levelNames[agent.level]})`;
+  const ceiling = chosen ?? agent?.ceiling;
+  return ceiling === undefined ? '' : `, as ${levelNames[ceiling]} at most`;
+}
+
+interface ResumeProps {
+  readonly item: Containment;
+  readonly name: string;
+  /** Where one agent is stopped. */
+  readonly agent: Agent | undefined;
+}
+
+function Resume({ item, name, agent }: ResumeProps) {
+  const me = useAnswer('people.me', {});
+  const choices = agent === undefined ? [] : ceilingChoices(agent, me.data?.person);
   const [reason, setReason] = useState('');
-  const [ceiling, setCeiling] = useState<Level>();
+  const [ceiling, setCeiling] = useState<CeilingWord>();
   const resume = useChange('containment.resume', [
     'containment.list',
     'agents.list',
@@ -155,22 +175,28 @@ function Resume({ item, name }: { readonly item: Containment; readonly name: str
         value={reason}
         onChange={(event) => setReason(event.target.value)}
       />
-      {item.scope.kind === 'agent' && (
+      {agent !== undefined && (
         <SelectField
           label="Ceiling on its level"
-          hint="With a ceiling it works at that level at most, until a person lifts it."
+          hint="With a ceiling it works at that level at most, until security lifts it."
           value={ceiling ?? ''}
-          onChange={(event) => setCeiling(levels.find((level) => level === event.target.value))}
+          onChange={(event) => setCeiling(choices.find(({ value }) => value === event.target.value)?.value)}
           options={[
-            { value: '', text: 'None: back at its own level' },
-            ...levels.map((value) => ({ value, text: `${levelNames[value]} at most` })),
+            {
+              value: '',
+              text:
+                agent.ceiling === undefined
+                  ? `No ceiling: back at its own level (${levelNames[agent.level]})`
+                  : `Keep the ceiling it has (${levelNames[agent.ceiling]})`,
+            },
+            ...choices,
           ]}
         />
       )}
       <Presence
         verb="Resume"
         disabled={reason.trim() === ''}
-        says={`${name} may act again${ceiling === undefined ? '' : `, as ${levelNames[ceiling]} at most`}.${item.state === 'killed' && item.scope.kind !== 'tool' && item.scope.kind !== 'session' ? ' Its credentials stay void: what ran before enrols anew.' : ''}`}
+        says={`${name} may act again${levelSaid(ceiling, agent)}.${item.state === 'killed' && item.scope.kind !== 'tool' && item.scope.kind !== 'session' ? ' Its credentials stay void: what ran before enrols anew.' : ''}`}
         subject={async () => ({
           kind: 'resume',
           id: containmentKey(item.scope),

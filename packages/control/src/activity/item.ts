@@ -71,6 +71,16 @@ function personIn(body: Record<string, unknown>, names: Names): string | undefin
   return undefined;
 }
 
+/** What became of a ceiling. */
+function ceilingWords(type: string, body: Record<string, unknown>): string | undefined {
+  if (type !== 'maturity.ceiling_set') return undefined;
+  const [now, before] = [text(body['ceiling']), text(body['previous'])];
+  const was = before === undefined ? '' : ` (it was ${before})`;
+  return now === undefined
+    ? `The ceiling on its level is lifted${was}.`
+    : `The ceiling on its level is ${now} now${was}.`;
+}
+
 const scopesSaid = 5;
 
 function scopeWords(scope: unknown, label: string | undefined, names: Names): string | undefined {
@@ -107,7 +117,13 @@ function containmentWords(type: string, body: Record<string, unknown>, names: Na
       return `${what} is ${text(body['state']) ?? 'stopped'}${body['drainUntil'] === undefined ? '' : ', and what runs may end'}; waiting approvals voided: ${Number(body['approvalsVoided'] ?? 0)}.`;
     case 'incident.containment_lifted': {
       const ceiling = text(body['ceiling']);
-      return `${what} may act again${ceiling === undefined ? '' : `, as ${ceiling} at most`}.`;
+      const cap =
+        ceiling === undefined
+          ? ''
+          : ceiling === 'none'
+            ? ', its ceiling is lifted'
+            : `, as ${ceiling} at most`;
+      return `${what} may act again${cap}.`;
     }
     case 'incident.kill_measured':
       return `The stop of ${what} was confirmed after ${Math.round(Number(body['tookMs'] ?? 0))} ms; calls cut: ${Number(body['callsAborted'] ?? 0)}.`;
@@ -158,7 +174,9 @@ export function activityItemOf(entry: Entry, index: number, names: Names): Activ
   const person = personIn(body, names);
   const tool = text(body['tool']);
   const says =
-    containmentWords(type, body, names) ?? (Object.hasOwn(events, type) ? events[type as EventName] : type);
+    containmentWords(type, body, names) ??
+    ceilingWords(type, body) ??
+    (Object.hasOwn(events, type) ? events[type as EventName] : type);
   const reason = text(body['reason']);
   return {
     ...base,

@@ -3,6 +3,7 @@ import { refuse } from '@atf/core/errors';
 import type { Handlers } from '../context.ts';
 import { actingPerson } from './acting.ts';
 import { agentView, agentViews, listAgents, registerAgent } from './agents.ts';
+import { setCeiling } from './ceiling.ts';
 import { enrol, issueJoinToken, renew, revokeSessions } from './credentials.ts';
 import { agentById, agentByRef, type AgentRow } from './store.ts';
 import type { Person } from '@atf/core/wire/api';
@@ -13,6 +14,7 @@ type Operation =
   | 'agents.register'
   | 'agents.joinToken'
   | 'agents.revokeSessions'
+  | 'agents.ceiling'
   | 'instances.enrol'
   | 'instances.token';
 
@@ -58,6 +60,13 @@ export const identityRoutes: Handlers<Operation> = {
       refuse('people.not_allowed', 'This agent has other owners.');
     await revokeSessions(control, agent.id, person.id, body.reason);
     return { ok: true };
+  },
+
+  async 'agents.ceiling'(control, { params, body, actor }) {
+    const person = actingPerson(actor);
+    if (actor.kind !== 'person' || actor.by !== 'session') refuse('people.presence_required');
+    await setCeiling(control, person, params.id, body);
+    return agentView(control, params.id);
   },
 
   async 'instances.enrol'(control, { body, headers }) {

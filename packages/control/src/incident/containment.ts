@@ -7,7 +7,6 @@ import { sha256 } from '@atf/core/digest';
 import { refuse } from '@atf/core/errors';
 import { stopsAgents } from '@atf/core/incident/containment';
 import { containmentKey } from '@atf/core/incident/scope-id';
-import { levelRank } from '@atf/core/maturity/levels';
 import {
   type BodyOut,
   type Person,
@@ -16,14 +15,13 @@ import {
   type StopReport,
 } from '@atf/core/wire/api';
 import type { ContainmentDoc } from '@atf/core/wire/feed';
-import type { Level } from '@atf/core/wire/words';
-import type { Control, Tx } from '../context.ts';
-import { putAgentDoc } from '../identity/agents.ts';
-import { lockAgent, lockAgents, updateAgent, versionByDigest } from '../identity/store.ts';
+import type { Control } from '../context.ts';
+import { changeCeiling } from '../identity/ceiling.ts';
+import { lockAgent, lockAgents } from '../identity/store.ts';
 import { openStops, recordStop, reserveStop } from './recorder.ts';
 import type { PendingStop } from './reserve.ts';
 import { hostStops } from './stop-files.ts';
-import { agentsOf, mayResume, mayStop, resolveScope, within } from './scopes.ts';
+import { agentsOf, mayResume, mayStop, refuseNothing, resolveScope, within } from './scopes.ts';
 import { insertContainmentEvent, liftContainment, lockContainment, setStopReport } from './store.ts';
 
 export { openStops };
@@ -34,7 +32,7 @@ export const confirmBoundMs = 1_000;
 const recordBoundMs = 5_000;
 
 /**
- * Stops, then records. The report says what stopped and how fast. Refuses `people.not_allowed`, `identity.agent_not_found`; and
+ * Stops, then records. The report says what stopped and how fast. Refuses `people.not_allowed`, `identity.agent_not_found`, `containment.nothing_such`; and
  * `containment.not_recorded` when the stop acts but its record is still being tried.
  */
 export async function stop(
@@ -43,13 +41,14 @@ export async function stop(
   given: BodyOut<'containment.stop'>,
 ): Promise<StopReport> {
   const startedAt = performance.now();
-  const resolved = await resolveScope(control, given.scope);
+  const resolved = await resolveScope(control, given.scope, true);
   const { scope, label } = resolved;
   if (!mayStop(person, resolved))
     refuse(
       'people.not_allowed',
       'Operators, security, owners, and those whom the manifest names may stop it.',
     );
+  await refuseNothing(control, scope);
   const nowMs = control.clock.nowMs();
   const isoAfter = (ms: number) => new Date(nowMs + ms).toISOString();
   const { state, reason, graceSeconds } = given;
@@ -126,39 +125,6 @@ export function resumeSubject(request: Omit<BodyOut<'containment.resume'>, 'pres
   return { kind: 'resume', id: containmentKey(request.scope), digest: sha256(resumeShownText(request)) };
 }
 
-async function setCeiling(
-  control: Control,
-  tx: Tx,
-  agentId: string,
-  ceiling: Level,
-  person: Person,
-): Promise<void> {
-  const { tenant } = control.config;
-  const agent = await lockAgent(tx, tenant, agentId);
-  if (agent === undefined || agent.ceiling === ceiling) return;
-  // A ceiling that holds an agent back is raised by those who reviewed it for security, not by whoever wants it running.
-  if (
-    agent.ceiling !== null &&
-    levelRank(ceiling) > levelRank(agent.ceiling) &&
-    !person.roles.includes('security')
-  ) {
-    refuse('people.not_allowed', 'Security raises a ceiling.');
-  }
-  const row = await updateAgent(tx, tenant, agentId, { ceiling, epoch: agent.epoch + 1 });
-  const version =
-    row === undefined ? undefined : await versionByDigest(tx, tenant, agentId, row.manifest_digest);
-  if (row === undefined || version === undefined) throw new Error('an agent without its version');
-  await putAgentDoc(control, tx, row, version.manifest);
-  await control.audit.enqueue(tx, 'maturity.ceiling_set', {
-    agentId,
-    agent: row.name,
-    ceiling,
-    ...(agent.ceiling === null ? {} : { previous: agent.ceiling }),
-    because: 'resumed_with_restrictions',
-    by: person.id,
-  });
-}
-
 /** Control holds no such stop. The stop files of these gateways' hosts may. */
 function refuseResume(hosts: readonly string[]): never {
   const [host] = hosts;
@@ -179,7 +145,7 @@ export async function resume(
   given: BodyOut<'containment.resume'>,
 ): Promise<void> {
   const { tenant } = control.config;
-  const resolved = await resolveScope(control, given.scope);
+  const resolved = await resolveScope(control, given.scope, false);
   const { scope } = resolved;
   const key = containmentKey(scope);
   const hosts = (await hostStops(control)).flatMap(({ scope: held, gateway }) =>
@@ -201,7 +167,15 @@ export async function resume(
     await control.feed.put(tx, 'containment', key, null);
     if (given.ceiling !== undefined) {
       if (!stopsAgents(scope)) refuse('request.malformed', `ceiling: a ${scope.kind} has none`);
-      for (const { id } of concerned) await setCeiling(control, tx, id, given.ceiling, person);
+      for (const { id } of concerned) {
+        const agent = await lockAgent(tx, tenant, id);
+        if (agent === undefined) continue;
+        await changeCeiling(control, tx, agent, {
+          to: given.ceiling,
+          by: person,
+          because: 'resumed_with_restrictions',
+        });
+      }
     }
     const id = randomUUID();
     await insertContainmentEvent(tx, {

@@ -53,7 +53,7 @@ const kill = (scope: Scope, person: Person = domain.operator, state: 'paused' | 
   call('containment.stop', control.as(person), { body: { scope, state, reason: 'because of Ada' } });
 async function resume(
   scope: Scope,
-  more: { person?: Person; ceiling?: Level; presence?: string; by?: 'session' | 'token' } = {},
+  more: { person?: Person; ceiling?: Level | 'none'; presence?: string; by?: 'session' | 'token' } = {},
 ) {
   const person = more.person ?? domain.security;
   const request = {
@@ -356,6 +356,9 @@ describe('resuming', () => {
       because: 'resumed_with_restrictions',
     });
     await kill(scope, domain.operator, 'paused');
+    expect(await codeOf(resume(scope, { person: domain.operator, ceiling: 'none' }))).toBe(
+      'people.not_allowed',
+    );
     expect(await codeOf(resume(scope, { person: domain.operator, ceiling: 'junior' }))).toBe(
       'people.not_allowed',
     );

@@ -11,6 +11,7 @@ import { type Scope, toolScopePattern, uuidSchema } from '@atf/core/wire/words';
 import type { Control, Db, Tx } from '../context.ts';
 import { agentsMax } from '../identity/agents.ts';
 import { sessionById } from '../identity/credential-store.ts';
+import { serverByName, toolByName } from '../segmentation/store.ts';
 import { type AgentRow, agentByRef, agentRows, currentVersions, versionNamed } from '../identity/store.ts';
 
 /** A look into the database before a stop must not delay it. */
@@ -52,7 +53,7 @@ async function agentNamed(
   return { id: agent?.id ?? ref, agent };
 }
 
-async function version(control: Control, id: string): Promise<ResolvedScope> {
+async function version(control: Control, id: string, mustExist: boolean): Promise<ResolvedScope> {
   const at = id.indexOf('@');
   const [ref, named] = [id.slice(0, at), id.slice(at + 1)];
   if (at < 1 || named === '' || named.length > 100)
@@ -66,11 +67,12 @@ async function version(control: Control, id: string): Promise<ResolvedScope> {
     versionNamed(control.db, tenant, agentId, named).then((row) => row !== undefined),
   );
   // A stop of a version that never was would stop nothing, and somebody would believe that it did.
-  if (known === false) refuse('containment.nothing_such', `${agent.name} has no version ${named}.`);
+  if (known === false && mustExist)
+    refuse('containment.nothing_such', `${agent.name} has no version ${named}.`);
   return { scope, agent, label: `${agent.name}@${named}` };
 }
 
-async function session(control: Control, id: string): Promise<ResolvedScope> {
+async function session(control: Control, id: string, mustExist: boolean): Promise<ResolvedScope> {
   if (!uuidSchema.safeParse(id).success) refuse('request.malformed', 'scope.id: the id of a session');
   const scope: Scope = { kind: 'session', id };
   const { tenant } = control.config;
@@ -78,26 +80,32 @@ async function session(control: Control, id: string): Promise<ResolvedScope> {
     lookupBoundMs,
     sessionById(control.db, tenant, id).then((row) => row ?? 'none'),
   );
-  if (found === 'none') return refuse('containment.nothing_such', 'No session has this id.');
-  const agent = found === undefined ? undefined : await agentOf(control, found.agent_id);
+  if (found === 'none' && mustExist) refuse('containment.nothing_such', 'No session has this id.');
+  const agent = found === undefined || found === 'none' ? undefined : await agentOf(control, found.agent_id);
   return agent === undefined ? { scope } : { scope, agent, label: `a session of ${agent.name}` };
 }
 
 /** A purpose in its own words, or its digest. */
-async function purpose(control: Control, id: string): Promise<ResolvedScope> {
+async function purpose(control: Control, id: string, mustExist: boolean): Promise<ResolvedScope> {
   const digest = purposeScopeId(id);
   const scope: Scope = { kind: 'purpose', id: digest };
   const words = await within(
     lookupBoundMs,
     agentsTouched(control, control.db, scope).then(([first]) => first?.purpose ?? ''),
   );
-  if (words === '') refuse('containment.nothing_such', 'No registered agent has this purpose.');
-  const label = words ?? (digest === id ? undefined : id);
+  if (words === '' && mustExist) refuse('containment.nothing_such', 'No registered agent has this purpose.');
+  const label = words === undefined || words === '' ? (digest === id ? undefined : id) : words;
   return label === undefined ? { scope } : { scope, label: label.slice(0, labelLengthMax) };
 }
 
-/** The scope in its one spelling. Refuses what could never stop anything: `request.malformed`, `identity.agent_not_found`, `containment.nothing_such`. */
-export async function resolveScope(control: Control, { kind, id }: Scope): Promise<ResolvedScope> {
+/**
+ * The scope in its one spelling. What is resumed need not exist any more (`mustExist`). Refuses what could never stop anything: `request.malformed`, `identity.agent_not_found`, `containment.nothing_such`.
+ */
+export async function resolveScope(
+  control: Control,
+  { kind, id }: Scope,
+  mustExist: boolean,
+): Promise<ResolvedScope> {
   switch (kind) {
     case 'fleet':
       return { scope: { kind, id: '*' } };
@@ -114,11 +122,11 @@ export async function resolveScope(control: Control, { kind, id }: Scope): Promi
       return { scope: { kind, id: found.id }, agent: found.agent };
     }
     case 'version':
-      return version(control, id);
+      return version(control, id, mustExist);
     case 'session':
-      return session(control, id);
+      return session(control, id, mustExist);
     case 'purpose':
-      return purpose(control, id);
+      return purpose(control, id, mustExist);
   }
 }
 
@@ -165,6 +173,33 @@ export async function agentsOf(control: Control, tx: Tx, scope: Scope): Promise<
   const server = scope.id.endsWith('/*') ? scope.id.slice(0, -1) : undefined;
   const listed = (tool: string) => (server === undefined ? tool === scope.id : tool.startsWith(server));
   return all.filter((agent) => versions.get(agent.id)?.manifest.tools.some(listed) === true);
+}
+
+/**
+ * Refuses a stop that would stop nothing (`containment.nothing_such`): a tool or server that is not registered, a person who is owner or technical owner
+ * of no agent. A database that cannot be asked in time holds no stop up.
+ */
+export async function refuseNothing(control: Control, scope: Scope): Promise<void> {
+  const { tenant } = control.config;
+  if (scope.kind === 'owner') {
+    const agents = await within(lookupBoundMs, agentsTouched(control, control.db, scope));
+    if (agents?.length === 0)
+      refuse('containment.nothing_such', 'This person is owner or technical owner of no agent.');
+  }
+  if (scope.kind !== 'tool') return;
+  const slash = scope.id.indexOf('/');
+  const [server, tool] = [scope.id.slice(0, slash), scope.id.slice(slash + 1)];
+  const found = await within(
+    lookupBoundMs,
+    tool === '*'
+      ? serverByName(control.db, tenant, server).then((row) => row !== undefined)
+      : toolByName(control.db, tenant, server, tool).then((row) => row !== undefined),
+  );
+  if (found === false)
+    refuse(
+      'containment.nothing_such',
+      tool === '*' ? `No tool server ${server} is registered.` : `No tool ${scope.id} is registered.`,
+    );
 }
 
 const runsAtf = (person: Person) => person.roles.includes('operator') || person.roles.includes('security');

@@ -15,6 +15,15 @@ export interface NoticeWords {
 const text = (value: unknown): string =>
   typeof value === 'string' || typeof value === 'number' ? `${value}` : '?';
 
+const counted = (count: unknown, noun: string): string => `${text(count)} ${noun}${count === 1 ? '' : 's'}`;
+
+const presences: Readonly<Record<string, string>> = {
+  passkey: 'Presence was confirmed by passkey.',
+  passphrase: 'Presence was confirmed by passphrase.',
+  simulated: 'Presence was simulated, as only the example workspace allows.',
+};
+const presenceWords = (method: unknown): string => presences[text(method)] ?? 'Presence was confirmed.';
+
 function scopeWords(facts: NoticeFacts, names: NameBook): string {
   const scope = (facts['scope'] ?? {}) as { kind?: unknown; id?: unknown };
   if (scope.kind === 'fleet') return 'the whole fleet';
@@ -43,7 +52,7 @@ function approvalWords(facts: NoticeFacts, agent: string, names: NameBook): Noti
     case 'approvals.approved':
       return {
         summary: `${names.name(facts['by'])} approved one call of ${tool} by ${agent}`,
-        because: `Presence was confirmed by ${text(facts['presence'])}.`,
+        because: presenceWords(facts['presence']),
       };
     case 'approvals.rejected':
       return {
@@ -89,12 +98,18 @@ export function wordsOf(row: NotificationRow, agentName: string | undefined, nam
     case 'stopped':
       return {
         summary: `${names.name(facts['by'])} ${pastOf[text(facts['state'])] ?? 'stopped'} ${scopeWords(facts, names)}`,
-        because: `${text(facts['agents'])} agents concerned, ${text(facts['approvalsVoided'])} approvals void, ${text(facts['sessionsEnded'])} sessions ended. It holds until a person resumes.`,
+        because: `${counted(facts['agents'], 'agent')} concerned, ${counted(facts['approvalsVoided'], 'approval')} void, ${counted(facts['sessionsEnded'], 'session')} ended. It holds until a person resumes.`,
       };
     case 'resumed':
       return {
         summary: `${names.name(facts['by'])} resumed ${scopeWords(facts, names)}`,
-        because: `It was ${pastOf[text(facts['was'])] ?? 'stopped'}${facts['ceiling'] === undefined ? '' : `; its ceiling is ${text(facts['ceiling'])} now`}. Presence was confirmed by ${text(facts['presence'])}.`,
+        because: `It was ${pastOf[text(facts['was'])] ?? 'stopped'}${
+          facts['ceiling'] === undefined
+            ? ''
+            : facts['ceiling'] === 'none'
+              ? '; its ceiling is lifted'
+              : `; its ceiling is ${text(facts['ceiling'])} now`
+        }. ${presenceWords(facts['presence'])}`,
       };
     case 'tool_quarantined':
       return {

@@ -83,6 +83,20 @@ export const presenceSubjectSchema = z.object({
   digest: digestSchema,
 });
 export type PresenceSubject = z.infer<typeof presenceSubjectSchema>;
+/** A ceiling that a person chooses; `none`: lifted. */
+export const ceilingWordSchema = z.union([levelSchema, z.literal('none')]);
+export type CeilingWord = z.infer<typeof ceilingWordSchema>;
+/** What the `digest` of a `level` subject is the SHA-256 of: the change, and the version of the agent and the ceiling that were shown. Its `id` is the agent's. */
+export function ceilingShownText(change: {
+  agentId: string;
+  manifestDigest: string;
+  from: CeilingWord;
+  to: CeilingWord;
+  reason: string;
+}): string {
+  const { agentId, manifestDigest, from, to, reason: why } = change;
+  return canonicalJson({ agentId, manifestDigest, from, to, reason: why.trim() });
+}
 /**
  * What the `digest` of a `resume` subject is the SHA-256 of: exactly the request that will follow. Its `id` is `kind:id` of the scope.
  * (The digest of an `approval` subject is the approval's `shownDigest`.)
@@ -90,7 +104,7 @@ export type PresenceSubject = z.infer<typeof presenceSubjectSchema>;
 export function resumeShownText(request: {
   scope: z.infer<typeof scopeSchema>;
   reason: string;
-  ceiling?: z.infer<typeof levelSchema> | undefined;
+  ceiling?: CeilingWord | undefined;
 }): string {
   const { scope, reason: why, ceiling = null } = request;
   return canonicalJson({ ceiling, reason: why.trim(), scope: { kind: scope.kind, id: scope.id } });
@@ -656,6 +670,17 @@ export const routes = {
     body: z.strictObject({ reason }),
     response: ok,
   },
+  'agents.ceiling': {
+    method: 'POST',
+    path: '/v1/agents/:id/ceiling',
+    auth: 'person',
+    roles: ['operator', 'security'],
+    presence: true,
+    summary: 'Set the ceiling on the level of an agent, or lift it (only security raises or lifts)',
+    params: id,
+    body: z.strictObject({ ceiling: ceilingWordSchema, reason, presence }),
+    response: agentSchema,
+  },
   'agents.rights': {
     method: 'GET',
     path: '/v1/agents/:id/rights',
@@ -864,7 +889,8 @@ export const routes = {
     roles: ['operator', 'security', 'agent_owner', 'technical_owner'],
     presence: true,
     summary: 'Resume what was stopped, with a ceiling if wanted',
-    body: z.strictObject({ scope: scopeSchema, reason, ceiling: levelSchema.optional(), presence }),
+    /** Without `ceiling` each agent keeps the one it has; `none` lifts it (security). */
+    body: z.strictObject({ scope: scopeSchema, reason, ceiling: ceilingWordSchema.optional(), presence }),
     response: ok,
   },
   // decisions and records
