@@ -12,8 +12,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { atf, atfBin, documents, failure, type Ran, run } from './cli-run.ts';
 import { call, Product, root, until } from './product.ts';
 
-const startMsMax = 150;
-const nodeMsTypical = 40;
 let product: Product;
 let configDir: string;
 beforeAll(async () => {
@@ -43,17 +41,6 @@ const refund = (order: string, amount: number, reason = 'broken') => ({
 const timeout = 120_000;
 
 describe('atf', { timeout }, () => {
-  it('starts at once', async () => {
-    const best = async (script: string, args: string[]) => {
-      const times: number[] = [];
-      for (let n = 0; n < 12; n++) times.push((await run(script, args)).tookMs);
-      return Math.min(...times);
-    };
-    // The best of several, and what Node itself takes apart: how fast it is when nothing else wants the processor.
-    const node = await best('-p', ['0']);
-    expect((await best(atfBin, ['--help'])) - node).toBeLessThan(startMsMax - nodeMsTypical);
-  });
-
   it('documents its exit codes, and they are what it says', async () => {
     expect((await atf(['--help'])).stdout).toContain('Exit codes: 0 done');
     expect((await atf(['nothing'])).code).toBe(2);

@@ -358,7 +358,7 @@ describe.skipIf(chromiumPath === undefined || !built)(
         .waitFor();
       expect(await axeFindings(page)).toEqual([]);
       await photograph(page, 'pages-stop', false);
-      await dialog.getByRole('button', { name: 'Kill junior-support' }).click();
+      await dialog.getByRole('button', { name: 'Kill junior-support', exact: true }).click();
       await dialog.getByText('42 ms').waitFor();
       await dialog.getByText('1 of 1 confirmed').waitFor();
       expect(await axeFindings(page)).toEqual([]);
@@ -374,7 +374,10 @@ describe.skipIf(chromiumPath === undefined || !built)(
       await open('/agents/junior-support', 'What it may do now');
       await page.getByRole('button', { name: 'Stop this agent…' }).click();
       await photograph(page, 'pages-stop-here', false);
-      await page.getByRole('dialog').getByRole('button', { name: 'Kill junior-support' }).waitFor();
+      await page
+        .getByRole('dialog')
+        .getByRole('button', { name: 'Kill junior-support', exact: true })
+        .waitFor();
     });
 
     it('says code, reason and help when control refuses, and tries again', async () => {

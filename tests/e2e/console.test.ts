@@ -331,7 +331,7 @@ describe.skipIf(chromiumPath === undefined || !built)(
       const dialog = page.getByRole('dialog');
       await dialog.getByText('This agent with').first().waitFor();
       await photograph(page, 'stop', false);
-      await dialog.getByRole('button', { name: 'Kill principal-operations' }).click();
+      await dialog.getByRole('button', { name: 'Kill principal-operations', exact: true }).click();
       await dialog.getByText('1 of 1 confirmed').waitFor();
       const words = await dialog.innerText();
       const took = /Killed in ([\d.]+) (ms|s)/.exec(words.replaceAll(/\s+/g, ' '));
