@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client as ElderClient } from '@modelcontextprotocol/sdk/client/index.js';
+import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { StreamableHTTPClientTransport as ElderTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import {
   CreateMessageRequestSchema,
@@ -16,6 +17,7 @@ import {
 } from '@modelcontextprotocol/sdk/types.js';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { atfBin } from './cli-run.ts';
 import { Everything, type EverythingServer, everythingServers } from './everything.ts';
 import { type McpAgent, Product, resume, until } from './product.ts';
 import { logSettled, readLog } from './read-log.ts';
@@ -392,5 +394,35 @@ describe('what has changed', { timeout: 60_000 }, () => {
       await again.body?.cancel();
       return again.status === 200 ? true : undefined;
     });
+  });
+});
+
+describe('a host over stdio', { timeout: 60_000 }, () => {
+  it('is asked, and told what has changed, through atf connect', async () => {
+    const [server] = everythingServers;
+    const operator = await product.operator();
+    const { id } = await operator.call('agents.show', { params: { id: 'asked' } });
+    const { joinToken } = await operator.call('agents.joinToken', { params: { id } });
+    const client = new ElderClient({ name: 'e2e', version: '1' }, { capabilities: { elicitation: {} } });
+    client.setRequestHandler(ElicitRequestSchema, () => accept);
+    let changed = 0;
+    client.setNotificationHandler(ToolListChangedNotificationSchema, () => void changed++);
+    const env = {
+      PATH: process.env['PATH'] ?? '',
+      XDG_CONFIG_HOME: join(home, 'config'),
+      ATF_JOIN_TOKEN: joinToken,
+    };
+    const args = [atfBin, 'connect', server, '--agent', 'asked', '--control', product.ready.controlUrl];
+    await client.connect(
+      new StdioClientTransport({ command: process.execPath, args, env, stderr: 'ignore' }) as never,
+    );
+    const result = await client.callTool({ name: 'test_elicitation', arguments: { message: 'Which one?' } });
+    expect(JSON.stringify(result.content)).toContain(secret);
+    // The stream beside the calls may still be opening.
+    await until('the list to be told of', async () => {
+      await client.callTool({ name: 'test_trigger_tool_change', arguments: {} });
+      return changed > 0 ? true : undefined;
+    });
+    await client.close();
   });
 });

@@ -11,6 +11,9 @@ import type { ActionRequest, InputAnswers, InputRequests, RefusalFacts } from '.
 
 /** How long one request is held. Clients of 2026-07-28 come again. */
 export const heldMsMax = { stream: 240_000, round: 25_000 } as const;
+/** Requests held at once, of all agents and of one. */
+export const heldMax = 512;
+export const heldOfAgentMax = 16;
 const key = 'atf_approval';
 
 /** The approval that the answer to a request waits for; questions about approvals do not wait. */
@@ -21,6 +24,8 @@ export function waitsFor(request: ActionRequest, answer: CallAnswer): string | u
 
 export class ApprovalAsks {
   readonly #pipeline: Pipeline;
+  readonly #held = new Map<string, number>();
+  #heldAll = 0;
   #news = Promise.withResolvers<void>();
 
   constructor(pipeline: Pipeline) {
@@ -56,8 +61,21 @@ export class ApprovalAsks {
     heldMs: number,
     gone: AbortSignal,
   ): Promise<void> {
+    const { agentId } = credential;
+    const own = this.#held.get(agentId) ?? 0;
+    // Requests that are held must not take the place of everybody else's: whoever is over comes again.
+    if (own >= heldOfAgentMax || this.#heldAll >= heldMax) return;
+    this.#held.set(agentId, own + 1);
+    this.#heldAll++;
     const over = AbortSignal.any([gone, AbortSignal.timeout(heldMs)]);
-    while (this.#pipeline.waits(credential, approvalId) && !over.aborted) await this.#next(over);
+    try {
+      while (this.#pipeline.waits(credential, approvalId) && !over.aborted) await this.#next(over);
+    } finally {
+      this.#heldAll--;
+      const left = (this.#held.get(agentId) ?? 1) - 1;
+      if (left > 0) this.#held.set(agentId, left);
+      else this.#held.delete(agentId);
+    }
   }
 
   async redeem(credential: CredentialFacts, approvalId: string): Promise<CallAnswer> {

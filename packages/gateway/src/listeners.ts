@@ -22,6 +22,8 @@ export type Offered = Readonly<Record<OfferedList, string>>;
 export interface ListenersInput {
   /** Digests of what this credential would be listed now; undefined: it is not served any more. */
   readonly offered: (credential: CredentialFacts, server: string) => Offered | undefined;
+  /** Whether it is served now: what is asked once a second of everybody must cost little. */
+  readonly served: (credential: CredentialFacts, server: string) => boolean;
   readonly mayRead: (credential: CredentialFacts, server: string, uri: string) => boolean;
   /** Nobody listens for this resource any more over the connection of this instance. */
   readonly onUnwatched: (server: string, instanceId: string, uri: string) => void;
@@ -128,7 +130,7 @@ export class Listeners {
   /** Once a second: who is not served any more is not told anything either. */
   tick(): void {
     for (const listener of this.#open)
-      if (this.#input.offered(listener.credential, listener.server) === undefined) this.#end(listener);
+      if (!this.#input.served(listener.credential, listener.server)) this.#end(listener);
   }
 
   close(): void {

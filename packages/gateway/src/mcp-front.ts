@@ -67,6 +67,7 @@ export class McpFront {
     this.#approvals = new ApprovalAsks(pipeline);
     this.#listeners = new Listeners({
       offered: pipeline.offered,
+      served: pipeline.served,
       mayRead: pipeline.mayRead,
       onUnwatched: pipeline.unsubscribe,
     });

@@ -117,6 +117,8 @@ export interface Pipeline {
   ): { readonly offers: readonly ToolDefinition[] } | { readonly refusal: Refusal };
   /** Digests of what this credential would be listed now, without spending a question; undefined: it is not served. */
   offered(credential: CredentialFacts, server: string): Offered | undefined;
+  /** The same without the lists: whether it is served now. */
+  served(credential: CredentialFacts, server: string): boolean;
   /** Whether a read of this resource would be allowed now. */
   mayRead(credential: CredentialFacts, server: string, uri: string): boolean;
   /** Has the server tell when a resource changes that this credential may read; a refusal otherwise. */
@@ -473,6 +475,7 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     act,
     list,
     offered,
+    served: (credential, server) => notServed(credential, server, 'mcp') === undefined,
     mayRead: (credential, server, uri) =>
       readOf(credential, server, uri).decided.decision.outcome === 'allow',
     subscribe,

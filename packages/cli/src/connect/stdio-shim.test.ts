@@ -5,23 +5,26 @@ import { headersFor, readFrame } from './frames.ts';
 import { serveStdio } from './stdio-shim.ts';
 
 interface Posted {
+  readonly method: string;
   readonly body: string;
   readonly headers: Headers;
   readonly signal: AbortSignal;
 }
 
-function shim(answer: (posted: Posted, n: number) => Promise<Response> | Response) {
+function shim(answer: (posted: Posted, n: number) => Promise<Response> | Response, asked: string[] = []) {
   const input = new PassThrough();
   const output = new PassThrough();
   const posted: Posted[] = [];
   const stop = new AbortController();
   const fetch = async (_: string, init: RequestInit) => {
     const each = {
+      method: init.method ?? 'GET',
       body: String(init.body),
       headers: new Headers(init.headers),
       signal: init.signal as AbortSignal,
     };
     posted.push(each);
+    asked.push(each.method);
     return answer(each, posted.length);
   };
   const done = serveStdio({ address: 'http://localhost/mcp/files', fetch, input, output, stop: stop.signal });
@@ -77,11 +80,47 @@ describe('the stdio shim', () => {
       '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}\n{"jsonrpc":"2.0","method":"notifications/initialized"}\n{"jsonrpc":"2.0","id":2,"method":"tools/list"}\n',
     );
     expect(JSON.parse(await line(1))).toMatchObject({ id: 2 });
-    expect(posted.map(({ headers }) => headers.get('mcp-protocol-version'))).toEqual([
+    const posts = posted.filter(({ method }) => method === 'POST');
+    expect(posts.map(({ headers }) => headers.get('mcp-protocol-version'))).toEqual([
       null,
       '2025-11-25',
       '2025-11-25',
     ]);
+    input.end();
+    await done;
+  });
+
+  it('keeps a stream open beside the calls of the older protocol, for what the gateway tells', async () => {
+    const told = '{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}';
+    const asked: string[] = [];
+    const { input, line, done } = shim((_, n) => {
+      if (n === 1) return json({ jsonrpc: '2.0', id: 1, result: { protocolVersion: '2025-11-25' } });
+      if (n === 2) return new Response(null, { status: 202 });
+      return new Response(`data: ${told}\n\n`, { headers: { 'content-type': 'text/event-stream' } });
+    }, asked);
+    input.write(
+      '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}\n{"jsonrpc":"2.0","method":"notifications/initialized"}\n',
+    );
+    expect(await line(1)).toBe(told);
+    expect(asked).toEqual(['POST', 'POST', 'GET']);
+    input.end();
+    await done;
+  });
+
+  it('opens no stream again that the gateway does not have', async () => {
+    const asked: string[] = [];
+    const { input, line, done } = shim((_, n) => {
+      if (n === 3) return new Response(null, { status: 405 });
+      if (n === 2) return new Response(null, { status: 202 });
+      return json({ jsonrpc: '2.0', id: n, result: {} });
+    }, asked);
+    input.write(
+      '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}\n{"jsonrpc":"2.0","method":"notifications/initialized"}\n',
+    );
+    await expect.poll(() => asked.length).toBe(3);
+    input.write('{"jsonrpc":"2.0","id":4,"method":"ping"}\n');
+    expect(JSON.parse(await line(1))).toMatchObject({ id: 4 });
+    expect(asked).toEqual(['POST', 'POST', 'GET', 'POST']);
     input.end();
     await done;
   });

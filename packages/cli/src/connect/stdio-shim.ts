@@ -1,8 +1,10 @@
 /**
  * MCP over stdio on one side, Streamable HTTP to the gateway on the other: one line, one POST, the same bytes. Answers go back in
- * the order in which they come, as stdio allows. A cancelled request of the newer protocol is the end of its HTTP request.
+ * the order in which they come, as stdio allows. A cancelled request of the newer protocol is the end of its HTTP request. After the handshake of the older
+ * protocol a GET stands beside the POSTs, for what the gateway tells of its own accord.
  */
 import type { Readable, Writable } from 'node:stream';
+import { setTimeout as pauseFor } from 'node:timers/promises';
 import { errorFrame, type Frame, frameBytesMax, headersFor, readFrame } from './frames.ts';
 
 export interface StdioShim {
@@ -18,6 +20,9 @@ export interface StdioShim {
 const underWayMax = 64;
 /** How long answers may still come when the host has closed its end, for hosts that are a pipe. */
 const drainMs = 2_000;
+/** Pause before a stream that ended is opened again; doubles up to the longest. */
+const standAgainMs = 1_000;
+const standAgainMsMax = 30_000;
 
 /** Resolves when the host closes its end (or `stop` is fired) and all that was under way has been answered or cut. */
 export async function serveStdio(shim: StdioShim): Promise<void> {
@@ -34,6 +39,7 @@ export async function serveStdio(shim: StdioShim): Promise<void> {
     const drained = setTimeout(() => end.abort(), shim.stop.aborted ? 0 : drainMs);
     await session.idle();
     clearTimeout(drained);
+    end.abort();
   }
 }
 
@@ -44,6 +50,7 @@ class Session {
   private readonly work = new Set<Promise<void>>();
   /** Version of the handshake; newer messages name their own. */
   private negotiated: string | undefined;
+  private standing = false;
 
   constructor(shim: StdioShim, end: AbortSignal) {
     this.shim = shim;
@@ -62,6 +69,41 @@ class Session {
     this.work.add(work);
     // The handshake settles the version that later messages name in their header.
     if (frame.method === 'initialize') await work;
+    if (frame.method === 'notifications/initialized' && frame.version === undefined) this.stand();
+  }
+
+  /** Keeps a stream open until the host goes, or the gateway says that there is none for it. */
+  private stand(): void {
+    if (this.standing) return;
+    this.standing = true;
+    void this.standOnce(1).finally(() => {
+      this.standing = false;
+    });
+  }
+
+  private async standOnce(attempt: number): Promise<void> {
+    const version = this.negotiated === undefined ? {} : { 'mcp-protocol-version': this.negotiated };
+    const sinceMs = performance.now();
+    try {
+      const response = await this.shim.fetch(this.shim.address, {
+        method: 'GET',
+        headers: { accept: 'text/event-stream', ...version },
+        signal: this.end,
+      });
+      if (!(response.headers.get('content-type') ?? '').startsWith('text/event-stream')) {
+        await response.body?.cancel();
+        if (response.status < 500) return;
+      } else for await (const data of eventsOf(response)) this.write(data);
+    } catch {
+      // It is opened again, as long as somebody is there.
+    }
+    const lasted = performance.now() - sinceMs > standAgainMsMax;
+    const next = lasted ? 1 : attempt + 1;
+    await pauseFor(Math.min(standAgainMs * 2 ** (next - 1), standAgainMsMax), undefined, {
+      signal: this.end,
+      ref: false,
+    }).catch(() => undefined);
+    if (!this.end.aborted) await this.standOnce(next);
   }
 
   async idle(): Promise<void> {

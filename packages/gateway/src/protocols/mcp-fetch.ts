@@ -20,13 +20,14 @@ export type FetchBounds = {
 export type Fetch = (url: string | URL, init?: RequestInit) => Promise<Response>;
 
 /**
- * A `fetch` for the SDK's transport. A standing event stream (GET) is bounded per message by the SDK's own reader, not in length. Undici's
+ * A `fetch` for the SDK's transport. A standing event stream (GET, and `subscriptions/listen` of 2026-07-28) is bounded per message by the SDK's own reader, not in length. Undici's
  * own `fetch` costs several times as much as the exchange beneath.
  */
 export function boundedFetch(bounds: FetchBounds, dispatcher: Dispatcher = getGlobalDispatcher()): Fetch {
   return async (url, init = {}) => {
     const method = init.method ?? 'GET';
-    const standing = method === 'GET';
+    const standing =
+      method === 'GET' || new Headers(init.headers).get('mcp-method') === 'subscriptions/listen';
     const response = await exchange(dispatcher, {
       url: new URL(url),
       method,

@@ -9,6 +9,8 @@ interface Bounded {
   readonly timeout: number;
 }
 
+const againAfterMs = 5_000;
+
 export class Watch {
   readonly #client: Client;
   readonly #told = new Set<string>();
@@ -45,11 +47,24 @@ export class Watch {
 
   async #listen(uris: readonly string[], options: Bounded): Promise<boolean> {
     const before = this.#stream;
-    this.#stream =
+    const opened =
       uris.length === 0
         ? undefined
         : await this.#client.listen({ resourceSubscriptions: [...uris] }, options);
+    this.#stream = opened;
     await before?.close();
+    void opened?.closed.then((how) => {
+      if (how !== 'local' && this.#stream === opened) this.#later(uris, options.timeout);
+    });
     return true;
+  }
+
+  /** A stream that the server ended is opened again, as long as the connection stands and nothing else is wanted. */
+  #later(uris: readonly string[], timeout: number): void {
+    const ended = this.#stream;
+    setTimeout(() => {
+      if (this.#stream !== ended || this.#client.transport === undefined) return;
+      this.#turn = this.#turn.then(() => this.#listen(uris, { timeout })).catch(() => undefined);
+    }, againAfterMs).unref();
   }
 }
