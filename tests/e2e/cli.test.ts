@@ -212,6 +212,8 @@ describe('approvals at the command line', { timeout }, () => {
     const asked = await call(office, 'create_refund', wanted);
     const id = asked.atf.approvalId ?? '';
     expect((await json('approvals', 'list')).map((each) => each.id)).toContain(id);
+    // Lists tell one waiting refund from another.
+    expect((await cli('approvals', 'list')).stdout).toContain('7 EUR');
     const shown = await cli('approvals', 'show', id.slice(0, 8));
     expect(shown.stdout).toContain('⟨U+202E⟩txet');
     expect(shown.stdout).not.toMatch(/[\u001b\u202e]/);

@@ -252,6 +252,23 @@ describe.skipIf(chromiumPath === undefined || !built)(
       expect(await page.locator('[role=row][data-index]').count()).toBeLessThan(rowsInDocumentMax);
     });
 
+    it('tells waiting calls apart by amount and object, and cuts no tool name', async () => {
+      for (const width of [1280, 360]) {
+        await page.setViewportSize({ width, height: 800 });
+        await open('/approvals', 'back-office/create_refund');
+        const link = page.locator('[role=row][data-index] a').first();
+        expect(await link.innerText()).toContain('128.5 EUR · of O-5003');
+        const whole = await link.locator('code').evaluate((code) => {
+          const cell = code.closest('[role=cell]');
+          const [inner, outer] = [code.getBoundingClientRect(), cell?.getBoundingClientRect()];
+          return outer !== undefined && inner.left >= outer.left - 1 && inner.right <= outer.right + 1;
+        });
+        expect(whole, `${width} px`).toBe(true);
+      }
+      await open(`/approvals/${uuid(201)}`, 'Exactly this will run, once');
+      expect(await page.locator('body').innerText()).toContain('128.5 EUR · of O-5003');
+    });
+
     it('shows every approval, however many wait: older ones by cursor', async () => {
       const [approval] = control.answers['approvals.list']?.items ?? [];
       if (approval === undefined) throw new Error('the fixtures have no approval');

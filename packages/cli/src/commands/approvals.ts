@@ -2,6 +2,7 @@
  * `atf approvals …`: what waits for a person, exactly. Approving needs the person's fresh presence, which a token on disk cannot
  * give: the person is handed to the browser and this waits. Only marked people of the example workspace can be simulated, loudly.
  */
+import { briefWords } from '@atf/core/approval-words';
 import type { Approval } from '@atf/core/wire/api';
 import type { ControlClient } from '@atf/sdk/client';
 import type { Cli, Command } from '../cli.ts';
@@ -32,6 +33,7 @@ export const listApprovals: Command<{ readonly all?: boolean }> = async (cli, _,
         { title: 'STATE' },
         { title: 'AGENT' },
         { title: 'CALL' },
+        { title: 'WITH' },
         { title: 'ASKED' },
         { title: 'LEFT' },
       ],
@@ -40,6 +42,7 @@ export const listApprovals: Command<{ readonly all?: boolean }> = async (cli, _,
         outcomeStyled(each.state),
         each.agent.name,
         each.tool,
+        briefWords(each.brief),
         ago(each.requestedAt, nowMs),
         left(each, nowMs),
       ]),

@@ -1,4 +1,5 @@
 /** What exactly will happen if I say yes? */
+import { briefWords } from '@atf/core/approval-words';
 import type { Approval } from '@atf/core/wire/api';
 import { Link, useParams } from '@tanstack/react-router';
 import { type FormEvent, useState } from 'react';
@@ -33,6 +34,11 @@ export function ApprovalPage() {
         data === undefined ? undefined : (
           <span className="flex flex-wrap items-center gap-x-4 gap-y-1">
             <ApprovalMark state={data.state} />
+            {data.brief !== undefined && (
+              <strong className="font-medium text-ink">
+                <UntrustedText text={briefWords(data.brief)} />
+              </strong>
+            )}
             <span>
               asked <Time at={data.requestedAt} />
             </span>

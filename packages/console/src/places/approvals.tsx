@@ -1,4 +1,5 @@
 /** What waits for a person, and what was decided. */
+import { briefWords } from '@atf/core/approval-words';
 import type { Approval, QueryIn } from '@atf/core/wire/api';
 import { approvalStates } from '@atf/core/wire/words';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
@@ -97,10 +98,13 @@ const columns: readonly ListColumn<Approval>[] = [
   {
     id: 'tool',
     title: 'Call',
-    width: 'minmax(12rem,1.3fr)',
+    width: 'minmax(15rem,2fr)',
     cell: (item) => (
       <Link to="/approvals/$id" params={{ id: item.id }} className="font-medium hover:underline">
-        <code>{item.tool}</code>
+        <code className="whitespace-normal break-words">{item.tool}</code>
+        <span className="block whitespace-normal break-words text-xs font-normal text-ink-2">
+          <UntrustedText text={briefWords(item.brief)} />
+        </span>
       </Link>
     ),
   },

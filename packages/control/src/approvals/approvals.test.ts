@@ -88,6 +88,26 @@ describe('asking', () => {
     expect((await show(given.id, domain.owner)).argsText).toBeDefined();
     expect((await show(given.id, domain.stranger)).argsText).toBeUndefined();
     expect((await call('approvals.list', control.as(domain.approver))).items[0]?.argsText).toBeUndefined();
+    const listed = async (person: Person) =>
+      (await call('approvals.list', control.as(person))).items.find(({ id }) => id === given.id);
+    expect(await listed(domain.stranger)).toMatchObject({ id: given.id });
+    expect(await listed(domain.stranger)).not.toHaveProperty('brief');
+    const roles = { amount: 'amount', currency: 'currency', object: 'order_id', destination: 'nosuch' };
+    const [tool] = await control.db
+      .selectFrom('tool')
+      .selectAll()
+      .where('name', '=', 'create_refund')
+      .execute();
+    const classify = (given: unknown) =>
+      control.db
+        .updateTable('tool')
+        .set({ classification: JSON.stringify(given) })
+        .where('name', '=', 'create_refund')
+        .execute();
+    await classify({ ...tool?.classification, arguments: roles });
+    expect((await listed(domain.approver))?.brief).toEqual({ amount: '42 EUR', object: 'O-1' });
+    expect(await listed(domain.stranger)).not.toHaveProperty('brief');
+    await classify(tool?.classification);
     expect(await control.doc('approval', given.id)).toMatchObject({
       id: given.id,
       agentId: agent.id,

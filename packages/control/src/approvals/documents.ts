@@ -1,13 +1,15 @@
 /** Room: approvals. What gateways and people are told about an approval, from its row. */
 import { sha256 } from '@atf/core/digest';
-import type { Approval } from '@atf/core/wire/api';
-import type { ApprovalDoc } from '@atf/core/wire/feed';
+import type { Approval, Person } from '@atf/core/wire/api';
+import type { ApprovalDoc, Classification } from '@atf/core/wire/feed';
 import { canonicalJson } from '@atf/core/wire/json';
 import type { ApprovalState } from '@atf/core/wire/words';
 import type { Control, Db, Tx } from '../context.ts';
 import { type AgentRow, agentById, currentVersions, peopleByIds } from '../identity/store.ts';
 import { toolByName } from '../segmentation/store.ts';
+import { briefOf } from './brief.ts';
 import { type ApprovalRow, precedents } from './store.ts';
+import { mayReadContent } from './who.ts';
 
 /** Time decides before anybody has noticed it. */
 export function stateAt(row: Pick<ApprovalRow, 'state' | 'expires_at'>, nowMs: number): ApprovalState {
@@ -78,10 +80,11 @@ interface Around {
   readonly nowMs: number;
   readonly approver: string | undefined;
   readonly content: Content;
+  readonly brief: Approval['brief'];
 }
 
 function viewOf(row: ApprovalRow, around: Around): Approval {
-  const { agent, purpose, reversible, inverse, decidedBy, nowMs, approver, content } = around;
+  const { agent, purpose, reversible, inverse, decidedBy, nowMs, approver, content, brief } = around;
   return {
     id: row.id,
     state: stateAt(row, nowMs),
@@ -90,6 +93,7 @@ function viewOf(row: ApprovalRow, around: Around): Approval {
     class: row.class,
     reversible,
     ...(inverse === undefined ? {} : { inverse }),
+    ...(brief === undefined ? {} : { brief }),
     ...content,
     ...(approver === undefined ? {} : { approver }),
     argsDigest: row.args_digest,
@@ -105,12 +109,13 @@ function viewOf(row: ApprovalRow, around: Around): Approval {
   };
 }
 
-/** `content` is shown for single approvals only, and only to people who may read it. */
+/** `content` is shown for single approvals only, and only to people who may read it; the brief to a `reader` who may. */
 export async function approvalViews(
   control: Control,
   rows: readonly ApprovalRow[],
   content: Content = {},
   db: Db | Tx = control.db,
+  reader?: Person,
 ): Promise<Approval[]> {
   const { tenant } = control.config;
   const nowMs = control.clock.nowMs();
@@ -128,14 +133,11 @@ export async function approvalViews(
     ),
   );
   const before = await precedents(db, tenant, [...agents.keys()]);
-  const tools = new Map<string, { reversible: boolean; inverse: string | undefined }>();
+  const tools = new Map<string, Partial<Classification>>();
   for (const ref of new Set(rows.map((row) => row.tool))) {
     const slash = ref.indexOf('/');
     const tool = await toolByName(db, tenant, ref.slice(0, slash), ref.slice(slash + 1));
-    tools.set(ref, {
-      reversible: tool?.classification.reversible ?? false,
-      inverse: tool?.classification.inverse,
-    });
+    tools.set(ref, tool?.classification ?? {});
   }
   return rows.map((row) => {
     const earlier = before.find((other) => other.agent_id === row.agent_id && other.tool === row.tool);
@@ -155,6 +157,10 @@ export async function approvalViews(
       approver:
         row.for_person_id === null ? (row.for_role ?? undefined) : people.get(row.for_person_id)?.name,
       content,
+      brief:
+        reader !== undefined && mayReadContent(reader, agents.get(row.agent_id))
+          ? briefOf(control, row, tools.get(row.tool)?.arguments ?? {})
+          : undefined,
     });
   });
 }

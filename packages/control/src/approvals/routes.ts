@@ -45,7 +45,7 @@ function contentOf(control: Control, row: ApprovalRow): Content {
 
 export const approvalRoutes: Handlers<Operation> = {
   async 'approvals.list'(control, { query, actor }) {
-    actingPerson(actor);
+    const person = actingPerson(actor);
     const { tenant } = control.config;
     const { after, limit = listedDefault, state } = query;
     if (after !== undefined && !cursorPattern.test(after)) refuse('request.malformed', 'after: not a cursor');
@@ -59,7 +59,7 @@ export const approvalRoutes: Handlers<Operation> = {
       nowMs: control.clock.nowMs(),
       ...(last === undefined ? {} : { after: { requestedAt: last.requested_at, id: last.id } }),
     });
-    return { items: await approvalViews(control, rows) };
+    return { items: await approvalViews(control, rows, {}, control.db, person) };
   },
 
   async 'approvals.show'(control, { params, actor }) {
@@ -71,6 +71,8 @@ export const approvalRoutes: Handlers<Operation> = {
       control,
       [row],
       mayReadContent(person, agent) ? contentOf(control, row) : {},
+      control.db,
+      person,
     );
     return view ?? refuse('approvals.not_found');
   },

@@ -207,6 +207,14 @@ export const approvalSchema = z.object({
   class: actionClassSchema,
   reversible: z.boolean(),
   inverse: text(128).optional(),
+  /** Amount with currency, destination and object of the call, by the classified roles of its arguments; untrusted text, shortened. Absent for people who may not read it. */
+  brief: z
+    .object({
+      amount: text(402).optional(),
+      destination: text(400).optional(),
+      object: text(400).optional(),
+    })
+    .optional(),
   /** The exact canonical arguments that would run; untrusted text. Absent in lists and for people who may not read them. */
   argsText: text(1_048_576).optional(),
   argsDigest: digestSchema,
