@@ -16,7 +16,7 @@ import { exportAgentKey, generateAgentKey } from '@atf/sdk/agent-key';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { exitCodes } from './exit-codes.ts';
-import { readInstance, removeInstance, writeInstance } from './key-store.ts';
+import { type AgentKeyHome, readInstance, removeInstance, writeInstance } from './key-store.ts';
 import { dataDirOf, operatorToken } from './place.ts';
 import { writeHostEntry } from './servers-file.ts';
 import { liftStop, writeStopFile } from './stop-file.ts';
@@ -144,16 +144,37 @@ describe('the key store', () => {
       instanceId: '6f1d6f57-1c0e-4a1b-9d2b-0a1b2c3d4e5f',
       key,
     };
-    const file = writeInstance(dir, stored);
+    const home = { configDir: dir, fromEnvironment: undefined, keyFile: join(folder(), 'agent-keys.key') };
+    const read = (more: Partial<AgentKeyHome> = {}, from = stored.controlUrl) =>
+      readInstance({ ...home, ...more }, from, stored.agent);
+    const file = writeInstance(home, stored);
     expect(statSync(file).mode & 0o777).toBe(0o600);
-    expect(readInstance(dir, 'http://localhost:7780', 'junior-support')).toEqual(stored);
-    expect(readInstance(dir, 'http://localhost:7790', 'junior-support')).toBeUndefined();
+    expect(statSync(home.keyFile).mode & 0o777).toBe(0o600);
+    // Neither the private number nor anything that holds it stands in the file.
+    expect(readFileSync(file, 'utf8')).not.toContain(key.d);
+    expect(read()).toEqual(stored);
+    expect(read({}, 'http://localhost:7790')).toBeUndefined();
+
+    // Another key, none, and a box moved to another instance open nothing.
+    const other = { fromEnvironment: Buffer.alloc(32, 7).toString('base64') };
+    expect(thrown(() => read(other))).toMatchObject({ code: 'storage.key_missing' });
+    expect(thrown(() => read({ fromEnvironment: 'short' }))).toMatchObject({ code: 'storage.key_missing' });
+    expect(thrown(() => read({ keyFile: join(dir, 'none') }))).toMatchObject({ code: 'storage.key_missing' });
+    const whole = readFileSync(file, 'utf8');
+    writeFileSync(file, whole.replace('6f1d6f57', '6f1d6f58'));
+    expect(thrown(() => read())).toMatchObject({ code: 'storage.key_missing' });
+
+    // A file from before is read once and wrapped.
+    writeFileSync(file, JSON.stringify(stored));
+    expect(read()).toEqual(stored);
+    expect(readFileSync(file, 'utf8')).not.toContain(key.d);
+    expect(writeInstance({ ...home, ...other }, stored)).toBe(file);
+    expect(read(other)).toEqual(stored);
+
     chmodSync(file, 0o644);
-    expect(thrown(() => readInstance(dir, stored.controlUrl, stored.agent))).toMatchObject({
-      exitCode: exitCodes.refused,
-    });
-    removeInstance(dir, stored.controlUrl, stored.agent);
-    expect(readInstance(dir, stored.controlUrl, stored.agent)).toBeUndefined();
+    expect(thrown(() => read(other))).toMatchObject({ exitCode: exitCodes.refused });
+    removeInstance(home, stored.controlUrl, stored.agent);
+    expect(read()).toBeUndefined();
   });
 });
 

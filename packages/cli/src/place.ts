@@ -2,6 +2,7 @@
  * Where things are: the data directory, the running product in it, the host operator's token, and the folder for agents' keys.
  * Nothing is created here.
  */
+import type { AgentKeyHome } from './key-store.ts';
 import { constants, existsSync, lstatSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -113,6 +114,17 @@ export function configDirOf(env: Environment): string {
   if (env.ATF_CONFIG_DIR !== undefined && env.ATF_CONFIG_DIR !== '') return resolve(env.ATF_CONFIG_DIR);
   if (process.platform === 'win32' && env.APPDATA !== undefined) return join(env.APPDATA, 'atf');
   return join(env.XDG_CONFIG_HOME ?? join(env.HOME ?? homedir(), '.config'), 'atf');
+}
+
+/** Agents' keys there, and what opens them: `ATF_AGENT_KEY`, or a file in the system's place for state. */
+export function agentKeyHomeOf(env: Environment): AgentKeyHome {
+  const configDir = configDirOf(env);
+  const moved = env.ATF_CONFIG_DIR !== undefined && env.ATF_CONFIG_DIR !== '';
+  const local = process.platform === 'win32' ? env.LOCALAPPDATA : env.XDG_STATE_HOME;
+  const state = moved
+    ? `${configDir}-state`
+    : join(local ?? join(env.HOME ?? homedir(), '.local', 'state'), 'atf');
+  return { configDir, fromEnvironment: env.ATF_AGENT_KEY, keyFile: join(state, 'agent-keys.key') };
 }
 
 /** A small text file, or undefined when it cannot be read. */

@@ -3,8 +3,6 @@
  * wrapped (AES-256-GCM) under a key that stands outside the gateway's directory; in clear it exists in memory only.
  */
 import {
-  createCipheriv,
-  createDecipheriv,
   createPrivateKey,
   createPublicKey,
   generateKeyPairSync,
@@ -29,14 +27,14 @@ import { type SealSigner, sealSigner } from '@atf/core/audit/gateway-key';
 import { refuse } from '@atf/core/errors';
 import { signEs256 } from '@atf/core/es256';
 import { base64url } from '@atf/core/identity/base64url';
+import { envelopeKeyOf, envelopeNonceBytes, unwrapKey, wrapKey } from '@atf/core/identity/key-envelope';
 import { p256PublicJwk, type P256PublicJwk, signingInput } from '@atf/core/identity/compact-jws';
 import { jwkThumbprint } from '@atf/core/identity/dpop';
 import { gatewayProofType } from '@atf/core/wire/token';
 import { z } from 'zod';
 
-const keyTextPattern = /^[A-Za-z0-9+/]{43}=$/;
 const fileBytesMax = 4_096;
-const context = Buffer.from('atf gateway key v1');
+const context = 'atf gateway key v1';
 const storedSchema = z.strictObject({ v: z.literal(1), wrapped: z.string().max(2_048) });
 
 export const controlAudience = 'atf:control';
@@ -51,10 +49,7 @@ export interface KeySource {
 }
 
 function decodeKey(text: string, from: string): Buffer {
-  const trimmed = text.trim();
-  if (!keyTextPattern.test(trimmed))
-    refuse('storage.key_missing', `${from} does not hold 32 bytes in base64.`);
-  return Buffer.from(trimmed, 'base64');
+  return envelopeKeyOf(text) ?? refuse('storage.key_missing', `${from} does not hold 32 bytes in base64.`);
 }
 
 /** Writes a file of mode 0600 that is there whole or not at all. */
@@ -100,25 +95,6 @@ function readPrivate(file: string, what: string): string {
     return readFileSync(handle, 'utf8');
   } finally {
     closeSync(handle);
-  }
-}
-
-function wrap(key: Uint8Array, plain: Uint8Array): Buffer {
-  const nonce = randomBytes(12);
-  const cipher = createCipheriv('aes-256-gcm', key, nonce, { authTagLength: 16 });
-  cipher.setAAD(context);
-  const body = Buffer.concat([cipher.update(plain), cipher.final()]);
-  return Buffer.concat([nonce, cipher.getAuthTag(), body]);
-}
-
-function unwrap(key: Uint8Array, box: Buffer): Buffer {
-  const decipher = createDecipheriv('aes-256-gcm', key, box.subarray(0, 12), { authTagLength: 16 });
-  decipher.setAAD(context);
-  decipher.setAuthTag(box.subarray(12, 28));
-  try {
-    return Buffer.concat([decipher.update(box.subarray(28)), decipher.final()]);
-  } catch {
-    return refuse('storage.key_missing', 'The key does not open the key of this gateway.');
   }
 }
 
@@ -168,13 +144,15 @@ export function openGatewayKey(source: KeySource): GatewayKey {
   const protecting = keyEncryptionKey(source, first);
   if (first) {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    const wrapped = wrap(protecting, privateKey.export({ format: 'der', type: 'pkcs8' })).toString(
-      'base64url',
-    );
+    const der = privateKey.export({ format: 'der', type: 'pkcs8' });
+    const nonce = randomBytes(envelopeNonceBytes);
+    const wrapped = wrapKey({ key: protecting, context }, nonce, der).toString('base64url');
     writePrivateFile(file, `${JSON.stringify({ v: 1, wrapped })}\n`);
     return gatewayKeyOf(privateKey);
   }
   const stored = storedSchema.parse(JSON.parse(readPrivate(file, 'The key of this gateway')));
-  const der = unwrap(protecting, Buffer.from(stored.wrapped, 'base64url'));
+  const der =
+    unwrapKey({ key: protecting, context }, Buffer.from(stored.wrapped, 'base64url')) ??
+    refuse('storage.key_missing', 'The key does not open the key of this gateway.');
   return gatewayKeyOf(createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }));
 }

@@ -9,8 +9,8 @@ import { exportAgentKey, generateAgentKey, importAgentKey } from '@atf/sdk/agent
 import { enrolInstance, renewCredential } from '@atf/sdk/enrol';
 import type { Cli, Command } from '../cli.ts';
 import { CliFailure, exitCodes } from '../exit-codes.ts';
-import { readInstance, writeInstance } from '../key-store.ts';
-import { configDirOf } from '../place.ts';
+import { type AgentKeyHome, readInstance, writeInstance } from '../key-store.ts';
+import { agentKeyHomeOf } from '../place.ts';
 
 interface ConnectOptions {
   readonly agent: string;
@@ -60,29 +60,29 @@ function portOf(http: string | boolean): number {
 
 /** The fetch of the agent, with the stored key, or with a new one that a join token enrols. */
 async function governedFetch(cli: Cli, options: ConnectOptions): Promise<AgentFetch> {
-  const configDir = configDirOf(cli.env);
+  const home = agentKeyHomeOf(cli.env);
   const { controlUrl } = cli;
   const joinToken = options.joinToken ?? cli.env.ATF_JOIN_TOKEN;
   const { key, credential } =
     joinToken === undefined
-      ? await resumed(cli, configDir, options.agent)
-      : await enrolledOnce(cli, configDir, options.agent, joinToken);
+      ? await resumed(cli, home, options.agent)
+      : await enrolledOnce(cli, home, options.agent, joinToken);
   const renew = (current: Credential) => renewCredential({ controlUrl, key, instanceId: current.instanceId });
   return agentFetch({ credential, key, renew });
 }
 
 /** A host starts the same command with the same token every time: one that is used up counts for nothing where its key is kept. */
-async function enrolledOnce(cli: Cli, configDir: string, agent: string, joinToken: string) {
+async function enrolledOnce(cli: Cli, home: AgentKeyHome, agent: string, joinToken: string) {
   try {
-    return await enrolled(cli, configDir, agent, joinToken);
+    return await enrolled(cli, home, agent, joinToken);
   } catch (error) {
     const isUsed = error instanceof ControlRefusal && error.code === 'identity.join_token_invalid';
-    if (!isUsed || readInstance(configDir, cli.controlUrl, agent) === undefined) throw error;
-    return await resumed(cli, configDir, agent);
+    if (!isUsed || readInstance(home, cli.controlUrl, agent) === undefined) throw error;
+    return await resumed(cli, home, agent);
   }
 }
 
-async function enrolled(cli: Cli, configDir: string, agent: string, joinToken: string) {
+async function enrolled(cli: Cli, home: AgentKeyHome, agent: string, joinToken: string) {
   const { controlUrl } = cli;
   const key = await generateAgentKey({ extractable: true });
   const credential = await enrolInstance({ controlUrl, key, joinToken });
@@ -91,7 +91,7 @@ async function enrolled(cli: Cli, configDir: string, agent: string, joinToken: s
       help: `Issue one with: atf agent enrol ${agent}`,
     });
   }
-  const file = writeInstance(configDir, {
+  const file = writeInstance(home, {
     controlUrl,
     agent,
     instanceId: credential.instanceId,
@@ -101,9 +101,9 @@ async function enrolled(cli: Cli, configDir: string, agent: string, joinToken: s
   return { key, credential };
 }
 
-async function resumed(cli: Cli, configDir: string, agent: string) {
+async function resumed(cli: Cli, home: AgentKeyHome, agent: string) {
   const { controlUrl } = cli;
-  const stored = readInstance(configDir, controlUrl, agent);
+  const stored = readInstance(home, controlUrl, agent);
   if (stored === undefined) {
     throw new CliFailure(exitCodes.refused, `No key of ${agent} is kept here`, {
       code: 'identity.credential_missing',
