@@ -16,7 +16,7 @@ import { enrolInstance, renewCredential } from '@atf/sdk/enrol';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { type Cluster, startCluster } from '../postgres/cluster.ts';
 import { atfBin } from './cli-run.ts';
-import { freePort, openLink, type Signed, until } from './product.ts';
+import { freePort, openLink, root, type Signed, until } from './product.ts';
 
 const startWithinMs = 60_000;
 const stopWithinMs = 20_000;
@@ -135,11 +135,31 @@ export class Fleet {
     }
   }
 
+  /** Those of the product, with writes recorded at control, too, before they run. */
+  #policies(): string {
+    const folder = join(this.home, 'policies');
+    cpSync(join(root, 'policies'), folder, { recursive: true });
+    const file = join(folder, 'settings.yaml');
+    const settings = readFileSync(file, 'utf8').replace('replicated: []', 'replicated: [write]');
+    writeFileSync(file, settings);
+    return folder;
+  }
+
   async #control(at: number, url: string, controlUrl: string, gatewayUrl: string): Promise<void> {
     const dir = join(this.home, `control-${at}`);
     mkdirSync(dir);
     const { port } = new URL(url);
-    const addresses = ['--url', controlUrl, '--replica-url', url, '--gateway-url', gatewayUrl];
+    const policies = this.#policies();
+    const addresses = [
+      '--policies',
+      policies,
+      '--url',
+      controlUrl,
+      '--replica-url',
+      url,
+      '--gateway-url',
+      gatewayUrl,
+    ];
     const args = ['control', '--data', dir, '--port', port, ...addresses, '--example'];
     const env = { ...this.#secret, DATABASE_URL: this.cluster.url };
     const control = new Plane(`control ${at}`, url, dir, args, env);

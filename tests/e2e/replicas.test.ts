@@ -38,7 +38,9 @@ async function settled(at: number): Promise<string> {
 }
 
 /** A copy of the log as this replica hands it out, verified as an outsider would; gives its size and the ids of its finished actions. */
-async function copied(at: number): Promise<{ size: number; outcomes: Map<string, number> }> {
+async function copied(
+  at: number,
+): Promise<{ size: number; outcomes: Map<string, number>; intents: Set<unknown> }> {
   const folder = mkdtempSync(join(tmpdir(), 'atf-log-'));
   try {
     const { url, dir } = fleet.controls[at] as (typeof fleet.controls)[number];
@@ -48,10 +50,13 @@ async function copied(at: number): Promise<{ size: number; outcomes: Map<string,
     const report = await verifyLogDirectory(target);
     expect(report, JSON.stringify(report.problems.slice(0, 5))).toMatchObject({ ok: true });
     const outcomes = new Map<string, number>();
-    for (const { type, action } of await entriesIn(target, report.size))
+    const intents = new Set<unknown>();
+    for (const { type, action, body } of await entriesIn(target, report.size)) {
+      if (type === 'action.intent') intents.add(body['approvalId']);
       if (type === 'action.outcome' && action !== undefined)
         outcomes.set(action, (outcomes.get(action) ?? 0) + 1);
-    return { size: report.size, outcomes };
+    }
+    return { size: report.size, outcomes, intents };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -330,5 +335,22 @@ describe.skipIf(postgresBinaries() === undefined)('two replicas, two gateways', 
     await plane.start();
     const { longestGapMs } = await load.end();
     expect(longestGapMs).toBeLessThan(3_000);
+  }, 120_000);
+
+  it('a write is on record at control before it acts: it outlives the gateway and its disk', async () => {
+    const approver = await fleet.signIn('paula.reyes@example.com', 0);
+    const junior = await (await fleet.agent('junior-support', { gateway: 1 })).mcp('back-office');
+    const { atf: asked } = await call(junior, 'create_refund', refund(5.01));
+    await approve(approver, asked.approvalId ?? '');
+    const gateway = fleet.gateways[1] as (typeof fleet.gateways)[number];
+    const released = call(junior, 'create_refund', refund(5.01)).catch(() => undefined);
+    await until('the refund to be made', () => (refundsMade(5.01) === 1 ? true : undefined));
+    await gateway.kill();
+    rmSync(join(gateway.dir, 'spool'), { recursive: true, force: true });
+    await released;
+    await until('its intent in the log', async () => {
+      const { intents } = await copied(0);
+      return intents.has(asked.approvalId ?? '') ? true : undefined;
+    });
   }, 120_000);
 });

@@ -200,6 +200,7 @@ export class GatewayNode {
       upstream: upstreams,
       control,
       wrappingKey: () => payloadKey.current(),
+      replicated: (boundMs) => shipper.replicated(boundMs),
     };
     const upSinceMs = clock.monotonicMs();
     const pipeline = createPipeline(faults.ports?.(ports) ?? ports, {

@@ -20,6 +20,8 @@ import type { SchemaCheck } from './schema-check.ts';
 /** Characters of a result as canonical JSON; control stores no longer outcome (wire/api.ts, `storedOutcomeSchema`). */
 export const resultLengthMax = 4_194_304;
 const upstreamTimeoutMsDefault = 60_000;
+/** How long a call waits for control to hold its record; a gateway that control does not hear refuses by then anyway. */
+const replicatedWithinMs = 1_000;
 
 /** What came of one call. `refusal` says why there is no result, or why the result is not given. */
 export interface Ran {
@@ -45,7 +47,12 @@ export async function execute(
     return { status: 'not_executed', result: undefined, resultText: undefined, refusal: unrecorded };
   const startedMs = ports.clock.nowMs();
   const startedMonotonicMs = ports.clock.monotonicMs();
-  const ran = await lookAndDispatch(ports, schemas, decided, call);
+  const ran = (await isReplicated(ports, decided))
+    ? await lookAndDispatch(ports, schemas, decided, call)
+    : without(
+        'not_executed',
+        refusal('audit.record_unavailable', 'Control did not take the record in time.'),
+      );
   const outcome: Outcome = {
     status: ran.status,
     code: ran.refusal?.code,
@@ -63,6 +70,12 @@ export async function execute(
         resultText: undefined,
         refusal: lost,
       };
+}
+
+/** Step 6 for classes that settings name: durable here is not enough (B-1). */
+async function isReplicated(ports: Ports, { decision }: Decided): Promise<boolean> {
+  const classes = ports.snapshot.settings()?.replicated ?? [];
+  return !classes.includes(decision.actionClass ?? 'admin') || ports.replicated(replicatedWithinMs);
 }
 
 /** Step 7 in one tick, then step 8. */

@@ -3,7 +3,7 @@ import { request as rawRequest } from 'node:http';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { afterEach, describe, expect, it } from 'vitest';
 import { newKeyPair, TestAgent, TokenIssuer } from './testing/agent.fixture.ts';
-import { toolDoc, uuid } from './testing/documents.fixture.ts';
+import { settingsDoc, toolDoc, uuid } from './testing/documents.fixture.ts';
 import { cleanUp, refund, refunds, slow, startWorld, steps, until } from './testing/running.fixture.ts';
 
 afterEach(cleanUp);
@@ -37,6 +37,39 @@ describe('a governed call', () => {
       world.control.told.some(({ path }) => path === '/v1/gateway/notifications'),
     );
     await client.close();
+  });
+
+  it('of a replicated class runs only once control, too, holds its intent', async () => {
+    const world = await startWorld();
+    world.control.put('settings', '*', { ...settingsDoc, replicated: ['write'] });
+    const held: boolean[] = [];
+    const onEffect = setInterval(() => {
+      if (held.length === 0 && refunds(world) > 0)
+        held.push(world.control.entries.some(({ type }) => type === 'action.intent'));
+    }, 1);
+    const done = await world.senior.call(world.mcp, 'create_refund', refund);
+    clearInterval(onEffect);
+    expect(done.atf.code).toBeUndefined();
+    expect(refunds(world)).toBe(1);
+    const intent = world.control.entries.find(({ type }) => type === 'action.intent');
+    expect(intent, 'before the answer, at the latest').toBeDefined();
+    expect(held.every(Boolean)).toBe(true);
+
+    world.control.spoolLost = true;
+    const refused = await world.senior.call(world.mcp, 'create_refund', { ...refund, reason: 'again' });
+    expect(refused.atf).toMatchObject({ code: 'audit.record_unavailable' });
+    expect(refunds(world)).toBe(1);
+    // Other classes go on with the gateway's own disk.
+    const read = await world.senior.call(world.mcp, 'get_order', { order_id: 'O-5001' });
+    expect(read.atf.code).toBeUndefined();
+    world.control.spoolLost = false;
+    await until('the call that did not run to be on record as such', () =>
+      world.control
+        .story(refused.atf.actionId)
+        .some(({ type, outcome }) => type === 'action.outcome' && outcome === 'not_executed'),
+    );
+    expect(await world.senior.call(world.mcp, 'create_refund', { ...refund, reason: 'third' })).toBeDefined();
+    expect(refunds(world)).toBe(2);
   });
 
   it('is refused readably and on record: an Intern writes, a tool is unknown, arguments do not fit, an amount flows over a bearer token', async () => {

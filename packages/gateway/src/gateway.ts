@@ -242,6 +242,7 @@ function build({ key, options, control, spool, enrolled, orphans }: Opened): Bui
     upstream: routedUpstream(upstreams, services, cooperative, snapshot),
     control,
     wrappingKey: () => payloadKey.current(),
+    replicated: (boundMs) => shipper.replicated(boundMs),
   };
   const metrics = createMetrics({
     fresh: () => snapshot.fresh(),

@@ -135,6 +135,8 @@ export interface Ports {
   readonly snapshot: SnapshotPort;
   readonly upstream: UpstreamPort;
   readonly control: ControlPort;
+  /** Whether control holds everything that was recorded until now; false when it does not within `boundMs`. Never throws. */
+  replicated(boundMs: number): Promise<boolean>;
   /** The key under which payloads are wrapped; undefined while control has not given one: then nothing can be recorded. */
   wrappingKey(): WrappingKey | undefined;
 }

@@ -69,6 +69,9 @@ export class Shipper {
   #cursor: SpoolPosition | undefined;
   #news = new AbortController();
   #retry = new AbortController();
+  /** Somebody waits for control: frames are not gathered. */
+  #hurry = new AbortController();
+  readonly #waiting = new Set<{ readonly epoch: number; readonly seq: number; held(): void }>();
   #running: Promise<void> | undefined;
   #unlisten: (() => void) | undefined;
 
@@ -89,6 +92,40 @@ export class Shipper {
   /** Records that control does not hold yet. */
   behind(): number {
     return Math.max(0, this.#input.spool.head().seq - (this.#cursor?.seq ?? 0));
+  }
+
+  /** Resolves when control holds everything that is durable now, or with false after `boundMs`. */
+  replicated(boundMs: number): Promise<boolean> {
+    const { epoch, seq } = this.#input.spool.head();
+    if (this.#isHeld({ epoch, seq })) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const over = new AbortController();
+      const waiter = {
+        epoch,
+        seq,
+        held: () => {
+          this.#waiting.delete(waiter);
+          over.abort();
+          resolve(true);
+        },
+      };
+      this.#waiting.add(waiter);
+      this.#hurry.abort(woken);
+      this.#news.abort(woken);
+      void this.#input.pause(boundMs, over.signal).then(() => {
+        if (this.#waiting.delete(waiter)) resolve(false);
+      });
+    });
+  }
+
+  #tellWaiting(): void {
+    for (const waiter of [...this.#waiting]) if (this.#isHeld(waiter)) waiter.held();
+  }
+
+  /** A later epoch begins its own count: a high number of an earlier one holds nothing of it. */
+  #isHeld({ epoch, seq }: { readonly epoch: number; readonly seq: number }): boolean {
+    const cursor = this.#cursor;
+    return cursor !== undefined && (cursor.epoch > epoch || (cursor.epoch === epoch && cursor.seq >= seq));
   }
 
   /** Ships what is durable now, within `boundMs`, then stops. */
@@ -144,6 +181,13 @@ export class Shipper {
     }
   }
 
+  /** A moment in which records gather, unless somebody waits for control. */
+  async #gatherMore(): Promise<void> {
+    if (this.#waiting.size > 0) return;
+    this.#hurry = new AbortController();
+    await this.#input.pause(gatherMs, AbortSignal.any([this.#ending.signal, this.#hurry.signal]));
+  }
+
   async #step(): Promise<'shipped' | 'idle' | 'failed'> {
     const { spool, send, onRefused } = this.#input;
     if (this.#news.signal.aborted) this.#news = new AbortController();
@@ -160,8 +204,9 @@ export class Shipper {
     if (ok) {
       this.#cursor =
         position !== undefined && position.seq > shipment.position.seq ? position : shipment.position;
+      this.#tellWaiting();
       await spool.acknowledged(shipment.position);
-      if (!more) await this.#input.pause(gatherMs, this.#ending.signal);
+      if (!more) await this.#gatherMore();
       return 'shipped';
     }
     if (code === 'audit.batch_out_of_order' && position !== undefined && position.seq !== this.#cursor?.seq) {

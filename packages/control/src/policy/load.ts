@@ -64,7 +64,7 @@ export async function settingsInForce(control: Control, db: Db | Tx = control.db
 
 function settingsDocOf({ config }: Control, settings: Settings): SettingsDoc {
   const { tenant, controlUrl, trustDomain } = config;
-  const { tokenSeconds, approvalSeconds, callsDefault, upstreamTimeoutMs } = settings;
+  const { tokenSeconds, approvalSeconds, callsDefault, upstreamTimeoutMs, replicated } = settings;
   return {
     tenant,
     issuer: controlUrl,
@@ -73,6 +73,7 @@ function settingsDocOf({ config }: Control, settings: Settings): SettingsDoc {
     approvalSeconds,
     callsDefault,
     upstreamTimeoutMs,
+    ...(replicated.length === 0 ? {} : { replicated }),
   };
 }
 

@@ -20,6 +20,8 @@ export const settingsSchema = z.strictObject({
   /** Classes of which the owner and the technical owner may approve calls of their own agent: none unless it is said. */
   ownersMayApprove: z.array(actionClassSchema).max(5).default([]),
   upstreamTimeoutMs: z.int().min(100).max(600_000),
+  /** Classes of which a call runs only when its record is at control, too, and not on the gateway's disk alone. */
+  replicated: z.array(actionClassSchema).max(5).default([]),
 });
 export type Settings = z.infer<typeof settingsSchema>;
 

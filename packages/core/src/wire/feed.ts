@@ -64,6 +64,8 @@ export const settingsDocSchema = z.object({
   /** Calls per period where the manifest sets none, by level (strict, strict, moderate, adaptive). */
   callsDefault: z.record(levelSchema, z.object({ max: z.int().min(1), perSeconds: z.int().min(1) })),
   upstreamTimeoutMs: z.int().min(1),
+  /** Classes of action that run only when control, too, holds their intent durably; absent from control of before. */
+  replicated: z.array(actionClassSchema).max(5).optional(),
 });
 
 export const jwksDocSchema = z.object({

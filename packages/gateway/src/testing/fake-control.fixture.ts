@@ -42,6 +42,8 @@ export interface Told {
 
 export class FakeControl {
   readonly budgets = new Budgets();
+  /** Shipments get no answer. */
+  spoolLost = false;
   readonly docs = new Map<string, Doc>();
   readonly approvals = new Map<string, StoredApproval>();
   readonly told: Told[] = [];
@@ -207,6 +209,7 @@ export class FakeControl {
       return this.#refuse(response, 'identity.gateway_unknown');
     }
     if (!isFrame && path !== '/v1/gateway/calls') this.told.push({ path, body });
+    if (isFrame && this.spoolLost) return void response.destroy();
     const answer = isFrame ? this.#intake(bytes) : this.#answer(path, body);
     if (answer === 'lost') return void response.destroy();
     if (typeof answer === 'string') return this.#refuse(response, answer);

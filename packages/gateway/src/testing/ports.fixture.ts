@@ -311,7 +311,11 @@ export function bench(seed = 'bench'): Bench {
   const control = new FakeApprovals(clock, (doc) => snapshot.apply('approval', doc.id, doc));
   const random = seeded(seed);
   const key = { kid: 'payload-1', key: createSecretKey(Buffer.alloc(32, 7)) };
-  const ports: Ports = { clock, random, spool, snapshot, upstream, control, wrappingKey: () => key };
+  const ports: Ports = {
+    ...{ clock, random, spool, snapshot, upstream, control },
+    wrappingKey: () => key,
+    replicated: async () => !control.away,
+  };
   const pipeline = createPipeline(ports, {
     publicUrl: () => 'http://gateway.test',
     upMs: () => 0,
