@@ -179,5 +179,5 @@ function failureOf(message: unknown): { code: string; words: string } | undefine
   const words = [title, detail, help].filter(
     (part): part is string => typeof part === 'string' && part !== '',
   );
-  return { code, words: words.join('. ') };
+  return { code, words: words.map((part) => part.replace(/\.$/, '')).join('. ') };
 }

@@ -9,7 +9,15 @@ import { effectiveLevel } from '@atf/core/maturity/levels';
 import { limitsFor } from '@atf/core/segmentation/transaction';
 import type { AgentDoc, ContainmentDoc, InstanceDoc, ServerDoc, ToolDoc } from '@atf/core/wire/feed';
 import { canonicalJson, type JsonObject } from '@atf/core/wire/json';
-import type { Decision, LimitFact, PolicyFacts, Received, SchemaFact, World } from '@atf/core/world';
+import type {
+  CheckName,
+  Decision,
+  LimitFact,
+  PolicyFacts,
+  Received,
+  SchemaFact,
+  World,
+} from '@atf/core/world';
 import type { Control } from '../context.ts';
 import { agentDocOf } from '../identity/documents.ts';
 import { type AgentRow, versionByDigest } from '../identity/store.ts';
@@ -143,5 +151,18 @@ export function wouldHappen(control: Control, standing: Standing, asked: Asked):
     provenance: [],
     detectors: [],
   };
-  return decide(received, world);
+  const decision = decide(received, world);
+  return {
+    ...decision,
+    checks: decision.checks.map((check) => {
+      const because = check.verdict === 'pass' ? notAsked[check.name]?.(agent) : undefined;
+      return because === undefined ? check : { ...check, because };
+    }),
+  };
 }
+
+/** What a question about no instance and no moment cannot know, said as it is. */
+const notAsked: Partial<Record<CheckName, (agent: AgentDoc) => string>> = {
+  authenticate: ({ name, version }) => `${name} ${version}; taken as an instance that proves its key`,
+  limit_rate: () => 'calls made until now are not counted here; the gateway counts them',
+};
