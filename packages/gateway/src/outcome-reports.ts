@@ -91,9 +91,12 @@ export class OutcomeReports {
       if (await this.#send(approvalId, report)) this.#held.delete(approvalId);
   }
 
-  /** A refusal is an answer too: control knows better, or never released it to that action. */
+  /**
+   * A refusal that is about the approval is an answer too: control knows better, or never released it to that action. Any other says nothing about it: a
+   * control plane that has just started refuses the proof of a moment before.
+   */
   async #send(id: string, body: Report): Promise<boolean> {
     const answer = await this.#input.control.request('gateway.finishApproval', { params: { id }, body });
-    return answer.ok || !answer.sent;
+    return answer.ok || answer.refusal.code.startsWith('approvals.');
   }
 }
