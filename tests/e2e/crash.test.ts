@@ -3,13 +3,14 @@
  * What is true afterwards is read from the log, verified as an outsider would, and from the back office's own file of effects.
  */
 import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Entry } from '@atf/core/audit/entry';
 import { sha256 } from '@atf/core/digest';
 import type { Client } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Random } from '../simulator/random.ts';
-import { type Answer, call, Product, type Signed, until } from './product.ts';
+import { type Answer, call, Product, resume, root, type Signed, until } from './product.ts';
 import { readerManifest } from './reader-manifest.ts';
 import { checkpointOf, logSettled, readLog } from './read-log.ts';
 
@@ -51,6 +52,7 @@ beforeAll(async () => {
   const operator = await product.operator();
   const manifest = readerManifest('crash-reader', ['back-office/get_order']);
   await operator.call('agents.register', { body: { manifest, format: 'yaml' } });
+  await widenJunior();
   office = {
     reader: await (await product.agent('crash-reader')).mcp('back-office'),
     junior: await (await product.agent('junior-support')).mcp('back-office'),
@@ -58,6 +60,28 @@ beforeAll(async () => {
   };
 }, 120_000);
 afterAll(async () => product.remove());
+
+/** A crash resets no limit, so the Junior gets one that twenty rounds do not use up; security lifts the ceiling that a wider version gets. */
+async function widenJunior(): Promise<void> {
+  const operator = await product.operator();
+  const before = await readFile(join(root, 'examples/workspace/agents/junior-support.yaml'), 'utf8');
+  const manifest = before
+    .replace(/^version: .*$/m, 'version: 9.0.0')
+    .replace(/max: \d+, perSeconds/g, 'max: 100000, perSeconds');
+  const { id } = await operator.call('agents.register', { body: { manifest, format: 'yaml' } });
+  const scope = { kind: 'agent' as const, id };
+  await operator.call('containment.stop', { body: { scope, state: 'paused', reason: 'wider limits' } });
+  const security = await product.signIn('yuki.mori@example.com');
+  await resume(security, { scope, reason: 'reviewed', ceiling: 'none' });
+  await until('the Junior to be served', async () => {
+    const asked = await call(
+      await (await product.agent('junior-support')).mcp('back-office'),
+      'list_orders',
+      {},
+    ).catch(() => undefined);
+    return asked?.isError === false ? true : undefined;
+  });
+}
 
 /** One call; undefined when nothing answered, or nobody could say which action it was. */
 async function ask(
