@@ -5,11 +5,10 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { purposeScopeId } from '@atf/core/incident/containment';
-import { type Scope, scopeSchema, uuidSchema } from '@atf/core/wire/words';
+import { canName } from '@atf/core/incident/scope-id';
+import { type Scope, scopeSchema } from '@atf/core/wire/words';
 import { z } from 'zod';
 import { CliFailure, exitCodes } from './exit-codes.ts';
-
-const toolScopePattern = /^[a-z0-9][a-z0-9_-]{0,63}\/(?:\*|[A-Za-z0-9_./-]{1,128})$/;
 
 const stopFileSchema = z.strictObject({
   scopes: z.array(scopeSchema).max(1_000),
@@ -86,12 +85,7 @@ function scopeOf(kind: string, name: string | undefined): Scope {
   }
   const said = kind === 'purpose' && name !== undefined ? purposeScopeId(name) : name;
   const parsed = scopeSchema.safeParse({ kind, id: kind === 'fleet' ? '*' : said });
-  // Words that could never stop anything: nobody may believe that they did.
-  const nothing =
-    (kind === 'tool' && !toolScopePattern.test(name ?? '')) ||
-    (kind === 'version' && !/^[^@]+@./.test(name ?? '')) ||
-    ((kind === 'owner' || kind === 'session') && !uuidSchema.safeParse(name).success);
-  if (!parsed.success || nothing)
+  if (!parsed.success || !canName(parsed.data))
     throw new CliFailure(exitCodes.usage, `Cannot stop ${kind} ${name ?? ''}`.trim(), {
       help: 'Say agent NAME, version NAME@VERSION, session ID, purpose WORDS, owner ID, tool server/tool, or fleet.',
     });

@@ -6,7 +6,6 @@
 import type { EventName } from '@atf/core/events';
 import type {
   BodyOut,
-  CarriedServers,
   OperationId,
   ParamsOut,
   Person,
@@ -14,6 +13,7 @@ import type {
   QueryOut,
   ResponseOf,
 } from '@atf/core/wire/api';
+import type { CarriedServers } from '@atf/core/wire/gateway-routes';
 import type { ContainmentDoc, Drain, FeedDoc, FeedTopic, StopFileReport } from '@atf/core/wire/feed';
 import type { Kysely, Transaction } from 'kysely';
 import type { Logger } from 'pino';

@@ -20,7 +20,7 @@ import {
   proofTarget,
   verifyDpopProof,
 } from '@atf/core/identity/dpop';
-import type { publicKeySchema } from '@atf/core/wire/api';
+import type { publicKeySchema } from '@atf/core/wire/gateway-routes';
 import type { JsonObject } from '@atf/core/wire/json';
 import { dpopProofType, gatewayProofType } from '@atf/core/wire/token';
 import type { z } from 'zod';

@@ -5,13 +5,13 @@
 import { refusal, RefusalError } from '@atf/core/errors';
 import {
   type BodyIn,
-  type CarriedServers,
   csrfHeader,
   type Me,
   type Person,
   type PresenceSubject,
   routes,
 } from '@atf/core/wire/api';
+import type { CarriedServers } from '@atf/core/wire/gateway-routes';
 import type { Role } from '@atf/core/wire/words';
 import { generateKeyPairSync, type KeyObject, randomUUID, sign } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';

@@ -5,7 +5,7 @@
  */
 import { refuse } from '@atf/core/errors';
 import { dpopReplayMs } from '@atf/core/identity/dpop';
-import { type CarriedServers, publicKeySchema } from '@atf/core/wire/api';
+import { type CarriedServers, publicKeySchema } from '@atf/core/wire/gateway-routes';
 import { urlsOf } from './addresses.ts';
 import type { Actor, Control } from './context.ts';
 import { carriedOf } from './gateways/carried.ts';

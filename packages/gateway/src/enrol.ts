@@ -5,7 +5,8 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Refusal, refusal } from '@atf/core/errors';
-import { carriedServersSchema, routes } from '@atf/core/wire/api';
+import { routes } from '@atf/core/wire/api';
+import { carriedServersSchema } from '@atf/core/wire/gateway-routes';
 import { nameSchema, uuidSchema } from '@atf/core/wire/words';
 import { z } from 'zod';
 import { type GatewayKey, writePrivateFile } from './gateway-key.ts';

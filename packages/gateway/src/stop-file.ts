@@ -4,17 +4,10 @@
  */
 import { type FSWatcher, readFileSync, statSync, watch } from 'node:fs';
 import { join } from 'node:path';
-import { versionScopeId } from '@atf/core/incident/scope-id';
+import { canName, versionScopeId } from '@atf/core/incident/scope-id';
 import { type ContainmentDoc, type StopFileReport, stopFileShownMax } from '@atf/core/wire/feed';
 import { parseStrict } from '@atf/core/wire/json';
-import {
-  digestSchema,
-  isoTimeSchema,
-  type Scope,
-  scopeSchema,
-  toolScopePattern,
-  uuidSchema,
-} from '@atf/core/wire/words';
+import { isoTimeSchema, type Scope, scopeSchema, uuidSchema } from '@atf/core/wire/words';
 import { z } from 'zod';
 
 export const stopFileName = 'stop';
@@ -51,29 +44,22 @@ export function readStopFile(
 
 /** The scope in the words of documents; undefined when nothing could ever be stopped by it, which is not what somebody wrote it for. */
 function understood(scope: Scope, agentIdOf: (name: string) => string | undefined): Scope | undefined {
-  const isId = uuidSchema.safeParse(scope.id).success;
+  if (!canName(scope)) return undefined;
+  const idOf = (ref: string) => (uuidSchema.safeParse(ref).success ? ref : agentIdOf(ref));
   switch (scope.kind) {
-    case 'fleet':
-      return scope;
-    case 'tool':
-      return toolScopePattern.test(scope.id) ? scope : undefined;
-    case 'owner':
-    case 'session':
-      return isId ? scope : undefined;
-    case 'purpose':
-      return digestSchema.safeParse(scope.id).success ? scope : undefined;
     case 'agent': {
-      const id = isId ? scope.id : agentIdOf(scope.id);
+      const id = idOf(scope.id);
       return id === undefined ? undefined : { kind: 'agent', id };
     }
     case 'version': {
       const at = scope.id.indexOf('@');
-      const ref = scope.id.slice(0, Math.max(at, 0));
-      const id = uuidSchema.safeParse(ref).success ? ref : agentIdOf(ref);
+      const id = idOf(scope.id.slice(0, at));
       return id === undefined
         ? undefined
         : { kind: 'version', id: versionScopeId(id, scope.id.slice(at + 1)) };
     }
+    default:
+      return scope;
   }
 }
 

@@ -1,6 +1,6 @@
 /** `atf gateways …` (I-2, R-3): which gateways there are, tokens with which new ones enrol, and their revocation. */
 import type { ControlClient } from '@atf/sdk/client';
-import { carriedServersSchema } from '@atf/core/wire/api';
+import { carriedServersSchema } from '@atf/core/wire/gateway-routes';
 import type { Command } from '../cli.ts';
 import { CliFailure, exitCodes } from '../exit-codes.ts';
 import { style } from '../output.ts';

@@ -17,7 +17,7 @@ import {
   verifyBatch,
 } from '@atf/core/audit/spool-frame';
 import { type Refusal, RefusalError, refusal, refuse } from '@atf/core/errors';
-import type { CarriedServers } from '@atf/core/wire/api';
+import type { CarriedServers } from '@atf/core/wire/gateway-routes';
 import { isJsonObject, type JsonObject } from '@atf/core/wire/json';
 import type { Clock, Control, Tx } from '../context.ts';
 import { carries } from '../gateways/carried.ts';

@@ -3,7 +3,7 @@
  * speak for servers that it never had: what it discovers, asks approval for, redeems and records about others is refused.
  */
 import { refuse } from '@atf/core/errors';
-import type { CarriedServers } from '@atf/core/wire/api';
+import type { CarriedServers } from '@atf/core/wire/gateway-routes';
 import type { Actor } from '../context.ts';
 
 /** As a column: null is every server. */

@@ -5,7 +5,8 @@
 import { sha256 } from '@atf/core/digest';
 import { refuse } from '@atf/core/errors';
 import { canonicalJson } from '@atf/core/wire/json';
-import { type CarriedServers, routes } from '@atf/core/wire/api';
+import { routes } from '@atf/core/wire/api';
+import type { CarriedServers } from '@atf/core/wire/gateway-routes';
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Control, Handlers } from '../context.ts';
 import { jwkThumbprint } from '@atf/core/identity/dpop';

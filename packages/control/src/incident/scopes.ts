@@ -4,10 +4,10 @@
  */
 import { refuse } from '@atf/core/errors';
 import { containmentApplies, purposeScopeId, stopsAgents, touchedBy } from '@atf/core/incident/containment';
-import { versionScopeId } from '@atf/core/incident/scope-id';
+import { canName, versionScopeId } from '@atf/core/incident/scope-id';
 import type { Person } from '@atf/core/wire/api';
 import type { ContainmentDoc } from '@atf/core/wire/feed';
-import { type Scope, toolScopePattern, uuidSchema } from '@atf/core/wire/words';
+import { type Scope, uuidSchema } from '@atf/core/wire/words';
 import type { Control, Db, Tx } from '../context.ts';
 import { agentsMax } from '../identity/agents.ts';
 import { sessionById } from '../identity/credential-store.ts';
@@ -110,11 +110,11 @@ export async function resolveScope(
     case 'fleet':
       return { scope: { kind, id: '*' } };
     case 'tool':
-      return toolScopePattern.test(id) && id.length <= 330
+      return canName({ kind, id })
         ? { scope: { kind, id } }
         : refuse('request.malformed', 'scope.id: server/tool or server/*');
     case 'owner':
-      return uuidSchema.safeParse(id).success
+      return canName({ kind, id })
         ? { scope: { kind, id } }
         : refuse('request.malformed', 'scope.id: the id of a person');
     case 'agent': {

@@ -3,6 +3,7 @@
  * read. It is never in the data directory and never in a backup of it: whoever copies the one has nothing without the other.
  */
 import { refuse } from '@atf/core/errors';
+import { envelopeKeyOf } from '@atf/core/identity/key-envelope';
 import { randomBytes } from 'node:crypto';
 import {
   closeSync,
@@ -20,7 +21,6 @@ import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 
 export const keyBytes = 32;
-const keyTextPattern = /^[A-Za-z0-9+/]{43}=$/;
 const keyFileBytesMax = 1_024;
 /** Permission bits of group and others. */
 const othersMask = 0o077;
@@ -47,10 +47,7 @@ export function defaultKeyFile(workspaceId: string, environment: NodeJS.ProcessE
 }
 
 function decode(text: string, from: string): Buffer {
-  const trimmed = text.trim();
-  if (!keyTextPattern.test(trimmed))
-    refuse('storage.key_missing', `${from} does not hold 32 bytes in base64`);
-  return Buffer.from(trimmed, 'base64');
+  return envelopeKeyOf(text) ?? refuse('storage.key_missing', `${from} does not hold 32 bytes in base64`);
 }
 
 function inside(directory: string, file: string): boolean {

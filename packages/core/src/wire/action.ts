@@ -6,6 +6,7 @@
  * Refusals are problem documents (RFC 9457) with the members of {@link actionRefusalSchema}.
  */
 import { z } from 'zod';
+import { text } from './shapes.ts';
 import {
   approvalStateSchema,
   isoTimeSchema,
@@ -23,7 +24,6 @@ export const permitSecondsMax = 30;
 /** Longest wait of one request for news. */
 export const waitSecondsMax = 30;
 
-const text = (max: number) => z.string().max(max);
 const json = z.record(z.string(), z.unknown());
 
 /** Whom the program wants to decide; they must be people who may decide about this agent anyway. */

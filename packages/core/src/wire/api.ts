@@ -3,11 +3,12 @@
  * from them, and a test tries each of them without and with wrong credentials. Bodies are validated on both sides.
  */
 import { z } from 'zod';
-import { approverSchema } from './action.ts';
 import { classificationSchema, containmentDocSchema } from './feed.ts';
 import { canonicalJson } from './json.ts';
 import { manifestBytesMax, manifestSchema } from './manifest.ts';
+import { gatewayRoutes } from './gateway-routes.ts';
 import { notificationRoutes } from './notifications.ts';
+import { id, list, ok, reason, text } from './shapes.ts';
 import { credentialKinds, documentLengthMax, leftOutSchema, serviceCredentialSchema } from './service.ts';
 import {
   actionClassSchema,
@@ -56,13 +57,8 @@ export interface Route {
   readonly response: z.ZodType;
 }
 
-const id = z.object({ id: uuidSchema });
-const ok = z.object({ ok: z.literal(true) });
-const text = (max: number) => z.string().max(max);
 /** RFC 8707: the one resource that a token is asked for. */
 const resource = z.url({ protocol: /^https?$/ }).max(300);
-const reason = z.string().trim().min(1).max(500);
-const list = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item) });
 
 export const personSchema = z.object({
   id: uuidSchema,
@@ -130,13 +126,6 @@ export const agentSchema = z.object({
   lastActionAt: isoTimeSchema.optional(),
 });
 export type Agent = z.infer<typeof agentSchema>;
-
-export const publicKeySchema = z.strictObject({
-  kty: z.literal('EC'),
-  crv: z.literal('P-256'),
-  x: text(64),
-  y: text(64),
-});
 
 export const credentialSchema = z.object({
   agentId: uuidSchema,
@@ -265,12 +254,6 @@ export const clearanceSchema = z.object({
   expiresAt: isoTimeSchema,
 });
 export type Clearance = z.infer<typeof clearanceSchema>;
-
-/** A tool result as stored; `resultText` is the canonical JSON of the MCP result. */
-export const storedOutcomeSchema = z.object({
-  status: z.enum(['done', 'failed', 'aborted', 'not_executed', 'unknown']),
-  resultText: text(4_194_304).optional(),
-});
 
 /** With `gateway`: by the stop file of that gateway's host, in force there only. Control cannot lift it; `more`: stops of that file that are not listed. */
 export const containmentSchema = containmentDocSchema.extend({
@@ -465,10 +448,6 @@ export const measuresSchema = z.object({
   lastKill: z.object({ at: isoTimeSchema, tookMs: z.number() }).optional(),
 });
 export type Measures = z.infer<typeof measuresSchema>;
-
-/** The tool servers that a gateway carries: by name, or every one (`*`), also those that are registered later. */
-export const carriedServersSchema = z.union([z.literal('*'), z.array(nameSchema).min(1).max(500)]);
-export type CarriedServers = z.infer<typeof carriedServersSchema>;
 
 export const meSchema = z.object({
   person: personSchema,
@@ -975,178 +954,7 @@ export const routes = {
     response: measuresSchema,
   },
   // gateways
-  'gateways.list': {
-    method: 'GET',
-    path: '/v1/gateways',
-    auth: 'person',
-    summary: 'List the gateways',
-    response: list(
-      z.object({
-        id: uuidSchema,
-        name: nameSchema,
-        state: z.enum(['active', 'revoked']),
-        servers: carriedServersSchema,
-        connected: z.boolean(),
-        /** Address by which agents know it, as it has told; absent before its first connection. */
-        url: z.url().optional(),
-        enrolledAt: isoTimeSchema,
-      }),
-    ),
-  },
-  'gateways.joinToken': {
-    method: 'POST',
-    path: '/v1/gateways/join-tokens',
-    auth: 'person',
-    roles: ['operator'],
-    summary: 'Issue a one-time join token for a gateway',
-    body: z.strictObject({ name: nameSchema, servers: carriedServersSchema }),
-    response: z.object({ joinToken: text(200), expiresAt: isoTimeSchema }),
-  },
-  'gateways.enrol': {
-    method: 'POST',
-    path: '/v1/gateways/enrol',
-    auth: 'public',
-    summary: 'Enrol a gateway with its own key',
-    body: z.strictObject({
-      joinToken: z.string().min(20).max(200),
-      publicKey: publicKeySchema,
-      proof: text(4096),
-    }),
-    response: z.object({
-      gatewayId: uuidSchema,
-      name: nameSchema,
-      tenant: text(64),
-      servers: carriedServersSchema,
-    }),
-  },
-  'gateways.revoke': {
-    method: 'POST',
-    path: '/v1/gateways/:id/revoke',
-    auth: 'person',
-    roles: ['operator', 'security'],
-    summary: 'Revoke a gateway',
-    params: id,
-    body: z.strictObject({ reason }),
-    response: ok,
-  },
-  'gateway.discovered': {
-    method: 'POST',
-    path: '/v1/gateway/servers/:name/discovery',
-    auth: 'gateway',
-    summary: 'Report the tools that a server offers',
-    params: z.object({ name: nameSchema }),
-    body: z.strictObject({
-      definitions: z.array(z.record(z.string(), z.unknown())).max(1000).optional(),
-      fault: text(500).optional(),
-    }),
-    response: ok,
-  },
-  'gateway.leaseCalls': {
-    method: 'POST',
-    path: '/v1/gateway/calls',
-    auth: 'gateway',
-    summary: 'Take calls out of the rate limits of agents, for this gateway to spend',
-    body: z.strictObject({
-      asks: z
-        .array(
-          z.strictObject({
-            agentId: uuidSchema,
-            /** `rate:agent`, `rate:server/tool`. */
-            limit: z.string().min(1).max(400),
-            max: z.int().min(1).max(1_000_000),
-            perSeconds: z.int().min(1).max(86_400),
-            wanted: z.int().min(1).max(1_000_000),
-          }),
-        )
-        .min(1)
-        .max(500),
-    }),
-    response: z.object({
-      /** One for each ask, in their order. */
-      grants: z.array(z.object({ granted: z.int().min(0), retryAfterMs: z.int().min(0) })).max(500),
-    }),
-  },
-  'gateway.requestApproval': {
-    method: 'POST',
-    path: '/v1/gateway/approvals',
-    auth: 'gateway',
-    summary: 'Store a call for a person to decide',
-    body: z.strictObject({
-      actionId: uuidSchema,
-      agentId: uuidSchema,
-      instanceId: uuidSchema,
-      sid: uuidSchema,
-      tool: toolRefSchema,
-      argsText: text(1_048_576),
-      argsDigest: digestSchema,
-      definitionDigest: digestSchema,
-      class: actionClassSchema,
-      because: text(500),
-      /** What the agent says about it, as canonical JSON; sealed at rest, claimed where it is shown. */
-      statedText: text(16_384).optional(),
-      approver: approverSchema.optional(),
-    }),
-    response: z.object({ id: uuidSchema, state: approvalStateSchema, expiresAt: isoTimeSchema }),
-  },
-  'gateway.redeemApproval': {
-    method: 'POST',
-    path: '/v1/gateway/approvals/:id/redeem',
-    auth: 'gateway',
-    summary: 'Consume an approval by compare-and-set, or get its stored outcome',
-    params: id,
-    body: z.strictObject({ agentId: uuidSchema, actionId: uuidSchema }),
-    response: z.object({
-      state: approvalStateSchema,
-      released: z.boolean(),
-      tool: toolRefSchema,
-      argsText: text(1_048_576).optional(),
-      argsDigest: digestSchema,
-      definitionDigest: digestSchema,
-      expiresAt: isoTimeSchema,
-      decidedBy: text(200).optional(),
-      reason: text(500).optional(),
-      outcome: storedOutcomeSchema.optional(),
-    }),
-  },
-  'gateway.finishApproval': {
-    method: 'POST',
-    path: '/v1/gateway/approvals/:id/outcome',
-    auth: 'gateway',
-    summary: 'Store the outcome of a redeemed call',
-    params: id,
-    body: z.strictObject({ actionId: uuidSchema, outcome: storedOutcomeSchema }),
-    response: ok,
-  },
-  'gateway.standing': {
-    method: 'GET',
-    path: '/v1/gateway/standing',
-    auth: 'gateway',
-    summary: 'The highest epoch that was ever heard of this gateway’s spool',
-    response: z.object({ epochMax: z.int().min(0) }),
-  },
-  'gateway.started': {
-    method: 'POST',
-    path: '/v1/gateway/started',
-    auth: 'gateway',
-    summary: 'This gateway is a new process: what an earlier one released and did not finish is lost',
-    body: z.strictObject({ upMs: z.int().min(0) }),
-    response: ok,
-  },
-  'gateway.payloadKey': {
-    method: 'POST',
-    path: '/v1/gateway/payload-key',
-    auth: 'gateway',
-    summary: 'The wrapping key for payloads, to be held in memory only',
-    response: z.object({ kid: text(100), key: text(64) }),
-  },
-  'gateway.serviceCredential': {
-    method: 'POST',
-    path: '/v1/gateway/servers/:name/credential',
-    auth: 'gateway',
-    summary: 'The credential of an HTTP service, to be held in memory only',
-    params: z.object({ name: nameSchema }),
-    response: z.object({ epoch: z.int().min(0), credential: serviceCredentialSchema.nullable() }),
-  },
+  ...gatewayRoutes,
   // notifications
   ...notificationRoutes,
 } as const satisfies Record<string, Route>;

@@ -3,6 +3,7 @@
  * `api.ts`. Secrets go in (`targets.add`) and come out once (`signingSecret`); no other answer carries them.
  */
 import { z } from 'zod';
+import { id, list, ok, text } from './shapes.ts';
 import { isoTimeSchema, nameSchema, toolRefSchema, uuidSchema } from './words.ts';
 
 export const noticeKinds = [
@@ -32,7 +33,6 @@ export type Severity = (typeof severities)[number];
 export const channelKinds = ['webhook', 'slack', 'email'] as const;
 export type ChannelKind = (typeof channelKinds)[number];
 
-const text = (max: number) => z.string().max(max);
 const url = z.url({ protocol: /^https?$/ }).max(2_000);
 /** A name or an address, without brackets. */
 const host = z.string().regex(/^[A-Za-z0-9._:-]{1,253}$/);
@@ -159,9 +159,6 @@ export const notificationSchema = z.object({
 });
 export type Notification = z.infer<typeof notificationSchema>;
 
-const ok = z.object({ ok: z.literal(true) });
-const id = z.object({ id: uuidSchema });
-const list = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item) });
 const limit = z.coerce.number().int().min(1).max(500).optional();
 
 export const notificationRoutes = {

@@ -5,28 +5,9 @@
 import type { Kind } from '@atf/core/segmentation/offer';
 import { canonicalJson, isJsonObject, type Json, type JsonObject } from '@atf/core/wire/json';
 import { badParams } from './mcp-refuse.ts';
-import { type LogLevel, logLevelOf } from './mcp-log.ts';
+import { logLevelOf } from './mcp-log.ts';
 import { lengthsMax, modernVersion } from './mcp-wire.ts';
-import type {
-  ClientInfo,
-  ClientOffers,
-  Era,
-  InputAnswers,
-  ParsedRequest,
-  ProtocolRefusal,
-  RequestId,
-} from './protocol.ts';
-
-export type Asked = {
-  readonly era: Era;
-  readonly serverName: string;
-  readonly id: RequestId;
-  readonly progressToken?: RequestId;
-  readonly clientInfo?: ClientInfo;
-  readonly offers?: ClientOffers;
-  readonly logLevel?: LogLevel;
-  readonly retry?: { readonly state?: string; readonly answers: InputAnswers };
-};
+import type { Asked, ParsedRequest, ProtocolRefusal, RequestId } from './protocol.ts';
 
 /** Methods that list, and what they list. */
 export const listMethods: ReadonlyMap<string, Kind> = new Map<string, Kind>([

@@ -37,8 +37,9 @@ import {
 } from './mcp-refuse.ts';
 import { offersOf } from './mcp-input.ts';
 import { logLevelOf } from './mcp-log.ts';
-import { type Asked, listMethods, parseAction, parseSubscription } from './mcp-parse-action.ts';
+import { listMethods, parseAction, parseSubscription } from './mcp-parse-action.ts';
 import type {
+  Asked,
   ClientInfo,
   Era,
   InputAnswers,

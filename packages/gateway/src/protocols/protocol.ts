@@ -40,7 +40,7 @@ export type ClientOffers = {
 };
 
 type Addressed = { readonly era: Era; readonly serverName: string };
-type Asked = Addressed & {
+export type Asked = Addressed & {
   readonly id: RequestId;
   readonly progressToken?: RequestId;
   readonly clientInfo?: ClientInfo;
