@@ -39,11 +39,11 @@ export async function freePort(): Promise<number> {
   });
 }
 
-/** Polls until `look` gives something; never sleeps longer than the bound. */
+/** Polls until `look` gives something. The bound is for a machine that does much else; what is waited for usually takes a moment. */
 export async function until<T>(
   what: string,
   look: () => Promise<T | undefined> | T | undefined,
-  withinMs = 10_000,
+  withinMs = 30_000,
 ): Promise<T> {
   const deadline = performance.now() + withinMs;
   for (;;) {
