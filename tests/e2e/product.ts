@@ -94,6 +94,8 @@ export interface ProductOptions {
   /** Reuse the state of an earlier product. */
   readonly home?: string;
   readonly empty?: boolean;
+  /** Further options of `atf up`. */
+  readonly args?: readonly string[];
   readonly env?: Record<string, string>;
   readonly ports?: { control: number; gateway: number };
 }
@@ -178,6 +180,7 @@ export class Product {
       '--gateway-port',
       String(ports.gateway),
       ...(options.empty === true ? ['--empty'] : []),
+      ...(options.args ?? []),
     );
     const env = { ...process.env, XDG_CONFIG_HOME: join(home, 'config'), ...options.env };
     const child = spawn(process.execPath, args, { cwd: home, env, stdio: ['pipe', 'pipe', 'pipe'] });
@@ -227,11 +230,14 @@ export class Product {
     return openLink(this.ready.controlUrl, url);
   }
 
-  /** Enrols a fresh instance of a registered agent. */
-  async agent(name: string, { bearer = false } = {}): Promise<McpAgent> {
-    const operator = await this.operator();
-    const { id } = await operator.call('agents.show', { params: { id: name } });
-    const { joinToken } = await operator.call('agents.joinToken', { params: { id } });
+  /** Enrols a fresh instance of a registered agent, brought in by `by` or the host operator. */
+  async agent(
+    name: string,
+    { bearer = false, by }: { bearer?: boolean; by?: ControlClient } = {},
+  ): Promise<McpAgent> {
+    const issuer = by ?? (await this.operator());
+    const { id } = await issuer.call('agents.show', { params: { id: name } });
+    const { joinToken } = await issuer.call('agents.joinToken', { params: { id } });
     const controlUrl = this.ready.controlUrl;
     const key = await generateAgentKey();
     const credential = bearer

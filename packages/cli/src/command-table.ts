@@ -74,6 +74,7 @@ function addRunning(program: Commander, act: Act): void {
     .option('--control-port <n>', 'port of control and console (7780)')
     .option('--gateway-port <n>', 'port of the gateway (7781)')
     .option('--key-file <file>', 'file with the key that protects the data directory (made when missing)')
+    .option('--policies <dir>', 'folder of the policy files (the product’s own)')
     .option('--witness-policy <file>', 'ask the witnesses that this policy names to cosign the log')
     .option('--empty', 'no example workspace in an empty data directory')
     .action(act(async () => (await import('./commands/up.ts')).up));

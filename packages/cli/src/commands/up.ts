@@ -28,6 +28,7 @@ interface UpOptions extends CommonOptions {
   readonly controlPort?: string;
   readonly gatewayPort?: string;
   readonly keyFile?: string;
+  readonly policies?: string;
   readonly witnessPolicy?: string;
   readonly empty?: boolean;
 }
@@ -40,6 +41,7 @@ interface Plan {
   readonly keyFile: string | undefined;
   /** PostgreSQL instead of the embedded database. It may hold a password: it goes to control over the pipe, and into no environment, log or message. */
   readonly databaseUrl: string | undefined;
+  readonly policyDir: string | undefined;
   readonly witnessPolicy: string | undefined;
   readonly example: boolean;
 }
@@ -87,6 +89,7 @@ async function planOf(cli: Cli, options: UpOptions): Promise<Plan> {
     gatewayUrl: `http://localhost:${gatewayPort}`,
     keyFile,
     databaseUrl: databaseUrlOf(cli.env.DATABASE_URL),
+    policyDir: options.policies === undefined ? undefined : resolve(cli.cwd, options.policies),
     witnessPolicy:
       witnessPolicy === undefined || witnessPolicy === '' ? undefined : resolve(cli.cwd, witnessPolicy),
     example: options.empty !== true,
@@ -166,6 +169,7 @@ function supervise(cli: Cli, plan: Plan): Supervisor {
         embeddedGateway,
         ...(plan.keyFile === undefined ? {} : { keyFile: plan.keyFile }),
         ...(plan.databaseUrl === undefined ? {} : { databaseUrl: plan.databaseUrl }),
+        ...(plan.policyDir === undefined ? {} : { policyDir: plan.policyDir }),
         ...(plan.witnessPolicy === undefined ? {} : { witnessPolicy: plan.witnessPolicy }),
       },
     },
