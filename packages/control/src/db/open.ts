@@ -43,6 +43,8 @@ export interface Database {
 const connectionsMax = 20;
 const connectTimeoutMs = 5_000;
 const statementTimeoutMs = 30_000;
+/** A process that stops in the middle of a transaction (paused, its machine gone) keeps rows from the others no longer than this. */
+const idleInTransactionMs = 5_000;
 const checkpointLookMs = 30_000;
 
 function int8(text: string): number {
@@ -71,10 +73,13 @@ async function openPostgres(url: string, dataDir: string | undefined): Promise<D
     max: connectionsMax,
     connectionTimeoutMillis: connectTimeoutMs,
     statement_timeout: statementTimeoutMs,
+    idle_in_transaction_session_timeout: idleInTransactionMs,
     types: { getTypeParser: typeParser as typeof pg.types.getTypeParser },
   });
   // An idle connection that breaks must not end the process; the next query gets a fresh one or fails itself.
   pool.on('error', () => undefined);
+  // Nor one that breaks in a transaction, between two statements: the next statement on it fails.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
   try {
     await db.executeQuery(CompiledQuery.raw('select 1'));

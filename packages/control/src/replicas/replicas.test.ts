@@ -96,6 +96,25 @@ describe('the lead', () => {
     await next.lead.close();
   });
 
+  it.runIf(process.env['ATF_TEST_POSTGRES'] !== undefined)(
+    'is not kept by a holder that stops in the middle of a write: its transaction is ended for it',
+    { timeout: 120_000 },
+    async () => {
+      const { db } = control;
+      const duty = { ...claim('stopped', 0), name: 'lead' };
+      const fence = (await claimDuty(db, duty)) ?? 0;
+      let taken: number | undefined;
+      const write = fenced(control, fence).change(async (tx) => {
+        // Nothing more is said on this connection until another replica leads.
+        taken = await claimDuty(db, { ...duty, holder: 'next' });
+        await tx.selectFrom('duty').select('fence').execute();
+      });
+      await expect(write).rejects.toThrow();
+      expect(taken).toBe(fence + 1);
+      await releaseDuty(db, { ...duty, holder: 'next' }, fence + 1);
+    },
+  );
+
   it('cannot be taken in the middle of a write of its holder', async () => {
     const { db } = control;
     const fence = (await claimDuty(db, { ...claim('x', 0), name: 'lead' })) ?? 0;
