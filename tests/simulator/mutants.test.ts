@@ -1,19 +1,14 @@
 /** The simulator can fail: each break below, put in on purpose, is found within the seeds of a normal run, and by an invariant that names it. */
+import './parts.ts';
 import type { Json, JsonObject } from '@atf/core/wire/json';
 import { Lease } from '@atf/gateway/lease';
 import type { Ports, SnapshotPort, SpoolPort } from '@atf/gateway/ports';
 import type { BodyIn } from '@atf/core/wire/api';
 import type { AgentDoc } from '@atf/core/wire/feed';
-import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { Random } from './random.ts';
 import { loadPolicies, type Policies } from './scene.ts';
 import { type Mutation, simulate } from './simulate.ts';
-
-vi.mock('ws', async () => ({ WebSocket: (await import('./network.ts')).VirtualSocket }));
-vi.mock('../../packages/control/src/feed/store.ts', () => import('./feed-rows.ts'));
-vi.mock('../../packages/control/src/audit/store.ts', () => import('./audit-rows.ts'));
-vi.mock('../../packages/control/src/audit/index-store.ts', () => import('./audit-rows.ts'));
-vi.mock('../../packages/control/src/notifications/store.ts', () => import('./notification-rows.ts'));
 
 const seedsMax = 200;
 
