@@ -166,6 +166,7 @@ describe('hostile tool servers', { timeout }, () => {
     '%s: the call has a clear end, happened once, and the server serves again',
     async (mode, tool, code) => {
       const { fail } = servers;
+      fail.mode('well');
       await becomes('the server to serve', clients.fail, tool, 'done');
       fail.mode(mode);
       const before = fail.calls;

@@ -91,6 +91,10 @@ createInterface({ input: process.stdin }).on('line', (line) => {
   return send({ id, error: { code: -32601, message: 'no such method' } });
 });
 process.stdin.once('close', () => process.exit(0));
-watchFile(join(dir, 'offer'), { interval: offerLookMs }, () =>
-  send({ method: 'notifications/tools/list_changed' }),
-);
+// `watchFile` also reports once that there is no file yet: what has not changed is not told.
+let told = word('offer', 'plain');
+watchFile(join(dir, 'offer'), { interval: offerLookMs }, () => {
+  if (told === word('offer', 'plain')) return;
+  told = word('offer', 'plain');
+  send({ method: 'notifications/tools/list_changed' });
+});
