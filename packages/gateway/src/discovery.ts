@@ -3,6 +3,7 @@
  * minutes. Control keeps the accepted definitions and quarantines what differs; this gateway has refused it by then (upstreams.ts).
  */
 import { sha256 } from '@atf/core/digest';
+import { lookAtRate } from '@atf/core/segmentation/rate';
 import type { ServerDoc } from '@atf/core/wire/feed';
 import { canonicalJson, type Json } from '@atf/core/wire/json';
 import type { ClockPort, ControlPort } from './ports.ts';
@@ -11,19 +12,23 @@ import type { Listed, Upstreams } from './upstreams.ts';
 export const discoverEveryMs = 300_000;
 /** Pause before a server that could not be listed, or a report that control did not take, is tried again. */
 export const retryAfterMs = 5_000;
-/** A server that keeps saying that it changed is read with the ticks. */
-const changedEveryMs = 1_000;
+/** Readings because a server said that it changed; one that keeps saying so is read no oftener. */
+export const changesRate = { max: 4, perSeconds: 4 } as const;
 /** Stands for the gateway itself where a connection belongs to an instance. */
 const discoverer = 'discovery';
 
 interface Known {
   readonly epoch: number;
   dueMs: number;
-  /** When it was read last, or is being read. */
-  begunMs: number;
   running: boolean;
+  /** It said that it changed since this gateway last began to read it: what was read may be from before. */
+  again: boolean;
+  /** For `changesRate`. */
+  changesMs: number | undefined;
   /** Digest of the report that control has; undefined: none yet. */
   reported: string | undefined;
+  /** Reports go one after the other, so that an elder one never arrives last. */
+  reporting: boolean;
   latest: { readonly digest: string; readonly listed: Listed } | undefined;
 }
 
@@ -48,16 +53,17 @@ export class Discovery {
     const known = this.#of(server);
     const said = listed.ok ? canonicalJson(listed.definitions as unknown as Json) : listed.fault.code;
     known.latest = { digest: sha256(said), listed };
-    known.dueMs = this.#clock.monotonicMs() + (listed.ok ? discoverEveryMs : retryAfterMs);
-    if (!known.running) void this.#report(server, known);
+    const nextMs = this.#clock.monotonicMs() + (listed.ok ? discoverEveryMs : retryAfterMs);
+    known.dueMs = known.again ? Math.min(known.dueMs, nextMs) : nextMs;
+    void this.#report(server, known);
   }
 
-  /** A server said that its list changed. True: it is to be read now, and not with the next tick, because that was not done for a while. */
+  /** A server said that its list changed. True: it is to be read now, with `tick`. */
   changed(name: string): boolean {
     const known = this.#known.get(name);
     if (known === undefined) return false;
-    known.dueMs = 0;
-    return !known.running && this.#clock.monotonicMs() - known.begunMs > changedEveryMs;
+    known.again = true;
+    return !known.running && this.#due(known);
   }
 
   /** Starts what is due. Called once a second, and whenever the set of servers changed. */
@@ -70,8 +76,6 @@ export class Discovery {
       const known = this.#of(server);
       if (known.running || this.#clock.monotonicMs() < known.dueMs) continue;
       known.running = true;
-      known.begunMs = this.#clock.monotonicMs();
-      known.dueMs = this.#clock.monotonicMs() + discoverEveryMs;
       void this.#discover(server, known).finally(() => {
         known.running = false;
       });
@@ -86,21 +90,46 @@ export class Discovery {
     }
   }
 
-  async #discover(server: ServerDoc, known: Known): Promise<void> {
-    const upstreams = this.#upstreams();
-    await upstreams.refresh(server, discoverer);
-    await this.#report(server, known);
+  /** Because the server changed: at once, or as soon as the rate allows. */
+  #due(known: Known): boolean {
+    const nowMs = this.#clock.monotonicMs();
+    const { ok, retryAfterMs: laterMs } = lookAtRate(known.changesMs, nowMs, changesRate);
+    known.dueMs = nowMs + laterMs;
+    return ok;
   }
 
+  async #discover(server: ServerDoc, known: Known): Promise<void> {
+    do {
+      const nowMs = this.#clock.monotonicMs();
+      if (known.again) known.changesMs = lookAtRate(known.changesMs, nowMs, changesRate).nextMs;
+      known.again = false;
+      known.dueMs = nowMs + discoverEveryMs;
+      await this.#upstreams().refresh(server, discoverer);
+      await this.#report(server, known);
+    } while (known.again && this.#known.get(server.name) === known && this.#due(known));
+  }
+
+  /** Until control has what was listed last, or does not take it. */
   async #report(server: ServerDoc, known: Known): Promise<void> {
-    const { latest } = known;
-    if (latest === undefined || latest.digest === known.reported) return;
-    const body = latest.listed.ok
-      ? { definitions: latest.listed.definitions.map((definition) => ({ ...definition })) }
-      : { fault: `${latest.listed.fault.code}: ${latest.listed.fault.detail}`.slice(0, 500) };
-    const answer = await this.#control.request('gateway.discovered', { params: { name: server.name }, body });
-    if (answer.ok) known.reported = latest.digest;
-    else known.dueMs = Math.min(known.dueMs, this.#clock.monotonicMs() + retryAfterMs);
+    if (known.reporting) return;
+    known.reporting = true;
+    try {
+      while (known.latest !== undefined && known.latest.digest !== known.reported) {
+        const { digest, listed } = known.latest;
+        const body = listed.ok
+          ? { definitions: listed.definitions.map((definition) => ({ ...definition })) }
+          : { fault: `${listed.fault.code}: ${listed.fault.detail}`.slice(0, 500) };
+        const { name } = server;
+        const answer = await this.#control.request('gateway.discovered', { params: { name }, body });
+        if (!answer.ok) {
+          known.dueMs = Math.min(known.dueMs, this.#clock.monotonicMs() + retryAfterMs);
+          return;
+        }
+        known.reported = digest;
+      }
+    } finally {
+      known.reporting = false;
+    }
   }
 
   #of(server: ServerDoc): Known {
@@ -109,9 +138,11 @@ export class Discovery {
     const known: Known = {
       epoch: server.epoch,
       dueMs: 0,
-      begunMs: Number.NEGATIVE_INFINITY,
       running: false,
+      again: false,
+      changesMs: undefined,
       reported: undefined,
+      reporting: false,
       latest: undefined,
     };
     this.#known.set(server.name, known);

@@ -367,7 +367,8 @@ export class McpUpstream implements UpstreamServer {
 
   async #open(mode: 'auto' | 'legacy'): Promise<Connection> {
     const { probeMs, connectMs, toolPagesMax } = this.#bounds;
-    const changed = { autoRefresh: false, onChanged: () => this.#events.onToolsChanged?.() };
+    // At once: the SDK's pause begins anew with each word of the server, so that one that goes on talking would not be heard.
+    const changed = { autoRefresh: false, debounceMs: 0, onChanged: () => this.#events.onToolsChanged?.() };
     const talk = new ServerTalk(this.#events.shared ?? true);
     const client = new Client(clientInfo, {
       capabilities: declared(this.#mayAsk),
