@@ -59,7 +59,7 @@ async function serveHttp(dir: string, ...more: string[]): Promise<string> {
   throw new Error('the server ended before it listened');
 }
 
-async function until(condition: () => boolean, waitMsMax = 10_000): Promise<void> {
+async function until(condition: () => boolean, waitMsMax = 30_000): Promise<void> {
   const deadlineMs = performance.now() + waitMsMax;
   while (!condition()) {
     if (performance.now() > deadlineMs) throw new Error('condition not met in time');

@@ -1,7 +1,8 @@
 /** Polls until something is so, for a bounded time. */
 import { setTimeout as pause } from 'node:timers/promises';
 
-const withinMsDefault = 15_000;
+/** For a machine that does much else. */
+const withinMsDefault = 30_000;
 const pollMs = 25;
 
 /** @throws when `look` gives nothing in time */

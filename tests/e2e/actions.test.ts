@@ -80,7 +80,7 @@ beforeAll(async () => {
     senior: new Actions({ fetch: senior.fetch, server: 'order-desk' }),
     junior: new Actions({ fetch: junior.fetch, server: 'order-desk' }),
   };
-}, 120_000);
+});
 afterAll(async () => product.remove());
 
 async function approve(approvalId: string, by: Signed = approver): Promise<void> {

@@ -21,7 +21,7 @@ beforeAll(async () => {
   product = await Product.start();
   approver = await product.signIn('paula.reyes@example.com');
   agent = await product.agent('junior-support');
-}, 120_000);
+});
 afterAll(async () => product.remove());
 
 const refund = (order: string, amount: number) => ({
@@ -114,7 +114,7 @@ async function raw(params: Record<string, unknown>, by: McpAgent = agent) {
 }
 const given = (action: string) => ({ inputResponses: { atf_approval: { action } } });
 
-describe('a call that waits for a person', { timeout: 60_000 }, () => {
+describe('a call that waits for a person', () => {
   it.each(revisions)(
     'shows the page and goes on once a person has released it (%s)',
     async (_, connect, order) => {

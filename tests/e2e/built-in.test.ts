@@ -13,7 +13,7 @@ beforeAll(async () => {
   product = await Product.start();
   intern = await product.agent('intern-analyst');
   office = await intern.mcp('back-office');
-}, 120_000);
+});
 afterAll(async () => product.remove());
 
 const refund = { order_id: 'O-5001', amount: 5, currency: 'EUR', reason: 'late' };

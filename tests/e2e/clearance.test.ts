@@ -19,7 +19,7 @@ const cli = (...args: string[]) =>
 beforeAll(async () => {
   product = await Product.start();
   operator = await product.operator();
-}, 120_000);
+});
 afterAll(async () => product.remove());
 
 const codeOf = (work: Promise<unknown>) =>
@@ -151,14 +151,10 @@ describe('a clearance', () => {
       '--json',
     ]);
     expect(failure(await printed)).toMatchObject({ exitCode: 6 });
-    const asked = await until(
-      'the question in the log of events',
-      async () => {
-        const { items } = await operator.call('clearances.list');
-        return items.find(({ operation, state }) => operation === 'tools.classify' && state === 'waiting');
-      },
-      20_000,
-    );
+    const asked = await until('the question in the log of events', async () => {
+      const { items } = await operator.call('clearances.list');
+      return items.find(({ operation, state }) => operation === 'tools.classify' && state === 'waiting');
+    });
     await grant(security, asked.id);
     const { code, stdout, stderr } = await ran;
     expect([code, stderr]).toEqual([0, expect.stringContaining(`/clearances/${asked.id}`)]);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { root } from './product.ts';
 
 export const atfBin = join(root, 'packages/cli/bin/atf.js');
-const runWithinMs = 90_000;
+const runWithinMs = 240_000;
 
 export interface Ran {
   readonly code: number | null;

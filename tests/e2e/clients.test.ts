@@ -23,7 +23,7 @@ let product: Product;
 
 beforeAll(async () => {
   product = await Product.start();
-}, 120_000);
+});
 afterAll(async () => {
   await product.remove();
   rmSync(home, { recursive: true, force: true });

@@ -60,7 +60,7 @@ beforeAll(async () => {
   await everything.register(product);
   await everything.allow(product, ['elicitation', 'sampling', 'roots']);
   await everything.agent(product, 'conformant');
-}, 120_000);
+});
 afterAll(async () => {
   for (const child of children) child.kill('SIGKILL');
   everything.stop();

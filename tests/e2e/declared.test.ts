@@ -14,7 +14,7 @@ beforeAll(async () => {
   product = await Product.start();
   security = await product.signIn('yuki.mori@example.com');
   approver = await product.signIn('paula.reyes@example.com');
-}, 120_000);
+});
 afterAll(async () => product.remove());
 
 const manifestOf = (agent: string) =>

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { run } from './cli-run.ts';
 import { root } from './product.ts';
 
-it('plays the whole story against a product of its own', { timeout: 180_000 }, async () => {
+it('plays the whole story against a product of its own', async () => {
   const ran = await run(join(root, 'examples/demo/main.ts'), ['--own']);
   expect(ran.stderr + ran.stdout).toContain('All of it happened');
   expect(ran.code).toBe(0);

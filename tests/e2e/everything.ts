@@ -1,10 +1,10 @@
 /** The server with everything behind the gateway, twice: as an elder one over stdio, and as one of 2026-07-28 over HTTP. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { AskKind } from '@atf/core/wire/words';
-import { type Product, until } from './product.ts';
+import { type Product, replaceFile, until } from './product.ts';
 import { readerManifest } from './reader-manifest.ts';
 
 const script = fileURLToPath(new URL('./everything-server.mjs', import.meta.url));
@@ -65,7 +65,7 @@ export class Everything {
 
   /** Both servers say that something changed. */
   change(what: 'tools' | 'updated'): void {
-    writeFileSync(join(this.#dir, 'change'), `${what} ${Math.random()}`);
+    replaceFile(join(this.#dir, 'change'), `${what} ${Math.random()}`);
   }
 
   /** What both were sent, oldest first. */

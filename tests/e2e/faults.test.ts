@@ -9,10 +9,8 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
-  renameSync,
   rmSync,
   statfsSync,
-  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,16 +18,13 @@ import { fileURLToPath } from 'node:url';
 import type { Client } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { atf } from './cli-run.ts';
-import { type Answer, call, Product, type Signed, until } from './product.ts';
+import { type Answer, atOnceMs, atRest, call, Product, replaceFile, type Signed, until } from './product.ts';
 import { readerManifest } from './reader-manifest.ts';
 import { logSettled, readLog } from './read-log.ts';
 
 const script = fileURLToPath(new URL('./hostile-server.mjs', import.meta.url));
-const timeout = 120_000;
 /** Time after which a gateway that does not hear control refuses. */
 const leaseMs = 800;
-/** For a machine that does much else; the exact second is the simulator's, by a virtual clock. Without a cut these calls would last 60 s. */
-const slackMs = 10_000;
 /** The product's own bound on one call, policies/settings.yaml. */
 const upstreamTimeoutMs = 60_000;
 
@@ -45,18 +40,11 @@ class Hostile {
   }
 
   mode(mode: 'well' | 'hang' | 'crash' | 'garbage' | 'large' | 'lie'): void {
-    this.#say('mode', mode);
+    replaceFile(join(this.dir, 'mode'), mode);
   }
 
   offer(offer: 'plain' | 'pulled' | 'poisoned' | 'renamed'): void {
-    this.#say('offer', offer);
-  }
-
-  /** In one step: the server reads either the word before or this one. */
-  #say(switchName: string, word: string): void {
-    const file = join(this.dir, switchName);
-    writeFileSync(`${file}.next`, word);
-    renameSync(`${file}.next`, file);
+    replaceFile(join(this.dir, 'offer'), offer);
   }
 
   /** Calls that reached it. */
@@ -117,7 +105,7 @@ const refusedWith = (code: string, client: Client, tool: string, args: Record<st
     30_000,
   );
 
-describe('hostile tool servers', { timeout }, () => {
+describe('hostile tool servers', () => {
   let product: Product;
   let security: Signed;
   let office: Client;
@@ -138,7 +126,7 @@ describe('hostile tool servers', { timeout }, () => {
     const agent = await product.agent('fault-reader');
     office = await agent.mcp('back-office');
     for (const key of ['hang', 'fail', 'shift'] as const) clients[key] = await agent.mcp(servers[key].name);
-  }, timeout);
+  });
   afterAll(async () => {
     await product.remove();
     rmSync(home, { recursive: true, force: true });
@@ -261,19 +249,19 @@ describe('hostile tool servers', { timeout }, () => {
     };
     expect(result.isError).toBe(true);
     expect(result._meta?.atf?.code).toBe('upstream.timeout');
-    expect(tookMs).toBeGreaterThan(upstreamTimeoutMs - slackMs);
+    expect(tookMs).toBeGreaterThan(upstreamTimeoutMs - 1_000);
     expect(servers.hang.calls).toBe(3);
     expect(await codeOf(clients.hang, 'get_thing')).toBe('done');
   });
 });
 
-describe('without control', { timeout }, () => {
+describe('without control', () => {
   let product: Product;
   let office: Client;
   beforeAll(async () => {
     product = await Product.start();
     office = await (await product.agent('principal-operations')).mcp('back-office');
-  }, timeout);
+  });
   afterAll(async () => {
     product.signal('control', 'SIGCONT');
     await product.remove();
@@ -297,16 +285,14 @@ describe('without control', { timeout }, () => {
     const cut = await running;
     const cutMs = performance.now() - stoppedMs;
     expect(cut).toMatchObject({ isError: true, atf: { code: 'containment.feed_stale' } });
-    expect(cutMs).toBeLessThan(leaseMs + slackMs);
-    // A step that had begun when the word of the cut reached the tool.
-    const steps = effects('report.step') + 1;
+    expect(cutMs).toBeLessThan(leaseMs + atOnceMs);
     const codes = new Set<string>();
     await until('three seconds without control', async () => {
       codes.add(await codeOf(office, 'update_order_status', { order_id: 'O-5001', status: 'shipped' }));
       return performance.now() - stoppedMs > 3_000 ? true : undefined;
     });
     expect([...codes]).toEqual(['containment.feed_stale']);
-    expect(effects('report.step')).toBeLessThanOrEqual(steps);
+    await atRest('the report', () => effects('report.step'));
     expect(effects('order.status_changed')).toBe(0);
     product.signal('control', 'SIGCONT');
     await until('the service to return', async () => ((await read()) === 'done' ? true : undefined), 30_000);
@@ -353,7 +339,7 @@ function mounted(): string | undefined {
   }
 }
 
-describe('a full disk', { timeout }, () => {
+describe('a full disk', () => {
   const outside = mkdtempSync(join(tmpdir(), 'atf-hostile-'));
   const server = new Hostile(outside, 'counting');
   let home: string | undefined;

@@ -18,7 +18,7 @@ import { type Cluster, startCluster } from '../postgres/cluster.ts';
 import { atfBin } from './cli-run.ts';
 import { freePort, openLink, root, type Signed, until } from './product.ts';
 
-const startWithinMs = 60_000;
+const startWithinMs = 150_000;
 const stopWithinMs = 20_000;
 
 /** A process of the product. */
@@ -259,7 +259,7 @@ async function answerOf(
   url: string,
 ): Promise<{ readonly status: number; readonly text: string } | undefined> {
   try {
-    const answer = await fetch(url, { signal: AbortSignal.timeout(2_000) });
+    const answer = await fetch(url, { signal: AbortSignal.timeout(10_000) });
     return { status: answer.status, text: await answer.text() };
   } catch {
     return undefined;

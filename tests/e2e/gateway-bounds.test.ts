@@ -15,7 +15,7 @@ import { logSettled, readLog } from './read-log.ts';
 let product: Product;
 beforeAll(async () => {
   product = await Product.start();
-}, 120_000);
+});
 afterAll(async () => product.remove());
 
 interface Rogue {
@@ -79,12 +79,12 @@ describe('a gateway that comes back after a crash', () => {
     await product.crash('gateway');
     expect(await send(captured)).toBe('401 identity.proof_before_start');
     expect(await send(await proved())).toBe('200 served');
-  }, 120_000);
+  });
 
   it('bounds what an agent asks without calling a tool', async () => {
     const office = await (await product.agent('intern-analyst')).mcp('back-office');
     const codes = new Set<string>();
-    for (let round = 0; round < 30 && codes.size === 0; round++) {
+    for (let round = 0; round < 100 && codes.size === 0; round++) {
       const asked = Array.from({ length: 100 }, () =>
         office.ping().then(
           () => undefined,
@@ -94,7 +94,7 @@ describe('a gateway that comes back after a crash', () => {
       for (const said of await Promise.all(asked)) if (said !== undefined) codes.add(said);
     }
     expect([...codes].join()).toContain('segmentation.rate_exceeded');
-  }, 60_000);
+  });
 });
 
 describe('a gateway that lost its spool and kept its key', () => {
@@ -121,7 +121,7 @@ describe('a gateway that lost its spool and kept its key', () => {
     const { report, entries } = await readLog(product);
     expect(report).toMatchObject({ ok: true });
     expect(entries.filter(({ type }) => type === 'audit.gateway_forked')).toEqual([]);
-  }, 180_000);
+  });
 });
 
 describe('a gateway that enrolled for the server `files`', () => {

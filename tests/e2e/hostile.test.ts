@@ -14,7 +14,7 @@ beforeAll(async () => {
   product = await Product.start();
   agent = await product.agent('principal-operations');
   url = `${agent.credential.gatewayUrl}/mcp/back-office`;
-}, 120_000);
+});
 afterAll(async () => product.remove());
 
 const effects = async () =>

@@ -23,7 +23,6 @@ import { readerManifest } from './reader-manifest.ts';
 const secret = 'sk-live-4f9d2c7b1e8a';
 const home = mkdtempSync(join(tmpdir(), 'atf-service-'));
 const service = new OrderService(secret);
-const timeout = 60_000;
 let product: Product;
 let approver: Signed;
 let agent: McpAgent;
@@ -92,7 +91,7 @@ beforeAll(async () => {
   await until('the gateway to know the service', async () =>
     (await agent.fetch(`${base}/orders/O-1`)).status === 200 ? true : undefined,
   );
-}, 120_000);
+});
 afterAll(async () => {
   await product.remove();
   service.stop();
@@ -688,52 +687,48 @@ describe('a program that cannot sign', () => {
   });
 });
 
-describe(
-  'a changed document',
-  () => {
-    it('quarantines what changed, with a difference that a person can read', async () => {
-      const changed = orderDocument
-        .replace('/orders/{order_id}:\n', '/orders/{order_id}/full:\n')
-        .replace('operationId: exportOrders', 'operationId: exportEverything');
-      const defined = await inHome(['tool', 'define', 'orders', file('changed.yaml', changed)]);
-      expect(defined.code, defined.stderr).toBe(0);
-      const operator = await product.operator();
-      const shown = await operator.call('tools.show', { params: { server: 'orders', name: 'getOrder' } });
-      expect(shown).toMatchObject({
-        state: 'quarantined',
-        diff: [{ path: '/http/path', accepted: '/orders/{order_id}', offered: '/orders/{order_id}/full' }],
-      });
-      const states = (await operator.call('tools.list')).items.filter(({ server }) => server === 'orders');
-      expect(states.find(({ name }) => name === 'exportOrders')?.state).toBe('removed');
-      expect(states.find(({ name }) => name === 'exportEverything')?.state).toBe('quarantined');
-      const refused = await until('the gateway to hear of it', async () => {
-        const answer = await problem(await agent.fetch(`${base}/orders/O-1`));
-        return answer.code === 'segmentation.tool_quarantined' ? answer : undefined;
-      });
-      expect(refused.status).toBe(403);
-      expect(readFileSync(join(home, 'changed.yaml'), 'utf8')).toContain('exportEverything');
-      const back = await inHome(['tool', 'define', 'orders', file('openapi.yaml', orderDocument)]);
-      expect(back.code, back.stderr).toBe(0);
-      await until('the accepted definition to count again', async () =>
-        (await agent.fetch(`${base}/orders/O-1`)).status === 200 ? true : undefined,
-      );
+describe('a changed document', () => {
+  it('quarantines what changed, with a difference that a person can read', async () => {
+    const changed = orderDocument
+      .replace('/orders/{order_id}:\n', '/orders/{order_id}/full:\n')
+      .replace('operationId: exportOrders', 'operationId: exportEverything');
+    const defined = await inHome(['tool', 'define', 'orders', file('changed.yaml', changed)]);
+    expect(defined.code, defined.stderr).toBe(0);
+    const operator = await product.operator();
+    const shown = await operator.call('tools.show', { params: { server: 'orders', name: 'getOrder' } });
+    expect(shown).toMatchObject({
+      state: 'quarantined',
+      diff: [{ path: '/http/path', accepted: '/orders/{order_id}', offered: '/orders/{order_id}/full' }],
     });
+    const states = (await operator.call('tools.list')).items.filter(({ server }) => server === 'orders');
+    expect(states.find(({ name }) => name === 'exportOrders')?.state).toBe('removed');
+    expect(states.find(({ name }) => name === 'exportEverything')?.state).toBe('quarantined');
+    const refused = await until('the gateway to hear of it', async () => {
+      const answer = await problem(await agent.fetch(`${base}/orders/O-1`));
+      return answer.code === 'segmentation.tool_quarantined' ? answer : undefined;
+    });
+    expect(refused.status).toBe(403);
+    expect(readFileSync(join(home, 'changed.yaml'), 'utf8')).toContain('exportEverything');
+    const back = await inHome(['tool', 'define', 'orders', file('openapi.yaml', orderDocument)]);
+    expect(back.code, back.stderr).toBe(0);
+    await until('the accepted definition to count again', async () =>
+      (await agent.fetch(`${base}/orders/O-1`)).status === 200 ? true : undefined,
+    );
+  });
 
-    it('a credential is replaced, and the next request has the new one', async () => {
-      const replaced = await inHome([
-        'tool',
-        'credential',
-        'orders',
-        '--credential-file',
-        file('new.yaml', 'bearer: another-token\n'),
-      ]);
-      expect(replaced.code, replaced.stderr).toBe(0);
-      await until('the new credential to be sent', async () => {
-        await agent.fetch(`${base}/orders/O-1`);
-        return service.noted.at(-1)?.headers.authorization === 'Bearer another-token' ? true : undefined;
-      });
-      await inHome(['tool', 'credential', 'orders', '--credential-file', join(home, 'key.yaml')]);
+  it('a credential is replaced, and the next request has the new one', async () => {
+    const replaced = await inHome([
+      'tool',
+      'credential',
+      'orders',
+      '--credential-file',
+      file('new.yaml', 'bearer: another-token\n'),
+    ]);
+    expect(replaced.code, replaced.stderr).toBe(0);
+    await until('the new credential to be sent', async () => {
+      await agent.fetch(`${base}/orders/O-1`);
+      return service.noted.at(-1)?.headers.authorization === 'Bearer another-token' ? true : undefined;
     });
-  },
-  timeout,
-);
+    await inHome(['tool', 'credential', 'orders', '--credential-file', join(home, 'key.yaml')]);
+  });
+});

@@ -8,7 +8,7 @@ let approver: Signed;
 beforeAll(async () => {
   product = await Product.start();
   approver = await product.signIn('paula.reyes@example.com');
-}, 120_000);
+});
 afterAll(async () => product.remove());
 
 const refund = { order_id: 'O-5005', amount: 20, currency: 'EUR', reason: 'arrived broken' };
@@ -35,16 +35,13 @@ it('counts decisions, outcomes, waiting and stops, in the API and for Prometheus
   const scope = { kind: 'tool' as const, id: 'back-office/send_email' };
   const stop = await operator.call('containment.stop', { body: { scope, state: 'killed', reason: 'drill' } });
 
-  const measures = await until(
-    'the measures of that',
-    async () => {
-      const now = await operator.call('measures');
-      return now.decisions.allowed >= 3 && now.approvals.decided === 1 && now.lastKill !== undefined
-        ? now
-        : undefined;
-    },
-    30_000,
-  );
+  const measures = await until('the measures of that', async () => {
+    const now = await operator.call('measures');
+    // The gateway ships its records in their order; the question is the last of them.
+    return now.decisions.waiting === 1 && now.approvals.decided === 1 && now.lastKill !== undefined
+      ? now
+      : undefined;
+  });
   expect(measures).toMatchObject({
     decisions: { allowed: 3, waiting: 1, refused: 1, authorizationRate: 0.6 },
     records: { intents: 3, underWay: 0, missing: 0 },
@@ -57,7 +54,7 @@ it('counts decisions, outcomes, waiting and stops, in the API and for Prometheus
   const control = await (await fetch(`${product.ready.controlUrl}/metrics`)).text();
   expect(control).toMatch(/^atf_authorization_ratio 0\.6$/m);
   expect(control).toMatch(/^atf_intents_without_outcome 0$/m);
-  expect(control).toMatch(/^atf_last_stop_seconds 0\.\d+/m);
+  expect(control).toMatch(/^atf_last_stop_seconds \d+\.\d+/m);
   const gateway = await (await fetch(`${product.ready.gatewayUrl}/metrics`)).text();
   expect(Number(/^atf_decide_seconds_count (\d+)$/m.exec(gateway)?.[1])).toBeGreaterThanOrEqual(5);
 });

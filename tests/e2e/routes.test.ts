@@ -10,7 +10,7 @@ import { Product } from './product.ts';
 let product: Product;
 beforeAll(async () => {
   product = await Product.start();
-}, 120_000);
+});
 afterAll(async () => product.remove());
 
 const entries = Object.entries(routes) as [OperationId, Route][];

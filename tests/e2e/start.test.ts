@@ -60,9 +60,8 @@ async function startIn(home: string, more: readonly string[] = []) {
 }
 
 /** Starts in a row, also where the machine is busy. */
-const timeout = 180_000;
 
-describe('starting and stopping', { timeout }, () => {
+describe('starting and stopping', () => {
   it('comes up with the example workspace, stops cleanly on Ctrl-C, and is up again with all its state', async () => {
     const home = folder();
     const first = await started({ home });
@@ -109,26 +108,19 @@ describe('starting and stopping', { timeout }, () => {
     );
     expect(event.plane).toBe('gateway');
     const operator = await product.operator();
-    await until(
-      'the gateway to be connected',
-      async () =>
-        (await operator.call('overview')).gateways.some(({ connected }) => connected) ? true : undefined,
-      15_000,
+    await until('the gateway to be connected', async () =>
+      (await operator.call('overview')).gateways.some(({ connected }) => connected) ? true : undefined,
     );
     const { control } = product.ready.pids;
     const { pid } = JSON.parse(readFileSync(join(product.dataDir, 'running.json'), 'utf8')) as {
       pid: number;
     };
     process.kill(pid, 'SIGKILL');
-    await until(
-      'both planes to be gone',
-      () => (runs(control) || runs(event.pid) ? undefined : true),
-      20_000,
-    );
+    await until('both planes to be gone', () => (runs(control) || runs(event.pid) ? undefined : true));
   });
 });
 
-describe('what can be wrong', { timeout }, () => {
+describe('what can be wrong', () => {
   it.each([
     ['--control-port', 'storage.port_taken'],
     ['--gateway-port', 'storage.port_taken'],

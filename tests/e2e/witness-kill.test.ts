@@ -33,7 +33,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-it('kill -9 at any moment: no two cosigned heads contradict each other', { timeout: 180_000 }, async () => {
+it('kill -9 at any moment: no two cosigned heads contradict each other', async () => {
   const seed = 20_261_121;
   const next = random(seed);
   const cosigned: { by: TestTree; size: number }[] = [];
@@ -102,9 +102,7 @@ it('kill -9 at any moment: no two cosigned heads contradict each other', { timeo
   await witness.end();
 });
 
-it('has one key in a file for its user alone, one name, one process; a lost state is not begun anew', {
-  timeout: 120_000,
-}, async () => {
+it('has one key in a file for its user alone, one name, one process; a lost state is not begun anew', async () => {
   const state = join(dir, 'w');
   const args = ['witness', '--json', '--dir', state, '--log', logVkey, '--port', '0'];
   expect((await atf(args)).code, 'a new witness needs a name').toBe(2);

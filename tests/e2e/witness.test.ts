@@ -16,7 +16,6 @@ import { WitnessProcess } from './witness-process.ts';
 
 if (!hasGo()) process.stderr.write(checkerHelp);
 
-const timeout = 120_000;
 let home: string;
 let product: Product;
 let first: WitnessProcess;
@@ -94,7 +93,7 @@ beforeAll(async () => {
   policyFile = join(home, 'policy');
   writeFileSync(policyFile, policyText());
   product = await startProduct();
-}, 180_000);
+});
 afterAll(async () => {
   await first.end('SIGKILL');
   await second.end('SIGKILL');
@@ -102,7 +101,7 @@ afterAll(async () => {
   rmSync(home, { recursive: true, force: true });
 });
 
-describe('a log with two witnesses', { timeout }, () => {
+describe('a log with two witnesses', () => {
   it('is cosigned by both, and the checkpoint that it serves says so', async () => {
     const size = await allCosigned();
     const note = await (await fetch(`${product.ready.controlUrl}/checkpoint`)).text();

@@ -16,7 +16,7 @@ import { decodeBundle, tileWidth } from '@atf/core/audit/tiles';
 import { encodeEntry } from '@atf/core/audit/entry';
 import { RefusalError } from '@atf/core/errors';
 import { sql } from 'kysely';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type TestDb, testDb } from '../db/test-db.ts';
 import { activityRows } from './index-store.ts';
 import {
@@ -356,17 +356,14 @@ test('the index can be rebuilt from the log and answers the same', async () => {
   expect((await activityRows(db.db, { tenant, after: 399, before: 601, limit: 500 })).length).toBe(201);
 });
 
-test('the loop signs what is enqueued within a second and stops clean', async () => {
+test('the loop signs by itself what is enqueued, and stops clean', async () => {
   const store = new FaultyStore();
   const sequencer = await open({ db, store, clock });
   const wake = (): void => sequencer.wake();
   db.onCommitted.add(wake);
   sequencer.start();
-  const began = performance.now();
   await put(1);
-  while (sequencer.status().signedSize < 2 && performance.now() - began < 5_000)
-    await new Promise((next) => setTimeout(next, 10));
-  expect(performance.now() - began).toBeLessThan(1_000);
+  await vi.waitFor(() => expect(sequencer.status().signedSize).toBe(2), { timeout: 30_000, interval: 10 });
   await put(2);
   await sequencer.stop();
   db.onCommitted.delete(wake);

@@ -1,7 +1,7 @@
 import type { ContainmentDoc, ControlFrame } from '@atf/core/wire/feed';
 import { controlFrameSchema } from '@atf/core/wire/feed';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import {
   enrolGateway,
@@ -14,6 +14,7 @@ import {
   testKey,
 } from '../platform.fixture.ts';
 import { docsFrames, frameBytesAim } from './frames.ts';
+import { beatAnswerMaxMs } from './hub.ts';
 
 const folder = temporaryFolder();
 let platform: Platform;
@@ -31,7 +32,7 @@ afterAll(async () => {
   folder.remove();
 });
 
-const waitMs = 10_000;
+const waitMs = 30_000;
 type Docs = Extract<ControlFrame, { t: 'docs' }>;
 
 /** A gateway's end of the feed, as far as the frames go. */
@@ -284,7 +285,11 @@ describe('beats', () => {
     });
     await begun.promise;
     client.send({ t: 'beat', nonce, have: 0, spool: { epoch: 1, seq: 8, head: 'h' } });
-    await new Promise((resolve) => setTimeout(resolve, 600));
+    await vi.waitFor(
+      () => expect(platform.control.feed.gateways().find(({ id }) => id === gateway.id)?.spool?.seq).toBe(8),
+      waitMs,
+    );
+    await new Promise((resolve) => setTimeout(resolve, beatAnswerMaxMs + 50));
     release();
     await blocking;
     expect(await client.beat()).toBe(await head());

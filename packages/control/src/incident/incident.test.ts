@@ -217,11 +217,11 @@ describe('when the database fails', () => {
       await vi.waitFor(
         async () =>
           expect(await control.doc('containment', `agent:${agent.id}`)).toMatchObject({ state: 'killed' }),
-        { timeout: 10_000, interval: 50 },
+        { timeout: 30_000, interval: 50 },
       );
-      await vi.waitFor(() => expect(announced()).toEqual([]), { timeout: 10_000, interval: 20 });
+      await vi.waitFor(() => expect(announced()).toEqual([]), { timeout: 30_000, interval: 20 });
       await vi.waitFor(() => expect(readReserve(control.config.dataDir)).toEqual({ ok: true, stops: [] }), {
-        timeout: 5_000,
+        timeout: 30_000,
         interval: 20,
       });
       expect(

@@ -322,7 +322,7 @@ describe('faults of a receiver', () => {
     web.answer = 'hang';
     const first = new Postman(control);
     await first.work();
-    while (web.received.length === 0) await new Promise((done) => setTimeout(done, 5));
+    await web.until(() => web.received.length > 0);
     const [taken] = await deliveryRows(control.db, 'default', { limit: 1 });
     expect(taken?.state).toBe('sending');
     // Another replica does not take what is taken.
@@ -349,8 +349,7 @@ describe('faults of a receiver', () => {
     await acted(agent.id);
     const sender = new Postman(control);
     sender.start();
-    while (!web.received.some(({ body }) => body.includes('shop/create_refund')))
-      await new Promise((done) => setTimeout(done, 5));
+    await web.until(() => web.received.some(({ body }) => body.includes('shop/create_refund')));
     await sender.close();
     await hanging.close();
   });

@@ -1,5 +1,6 @@
 /** Receivers for tests: a web server and a mail server on loopback that keep what they get and can be made to fail or hang. Test code; the product does not import it. */
 import { execFile } from 'node:child_process';
+import { EventEmitter, once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import { createSecureContext, TLSSocket } from 'node:tls';
@@ -19,8 +20,12 @@ export interface WebReceiver {
   /** Status of the next answers; `hang`: takes the request and never answers. */
   answer: number | 'hang';
   answerHeaders: Record<string, string>;
+  /** Resolves when `holds`, which is asked with everything that is received. */
+  until(holds: () => boolean): Promise<void>;
   close(): Promise<void>;
 }
+
+const arrivesWithinMs = 30_000;
 
 const closing = (server: Server): Promise<void> =>
   new Promise((done) => {
@@ -30,6 +35,7 @@ const closing = (server: Server): Promise<void> =>
 
 export async function webReceiver(port = 0): Promise<WebReceiver> {
   const received: Received[] = [];
+  const arrivals = new EventEmitter();
   const server = createServer((request, response) => {
     let body = '';
     request.on('data', (chunk: Buffer) => {
@@ -37,6 +43,7 @@ export async function webReceiver(port = 0): Promise<WebReceiver> {
     });
     request.on('end', () => {
       received.push({ atMs: Date.now(), path: request.url ?? '', headers: request.headers, body });
+      arrivals.emit('one');
       if (receiver.answer === 'hang') return;
       response.writeHead(receiver.answer, receiver.answerHeaders).end('ok');
     });
@@ -49,6 +56,9 @@ export async function webReceiver(port = 0): Promise<WebReceiver> {
     received,
     answer: 200,
     answerHeaders: {},
+    async until(holds) {
+      while (!holds()) await once(arrivals, 'one', { signal: AbortSignal.timeout(arrivesWithinMs) });
+    },
     close: () => closing(server),
   };
   return receiver;

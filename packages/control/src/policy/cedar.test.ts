@@ -184,7 +184,7 @@ describe('the worker', () => {
   it('looks through hostile text in linear time', async () => {
     const started = performance.now();
     await cedar.compileText([file(`${'"\\"'.repeat(300_000)}\\`)]);
-    expect(performance.now() - started).toBeLessThan(10_000);
+    expect(performance.now() - started).toBeLessThan(30_000);
   });
 
   it('answers what waits when it is closed, and refuses afterwards', async () => {

@@ -1,6 +1,7 @@
 import { RefusalError } from '@atf/core/errors';
+import { sql } from 'kysely';
 import pino from 'pino';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { checkpointPath } from '../audit/open-check.ts';
 import { RowTileStore } from '../audit/row-tile-store.ts';
 import type { Control } from '../context.ts';
@@ -58,6 +59,15 @@ function replica(name: string): {
   };
   const lead = new Lead({ control: { ...control, log: pino({ level: 'silent' }) }, replica: name, begin });
   return { lead, held: () => held, begun: () => begun, ended: () => ended };
+}
+
+/** Sessions of this database that wait for a row that another one holds. */
+async function waitingForLocks(db: Control['db']): Promise<number> {
+  const { rows } = await sql<{ n: number }>`
+    select count(*)::int as n from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`.execute(
+    db,
+  );
+  return rows[0]?.n ?? 0;
 }
 
 describe('the lead', () => {
@@ -124,7 +134,7 @@ describe('the lead', () => {
       if (process.env['ATF_TEST_POSTGRES'] !== undefined) {
         // The embedded database has one session: nobody can come in between anyway.
         taking = claimDuty(db, { ...claim('y'), name: 'lead' }).then(() => order.push('taken'));
-        await new Promise((done) => setTimeout(done, 100));
+        await vi.waitFor(async () => expect(await waitingForLocks(db)).toBeGreaterThan(0), 30_000);
       }
       await tx.selectFrom('duty').select('fence').execute();
       order.push('written');

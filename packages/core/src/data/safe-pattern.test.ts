@@ -42,7 +42,7 @@ describe('patterns of tool schemas', () => {
       safe.test(text);
       safe.test(text.slice(0, lookAroundSubjectMax - 1));
       // Not a measurement: an exponential matcher would take longer than the universe has existed.
-      expect(performance.now() - begun).toBeLessThan(5_000);
+      expect(performance.now() - begun).toBeLessThan(20_000);
     }
   });
 

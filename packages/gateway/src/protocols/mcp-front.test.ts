@@ -222,7 +222,7 @@ const pairs = clients.flatMap(([name, connect, era]) =>
   ['stdio', 'HTTP'].map((transport) => [name, transport, connect, era] as const),
 );
 
-async function until(condition: () => boolean, waitMsMax = 10_000): Promise<void> {
+async function until(condition: () => boolean, waitMsMax = 30_000): Promise<void> {
   const deadlineMs = performance.now() + waitMsMax;
   while (!condition()) {
     if (performance.now() > deadlineMs) throw new Error('condition not met in time');

@@ -23,7 +23,7 @@ const faultCode = (outcome: UpstreamCallOutcome) =>
   outcome.kind === 'fault' ? outcome.fault.code : outcome.kind;
 
 describe('servers that misbehave', () => {
-  const call = (server: McpUpstream, timeoutMs = 5_000) =>
+  const call = (server: McpUpstream, timeoutMs = 30_000) =>
     server.callTool('x', {}, { signal: never, timeoutMs });
 
   it('a crash fails the call under way; the next call starts the server again', async () => {
@@ -121,8 +121,13 @@ describe('servers that misbehave', () => {
     ['8 MB of nothing', `process.stdout.write('x'.repeat(8e6) + '\\n')`, 'upstream.result_too_large'],
   ];
   it.each(garbage)('%s', async (_name, script, code) => {
-    const server = upstream(scripted(`if (message.method === 'tools/call') { ${script} }`));
-    const outcome = await call(server, code === 'upstream.timeout' ? 700 : 5_000);
+    const server = upstream(
+      scripted(`if (message.method === 'tools/list') return reply({ tools: [] });
+      if (message.method === 'tools/call') { ${script} }`),
+    );
+    // What is timed is the call, and not how long the program takes to start.
+    await server.listTools(options);
+    const outcome = await call(server, code === 'upstream.timeout' ? 700 : 30_000);
     expect(outcome).toMatchObject({ kind: 'fault', fault: { code, dispatched: true } });
     expect(JSON.stringify(outcome)).not.toContain('secret');
   });

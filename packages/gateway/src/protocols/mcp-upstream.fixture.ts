@@ -82,7 +82,7 @@ export function effects(dir: string): { effect: string }[] {
   }
 }
 
-export async function until(condition: () => boolean, waitMsMax = 10_000): Promise<void> {
+export async function until(condition: () => boolean, waitMsMax = 30_000): Promise<void> {
   const deadlineMs = performance.now() + waitMsMax;
   while (!condition()) {
     if (performance.now() > deadlineMs) throw new Error('condition not met in time');

@@ -35,17 +35,31 @@ export function folder(): string {
   return dir;
 }
 
-/** Polls a condition within a bound; the only waiting in these tests. */
+/** Polls a condition within a bound, which is for a machine that does much else; the only waiting in these tests. */
 export async function until(
   what: string,
   holds: () => boolean | Promise<boolean>,
-  boundMs = 10_000,
+  boundMs = 30_000,
 ): Promise<void> {
   const deadline = performance.now() + boundMs;
   while (!(await holds())) {
     if (performance.now() > deadline) throw new Error(`waited in vain: ${what}`);
     await new Promise((next) => setTimeout(next, 5));
   }
+}
+
+/**
+ * Gives a count once it has stayed the same for `forMs`. A tool that was told to stop may have begun one more step; one that goes on, at ten
+ * steps a second, never rests.
+ */
+export async function atRest(what: string, count: () => number, forMs = 1_000): Promise<number> {
+  let [last, sinceMs] = [count(), performance.now()];
+  await until(`${what} to rest`, () => {
+    const now = count();
+    if (now !== last) [last, sinceMs] = [now, performance.now()];
+    return performance.now() - sinceMs >= forMs;
+  });
+  return last;
 }
 
 const classes: Record<string, ActionClass> = {
