@@ -10,7 +10,7 @@ import { sha256 } from '@atf/core/digest';
 import type { Client } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Random } from '../simulator/random.ts';
-import { type Answer, call, Product, resume, root, type Signed, until } from './product.ts';
+import { type Answer, callOnce, Product, resume, root, type Signed, until } from './product.ts';
 import { readerManifest } from './reader-manifest.ts';
 import { checkpointOf, logSettled, readLog } from './read-log.ts';
 
@@ -74,7 +74,7 @@ async function widenJunior(): Promise<void> {
   const security = await product.signIn('yuki.mori@example.com');
   await resume(security, { scope, reason: 'reviewed', ceiling: 'none' });
   await until('the Junior to be served', async () => {
-    const asked = await call(
+    const asked = await callOnce(
       await (await product.agent('junior-support')).mcp('back-office'),
       'list_orders',
       {},
@@ -89,7 +89,7 @@ async function ask(
   tool: string,
   args: Record<string, unknown>,
 ): Promise<Told | undefined> {
-  const answer = await call(office[agent], tool, args).catch(() => undefined);
+  const answer = await callOnce(office[agent], tool, args).catch(() => undefined);
   const actionId = answer?.atf.actionId;
   if (answer === undefined || actionId === undefined) {
     unanswered++;
@@ -389,7 +389,7 @@ it('both planes at once: everything is there again, and who was stopped stays st
   expect((await again.call('containment.list')).items).toMatchObject([
     { scope: { kind: 'agent', id }, state: 'killed' },
   ]);
-  const stopped = await call(office.senior, 'get_order', { order_id: 'O-5001' }).then(
+  const stopped = await callOnce(office.senior, 'get_order', { order_id: 'O-5001' }).then(
     ({ atf }) => atf.code ?? 'answered',
     (error: Error) => error.message,
   );

@@ -18,7 +18,17 @@ import { fileURLToPath } from 'node:url';
 import type { Client } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { atf } from './cli-run.ts';
-import { type Answer, atOnceMs, atRest, call, Product, replaceFile, type Signed, until } from './product.ts';
+import {
+  type Answer,
+  atOnceMs,
+  atRest,
+  call,
+  callOnce,
+  Product,
+  replaceFile,
+  type Signed,
+  until,
+} from './product.ts';
 import { readerManifest } from './reader-manifest.ts';
 import { logSettled, readLog } from './read-log.ts';
 
@@ -85,7 +95,7 @@ const order = { order_id: 'O-5001' };
 const thing = { id: 'a' };
 /** The code of a call's refusal, however it was said; `done` for a result. */
 async function codeOf(client: Client, tool: string, args: Record<string, unknown> = thing): Promise<string> {
-  const answer: Answer | Error = await call(client, tool, args).catch((error: Error) => error);
+  const answer: Answer | Error = await callOnce(client, tool, args).catch((error: Error) => error);
   if (answer instanceof Error) return /"code":"([a-z_.]+)"/.exec(answer.message)?.[1] ?? answer.message;
   return answer.isError ? (answer.atf.code ?? answer.text) : 'done';
 }

@@ -12,7 +12,7 @@ import { dpopProof } from '@atf/sdk/agent-key';
 import { postgresBinaries } from '../postgres/cluster.ts';
 import { atf } from './cli-run.ts';
 import { Fleet, type FleetAgent } from './fleet.ts';
-import { type Answer, atOnceMs, call, resume, type Signed, until } from './product.ts';
+import { type Answer, atOnceMs, call, callOnce, resume, type Signed, until } from './product.ts';
 import { entriesIn } from './read-log.ts';
 import { readerManifest } from './reader-manifest.ts';
 
@@ -76,7 +76,7 @@ function reading(): {
   let longestGapMs = 0;
   const loops = offices.map(async (office) => {
     while (!ended) {
-      const answer: Answer | undefined = await call(office, 'get_order', { order_id: 'O-5001' }).catch(
+      const answer: Answer | undefined = await callOnce(office, 'get_order', { order_id: 'O-5001' }).catch(
         () => undefined,
       );
       if (answer?.isError === false && answer.atf.actionId !== undefined) {

@@ -139,7 +139,7 @@ describe('a graceful stop', () => {
     expect(bad).toMatchObject({ code: 2 });
     const agent = await served('principal-operations');
     // Longer than the command takes to start.
-    const { running } = await slowReport(agent, 10);
+    const { running } = await slowReport(agent, Math.min(3 + (3 * bad.tookMs) / 1_000, 45));
     const done = await atf([...words, '--graceful', '60', '--json'], { cwd: product.home });
     expect(done.code).toBe(0);
     expect(JSON.parse(done.stdout)).toMatchObject({ state: 'killed', callsRunning: 1 });
