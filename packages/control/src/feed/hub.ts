@@ -21,8 +21,11 @@ import { docsAfter, readFreshness, writeDoc } from './store.ts';
 
 /** Documents written by another replica are found at the latest after this. */
 export const pollEveryMs = 1_000;
-/** A beat that took longer than this to answer is not answered: half of the lease is left for its way back. */
-export const beatAnswerMaxMs = leaseMs / 2;
+/**
+ * A beat that took longer than this to answer is not answered: the lease that it would renew is over. A slow answer prolongs nothing, because leases count from
+ * when their nonce was sent, before the read; none at all would cut every call of a gateway whose control is merely busy.
+ */
+export const beatAnswerMaxMs = leaseMs;
 const docsPerRead = 500;
 /** Beats of one gateway that may wait for the read. */
 const beatsWaitingMax = 4;
