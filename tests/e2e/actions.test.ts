@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { ActionRefused, Actions, ApprovalPending } from '../../packages/sdk/src/actions.ts';
 import { atf } from './cli-run.ts';
-import { call, type McpAgent, Product, root, type Signed, until } from './product.ts';
+import { approve, call, type McpAgent, Product, root, type Signed, until } from './product.ts';
 
 let product: Product;
 let approver: Signed;
@@ -82,13 +82,6 @@ beforeAll(async () => {
   };
 });
 afterAll(async () => product.remove());
-
-async function approve(approvalId: string, by: Signed = approver): Promise<void> {
-  const shown = await by.client.call('approvals.show', { params: { id: approvalId } });
-  const presence = await by.presence({ kind: 'approval', id: approvalId, digest: shown.shownDigest });
-  const body = { shownDigest: shown.shownDigest, presence };
-  await by.client.call('approvals.approve', { params: { id: approvalId }, body });
-}
 
 describe('a guarded tool', () => {
   it('runs when it is allowed, with intent and outcome on record and what was stated', async () => {
@@ -162,7 +155,7 @@ describe('an approval', () => {
     const shown = await approver.client.call('approvals.show', { params: { id: waiting.id } });
     expect(shown).toMatchObject({ approver: 'Paula Reyes', argsText: '{"order_id":"O-10"}' });
     expect(JSON.parse(shown.statedText ?? '')).toEqual({ reason: 'wanted by <b>everybody</b>' });
-    await approve(waiting.id);
+    await approve(approver, waiting.id);
     expect(await result).toEqual(cancelled('O-10'));
     expect(ran.slice(before)).toEqual(['O-10']);
     const again = await desk.junior.redeem(waiting.id);
@@ -205,7 +198,7 @@ describe('an approval', () => {
     const guarded = desk.junior.guard(cancelling);
     const pending = await guarded({ order_id: 'O-13' }).catch((fault: unknown) => fault);
     if (!(pending instanceof ApprovalPending)) throw new Error('nobody was asked');
-    await approve(pending.approvalId);
+    await approve(approver, pending.approvalId);
     await desk.junior.waitForApproval(pending.approvalId, { waitSeconds: 30 });
     const mcp = await junior.mcp('back-office');
     const told = await call(mcp, 'atf_approval_result', { approvalId: pending.approvalId });

@@ -12,7 +12,7 @@ import {
 } from '@modelcontextprotocol/sdk/types.js';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type McpAgent, Product, type Signed } from './product.ts';
+import { approve, type McpAgent, Product, type Signed } from './product.ts';
 
 let product: Product;
 let approver: Signed;
@@ -33,14 +33,6 @@ const refund = (order: string, amount: number) => ({
 async function effects(order: string): Promise<number> {
   const text = await readFile(join(product.dataDir, 'back-office/effects.log'), 'utf8').catch(() => '');
   return text.split('\n').filter((line) => line.includes('refund.created') && line.includes(order)).length;
-}
-async function approve(id: string): Promise<void> {
-  const shown = await approver.client.call('approvals.show', { params: { id } });
-  const presence = await approver.presence({ kind: 'approval', id, digest: shown.shownDigest });
-  await approver.client.call('approvals.approve', {
-    params: { id },
-    body: { shownDigest: shown.shownDigest, presence },
-  });
 }
 const reject = async (id: string) =>
   await approver.client.call('approvals.reject', { params: { id }, body: { reason: 'not this one' } });
@@ -122,7 +114,7 @@ describe('a call that waits for a person', () => {
       const { client, completed } = await connect(async (page) => {
         pages.push(page);
         expect(await effects(order)).toBe(0);
-        setTimeout(() => void approve(idOf(page)), 100);
+        setTimeout(() => void approve(approver, idOf(page)), 100);
         return 'accept';
       });
       const result = await client.callTool({ name: 'create_refund', arguments: refund(order, 12.5) });
@@ -171,7 +163,7 @@ describe('a call that waits for a person', () => {
     }
     const unanswered = await raw({ ...call, requestState });
     expect(unanswered.result).toMatchObject({ isError: true, _meta: { atf: { outcome: 'waiting' } } });
-    await approve(approval);
+    await approve(approver, approval);
     const [one, two] = await Promise.all([
       raw({ ...call, requestState, ...given('accept') }),
       raw({ ...call, requestState, ...given('accept') }),
@@ -189,7 +181,7 @@ describe('a call that waits for a person', () => {
     const { requestState = '' } = (await raw(call)).result ?? {};
     const [, body = ''] = requestState.split('.');
     const { approval } = JSON.parse(Buffer.from(body, 'base64url').toString()) as { approval: string };
-    await approve(approval);
+    await approve(approver, approval);
     await product.crash('gateway');
     const done = await raw({ ...call, requestState, ...given('accept') });
     expect(done.result?.isError, JSON.stringify(done)).toBeUndefined();

@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { call, type McpAgent, Product, resume, root, type Signed, until } from './product.ts';
+import { approve, call, type McpAgent, Product, resume, root, type Signed, until } from './product.ts';
 
 let product: Product;
 let security: Signed;
@@ -38,15 +38,6 @@ async function served(name: string): Promise<McpAgent> {
   return until(`${name} to be served`, () => once().catch(() => undefined));
 }
 
-async function approve(approvalId: string): Promise<void> {
-  const shown = await approver.client.call('approvals.show', { params: { id: approvalId } });
-  const subject = { kind: 'approval' as const, id: approvalId, digest: shown.shownDigest };
-  await approver.client.call('approvals.approve', {
-    params: { id: approvalId },
-    body: { shownDigest: shown.shownDigest, presence: await approver.presence(subject) },
-  });
-}
-
 describe('a new version that declares more', () => {
   it('asks a person at its checkpoint, keeps to its rate, and is stopped by whom it names', async () => {
     const operator = await product.operator();
@@ -74,7 +65,7 @@ describe('a new version that declares more', () => {
     expect((await call(office, 'atf_approval_result', { approvalId })).atf.code).toBe(
       'maturity.approval_required',
     );
-    await approve(approvalId);
+    await approve(approver, approvalId);
     const released = await until('the released call', async () => {
       const answer = await call(office, 'atf_approval_result', { approvalId });
       return answer.isError ? undefined : answer;

@@ -9,6 +9,7 @@ import type { Client } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   type Answer,
+  approve,
   atOnceMs,
   atRest,
   call,
@@ -41,15 +42,6 @@ const refund = (order: string, amount: number) => ({
   currency: 'EUR',
   reason: 'arrived broken',
 });
-
-async function approve(approvalId: string, by: Signed = approver) {
-  const shown = await by.client.call('approvals.show', { params: { id: approvalId } });
-  const presence = await by.presence({ kind: 'approval', id: approvalId, digest: shown.shownDigest });
-  return by.client.call('approvals.approve', {
-    params: { id: approvalId },
-    body: { shownDigest: shown.shownDigest, presence },
-  });
-}
 
 async function story(actionId: string | undefined): Promise<ActivityItem[]> {
   if (actionId === undefined) throw new Error('no action id');
@@ -129,7 +121,7 @@ describe('Junior', () => {
 
     const shown = await approver.client.call('approvals.show', { params: { id: approvalId } });
     expect(JSON.parse(shown.argsText ?? '')).toEqual(refund('O-5002', 12.5));
-    await approve(approvalId);
+    await approve(approver, approvalId);
 
     const answers = await until('the released result', async () => {
       const all = await Promise.all(
@@ -150,7 +142,7 @@ describe('Junior', () => {
   it('does not get another amount released by that approval', async () => {
     const before = (await effects('refund.created')).length;
     const asked = await call(office, 'create_refund', refund('O-5003', 20));
-    await approve(asked.atf.approvalId as string);
+    await approve(approver, asked.atf.approvalId as string);
     const bent = await call(office, 'create_refund', refund('O-5003', 200));
     expect(bent.atf.code).toBe('maturity.approval_required');
     expect(bent.atf.approvalId).not.toBe(asked.atf.approvalId);
@@ -170,7 +162,7 @@ describe('Junior', () => {
 
   it("cannot redeem another agent's approval", async () => {
     const asked = await call(office, 'create_refund', refund('O-5005', 9));
-    await approve(asked.atf.approvalId as string);
+    await approve(approver, asked.atf.approvalId as string);
     const other = await (await product.agent('senior-support')).mcp('back-office');
     const stolen = await call(other, 'atf_approval_result', { approvalId: asked.atf.approvalId });
     expect(stolen).toMatchObject({ isError: true, atf: { code: 'approvals.not_found' } });

@@ -1,6 +1,6 @@
 /** Live measures: what the product says about its own governance, over HTTP and for Prometheus, after real calls, a real approval and a real stop. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { call, Product, type Signed, until } from './product.ts';
+import { approve, call, Product, type Signed, until } from './product.ts';
 
 let product: Product;
 let approver: Signed;
@@ -25,13 +25,7 @@ it('counts decisions, outcomes, waiting and stops, in the API and for Prometheus
   for (let n = 0; n < 3; n++) expect((await call(senior, 'list_orders', {})).isError).toBe(false);
   expect((await call(senior, 'create_refund', { ...refund, amount: 5_000 })).isError).toBe(true);
   const asked = await call(junior, 'create_refund', refund);
-  const id = asked.atf.approvalId ?? '';
-  const shown = await approver.client.call('approvals.show', { params: { id } });
-  const presence = await approver.presence({ kind: 'approval', id, digest: shown.shownDigest });
-  await approver.client.call('approvals.approve', {
-    params: { id },
-    body: { shownDigest: shown.shownDigest, presence },
-  });
+  await approve(approver, asked.atf.approvalId ?? '');
   const scope = { kind: 'tool' as const, id: 'back-office/send_email' };
   const stop = await operator.call('containment.stop', { body: { scope, state: 'killed', reason: 'drill' } });
 

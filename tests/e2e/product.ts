@@ -392,6 +392,13 @@ export async function resume(by: Signed, request: Resume): Promise<void> {
   await by.client.call('containment.resume', { body: { ...request, presence: await by.presence(subject) } });
 }
 
+/** A person looks at an approval, confirms presence for exactly that, and gives it. */
+export async function approve(by: Signed, id: string): Promise<void> {
+  const { shownDigest } = await by.client.call('approvals.show', { params: { id } });
+  const presence = await by.presence({ kind: 'approval', id, digest: shownDigest });
+  await by.client.call('approvals.approve', { params: { id }, body: { shownDigest, presence } });
+}
+
 export interface Answer {
   readonly isError: boolean;
   readonly text: string;

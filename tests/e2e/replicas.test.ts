@@ -12,7 +12,7 @@ import { dpopProof } from '@atf/sdk/agent-key';
 import { postgresBinaries } from '../postgres/cluster.ts';
 import { atf } from './cli-run.ts';
 import { Fleet, type FleetAgent } from './fleet.ts';
-import { type Answer, atOnceMs, call, callOnce, resume, type Signed, until } from './product.ts';
+import { type Answer, approve, atOnceMs, call, callOnce, resume, until } from './product.ts';
 import { entriesIn } from './read-log.ts';
 import { readerManifest } from './reader-manifest.ts';
 
@@ -120,15 +120,6 @@ const refundsMade = (amount: number): number =>
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as { effect: string; amount?: number })
     .filter((line) => line.effect === 'refund.created' && line.amount === amount).length;
-
-async function approve(by: Signed, id: string): Promise<void> {
-  const shown = await by.client.call('approvals.show', { params: { id } });
-  const presence = await by.presence({ kind: 'approval', id, digest: shown.shownDigest });
-  await by.client.call('approvals.approve', {
-    params: { id },
-    body: { shownDigest: shown.shownDigest, presence },
-  });
-}
 
 const leaderOf = (): Promise<number> => until('one replica to lead', () => fleet.leader(), settleMs);
 
