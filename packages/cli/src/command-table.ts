@@ -62,6 +62,7 @@ export function addCommands(program: Commander, act: Act): void {
   addApprovals(program, act);
   addContainment(program, act);
   addRecords(program, act);
+  addBackup(program, act);
   addWitness(program, act);
   addGateways(program, act);
   addPeople(program, act);
@@ -115,6 +116,19 @@ const plane = (program: Commander, name: string, words: string): Commander =>
     .allowUnknownOption()
     .passThroughOptions()
     .helpOption(false);
+
+function addBackup(program: Commander, act: Act): void {
+  const keyFile = ['--key-file <file>', 'file with the key of the product; or the key in ATF_KEY'] as const;
+  common(program.command('backup <dir>'))
+    .description('back up database and log into an empty folder, and verify it; PostgreSQL while it runs')
+    .option(...keyFile)
+    .action(act(async () => (await import('./commands/backup.ts')).backup));
+  common(program.command('restore <dir>'))
+    .description('restore a backup into an empty directory or database; the fleet is stopped then')
+    .option(...keyFile)
+    .option('--check', 'only verify the backup')
+    .action(act(async () => (await import('./commands/backup.ts')).restore));
+}
 
 function addWitness(program: Commander, act: Act): void {
   common(program.command('witness'))

@@ -12,6 +12,7 @@ import { logRoutes } from './audit/routes.ts';
 import { RunningLog } from './audit/running-log.ts';
 import { spoolRoute } from './audit/spool-route.ts';
 import { standingRoutes } from './audit/standing.ts';
+import { settleRestoration } from './backup/settle.ts';
 import type { StartedRooms, StartRooms } from './compose.ts';
 import { conformanceRoutes } from './conformance/routes.ts';
 import type { Control } from './context.ts';
@@ -90,6 +91,7 @@ export const startRooms: StartRooms = async (control, options): Promise<StartedR
   } finally {
     await cedar.close();
   }
+  await settleRestoration(control);
   const stops = await openStops(control);
   await setUpWorkspace(control);
   const { db, change, clock, config } = control;

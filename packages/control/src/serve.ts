@@ -67,7 +67,7 @@ const optionOf = {
 
 const loopback: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '::1']);
 
-function databaseUrl(environment: NodeJS.ProcessEnv): string | undefined {
+export function databaseUrlIn(environment: NodeJS.ProcessEnv): string | undefined {
   const { DATABASE_URL: given, ATF_DATABASE_URL_FILE: file } = environment;
   if (given !== undefined && given !== '') return given;
   if (file === undefined || file === '') return undefined;
@@ -90,7 +90,7 @@ export function readOptions(
     return refuse('request.malformed', fault instanceof Error ? fault.message : 'options');
   }
   if (values.help === true) return undefined;
-  const given: Record<string, unknown> = { databaseUrl: databaseUrl(environment) };
+  const given: Record<string, unknown> = { databaseUrl: databaseUrlIn(environment) };
   for (const [flag, option] of Object.entries(optionOf))
     given[option] = values[flag as keyof typeof optionOf];
   if (values.port !== undefined)

@@ -704,6 +704,24 @@ export const errors = {
     'The data directory was written by a newer version',
     'Start the newer version, or restore the backup that was taken before the upgrade.',
   ),
+  'storage.not_empty': entry(
+    500,
+    undefined,
+    'The place to write into is not empty',
+    'Name an empty directory and an empty database; nothing that is there is ever written over.',
+  ),
+  'storage.nothing_here': entry(
+    500,
+    undefined,
+    'There is nothing to back up',
+    'Name the data directory with --data, or the PostgreSQL with DATABASE_URL.',
+  ),
+  'storage.backup_damaged': entry(
+    500,
+    undefined,
+    'The backup is not whole, or was changed after it was taken',
+    'Use another copy of it; see docs/how-to/back-up-and-restore.md.',
+  ),
   'storage.key_exposed': entry(
     500,
     undefined,

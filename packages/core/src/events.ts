@@ -67,6 +67,8 @@ export const events = {
   'notification.target_added': 'Somebody added a target of notifications.',
   'notification.target_removed': 'Somebody removed a target of notifications.',
   'audit.log_opened': 'The log was opened.',
+  'audit.log_restored':
+    'The product was restored from a backup: the log goes on under a new origin, and names the one it continues with its last checkpoint.',
   'audit.gap_recorded': 'Records of a gateway are missing; the gap is on record.',
   'audit.gateway_forked': 'A gateway sent two different records for one position.',
   'audit.witness_disagreed':

@@ -13,7 +13,7 @@ interface GatewayPlane {
 }
 
 /** By its resolved place: the command line knows that the planes are there, and nothing of what is in them. */
-async function load<T>(specifier: string): Promise<T> {
+export async function load<T>(specifier: string): Promise<T> {
   const place = import.meta.resolve(specifier);
   return (await import(place)) as T;
 }

@@ -2,17 +2,9 @@
  * Room: audit. Reads of a stored log: single entries, and roots at any size it ever had. Everything is found from the size of the tree;
  * a partial file that was replaced by its full one in the meantime is found there.
  */
-import { foldRight, type NodeId, rangeNodes } from '@atf/core/audit/merkle';
-import {
-  decodeBundle,
-  decodeTile,
-  nodeOfTile,
-  type TileId,
-  tileOfNode,
-  tilePath,
-  tileWidth,
-  widthAt,
-} from '@atf/core/audit/tiles';
+import type { NodeId } from '@atf/core/audit/merkle';
+import { decodeBundle, type TileId, tilePath, tileWidth, widthAt } from '@atf/core/audit/tiles';
+import { nodeAt, rootAt as rootIn } from '@atf/core/audit/tree-read';
 import type { TileStore } from './tile-store.ts';
 
 async function tileBytes(store: TileStore, tile: TileId): Promise<Uint8Array | undefined> {
@@ -20,22 +12,9 @@ async function tileBytes(store: TileStore, tile: TileId): Promise<Uint8Array | u
   return exact ?? (tile.width === tileWidth ? undefined : store.get(tilePath({ ...tile, width: tileWidth })));
 }
 
-async function nodeAt(store: TileStore, id: NodeId, size: number): Promise<Uint8Array | undefined> {
-  const { tile, from, to } = tileOfNode(id, size);
-  const bytes = await tileBytes(store, tile);
-  const hashes = bytes === undefined ? undefined : decodeTile(bytes, bytes.length / 32);
-  return hashes === undefined ? undefined : nodeOfTile(hashes, from, to);
-}
-
 /** Root that the log had at `older` entries, out of its files at `size`; undefined when one of them is missing. */
-export async function rootAt(store: TileStore, older: number, size: number): Promise<Uint8Array | undefined> {
-  const nodes: Uint8Array[] = [];
-  for (const id of rangeNodes(0, older)) {
-    const hash = await nodeAt(store, id, size);
-    if (hash === undefined) return undefined;
-    nodes.push(hash);
-  }
-  return foldRight(nodes);
+export function rootAt(store: TileStore, older: number, size: number): Promise<Uint8Array | undefined> {
+  return rootIn((tile) => tileBytes(store, tile), older, size);
 }
 
 /** Hashes of complete subtrees, for proofs (core/audit/merkle.ts). @throws when a file is missing. */
@@ -46,7 +25,7 @@ export function nodeReader(
   return async (ids) => {
     const hashes: Uint8Array[] = [];
     for (const id of ids) {
-      const hash = await nodeAt(store, id, size);
+      const hash = await nodeAt((tile) => tileBytes(store, tile), id, size);
       if (hash === undefined) throw new Error('a tile of the log is missing');
       hashes.push(hash);
     }

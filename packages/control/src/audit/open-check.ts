@@ -112,7 +112,7 @@ async function checkAgainstSigned(
 }
 
 /** Everything that must hold before anybody writes: returns the edge of the log at `head`. */
-async function check(place: LogPlace, head: LogHeadRow): Promise<OpenedLog> {
+export async function checkedLog(place: LogPlace, head: LogHeadRow): Promise<OpenedLog> {
   const { store, signer } = place;
   const key = parseVkey(formatVkey(signer.name, signer.publicKey)) as VerifierKey;
   const signed = await storedCheckpoint(store, key);
@@ -152,7 +152,7 @@ export async function openLog(place: LogPlace): Promise<OpenedLog> {
   const { db, tenant, signer } = place;
   for (let attempt = 0; attempt < attemptsMax; attempt++) {
     const fresh: LogHeadRow = { tenant, origin: signer.name, size: 0, root: emptyRoot, fence: 0 };
-    const opened = await check(place, (await logHead(db, tenant, signer.name)) ?? fresh);
+    const opened = await checkedLog(place, (await logHead(db, tenant, signer.name)) ?? fresh);
     const head = await takeOver(place, opened.head);
     if (head !== undefined) return { ...opened, head };
   }

@@ -11,6 +11,8 @@ import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ReadableLog } from '../activity/log-reader.ts';
 import type { Control } from '../context.ts';
+import { newestRestoration } from '../backup/store.ts';
+import { continueLog } from './continue-log.ts';
 import { allGatewayKeys } from './gateway-keys.ts';
 import { checkpointPath, cosignedPath } from './open-check.ts';
 import type { Under } from './proof-route.ts';
@@ -41,6 +43,8 @@ export class RunningLog implements ReadableLog {
   readonly #policy: LogPolicy | undefined;
   readonly #policyFile: string | undefined;
   readonly #signer: CheckpointSigner;
+  /** Under which name it was signed before the product was restored. */
+  readonly #before: CheckpointSigner | undefined;
   readonly #listeners = new Set<() => void>();
   #standing: LogStanding = { signedSize: 0, checkpoint: '', signedAt: undefined };
   #judged: { readonly note: string; readonly under: Under | undefined } | undefined;
@@ -52,13 +56,14 @@ export class RunningLog implements ReadableLog {
 
   private constructor(
     control: Control,
-    signer: CheckpointSigner,
+    { signer, before }: { readonly signer: CheckpointSigner; readonly before: CheckpointSigner | undefined },
     store: TileStore,
     policyFile: string | undefined,
     policy: LogPolicy | undefined,
   ) {
     this.#control = control;
     this.#signer = signer;
+    this.#before = before;
     this.store = store;
     this.#policyFile = policyFile;
     this.#policy = policy;
@@ -67,14 +72,17 @@ export class RunningLog implements ReadableLog {
   /** The reading half. Refuses `audit.witness_policy_invalid`. */
   static async open(control: Control, policyFile: string | undefined): Promise<RunningLog> {
     const { config, keys } = control;
-    const signer: CheckpointSigner = {
-      name: `${config.trustDomain}/log/${config.tenant}`,
+    const restored = await newestRestoration(control.db, config.tenant);
+    const signerOf = (name: string): CheckpointSigner => ({
+      name,
       publicKey: keys.logPublicKey(),
       sign: (text) => keys.sign('log', text).signature,
-    };
+    });
+    const signer = signerOf(restored?.to_origin ?? `${config.trustDomain}/log/${config.tenant}`);
+    const before = restored === undefined ? undefined : signerOf(restored.from_origin);
     const vkey = formatVkey(signer.name, signer.publicKey);
     const policy = policyFile === undefined ? undefined : await readWitnessPolicy(policyFile, vkey);
-    const log = new RunningLog(control, signer, storeFor(control, false), policyFile, policy);
+    const log = new RunningLog(control, { signer, before }, storeFor(control, false), policyFile, policy);
     await log.#look();
     if (control.shared !== undefined) {
       log.#unlisten = control.shared.onSigned(() => void log.#look());
@@ -90,14 +98,11 @@ export class RunningLog implements ReadableLog {
     const { tenant, dataDir } = config;
     const store = storeFor(held, true);
     if (held.shared !== undefined) await moveFiles(new FileTileStore(join(dataDir, 'log')), store, dataDir);
+    const place = { db, change, clock, store, tenant, signer: this.#signer };
+    if (this.#before !== undefined) await continueLog(place, this.#before);
     let opened: Sequencer | undefined;
     const sequencer = await openSequencer({
-      db,
-      change,
-      clock,
-      store,
-      tenant,
-      signer: this.#signer,
+      ...place,
       gatewayKeys: () => allGatewayKeys(db, tenant),
       onFault: (fault) => log.error({ err: fault }, 'the sequencer met a fault'),
       onSigned: () => {

@@ -2,6 +2,7 @@
 import type { Migration } from '../context.ts';
 import { migrations as audit } from '../audit/migrations.ts';
 import { migrations as approvals } from '../approvals/migrations.ts';
+import { migrations as backup } from '../backup/migrations.ts';
 import { migrations as feed } from '../feed/migrations.ts';
 import { migrations as gateways } from '../gateways/migrations.ts';
 import { migrations as identity } from '../identity/migrations.ts';
@@ -17,6 +18,7 @@ import { migrations as workspace } from '../workspace/migrations.ts';
 export const migrations: readonly Migration[] = [
   ...audit,
   ...approvals,
+  ...backup,
   ...feed,
   ...gateways,
   ...identity,

@@ -24,6 +24,8 @@ export interface OpenOptions {
   readonly databaseUrl?: string | undefined;
   /** Tar of a data directory for an embedded database that does not exist yet: much faster than making one. */
   readonly snapshot?: Uint8Array | undefined;
+  /** The schema stays as it is found: for a backup, which changes nothing, and a restore, which makes its own. */
+  readonly asFound?: boolean;
 }
 
 export interface Database {
@@ -215,7 +217,7 @@ export async function openDb(options: OpenOptions, nowMs = Date.now()): Promise<
         ? await openEmbedded(dataDir, snapshot)
         : await openMemory(snapshot);
   try {
-    await migrate(database.db, migrations, nowMs);
+    if (options.asFound !== true) await migrate(database.db, migrations, nowMs);
     await database.sync();
     return database;
   } catch (fault) {

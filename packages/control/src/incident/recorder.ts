@@ -124,6 +124,11 @@ async function record(control: Control, stop: PendingStop): Promise<Recorded> {
   });
 }
 
+/** Records a stop before anything is served that it could stop. The same stop twice is one stop. */
+export async function recordFirst(control: Control, stop: PendingStop): Promise<void> {
+  await record(control, stop);
+}
+
 /** Records what is in force and not recorded, again and again until it is. */
 export class StopRecorder {
   readonly #control: Control;

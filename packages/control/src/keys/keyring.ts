@@ -168,13 +168,18 @@ class Keyring implements Keys {
   }
 }
 
+/** Refuses `storage.key_missing` unless the key opens every stored key. */
+export function checkKeys(rows: readonly KeyRow[], kek: Uint8Array): void {
+  new Keyring(rows, kek);
+}
+
 /** Loads the keys, making at first start those that are missing. Refuses `storage.key_missing` and what the source of the key refuses. */
 export async function openKeyring(input: KeyringInput): Promise<Keys> {
   const { db, tenant } = input;
   const before = await keyRows(db, tenant);
   const kek = input.keyEncryptionKey(before.length === 0);
   // Opens what is there before anything is added, so that a wrong key never leaves a trace.
-  new Keyring(before, kek);
+  checkKeys(before, kek);
   await makeMissing(input, kek);
   return new Keyring(await keyRows(db, tenant), kek);
 }

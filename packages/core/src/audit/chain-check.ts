@@ -3,6 +3,7 @@
  * seals; jumps only where a gap is on record), and how many intents never got an outcome. Bounded memory: one state per gateway, and
  * open intents up to a cap. Not here: hashes of the tree (verify-log.ts).
  */
+import { continuationsMax, type RestoredAt, restoredOf } from './continuation.ts';
 import { decodeEntry, type Entry, isGatewaySource } from './entry.ts';
 import { type GapBody, gapOf } from './gap.ts';
 import { type GatewayKeys, verifySeal } from './gateway-key.ts';
@@ -46,6 +47,8 @@ const genesis = Buffer.from(genesisHash).toString('base64url');
 
 export class ChainCheck {
   readonly counts: LogCounts = { intents: 0, outcomes: 0, refusals: 0, control: 0, gaps: 0, forks: 0 };
+  /** Entries that say that this log continues another, in their order. */
+  readonly restored: RestoredAt[] = [];
   private readonly chains = new Map<string, ChainState>();
   private readonly open = new Set<string>();
   private untracked = 0;
@@ -67,7 +70,7 @@ export class ChainCheck {
     }
     this.count(entry);
     if (isGatewaySource(entry.source)) this.chain(index, entry, Buffer.from(hash).toString('base64url'));
-    else this.control(entry);
+    else this.control(index, entry);
   }
 
   /** Passes over an entry that is already known to be damaged: what it said cannot be trusted. */
@@ -91,8 +94,10 @@ export class ChainCheck {
     }
   }
 
-  private control(entry: Entry): void {
+  private control(index: number, entry: Entry): void {
     this.counts.control += 1;
+    if (entry.type === 'audit.log_restored' && this.restored.length < continuationsMax)
+      this.restored.push({ index, body: restoredOf(entry) });
     if (entry.type === 'audit.gateway_forked') this.counts.forks += 1;
     const gap = gapOf(entry);
     if (gap === undefined) return;

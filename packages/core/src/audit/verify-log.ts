@@ -6,7 +6,8 @@
  * witnesses are for.
  */
 import { ChainCheck, type ChainProblemKind, type LogCounts } from './chain-check.ts';
-import { type Checkpoint, parseVkey, verifyCheckpoint } from './checkpoint.ts';
+import { type Checkpoint, parseVkey, type VerifierKey, verifyCheckpoint } from './checkpoint.ts';
+import { checkContinuations, type Continued } from './continuation.ts';
 import type { GatewayKeys } from './gateway-key.ts';
 import { CompactRange, emptyRoot, hashesEqual, leafHash, rowRoot } from './merkle.ts';
 import {
@@ -19,6 +20,7 @@ import {
   tileWidth,
   widthAt,
 } from './tiles.ts';
+import { rootAt } from './tree-read.ts';
 
 export const problemsMax = 1_000;
 export const tileBytesMax = 8_192;
@@ -36,7 +38,8 @@ export type LogProblemKind =
   | 'tile_missing'
   | 'tile_changed'
   | 'root_mismatch'
-  | 'inconsistent';
+  | 'inconsistent'
+  | 'continuation_invalid';
 
 export interface LogProblem {
   readonly kind: LogProblemKind;
@@ -59,6 +62,8 @@ export interface LogReport extends Readonly<LogCounts> {
   readonly gateways: number;
   /** Youngest records that no seal of their gateway covers yet. */
   readonly unsealed: number;
+  /** Logs that this one continues after restores, oldest first; their checkpoints were checked, too. */
+  readonly continues: readonly Continued[];
 }
 
 export interface VerifyOptions {
@@ -249,7 +254,7 @@ class LogCheck {
     });
   }
 
-  async finish(checkpoint: Checkpoint): Promise<LogReport> {
+  async finish(checkpoint: Checkpoint, key: VerifierKey): Promise<LogReport> {
     for (let level = 1; rowLength(level, this.size) > 0; level++) {
       const row = this.rows[level] ?? [];
       if (row.length > 0)
@@ -270,6 +275,10 @@ class LogCheck {
         message: `the entries do not have the root that was signed; ${why}`,
       });
     }
+    const { continues, problems } = await checkContinuations(this.chain.restored, checkpoint, key, (size) =>
+      rootAt((tile) => this.load(tile), size, this.size),
+    );
+    for (const problem of problems) this.problem({ kind: 'continuation_invalid', ...problem });
     return {
       ok: this.problems.length === 0,
       origin: checkpoint.origin,
@@ -281,6 +290,7 @@ class LogCheck {
       unreported: this.chain.unreported(),
       gateways: this.chain.gateways,
       unsealed: this.chain.unsealed(),
+      continues,
     };
   }
 }
@@ -300,6 +310,7 @@ export function refused(kind: LogProblemKind, message: string): LogReport {
     unreported: 0,
     gateways: 0,
     unsealed: 0,
+    continues: [],
   };
 }
 
@@ -329,5 +340,5 @@ export async function verifyTree(
     await check.bundle(n);
     options.onProgress?.(Math.min(head.size, (n + 1) * tileWidth), head.size);
   }
-  return check.finish(head);
+  return check.finish(head, key);
 }

@@ -1,0 +1,68 @@
+/** Room: backup. `atf backup` and `atf restore` as the command line asks for them: values in, an answer or a problem out, nothing printed. */
+import { type Problem, problemOf, RefusalError } from '@atf/core/errors';
+import { productVersion } from '../compose.ts';
+import { databaseUrlIn } from '../serve.ts';
+import type { Manifest } from './format.ts';
+import { checkAt, restoreBackup } from './restore.ts';
+import { takeBackup } from './take.ts';
+
+export interface BackupRequest {
+  readonly folder: string;
+  readonly dataDir: string | undefined;
+  readonly keyFile: string | undefined;
+  readonly environment: NodeJS.ProcessEnv;
+}
+
+export interface BackupSummary {
+  readonly id: string;
+  readonly at: string;
+  readonly version: string;
+  readonly origin: string;
+  readonly size: number;
+  readonly rows: number;
+}
+
+export type BackupAnswer =
+  | { readonly ok: true; readonly backup: BackupSummary; readonly origin?: string }
+  | { readonly ok: false; readonly problem: Problem };
+
+function summaryOf({ id, at, version, log, tables }: Manifest): BackupSummary {
+  const rows = Object.values(tables).reduce((sum, count) => sum + count, 0);
+  return { id, at, version, origin: log.origin, size: log.size, rows };
+}
+
+async function answered(work: () => Promise<BackupAnswer>): Promise<BackupAnswer> {
+  try {
+    return await work();
+  } catch (fault) {
+    if (fault instanceof RefusalError) return { ok: false, problem: problemOf(fault.refusal) };
+    throw fault;
+  }
+}
+
+const placeOf = ({ dataDir, keyFile, environment }: BackupRequest) => ({
+  dataDir,
+  databaseUrl: databaseUrlIn(environment),
+  keyFile,
+  keyFromEnvironment: environment['ATF_KEY'],
+  version: productVersion,
+  nowMs: Date.now(),
+});
+
+export const backup = (request: BackupRequest): Promise<BackupAnswer> =>
+  answered(async () => {
+    const { manifest } = await takeBackup(request.folder, placeOf(request));
+    return { ok: true, backup: summaryOf(manifest) };
+  });
+
+export const check = (request: BackupRequest): Promise<BackupAnswer> =>
+  answered(async () => {
+    const { manifest } = await checkAt(request.folder, placeOf(request));
+    return { ok: true, backup: summaryOf(manifest) };
+  });
+
+export const restore = (request: BackupRequest): Promise<BackupAnswer> =>
+  answered(async () => {
+    const { from, origin } = await restoreBackup(request.folder, placeOf(request));
+    return { ok: true, backup: summaryOf(from), origin };
+  });
