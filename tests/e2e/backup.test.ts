@@ -16,6 +16,11 @@ import { call, type McpAgent, openLink, Product, resume, until } from './product
 
 const order = { order_id: 'O-5001' };
 const refund = { order_id: 'O-5005', amount: 3.01, currency: 'EUR', reason: 'arrived broken' };
+/** Taken by the version whose newest migration was 0010, and the key of that test. */
+const older = {
+  folder: join(import.meta.dirname, '../golden/backup-0010'),
+  key: 'rQgnJGegy4eHIr1xVzglXl2Ph7BpuaW4M0Z7iLc5u20=',
+};
 const databases = ['embedded', ...(postgresBinaries() === undefined ? [] : ['postgresql'])] as const;
 
 describe.each(databases)('backup and restore, %s', (database) => {
@@ -213,5 +218,29 @@ describe.each(databases)('backup and restore, %s', (database) => {
     const online = await atf(['audit', 'verify', ...inPlace(after)]);
     expect(online.code, online.stdout).toBe(0);
     expect(documents(online)[0]).toMatchObject({ origin: report.origin });
+  });
+
+  it('of an older version is brought up to date, and the product starts on it', async () => {
+    const home = join(folder, 'other');
+    mkdirSync(home);
+    writeFileSync(join(home, 'atf.key'), `${older.key}\n`, { mode: 0o600 });
+    const restored = await restoreInto('other', older.folder, ['--key-file', join(home, 'atf.key')]);
+    expect(restored.code, restored.stderr).toBe(0);
+    await after?.stop();
+    after = await Product.start({ home, env: urlOf('other'), ports: before.ports });
+    const operator = await after.operator();
+    const { id } = await operator.call('agents.show', { params: { id: 'senior-support' } });
+    const stopped = (await operator.call('containment.list')).items.map(({ scope }) => scope);
+    expect(stopped).toEqual(
+      expect.arrayContaining([
+        { kind: 'agent', id },
+        { kind: 'fleet', id: '*' },
+      ]),
+    );
+    const { items } = await operator.call('approvals.list', { query: {} });
+    expect(items.map(({ state }) => state)).toEqual(['void']);
+    const verified = await atf(['audit', 'verify', ...inPlace(after)]);
+    expect(verified.code, verified.stdout).toBe(0);
+    expect(documents(verified)[0]).toMatchObject({ continues: [{ origin: 'atf.internal/log/default' }] });
   });
 });

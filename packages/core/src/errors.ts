@@ -668,6 +668,18 @@ export const errors = {
     'An unexpected fault; the action was refused',
     'Operators: see the log, with the id that is named.',
   ),
+  'feed.gateway_too_old': entry(
+    426,
+    undefined,
+    'This gateway is too old for this control plane',
+    'Upgrade the gateway: control takes gateways of its own version and of the one before.',
+  ),
+  'feed.gateway_too_new': entry(
+    426,
+    undefined,
+    'This gateway is newer than this control plane',
+    'Upgrade control first, every replica of it; gateways follow.',
+  ),
   'storage.locked': entry(
     500,
     undefined,

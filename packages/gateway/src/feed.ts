@@ -14,10 +14,14 @@ import {
   type GatewayFrame,
   heartbeatEveryMs,
   leaseMs,
+  wireHeader,
+  wireVersion,
 } from '@atf/core/wire/feed';
+import { errors } from '@atf/core/errors';
 import { containmentKey } from '@atf/core/incident/scope-id';
 import { rawPaths } from '@atf/core/wire/api';
 import { parseStrict } from '@atf/core/wire/json';
+import type { IncomingMessage } from 'node:http';
 import { WebSocket } from 'ws';
 import type { Lease } from './lease.ts';
 import type { ClockPort } from './ports.ts';
@@ -33,6 +37,8 @@ const reconnectLastMs = 2_000;
 /** A connection whose beats stay unanswered this long is given up. */
 const silenceMsMax = 3 * leaseMs;
 const noncesMax = 64;
+/** What is read of a refusal. */
+const refusalBytesMax = 8_192;
 /** How often the lease is looked at, so that calls under way are cut in time. */
 const watchEveryMs = 50;
 
@@ -52,7 +58,15 @@ export interface FeedInput {
   readonly mcpUrl: string;
   /** What happened, for the operator's log; holds no content. */
   readonly onState: (
-    state: 'connected' | 'lost' | 'complete' | 'not_understood' | 'revoked' | 'lease_lost' | 'rewound',
+    state:
+      | 'connected'
+      | 'lost'
+      | 'complete'
+      | 'not_understood'
+      | 'revoked'
+      | 'refused'
+      | 'lease_lost'
+      | 'rewound',
     detail?: string,
   ) => void;
 }
@@ -104,7 +118,7 @@ export class Feed {
     const controlUrl = controlUrls[this.#at % controlUrls.length] ?? '';
     const url = `${controlUrl}${rawPaths.feed}`;
     const socket = new WebSocket(url.replace(/^http/, 'ws'), {
-      headers: { authorization: authorization('GET', url) },
+      headers: { authorization: authorization('GET', url), [wireHeader]: String(wireVersion) },
       maxPayload: feedFrameBytesMax,
       perMessageDeflate: false,
       handshakeTimeout: handshakeTimeoutMs,
@@ -123,6 +137,7 @@ export class Feed {
     socket.on('message', (data, binary) => {
       if (socket === this.#socket) this.#receive(data as Buffer, binary);
     });
+    socket.on('unexpected-response', (_request, response) => void this.#refused(socket, response));
     // The close event follows and says all there is to say.
     socket.on('error', () => undefined);
     socket.on('close', () => {
@@ -133,6 +148,31 @@ export class Feed {
       this.#at++;
       this.#later();
     });
+  }
+
+  /** Control says why it does not take this gateway: revoked, too old, too new. An operator must know; the gateway tries on. */
+  async #refused(socket: WebSocket, response: IncomingMessage): Promise<void> {
+    const parts: Buffer[] = [];
+    let bytes = 0;
+    try {
+      for await (const part of response as AsyncIterable<Buffer>) {
+        bytes += part.length;
+        if (bytes > refusalBytesMax) break;
+        parts.push(part);
+      }
+    } catch {
+      // Cut off half-way: its status says enough.
+    }
+    const parsed = parseStrict(Buffer.concat(parts));
+    const { code } = (parsed.ok ? (parsed.value ?? {}) : {}) as { code?: unknown };
+    const known =
+      typeof code === 'string' && Object.hasOwn(errors, code) ? (code as keyof typeof errors) : undefined;
+    const said = known === undefined ? undefined : errors[known];
+    this.#input.onState(
+      'refused',
+      said === undefined ? `status ${response.statusCode}` : `${known}: ${said.title}. ${said.help}`,
+    );
+    socket.terminate();
   }
 
   #later(): void {

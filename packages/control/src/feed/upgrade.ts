@@ -1,6 +1,7 @@
 /** Room: feed. The WebSocket endpoint of the feed: authenticates a gateway at the upgrade, before a socket of the feed exists. */
 import { problemOf, type Refusal, refusal } from '@atf/core/errors';
 import { rawPaths } from '@atf/core/wire/api';
+import { wireHeader, wireVersion, wireVersionIn, wireVersionOldest } from '@atf/core/wire/feed';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
@@ -21,6 +22,15 @@ function answer(socket: Duplex, refused: Refusal): void {
   socket.end(
     `HTTP/1.1 ${problem.status} Refused\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   );
+}
+
+/** What is wrong with the wire that a gateway speaks. */
+function wireRefusal(header: string | string[] | undefined): Refusal | undefined {
+  const spoken = wireVersionIn(header);
+  if (spoken === undefined) return refusal('request.malformed', `${wireHeader}: a number`);
+  const detail = `It speaks version ${spoken} of the wire, control ${wireVersionOldest} to ${wireVersion}.`;
+  if (spoken < wireVersionOldest) return refusal('feed.gateway_too_old', detail);
+  return spoken > wireVersion ? refusal('feed.gateway_too_new', detail) : undefined;
 }
 
 /** Serves `GET /v1/feed` on `server`; other upgrades are refused. */
@@ -52,6 +62,8 @@ export function serveFeed(
       return answer(socket, refusal('identity.proof_flood', undefined, { retryAfterMs: waitMs }));
     try {
       const { gatewayId } = await gatewayOf(control, request.headers, 'GET', path);
+      const wrong = wireRefusal(request.headers[wireHeader]);
+      if (wrong !== undefined) return answer(socket, wrong);
       sockets.handleUpgrade(request, socket, head, (open) => feed.connect(gatewayId, open));
     } catch (fault) {
       const refused = publicRefusal(fault, control.log, { route: rawPaths.feed });

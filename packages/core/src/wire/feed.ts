@@ -26,6 +26,21 @@ import {
   uuidSchema,
 } from './words.ts';
 
+/**
+ * Number of this wire between the planes: frames, documents and the routes of gateways. It rises when a gateway of before would not understand what control
+ * says, or the other way round. A gateway says its number in {@link wireHeader} when it connects; those of before the number was said are 0.
+ * Control takes gateways of its own number and of the one before, so that it is upgraded first; it says to them only what they know.
+ */
+export const wireVersion = 1;
+export const wireVersionOldest = 0;
+export const wireHeader = 'atf-wire';
+
+/** The number that a gateway says; undefined: none that ever was, or will be soon. */
+export function wireVersionIn(header: string | string[] | undefined): number | undefined {
+  if (header === undefined) return 0;
+  return typeof header === 'string' && /^(?:0|[1-9][0-9]{0,5})$/.test(header) ? Number(header) : undefined;
+}
+
 export const heartbeatEveryMs = 200;
 export const leaseMs = 800;
 export const feedFrameBytesMax = 8 * 1_048_576;
