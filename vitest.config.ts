@@ -6,6 +6,7 @@ const conditions = ['atf-src'];
 const onPostgres = [
   'approvals',
   'audit',
+  'backup',
   'feed',
   'identity',
   'incident',

@@ -4,7 +4,8 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { lstat, mkdir, open, readdir, readFile, rename } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
-import { createInterface } from 'node:readline';
+
+const newline = 0x0a;
 
 const damaged = (detail: string): never => refuse('storage.backup_damaged', detail);
 
@@ -100,14 +101,24 @@ export async function digestOf(folder: string, path: string): Promise<string> {
   return hash.digest('hex');
 }
 
-/** Lines of a file, which is refused (`storage.backup_damaged`) at its end when its bytes are not those of the digest: whoever takes them in can still take all back. */
+/**
+ * Lines of a file, which is refused (`storage.backup_damaged`) at its end when its bytes are not those of the digest: whoever takes them in can still take all
+ * back. Only \n ends a line: rows hold the other line ends of Unicode as they are.
+ */
 export async function* checkedLines(folder: string, path: string, digest: string): AsyncGenerator<string> {
   const hash = createHash('sha256');
-  const stream = createReadStream(join(folder, ...path.split('/')));
-  stream.on('data', (chunk) => hash.update(chunk));
-  // Only \n ends a line: what the database writes holds the other line ends of Unicode as they are.
-  for await (const line of createInterface({ input: stream, crlfDelay: Infinity })) yield line;
-  if (hash.digest('hex') !== digest) damaged(`${path} does not have its digest.`);
+  let parts: Buffer[] = [];
+  for await (const piece of createReadStream(join(folder, ...path.split('/')))) {
+    let chunk = piece as Buffer;
+    hash.update(chunk);
+    for (let end = chunk.indexOf(newline); end >= 0; end = chunk.indexOf(newline)) {
+      yield Buffer.concat([...parts, chunk.subarray(0, end)]).toString('utf8');
+      parts = [];
+      chunk = chunk.subarray(end + 1);
+    }
+    if (chunk.length > 0) parts.push(chunk);
+  }
+  if (parts.length > 0 || hash.digest('hex') !== digest) damaged(`${path} does not have its digest.`);
 }
 
 /** The bytes of a file, if they are those of the digest. Refuses `storage.backup_damaged`. */
