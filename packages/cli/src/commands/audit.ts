@@ -121,6 +121,8 @@ export function tellReport(cli: Pick<Cli, 'out'>, report: Report): ExitCode {
   if (report.ok) {
     out.say`${style('green', '✓ The log verifies:')} ${report.size} entries of ${report.origin}, root ${report.rootHash}`;
     out.say`${counted(report.intents, 'intent')}, ${counted(report.outcomes, 'outcome')}, ${counted(report.refusals, 'refusal')}, ${counted(report.control, 'event')} of control, ${counted(report.gateways, 'gateway')}, ${counted(report.gaps, 'gap')} on record`;
+    for (const { origin, size, backupAt } of report.continues)
+      out.say`Its first ${size} entries are those of ${origin}, restored from the backup of ${backupAt}; what that log held beyond is not here.`;
     if (report.witnessed !== undefined) tellWitnessed(cli, report.size, report.witnessed);
     if (report.unreported > 0)
       out.say`${report.unreported} intents have no outcome yet: the action may have happened.`;
