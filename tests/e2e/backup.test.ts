@@ -9,10 +9,13 @@ import { join } from 'node:path';
 import { enrolInstance } from '@atf/sdk/enrol';
 import { generateAgentKey } from '@atf/sdk/agent-key';
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Cluster, postgresBinaries, startCluster } from '../postgres/cluster.ts';
 import { atf, documents, failure, type Ran } from './cli-run.ts';
 import { call, type McpAgent, openLink, Product, resume, until } from './product.ts';
+
+// Each starts several processes, one after the other.
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
 const order = { order_id: 'O-5001' };
 const refund = { order_id: 'O-5005', amount: 3.01, currency: 'EUR', reason: 'arrived broken' };
