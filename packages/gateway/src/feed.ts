@@ -154,6 +154,8 @@ export class Feed {
   async #refused(socket: WebSocket, response: IncomingMessage): Promise<void> {
     const parts: Buffer[] = [];
     let bytes = 0;
+    // Whoever answers byte by byte must not keep the gateway from trying elsewhere.
+    const late = setTimeout(() => response.destroy(), handshakeTimeoutMs);
     try {
       for await (const part of response as AsyncIterable<Buffer>) {
         bytes += part.length;
@@ -163,6 +165,7 @@ export class Feed {
     } catch {
       // Cut off half-way: its status says enough.
     }
+    clearTimeout(late);
     const parsed = parseStrict(Buffer.concat(parts));
     const { code } = (parsed.ok ? (parsed.value ?? {}) : {}) as { code?: unknown };
     const known =
