@@ -617,6 +617,18 @@ export const errors = {
     'There is no such request under way, or it is not this one',
     'Send the request again without requestState and inputResponses.',
   ),
+  'request.task_unknown': entry(
+    404,
+    'D-1',
+    'There is no such task',
+    'Send the call again. A task ends with its approval; one whose call ran at once is kept for a short time, at one gateway.',
+  ),
+  'request.task_ended': entry(
+    409,
+    'D-1',
+    'This task cannot be cancelled any more',
+    'Ask for its result. What was released and runs comes to its end.',
+  ),
   'request.too_large': entry(413, 'D-1', 'The request is too large', 'Send less at once.'),
   'request.batch_refused': entry(400, 'D-1', 'Batches are not accepted', 'Send one message per request.'),
   'request.header_mismatch': entry(

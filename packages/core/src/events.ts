@@ -55,6 +55,7 @@ export const events = {
   'approvals.finished': 'The outcome of an approved call was stored.',
   'approvals.expired': 'An approval expired.',
   'approvals.voided': 'An approval was voided by a stop.',
+  'approvals.withdrawn': 'An agent gave up a call that was not released yet.',
   'incident.containment_set': 'Somebody or something stopped an agent, an owner, a tool or the fleet.',
   'incident.session_over': 'A stopped session ended by itself; its stop is no longer needed.',
   'incident.containment_lifted':

@@ -54,6 +54,11 @@ export class ApprovalAsks {
     return answers?.[key]?.['action'] === 'accept';
   }
 
+  /** Whether there is an answer at all: its person has the page, or does not want it. */
+  answered(answers: InputAnswers): boolean {
+    return answers[key] !== undefined;
+  }
+
   /** Resolves once it is decided, its time or this one is over, or the client went. */
   async decided(
     credential: CredentialFacts,
@@ -61,15 +66,19 @@ export class ApprovalAsks {
     heldMs: number,
     gone: AbortSignal,
   ): Promise<void> {
-    const { agentId } = credential;
+    const over = AbortSignal.any([gone, AbortSignal.timeout(heldMs)]);
+    await this.until(credential, over, () => this.#pipeline.waits(credential, approvalId));
+  }
+
+  /** Resolves once `still` is false after some news, or it is over; at once where too many wait already. */
+  async until({ agentId }: CredentialFacts, over: AbortSignal, still: () => boolean): Promise<void> {
     const own = this.#held.get(agentId) ?? 0;
     // Requests that are held must not take the place of everybody else's: whoever is over comes again.
     if (own >= heldOfAgentMax || this.#heldAll >= heldMax) return;
     this.#held.set(agentId, own + 1);
     this.#heldAll++;
-    const over = AbortSignal.any([gone, AbortSignal.timeout(heldMs)]);
     try {
-      while (this.#pipeline.waits(credential, approvalId) && !over.aborted) await this.#next(over);
+      while (still() && !over.aborted) await this.#next(over);
     } finally {
       this.#heldAll--;
       const left = (this.#held.get(agentId) ?? 1) - 1;

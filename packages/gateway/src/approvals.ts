@@ -10,6 +10,7 @@ import { doorsOf } from '@atf/core/decide';
 import { type Refusal, refusal } from '@atf/core/errors';
 import type { ResponseOf } from '@atf/core/wire/api';
 import type { ApprovalDoc } from '@atf/core/wire/feed';
+import type { ApprovalState } from '@atf/core/wire/words';
 import { isJsonObject, parseStrictText } from '@atf/core/wire/json';
 import type { CredentialFacts, Protocol } from '@atf/core/world';
 import { type AnswerIds, answerOf, type CallAnswer, given, refused, said, waiting } from './answers.ts';
@@ -34,7 +35,18 @@ type Settled =
   | { readonly kind: 'stored'; readonly outcome: NonNullable<Redeemed['outcome']> }
   | { readonly kind: 'waits'; readonly expiresAt: string }
   | { readonly kind: 'running' }
-  | { readonly kind: 'refused'; readonly refusal: Refusal; readonly uncertain: boolean };
+  | {
+      readonly kind: 'refused';
+      readonly refusal: Refusal;
+      readonly uncertain: boolean;
+      /** How it ended, as control says; undefined: it may yet end otherwise. */
+      readonly ended?: ApprovalState;
+    };
+
+/** How an approval stands: what may be said about it, and how it ended where that is for good; or why this caller is told nothing of it now. */
+export type Standing =
+  | { readonly answer: CallAnswer; readonly ended: ApprovalState | undefined }
+  | { readonly kept: Refusal };
 
 export interface ApprovalsInput {
   readonly ports: Ports;
@@ -91,12 +103,44 @@ export class Approvals {
     const ids = { actionId, approvalId };
     // A call is released through the door that can carry it out, or it would be spent on nobody.
     if (!this.#doorsOf(doc.tool).includes(protocol)) return refused(refusal('segmentation.wrong_door'), ids);
+    const standing = await this.standing(credential, doc, actionId);
+    return 'kept' in standing
+      ? refused(standing.kept, ids, spentStates.has(doc.state) ? 'unknown' : 'refused')
+      : standing.answer;
+  }
+
+  /** How an approval of this agent stands, for a door that can carry it out; redeems it when it can be. */
+  async standing(credential: CredentialFacts, doc: ApprovalDoc, actionId: string): Promise<Standing> {
+    const ids = { actionId, approvalId: doc.id };
+    if (doc.state === 'waiting')
+      return {
+        answer: waiting(refusal('maturity.approval_required'), ids, doc.expiresAt),
+        ended: undefined,
+      };
     const told = stateRefusal(doc);
-    if (doc.state === 'waiting') return waiting(refusal('maturity.approval_required'), ids, doc.expiresAt);
-    if (told !== undefined) return refused(told, ids);
+    if (told !== undefined) return { answer: refused(told, ids), ended: doc.state };
     const kept = this.#keptFrom(credential, doc, actionId);
-    if (kept !== undefined) return refused(kept, ids, spentStates.has(doc.state) ? 'unknown' : 'refused');
-    return answerOfSettled(await this.#redeem(approvalId, credential, actionId), ids);
+    if (kept !== undefined) return { kept };
+    const settled = await this.#redeem(doc.id, credential, actionId);
+    return { answer: answerOfSettled(settled, ids), ended: endOf(settled) };
+  }
+
+  /** What this agent may be told of through this door: an approval of its own, of a tool of this server. */
+  of(credential: CredentialFacts, server: string, approvalId: string): ApprovalDoc | undefined {
+    const doc = this.#input.ports.snapshot.approval(approvalId);
+    const own = doc?.agentId === credential.agentId && doc.tool.startsWith(`${server}/`);
+    return own && this.#doorsOf(doc.tool).includes('mcp') ? doc : undefined;
+  }
+
+  /** Gives up what was not released yet. */
+  async withdraw(
+    { agentId }: CredentialFacts,
+    { id }: ApprovalDoc,
+  ): Promise<ControlAnswer<ResponseOf<'gateway.withdrawApproval'>>> {
+    return await this.#input.ports.control.request('gateway.withdrawApproval', {
+      params: { id },
+      body: { agentId },
+    });
   }
 
   /**
@@ -205,8 +249,9 @@ export class Approvals {
       },
     });
     if (answer.ok) {
-      const { id, state, expiresAt } = answer.value;
-      snapshot.expectApproval({ id, sid, ...key, state, expiresAt });
+      const { id, state, expiresAt, requestedAt } = answer.value;
+      const asked = requestedAt === undefined ? {} : { requestedAt };
+      snapshot.expectApproval({ id, sid, ...key, state, expiresAt, ...asked });
     }
     return answer;
   }
@@ -329,17 +374,27 @@ const rejected = (reason: string | undefined): Refusal =>
 function stateRefusal({ state, reason }: Pick<ApprovalDoc, 'state' | 'reason'>): Refusal | undefined {
   if (state === 'rejected') return rejected(reason);
   if (state === 'expired') return refusal('maturity.approval_expired');
-  if (state === 'void') return refusal('maturity.approval_expired', 'A stop voided it.');
+  if (state === 'void') return refusal('maturity.approval_expired', reason ?? 'A stop voided it.');
   return undefined;
 }
 
 function unreleased({ state, reason, expiresAt, outcome }: Redeemed): Settled {
   const told = stateRefusal({ state, reason });
-  if (told !== undefined) return { kind: 'refused', refusal: told, uncertain: false };
+  if (told !== undefined) return { kind: 'refused', refusal: told, uncertain: false, ended: state };
   if (state === 'waiting' || state === 'approved') return { kind: 'waits', expiresAt };
   if (outcome !== undefined && outcome.status !== 'unknown') return { kind: 'stored', outcome };
   if (state === 'consumed') return { kind: 'running' };
-  return { kind: 'refused', refusal: refusal('maturity.approval_outcome_unknown'), uncertain: true };
+  return {
+    kind: 'refused',
+    refusal: refusal('maturity.approval_outcome_unknown'),
+    uncertain: true,
+    ended: state,
+  };
+}
+
+function endOf(settled: Settled): ApprovalState | undefined {
+  if (settled.kind === 'ran' || settled.kind === 'stored') return 'done';
+  return settled.kind === 'refused' ? settled.ended : undefined;
 }
 
 /** Released once: the call ran, runs, or nobody knows. */

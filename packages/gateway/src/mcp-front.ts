@@ -9,6 +9,7 @@ import type { AgentSide } from './agent-input.ts';
 import type { AgentStream } from './agent-stream.ts';
 import type { CallAnswer } from './answers.ts';
 import { ApprovalAsks, heldMsMax, waitsFor } from './approval-asks.ts';
+import { ApprovalTasks } from './approval-tasks.ts';
 import { ClientFacts } from './client-facts.ts';
 import { Listeners } from './listeners.ts';
 import { digestOf, ParkedCalls, type Turn } from './parked-calls.ts';
@@ -61,10 +62,12 @@ export class McpFront {
   readonly #parked = new ParkedCalls();
   readonly #listeners: Listeners;
   readonly #approvals: ApprovalAsks;
+  readonly #tasks: ApprovalTasks;
 
   constructor(pipeline: Pipeline) {
     this.#pipeline = pipeline;
     this.#approvals = new ApprovalAsks(pipeline);
+    this.#tasks = new ApprovalTasks(pipeline, this.#approvals);
     this.#listeners = new Listeners({
       offered: pipeline.offered,
       served: pipeline.served,
@@ -86,7 +89,9 @@ export class McpFront {
       case 'complete':
         return parsed.era === modernVersion
           ? await this.#inRounds(credential, parsed, door)
-          : this.#finish(parsed, await this.#onStream(credential, parsed, door), door);
+          : this.#finish(credential, parsed, await this.#onStream(credential, parsed, door), door);
+      case 'task':
+        return await this.#tasks.serve(credential, parsed, door);
       case 'list': {
         const listed = pipeline.list(credential, parsed.serverName, parsed.offered);
         return 'refusal' in listed
@@ -155,6 +160,8 @@ export class McpFront {
     const answer = await this.#pipeline.act(credential, parsed, gone, onProgress, side);
     const approvalId = waitsFor(parsed, answer);
     if (answer.kind !== 'refused' || approvalId === undefined || stream === undefined) return answer;
+    // It is given a task instead of waiting here.
+    if (parsed.kind === 'tools_call' && parsed.asTask === true) return answer;
     const asked = side?.offers.url === true ? this.#approvals.asked(answer.facts) : undefined;
     if (asked === undefined) return answer;
     const given = await this.#asks.ask(credential, server, asked, stream, gone);
@@ -175,6 +182,7 @@ export class McpFront {
   ): EncodedResponse | undefined {
     const approval = waitsFor(parsed, answer);
     if (answer.kind !== 'refused' || approval === undefined || parsed.offers?.url !== true) return undefined;
+    if (parsed.kind === 'tools_call' && parsed.offers.tasks === true) return undefined;
     const asked = this.#approvals.asked(answer.facts);
     const state = this.#pipeline.states.seal({ approval, agent: agentId, request: digestOf(parsed) });
     return asked === undefined || state === undefined ? undefined : encodeInputRequired(parsed, asked, state);
@@ -197,7 +205,7 @@ export class McpFront {
     const answer = await this.#approvals.redeem(credential, approvalId);
     // Who does not wait is told how it stands, as clients without pages are.
     const again = waits ? this.#askToApprove(credential, parsed, answer) : undefined;
-    return again ?? this.#finish(parsed, answer, door);
+    return again ?? this.#finish(credential, parsed, answer, door);
   }
 
   /** 2026-07-28: what is asked is the answer, and the request comes again. */
@@ -228,7 +236,8 @@ export class McpFront {
     door: McpDoor,
   ): EncodedResponse | McpProblem {
     if (turn.kind === 'asks') return encodeInputRequired(parsed, turn.asked, turn.state);
-    return this.#askToApprove(credential, parsed, turn.answer) ?? this.#finish(parsed, turn.answer, door);
+    const asked = this.#askToApprove(credential, parsed, turn.answer);
+    return asked ?? this.#finish(credential, parsed, turn.answer, door);
   }
 
   async #subscribe(
@@ -313,11 +322,18 @@ export class McpFront {
   }
 
   /** What the server logged goes first: the answer ends the stream. */
-  #finish(parsed: ActionRequest, answer: CallAnswer, { stream }: McpDoor): EncodedResponse | McpProblem {
+  #finish(
+    credential: CredentialFacts,
+    parsed: ActionRequest,
+    answer: CallAnswer,
+    { stream }: McpDoor,
+  ): EncodedResponse | McpProblem {
     if (answer.kind === 'result')
       for (const params of answer.facts.log ?? [])
         stream?.send({ jsonrpc: '2.0', method: 'notifications/message', params });
-    return encodeAction(parsed, answer);
+    const task =
+      parsed.kind === 'tools_call' ? this.#tasks.create(credential, parsed, answer) : undefined;
+    return task ?? encodeAction(parsed, answer);
   }
 }
 

@@ -6,11 +6,11 @@ import { sha256 } from '@atf/core/digest';
 import { type Refusal, refusal } from '@atf/core/errors';
 import { touchedBy } from '@atf/core/incident/containment';
 import { type Kind, kindOf } from '@atf/core/segmentation/offer';
-import type { ToolDoc } from '@atf/core/wire/feed';
+import type { ApprovalDoc, ToolDoc } from '@atf/core/wire/feed';
 import type { JsonObject } from '@atf/core/wire/json';
 import type { CredentialFacts, Decision, Protocol, Received } from '@atf/core/world';
 import { answerOf, type CallAnswer, refused } from './answers.ts';
-import { Approvals } from './approvals.ts';
+import { Approvals, type Standing } from './approvals.ts';
 import { type Authenticated, Authenticator } from './authenticate.ts';
 import { approvalResultName, builtInTools, isBuiltIn, readApprovalQuestion } from './built-in-tools.ts';
 import { BuiltInAnswers, RecentDecisions } from './built-in-answers.ts';
@@ -93,6 +93,14 @@ export interface Pipeline {
   /** Redeems an approval of this agent through this door, or says how it stands. */
   redeem(credential: CredentialFacts, redemption: Redemption): Promise<CallAnswer>;
   newActionId(): string;
+  /** The time of this gateway, ISO 8601. */
+  now(): string;
+  /** An approval of this agent for a tool of this server, if it is carried out through MCP. */
+  approvalOf(credential: CredentialFacts, server: string, approvalId: string): ApprovalDoc | undefined;
+  /** How it stands, for a caller that was admitted; redeems it when it can be. */
+  standing(credential: CredentialFacts, doc: ApprovalDoc): Promise<Standing>;
+  /** Gives up a call of this agent that was not released yet, for a caller that was admitted. */
+  withdraw: Approvals['withdraw'];
   /** Whether this approval of this agent still waits for a person, and its time is not over. */
   waits(credential: CredentialFacts, approvalId: string): boolean;
   /** Where people decide about it; undefined while control has not said where it is. */
@@ -459,6 +467,10 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     call,
     redeem,
     newActionId: () => newActionId(ports),
+    now: () => new Date(clock.nowMs()).toISOString(),
+    approvalOf: (credential, server, approvalId) => approvals.of(credential, server, approvalId),
+    standing: async (credential, doc) => await approvals.standing(credential, doc, newActionId(ports)),
+    withdraw: async (credential, doc) => await approvals.withdraw(credential, doc),
     waits: (credential, approvalId) => {
       const doc = snapshot.approval(approvalId);
       const waiting = doc?.agentId === credential.agentId && doc.state === 'waiting';

@@ -48,10 +48,16 @@ export function approvalDocOf(row: ApprovalRow, decidedBy: string | undefined): 
     definitionDigest: row.definition_digest,
     state: row.state,
     expiresAt: new Date(row.expires_at).toISOString(),
+    requestedAt: new Date(row.requested_at).toISOString(),
+    changedAt: new Date(changedAt(row)).toISOString(),
     ...(decidedBy === undefined ? {} : { decidedBy }),
     ...(row.reason === null ? {} : { reason: row.reason }),
   };
 }
+
+/** The last moment that its row knows of. */
+const changedAt = (row: ApprovalRow): number =>
+  Math.max(row.requested_at, row.decided_at ?? 0, row.consumed_at ?? 0, row.finished_at ?? 0);
 
 /** Tells gateways how an approval stands now. */
 export async function tellApproval(control: Control, tx: Tx, row: ApprovalRow): Promise<void> {

@@ -189,7 +189,46 @@ export async function requestApproval(
     if (open === undefined && (await openCountOfAgent(tx, tenant, agent.id)) >= waitingPerAgentMax)
       refuse('approvals.queue_full');
     const row = open ?? (await store(control, tx, agent, { ...given, class: registered }));
-    return { id: row.id, state: row.state, expiresAt: new Date(row.expires_at).toISOString() };
+    return {
+      id: row.id,
+      state: row.state,
+      requestedAt: new Date(row.requested_at).toISOString(),
+      expiresAt: new Date(row.expires_at).toISOString(),
+    };
+  });
+}
+
+/**
+ * The agent gives up what waits, or is released and not consumed: nothing of it runs any more. Everything else stays as it is. Gives how it stands then.
+ * Refuses `approvals.not_found`.
+ */
+export async function withdrawApproval(
+  control: Control,
+  id: string,
+  agentId: string,
+): Promise<ResponseOf<'gateway.withdrawApproval'>> {
+  const { tenant } = control.config;
+  return control.change(async (tx) => {
+    const nowMs = control.clock.nowMs();
+    const found = await approvalById(tx, tenant, id);
+    if (found === undefined || found.agent_id !== agentId) return refuse('approvals.not_found');
+    const withdrawn = await moveApproval(tx, tenant, id, {
+      from: ['waiting', 'approved'],
+      set: { state: 'void', reason: 'The agent withdrew it.', finished_at: nowMs },
+      unexpiredAtMs: nowMs,
+      agentId,
+    });
+    if (withdrawn === undefined)
+      return { state: stateAt((await approvalById(tx, tenant, id)) ?? found, nowMs) };
+    await tellApproval(control, tx, withdrawn);
+    await control.audit.enqueue(tx, 'approvals.withdrawn', {
+      approvalId: id,
+      agentId,
+      actionId: withdrawn.action_id,
+      tool: withdrawn.tool,
+      argsDigest: withdrawn.args_digest,
+    });
+    return { state: withdrawn.state };
   });
 }
 

@@ -12,6 +12,7 @@ import {
   requestApproval,
   storedArguments,
   storedStatement,
+  withdrawApproval,
 } from './request.ts';
 import { approvalById, approvalPage, type ApprovalRow } from './store.ts';
 import { loseInterrupted } from './upkeep.ts';
@@ -24,6 +25,7 @@ type Operation =
   | 'approvals.reject'
   | 'gateway.requestApproval'
   | 'gateway.redeemApproval'
+  | 'gateway.withdrawApproval'
   | 'gateway.finishApproval'
   | 'gateway.started';
 
@@ -96,6 +98,11 @@ export const approvalRoutes: Handlers<Operation> = {
   async 'gateway.redeemApproval'(control, { params, body, actor }) {
     const gatewayId = await refuseNotCarried(control, actor, params.id);
     return redeemApproval(control, params.id, body.agentId, body.actionId, gatewayId);
+  },
+
+  async 'gateway.withdrawApproval'(control, { params, body, actor }) {
+    await refuseNotCarried(control, actor, params.id);
+    return withdrawApproval(control, params.id, body.agentId);
   },
 
   async 'gateway.finishApproval'(control, { params, body, actor }) {

@@ -225,6 +225,9 @@ export const approvalDocSchema = z.object({
   definitionDigest: digestSchema,
   state: approvalStateSchema,
   expiresAt: isoTimeSchema,
+  requestedAt: isoTimeSchema.optional(),
+  /** When its state was last known to change. */
+  changedAt: isoTimeSchema.optional(),
   decidedBy: z.string().max(200).optional(),
   reason: z.string().max(500).optional(),
 });

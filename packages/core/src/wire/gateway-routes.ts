@@ -145,7 +145,22 @@ export const gatewayRoutes = {
       statedText: text(16_384).optional(),
       approver: approverSchema.optional(),
     }),
-    response: z.object({ id: uuidSchema, state: approvalStateSchema, expiresAt: isoTimeSchema }),
+    response: z.object({
+      id: uuidSchema,
+      state: approvalStateSchema,
+      requestedAt: isoTimeSchema.optional(),
+      expiresAt: isoTimeSchema,
+    }),
+  },
+  'gateway.withdrawApproval': {
+    method: 'POST',
+    path: '/v1/gateway/approvals/:id/withdraw',
+    auth: 'gateway',
+    summary: 'The agent gives up a call that was not released yet',
+    params: id,
+    body: z.strictObject({ agentId: uuidSchema }),
+    /** How it stands now: `void` when it was withdrawn. */
+    response: z.object({ state: approvalStateSchema }),
   },
   'gateway.redeemApproval': {
     method: 'POST',

@@ -4,6 +4,7 @@
  */
 import { kindOf, type Kind, listedOf, offeredName } from '@atf/core/segmentation/offer';
 import { isJsonObject, type Json, type JsonObject } from '@atf/core/wire/json';
+import { isBuiltIn } from '../built-in-tools.ts';
 import { answer, failure, notCacheable, present, refusalWords } from './mcp-encode.ts';
 import { handshakeVersion, modernVersion, rpcCodes } from './mcp-wire.ts';
 import type {
@@ -102,6 +103,8 @@ function projectTool(tool: ToolDefinition, era: Era): JsonObject {
     inputSchema: withoutHeaderMarks(inputSchema) as JsonObject,
     outputSchema: outputServed ? outputSchema : undefined,
     annotations,
+    // What the server itself says of tasks does not travel: the gateway asks it for none, and gives its own.
+    execution: era === handshakeVersion && !isBuiltIn(name) ? { taskSupport: 'optional' } : undefined,
   });
 }
 

@@ -8,7 +8,7 @@ import { type ErrorEntry, errors, problemOf, type Refusal } from '@atf/core/erro
 import { isJsonObject, type Json, type JsonObject } from '@atf/core/wire/json';
 import type { AskKind } from '@atf/core/wire/words';
 import { askMethods } from './mcp-input.ts';
-import { metaKeys, modernVersion, rpcCodes } from './mcp-wire.ts';
+import { handshakeVersion, metaKeys, modernVersion, rpcCodes, tasksExtension } from './mcp-wire.ts';
 import type {
   DiscoverRequest,
   EncodedResponse,
@@ -32,6 +32,8 @@ const capabilities = {
   completions: {},
   logging: {},
 };
+/** 2025-11-25: any call may ask to be answered with a task. */
+const tasksOfCalls = { cancel: {}, requests: { tools: { call: {} } } };
 const instructions =
   'Every call through this server is governed. A refused call is a tool result marked as an error that says what was refused, ' +
   'why, and what would help; do not repeat it unchanged. A call that waits for a person has not run: repeat the same call after ' +
@@ -44,9 +46,10 @@ export function encodeAccepted(): EncodedResponse {
 
 export function encodeInitialize(request: InitializeRequest): EncodedResponse {
   const { protocolVersion } = request;
+  const tasks = protocolVersion === handshakeVersion ? { tasks: tasksOfCalls } : {};
   return answer(request, {
     protocolVersion,
-    capabilities,
+    capabilities: { ...capabilities, ...tasks },
     serverInfo: gatewayInfo,
     instructions,
   });
@@ -56,7 +59,7 @@ export function encodeInitialize(request: InitializeRequest): EncodedResponse {
 export function encodeDiscover(request: DiscoverRequest): EncodedResponse {
   return answer(request, {
     supportedVersions: [modernVersion],
-    capabilities,
+    capabilities: { ...capabilities, extensions: { [tasksExtension]: {} } },
     instructions,
     ...notCacheable,
   });
@@ -73,11 +76,13 @@ export function encodeListened(request: Answered): EncodedResponse {
 
 /** What a tool server asks for, as the answer to the call that needs it (2026-07-28). */
 export function encodeInputRequired(request: Answered, asked: InputRequests, state: string): EncodedResponse {
-  const inputRequests = Object.fromEntries(
+  return answer(request, { inputRequests: inputRequestsAs(asked), requestState: state }, 'input_required');
+}
+
+export const inputRequestsAs = (asked: InputRequests): JsonObject =>
+  Object.fromEntries(
     Object.entries(asked).map(([key, { kind, params }]) => [key, { method: askMethods[kind], params }]),
   );
-  return answer(request, { inputRequests, requestState: state }, 'input_required');
-}
 
 /** The tool needs what the client did not declare (2026-07-28: MissingRequiredClientCapabilityError). */
 export function encodeCapabilityMissing(
@@ -96,21 +101,25 @@ export function encodeToolResult(
   result: ToolResult,
   facts: ResultFacts,
 ): EncodedResponse {
-  return answer(request, {
-    ...projectResult(result, request.era),
+  return answer(request, toolResultOf(request.era, result, facts));
+}
+
+export function toolResultOf(era: Era, result: ToolResult, facts: ResultFacts): JsonObject {
+  return {
+    ...projectResult(result, era),
     _meta: { atf: present({ actionId: facts.actionId, approvalId: facts.approvalId }) },
-  });
+  };
 }
 
 /** A refusal, or a wait for a person, as a tool result that a model and a person can read. */
 export function encodeToolRefusal(request: ToolsCallRequest, facts: RefusalFacts): EncodedResponse {
+  return answer(request, toolRefusalOf(facts));
+}
+
+export function toolRefusalOf(facts: RefusalFacts): JsonObject {
   const { lines, atf } = refusalWords(facts);
-  return answer(request, {
-    // No structured content: elder clients check it against the tool's output schema although the result is an error.
-    content: [{ type: 'text', text: lines.join('\n') }],
-    isError: true,
-    _meta: { atf },
-  });
+  // No structured content: elder clients check it against the tool's output schema although the result is an error.
+  return { content: [{ type: 'text', text: lines.join('\n') }], isError: true, _meta: { atf } };
 }
 
 /** What is said about a refusal: lines for models and people, and the facts for programs. */
@@ -202,7 +211,7 @@ export type Answered = { readonly era: Era; readonly id: RequestId };
 export function answer(
   request: Answered,
   result: JsonObject,
-  resultType: 'complete' | 'input_required' = 'complete',
+  resultType: 'complete' | 'input_required' | 'task' = 'complete',
 ): EncodedResponse {
   const meta = isJsonObject(result._meta) ? result._meta : {};
   const whole =
@@ -266,6 +275,6 @@ export function present(members: Readonly<Record<string, Json | undefined>>): Js
   );
 }
 
-function asJson(problem: object): JsonObject {
+export function asJson(problem: object): JsonObject {
   return JSON.parse(JSON.stringify(problem)) as JsonObject;
 }

@@ -107,6 +107,7 @@ async function gateway(address: UpstreamAddress): Promise<Gateway> {
       case 'subscribe':
       case 'unsubscribe':
       case 'listen':
+      case 'task':
         return encodeEmpty(request);
       case 'unsupported':
         return encodeProtocolRefusal(request.problem);

@@ -7,6 +7,7 @@ import { isJsonObject, type Json, type JsonObject } from '@atf/core/wire/json';
 import type { AskKind } from '@atf/core/wire/words';
 import { z } from 'zod';
 import { fits } from './mcp-bounds.ts';
+import { tasksExtension } from './mcp-wire.ts';
 import type { ClientOffers, InputAnswers, InputRequest, InputRequests } from './protocol.ts';
 
 /** Of one round. */
@@ -107,7 +108,7 @@ export function answersTo(asked: InputRequests, given: Readonly<Record<string, J
 
 /** What a client declares (`ClientCapabilities`). */
 export function offersOf(capabilities: JsonObject): ClientOffers {
-  const { elicitation, sampling, roots } = capabilities;
+  const { elicitation, sampling, roots, extensions } = capabilities;
   const form = isJsonObject(elicitation) && (Object.keys(elicitation).length === 0 || 'form' in elicitation);
   const asks: readonly (AskKind | false)[] = [
     form && 'elicitation',
@@ -117,6 +118,7 @@ export function offersOf(capabilities: JsonObject): ClientOffers {
   return {
     asks: asks.filter((kind) => kind !== false),
     url: isJsonObject(elicitation) && 'url' in elicitation,
+    tasks: isJsonObject(extensions) && isJsonObject(extensions[tasksExtension]),
   };
 }
 

@@ -83,6 +83,9 @@ function toolsCall(params: JsonObject, asked: Asked): ParsedRequest | ProtocolRe
     return badParams(asked.id, 'The name of the tool must be a string of 1 to 128 characters.');
   }
   if (!isJsonObject(args)) return badParams(asked.id, 'The arguments must be an object.');
+  // 2026-07-28 has no such member, and its servers pass over it.
+  const asTask = asked.era !== modernVersion && params.task !== undefined;
+  if (asTask && !isJsonObject(params.task)) return badParams(asked.id, 'The task must be an object.');
   const argsBytes = new TextEncoder().encode(canonicalJson(args));
   return {
     ...asked,
@@ -90,6 +93,7 @@ function toolsCall(params: JsonObject, asked: Asked): ParsedRequest | ProtocolRe
     toolName: name,
     args,
     argsBytes,
+    ...(asTask ? { asTask } : {}),
   };
 }
 

@@ -38,11 +38,11 @@ import {
 import { offersOf } from './mcp-input.ts';
 import { logLevelOf } from './mcp-log.ts';
 import { listMethods, parseAction, parseSubscription } from './mcp-parse-action.ts';
+import { answersOf, parseTask } from './mcp-parse-task.ts';
 import type {
   Asked,
   ClientInfo,
   Era,
-  InputAnswers,
   ParsedRequest,
   ProtocolRefusal,
   RawRequest,
@@ -238,11 +238,14 @@ function eraOf(raw: RawRequest, message: Message): Outcome<Era> {
 }
 
 /** Methods whose header Mcp-Name repeats a member of the params (2026-07-28). */
-const namedBy: ReadonlyMap<string, 'name' | 'uri'> = new Map([
+const namedBy: ReadonlyMap<string, 'name' | 'uri' | 'taskId'> = new Map([
   ['tools/call', 'name'],
   ['prompts/get', 'name'],
   ['resources/read', 'uri'],
-]);
+  ['tasks/get', 'taskId'],
+  ['tasks/update', 'taskId'],
+  ['tasks/cancel', 'taskId'],
+] as const);
 
 /** Standard request headers of 2026-07-28. Elder clients send none; if they do, they must be right as well. */
 function checkHeaders(raw: RawRequest, message: Message, era: Era): ProtocolRefusal | undefined {
@@ -329,7 +332,8 @@ function request(
       if (era === handshakeVersion) return initialize(params, asked);
       break;
     default: {
-      const about = parseSubscription(message.method, params, asked);
+      const about =
+        parseSubscription(message.method, params, asked) ?? parseTask(message.method, params, asked);
       if (about !== undefined) return about;
     }
   }
@@ -377,12 +381,11 @@ function modernFacts(meta: JsonObject): Pick<Asked, 'offers' | 'logLevel'> {
 
 /** Answers may come without a state, ahead of the question. */
 function retryOf(
-  { requestState: state, inputResponses = {} }: JsonObject,
+  { requestState: state, inputResponses }: JsonObject,
   id: RequestId,
 ): Outcome<Asked['retry']> {
-  if (!isJsonObject(inputResponses) || !Object.values(inputResponses).every(isJsonObject))
-    return no(badParams(id, 'The inputResponses must be an object of objects.'));
-  const answers = inputResponses as InputAnswers;
+  const answers = answersOf(inputResponses);
+  if (answers === undefined) return no(badParams(id, 'The inputResponses must be an object of objects.'));
   if (state === undefined) return yes(Object.keys(answers).length === 0 ? undefined : { answers });
   if (typeof state !== 'string' || state.length > lengthsMax.requestState)
     return no(badParams(id, 'The requestState must be a string.'));

@@ -18,7 +18,12 @@ export const metaKeys = {
   logLevel: 'io.modelcontextprotocol/logLevel',
   subscriptionId: 'io.modelcontextprotocol/subscriptionId',
   serverInfo: 'io.modelcontextprotocol/serverInfo',
+  relatedTask: 'io.modelcontextprotocol/related-task',
+  modelImmediateResponse: 'io.modelcontextprotocol/model-immediate-response',
 } as const;
+
+/** The extension of 2026-07-28 by which calls are answered with tasks. */
+export const tasksExtension = 'io.modelcontextprotocol/tasks';
 
 /** JSON-RPC 2.0 §5.1 and the codes that revision 2026-07-28 assigns. */
 export const rpcCodes = {
@@ -44,6 +49,7 @@ export const lengthsMax = {
   cursor: 1_024,
   uri: 2_048,
   requestState: 8_192,
+  taskId: 64,
   clientInfo: 128,
 } as const;
 

@@ -37,6 +37,8 @@ export type ClientOffers = {
   readonly asks: readonly AskKind[];
   /** It opens addresses for its person (elicitation in URL mode). */
   readonly url: boolean;
+  /** It takes a task instead of a result (2026-07-28, extension `io.modelcontextprotocol/tasks`). */
+  readonly tasks?: boolean;
 };
 
 type Addressed = { readonly era: Era; readonly serverName: string };
@@ -88,6 +90,8 @@ export type ToolsCallRequest = Asked & {
    * with an approval and sent upstream.
    */
   readonly argsBytes: Uint8Array;
+  /** It is to be answered with a task (2025-11-25). */
+  readonly asTask?: boolean;
 };
 /** `resources/read`: of a listed resource, or of one that a template stands for. */
 export type ResourcesReadRequest = Asked & { readonly kind: 'resources_read'; readonly uri: string };
@@ -127,6 +131,14 @@ export type ListenRequest = Asked & {
   readonly uris: readonly string[];
 };
 export type OfferedList = 'tools' | 'resources' | 'prompts';
+/** `tasks/get`, `tasks/cancel`; `tasks/result` (2025-11-25); `tasks/update` (2026-07-28). */
+export type TaskRequest = Asked & {
+  readonly kind: 'task';
+  readonly operation: 'get' | 'result' | 'cancel' | 'update';
+  readonly taskId: string;
+  /** Of `tasks/update`. */
+  readonly answers: InputAnswers;
+};
 /** An answer to what the gateway asked on a stream (2025-11-25); `result` is missing where it is an error. */
 export type AnswerMessage = Addressed & {
   readonly kind: 'answer';
@@ -143,6 +155,7 @@ export type ParsedRequest =
   | SetLevelRequest
   | SubscribeRequest
   | ListenRequest
+  | TaskRequest
   | NotificationRequest
   | CancelledRequest
   | AnswerMessage

@@ -196,6 +196,10 @@ export class FakeApprovals implements ControlPort {
       this.#set(approval, 'done');
       return { ok: true };
     }
+    if (operation === 'gateway.withdrawApproval') {
+      if (approval.doc.state === 'waiting' || approval.doc.state === 'approved') this.#set(approval, 'void');
+      return { state: approval.doc.state };
+    }
     const released = approval.doc.state === 'approved';
     if (released) {
       approval.releases++;
