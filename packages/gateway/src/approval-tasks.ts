@@ -70,7 +70,7 @@ export class ApprovalTasks {
     }
     if (era === modernVersion) return undefined;
     const taskId = this.#pipeline.newActionId();
-    const kept: Kept = { answer, createdAt: this.#pipeline.now() };
+    const kept: Kept = { answer, createdAt: new Date(this.#pipeline.nowMs()).toISOString() };
     if (!this.#kept.keep(credential, serverName, taskId, kept)) {
       const { lines, atf } = wordsOf(answer);
       return encodeTaskPending(request, `The result could not be kept as a task. ${lines}`, atf);
@@ -192,7 +192,10 @@ export class ApprovalTasks {
     if (era === modernVersion) return encodeEmpty(request);
     if (state !== 'void' || doc.state === 'void')
       return encodeTaskRefusal(request, refusal('request.task_ended', `It is ${state}.`));
-    return encodeTask(request, { ...this.#viewOf(era, stateNow(), undefined, undefined), status: 'cancelled' });
+    return encodeTask(request, {
+      ...this.#viewOf(era, stateNow(), undefined, undefined),
+      status: 'cancelled',
+    });
   }
 
   #noteAnswered(key: string): void {

@@ -98,11 +98,15 @@ export class HttpFront {
       args: args.value,
     } as const;
     let begun: Pick<EncodedResponse, 'status' | 'headers'> | undefined;
+    let life: NodeJS.Timeout | undefined;
     const uploaded = isWhole ? undefined : services.uploadFrom(actionId, body);
     const over = services.streamTo(actionId, {
       begin: (head) => {
         begun = encodeHead(server, actionId, head);
         stream.begin(begun);
+        // What leaves while it comes stops with the credential that it leaves for.
+        const leftMs = Math.max(0, credential.expiresAtMs - pipeline.nowMs());
+        life = setTimeout(() => pipeline.stopper.expire(actionId), leftMs).unref();
       },
       write: (chunk) => stream.write(chunk),
     });
@@ -111,6 +115,7 @@ export class HttpFront {
       // All of it has left already, as it came.
       return begun !== undefined && answer.kind === 'result' ? begun : encoded(server, answer);
     } finally {
+      clearTimeout(life);
       over();
       uploaded?.();
     }

@@ -331,8 +331,7 @@ export class McpFront {
     if (answer.kind === 'result')
       for (const params of answer.facts.log ?? [])
         stream?.send({ jsonrpc: '2.0', method: 'notifications/message', params });
-    const task =
-      parsed.kind === 'tools_call' ? this.#tasks.create(credential, parsed, answer) : undefined;
+    const task = parsed.kind === 'tools_call' ? this.#tasks.create(credential, parsed, answer) : undefined;
     return task ?? encodeAction(parsed, answer);
   }
 }

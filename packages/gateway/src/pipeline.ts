@@ -93,8 +93,8 @@ export interface Pipeline {
   /** Redeems an approval of this agent through this door, or says how it stands. */
   redeem(credential: CredentialFacts, redemption: Redemption): Promise<CallAnswer>;
   newActionId(): string;
-  /** The time of this gateway, ISO 8601. */
-  now(): string;
+  /** The time of this gateway. */
+  nowMs(): number;
   /** An approval of this agent for a tool of this server, if it is carried out through MCP. */
   approvalOf(credential: CredentialFacts, server: string, approvalId: string): ApprovalDoc | undefined;
   /** How it stands, for a caller that was admitted; redeems it when it can be. */
@@ -467,7 +467,7 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     call,
     redeem,
     newActionId: () => newActionId(ports),
-    now: () => new Date(clock.nowMs()).toISOString(),
+    nowMs: () => clock.nowMs(),
     approvalOf: (credential, server, approvalId) => approvals.of(credential, server, approvalId),
     standing: async (credential, doc) => await approvals.standing(credential, doc, newActionId(ports)),
     withdraw: async (credential, doc) => await approvals.withdraw(credential, doc),

@@ -64,6 +64,11 @@ export class Stopper {
     );
   }
 
+  /** The credential that it runs under has ended. */
+  expire(actionId: string): void {
+    this.#calls.cut((call) => call.actionId === actionId, refusal('identity.credential_expired'));
+  }
+
   /** The gateway ends and its time to drain is over. */
   shutDown(): number {
     return this.#calls.cut(() => true, refusal('upstream.aborted', 'The gateway shut down.')).length;

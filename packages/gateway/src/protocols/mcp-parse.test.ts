@@ -130,7 +130,7 @@ describe('requests that are understood', () => {
     ],
     [
       'a modern method that is not governed',
-      raw(modern('tasks/get'), modernHeaders('tasks/get')),
+      raw(modern('tasks/list'), modernHeaders('tasks/list')),
       { kind: 'unsupported', problem: { httpStatus: 404, rpcCode: -32601 } },
     ],
     [

@@ -22,6 +22,8 @@ afterEach(cleanUp);
 const faultCode = (outcome: UpstreamCallOutcome) =>
   outcome.kind === 'fault' ? outcome.fault.code : outcome.kind;
 
+const task = `{ taskId: 'of-the-server', status: 'working', ttl: null, createdAt: '2026-11-21T10:00:00Z', lastUpdatedAt: '2026-11-21T10:00:00Z' }`;
+
 describe('servers that misbehave', () => {
   const call = (server: McpUpstream, timeoutMs = 30_000) =>
     server.callTool('x', {}, { signal: never, timeoutMs });
@@ -97,6 +99,13 @@ describe('servers that misbehave', () => {
     ['a result of another shape', `reply({ content: 'hello' })`, 'upstream.protocol_error'],
     ['content of an unknown kind', `reply({ content: [{ type: 'hologram' }] })`, 'upstream.protocol_error'],
     ['no object', `reply(7)`, 'upstream.protocol_error'],
+    // The gateway declares no tasks to tool servers.
+    ['a task that nobody asked for', `reply({ task: ${task} })`, 'upstream.protocol_error'],
+    [
+      'a task of the extension',
+      `reply({ resultType: 'task', ...${task}, ttlMs: null })`,
+      'upstream.protocol_error',
+    ],
     [
       'a JSON-RPC error',
       `send({ jsonrpc: '2.0', id: message.id, error: { code: -32602, message: 'secret' } })`,

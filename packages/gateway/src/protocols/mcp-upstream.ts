@@ -219,6 +219,8 @@ export class McpUpstream implements UpstreamServer {
     );
     if ('fault' in rounds) return { kind: 'fault', fault: rounds.fault };
     if (isForeign(rounds.result)) return fault('upstream.protocol_error', true, foreignDetail);
+    // It would pass for an empty result, and what it stands for may be running.
+    if (isTool && 'taskId' in rounds.result) return fault('upstream.protocol_error', true, taskDetail);
     return this.#measured(rounds.result as ToolResult);
   }
 
@@ -524,6 +526,7 @@ class Deadline {
 }
 
 const untoldDetail = 'The tool server does not tell when resources change.';
+const taskDetail = 'The tool server answered with a task, and was asked for none.';
 const foreignDetail = 'The tool server answered with another resource than was asked.';
 
 /** Room for the JSON-RPC message around a result. */
