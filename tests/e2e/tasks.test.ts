@@ -79,7 +79,7 @@ async function modern(method: string, params: Record<string, unknown>, rest: Res
     'io.modelcontextprotocol/clientCapabilities': capabilities,
   };
   const name = params['name'] ?? params['taskId'];
-  const response = await by.fetch(`${by.credential.gatewayUrl}/mcp/${server}`, {
+  const response = await patient(by)(`${by.credential.gatewayUrl}/mcp/${server}`, {
     method: 'POST',
     headers: {
       'content-type': 'application/json',
@@ -111,11 +111,29 @@ const ends = async (taskId: string): Promise<Task> =>
     30_000,
   );
 
+/** Sends again what was refused, before anything of it ran, because a loaded machine lost the lease. */
+const patient =
+  (by: McpAgent) =>
+  async (input: string | URL | Request, init?: RequestInit): Promise<Response> =>
+    init?.method === 'POST'
+      ? await until(
+          'control to be heard',
+          async () => {
+            const response = await by.fetch(input, init);
+            const isJson = response.headers.get('content-type')?.startsWith('application/json') === true;
+            const text = isJson ? await response.clone().text() : '';
+            return text.includes('"containment.feed_stale"') && !text.includes('"unknown"')
+              ? undefined
+              : response;
+          },
+          60_000,
+        )
+      : await by.fetch(input, init);
 const address = (by: McpAgent) => new URL(`${by.credential.gatewayUrl}/mcp/back-office`);
 const session2026 = async (): Promise<TaskEnabledSession> => {
   const clientInfo = { name: 'e2e', version: '1' };
   const client = new Client(clientInfo, { versionNegotiation: { mode: 'auto' } });
-  await client.connect(new StreamableHTTPClientTransport(address(agent), { fetch: agent.fetch }));
+  await client.connect(new StreamableHTTPClientTransport(address(agent), { fetch: patient(agent) }));
   return createTaskSessionFromClient(client, {
     endpointId: 'back-office',
     v2RequestFraming: { protocolVersion: '2026-07-28', clientInfo, clientCapabilities: {} },
@@ -130,12 +148,12 @@ const session2026 = async (): Promise<TaskEnabledSession> => {
 };
 async function elder(): Promise<ElderClient> {
   const client = new ElderClient({ name: 'e2e', version: '1' });
-  await client.connect(new ElderTransport(address(agent), { fetch: agent.fetch }) as never);
+  await client.connect(new ElderTransport(address(agent), { fetch: patient(agent) }) as never);
   return client;
 }
 const session2025 = async (): Promise<TaskEnabledSession> => {
   const client = new Client({ name: 'e2e', version: '1' });
-  await client.connect(new StreamableHTTPClientTransport(address(agent), { fetch: agent.fetch }));
+  await client.connect(new StreamableHTTPClientTransport(address(agent), { fetch: patient(agent) }));
   return createTaskSessionFromClient(client, { endpointId: 'back-office' });
 };
 
