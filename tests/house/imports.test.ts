@@ -25,6 +25,7 @@ const pureCrypto = new Set([
   'verify',
   'timingSafeEqual',
   'KeyObject',
+  'X509Certificate',
 ]);
 const pureNode = new Set(['node:crypto', 'node:buffer', 'node:net']);
 /** Of node:net, what only reads the text of an address. */

@@ -2,13 +2,15 @@
 import type { ControlClient } from '@atf/sdk/client';
 import type { ExitCode } from './exit-codes.ts';
 import { type Output } from './output.ts';
-import { controlUrlOf, dataDirOf, type Environment, operatorToken } from './place.ts';
+import { controlUrlOf, dataDirOf, type Environment, operatorToken, refuseInClear } from './place.ts';
 
 /** Options that every command takes. */
 export interface CommonOptions {
   readonly json?: boolean;
   readonly data?: string;
   readonly control?: string;
+  readonly ca?: string;
+  readonly plainHttp?: boolean;
 }
 
 /** A command: positional arguments and options as commander read them; resolves with the exit code. */
@@ -23,6 +25,8 @@ export class Cli {
   readonly env: Environment;
   readonly cwd: string;
   readonly dataDir: string;
+  /** Whether http: to another machine is allowed. */
+  readonly plainHttp: boolean;
   private readonly controlOption: string | undefined;
   /** Fired by Ctrl-C. */
   readonly interrupted: AbortSignal;
@@ -32,12 +36,15 @@ export class Cli {
     this.env = env;
     this.cwd = cwd;
     this.dataDir = dataDirOf(options.data, env, cwd);
+    this.plainHttp = options.plainHttp === true;
     this.controlOption = options.control;
     this.interrupted = interrupted;
   }
 
   get controlUrl(): string {
-    return controlUrlOf(this.controlOption, this.env, this.dataDir);
+    const url = controlUrlOf(this.controlOption, this.env, this.dataDir);
+    refuseInClear(url, this.plainHttp);
+    return url;
   }
 
   /** Headers of the host operator: registers, classifies, stops; may not approve, resume or promote. */

@@ -11,6 +11,7 @@ In a clone, after the first "npm start":  npx atf COMMAND   (or: npm run atf -- 
 
 Every command takes --json (one document per line), --data DIR (default: the nearest .atf
 from here upwards; ATF_DATA_DIR) and --control URL (default: what runs in that directory).
+--ca FILE (ATF_CA) trusts the authorities of a company, too; --plain-http allows plain HTTP beyond this machine.
 
 Exit codes: 0 done · 1 refused or failed · 2 usage · 3 control cannot be reached
             4 verification failed · 5 cannot start · 6 nobody decided in time · 130 interrupted`;
@@ -24,6 +25,8 @@ const commonOptions = [
   ['--json', 'documents for programs instead of sentences for people'],
   ['--data <dir>', 'data directory of the product'],
   ['--control <url>', 'address of the control plane'],
+  ['--ca <file>', 'authorities to trust besides those of the system'],
+  ['--plain-http', 'allow plain HTTP beyond this machine'],
 ] as const;
 
 function common(command: Commander): Commander {
@@ -139,7 +142,6 @@ function addWitness(program: Commander, act: Act): void {
     .option('--logs <file>', 'file with verifier keys of logs, one a line')
     .option('--host <host>', 'address to listen on', 'localhost')
     .option('--port <n>', 'port to listen on (0: any free one)', '7790')
-    .option('--plain-http', 'allow plain HTTP beyond this machine')
     .action(act(async () => (await import('./commands/witness.ts')).witness));
 }
 

@@ -29,6 +29,8 @@ export async function runCli(argv: readonly string[]): Promise<ExitCode> {
       const out = outputFor(options.json === true);
       try {
         const run = (await load()) as Command;
+        // The planes name whom they trust, each for itself.
+        if (!planes.has(command.name())) await trust(options.ca ?? process.env.ATF_CA);
         result = await run(
           new Cli(out, options, process.env, process.cwd(), interrupt.signal),
           command.args,
@@ -63,6 +65,28 @@ export async function runCli(argv: readonly string[]): Promise<ExitCode> {
 }
 
 const usageHelp = '(add --help for what it takes)';
+
+const planes: ReadonlySet<string> = new Set(['up', 'control', 'gateway', 'witness']);
+
+/** @throws CliFailure when the file of authorities cannot be used */
+async function trust(file: string | undefined): Promise<void> {
+  if (file === undefined || file === '') return;
+  const [{ trustAuthorities }, { readBounded }] = await Promise.all([
+    import('@atf/sdk/authorities'),
+    import('./place.ts'),
+  ]);
+  try {
+    trustAuthorities(readBounded(file) ?? '');
+  } catch (fault) {
+    throw new CliFailure(
+      exitCodes.usage,
+      `--ca ${file}: ${fault instanceof Error ? fault.message : 'unusable'}`,
+      {
+        help: 'Give a file with certificates in PEM.',
+      },
+    );
+  }
+}
 
 /** A usage error of commander, in the words that people see, without its prefix. Help that nobody asked for stands for a missing command. */
 function usageFailure({ code, message }: CommanderError): CliFailure {
@@ -102,6 +126,10 @@ function read(
   if (error instanceof Refusal)
     return new CliFailure(exitCodes.refused, error.message, { code: error.code, help: error.help });
   if (error instanceof Unreachable) {
+    if (/\((?:UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|CERT_|ERR_TLS_CERT)/.test(error.message))
+      return new CliFailure(exitCodes.unreachable, error.message, {
+        help: 'Its certificate is not trusted here. Name the authority that issued it with --ca, or in ATF_CA.',
+      });
     return new CliFailure(exitCodes.unreachable, error.message, {
       help: 'Start ATF with "npm start", or name its address with --control or its directory with --data.',
     });

@@ -2,6 +2,7 @@
  * Where things are: the data directory, the running product in it, the host operator's token, and the folder for agents' keys.
  * Nothing is created here.
  */
+import { crossesInClear } from '@atf/core/identity/loopback';
 import type { AgentKeyHome } from './key-store.ts';
 import { constants, existsSync, lstatSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -92,10 +93,18 @@ export function controlUrlOf(option: string | undefined, env: Environment, dataD
   return named.replace(/\/+$/, '');
 }
 
+/** @throws CliFailure when what is said to this address would cross a network in clear, and nobody allowed it */
+export function refuseInClear(url: string, allowed: boolean): void {
+  if (allowed || !crossesInClear(url)) return;
+  throw new CliFailure(exitCodes.usage, `${url} would be spoken to without TLS`, {
+    code: 'identity.plain_http_refused',
+    help: 'Use its https address, with --ca where its certificate is of an authority of your own; or say --plain-http.',
+  });
+}
+
 /** The host operator's token. @throws CliFailure when there is none, or when the address would get it in clear over a network */
 export function operatorToken(dataDir: string, controlUrl: string): string {
-  const { protocol, hostname } = new URL(controlUrl);
-  if (protocol === 'http:' && !['localhost', '127.0.0.1', '[::1]'].includes(hostname)) {
+  if (crossesInClear(controlUrl)) {
     throw new CliFailure(exitCodes.usage, "The host operator's token would cross the network in clear", {
       help: 'Use an https address, or run this on the host of control.',
     });

@@ -3,11 +3,7 @@
  * address, and where that is the local machine, the other names of the local machine on the same port.
  */
 
-const loopbackHosts = ['localhost', '127.0.0.1', '[::1]'] as const;
-
-export function isLoopback(hostname: string): boolean {
-  return (loopbackHosts as readonly string[]).includes(hostname);
-}
+import { isLoopback, loopbackHosts } from '@atf/core/identity/loopback';
 
 /** Origins (`http://localhost:7780`) of one configured address. */
 export function originsOf(controlUrl: string): string[] {

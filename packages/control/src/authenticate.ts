@@ -78,7 +78,7 @@ async function verify(
 ): Promise<Actor> {
   const method = request.method ?? 'GET';
   if (auth === 'person') return person(keeper, method, request.headers);
-  if (auth === 'gateway') return gatewayOf(keeper.control, request.headers, method, path);
+  if (auth === 'gateway') return gatewayOf(keeper.control, request, method, path);
   // The instance's id stands in the body; the server completes it when the body has been read.
   if (auth === 'instance')
     return {

@@ -3,6 +3,7 @@
  * domain rooms bring (handlers, streams, things that run) comes as one {@link StartRooms}, so that parts can be tried alone.
  */
 import { refuse } from '@atf/core/errors';
+import type { ServerTls } from '@atf/core/identity/server-tls';
 import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createServer, type Server, type ServerResponse } from 'node:http';
@@ -35,6 +36,7 @@ import { presenceOf } from './people/presence.ts';
 import { hostOperator } from './people/registry.ts';
 import { Replicas } from './replicas/replicas.ts';
 import { type AllHandlers, buildServer, type RoomPlugin } from './server.ts';
+import { createTlsServer, tlsOf } from './tls.ts';
 
 export const productVersion = '0.1.0';
 
@@ -80,8 +82,13 @@ function notYet(_request: unknown, response: ServerResponse): void {
   response.writeHead(503, { 'content-type': 'application/json', 'retry-after': '1' }).end('{"ready":false}');
 }
 
-async function listen(options: ControlOptions): Promise<{ server: Server; port: number }> {
-  const server = createServer({ keepAliveTimeout: 15_000, headersTimeout: 10_000, requestTimeout: 30_000 });
+async function listen(
+  options: ControlOptions,
+  tls: ServerTls | undefined,
+  log: Logger,
+): Promise<{ server: Server; port: number }> {
+  const bounds = { keepAliveTimeout: 15_000, headersTimeout: 10_000, requestTimeout: 30_000 };
+  const server = tls === undefined ? createServer(bounds) : createTlsServer(tls, bounds, log);
   server.on('request', notYet);
   // One address for the name: two would be two servers, and a foreign one on the other could answer in our place.
   const host = options.host === 'localhost' ? '127.0.0.1' : options.host;
@@ -109,12 +116,14 @@ function closeServer(server: Server): Promise<void> {
 
 function configOf(options: ControlOptions, port: number): Config {
   const host = options.host === '0.0.0.0' || options.host === '::' ? 'localhost' : options.host;
+  const mutualTls = options.tlsCert !== undefined;
   return {
     tenant: options.tenant,
     dataDir: resolve(options.dataDir),
-    controlUrl: new URL(options.controlUrl ?? `http://${host}:${port}`).origin,
+    controlUrl: new URL(options.controlUrl ?? `${mutualTls ? 'https' : 'http'}://${host}:${port}`).origin,
     ...(options.replicaUrl === undefined ? {} : { replicaUrl: new URL(options.replicaUrl).origin }),
     gatewayUrl: options.gatewayUrl.replace(/\/+$/, ''),
+    mutualTls,
     trustDomain: options.trustDomain,
     policyDir: policyDirOf(options),
     example: options.example,
@@ -276,7 +285,11 @@ async function build(
   undo: Undo,
 ): Promise<{ url: string; control: Control }> {
   const log = loggerOf(options);
-  const { server, port } = await listen(options);
+  const { server, port } = await listen(
+    options,
+    tlsOf(options, () => around.clock.nowMs()),
+    log,
+  );
   undo.add(() => closeServer(server));
   const config = configOf(options, port);
   const { dataDir } = config;
@@ -315,7 +328,7 @@ async function build(
 }
 
 /**
- * Starts the control plane. Refuses by throwing a `RefusalError`: `storage.port_taken`, `storage.locked`, `storage.unwritable`,
+ * Starts the control plane. Refuses by throwing a `RefusalError`: what `tls.ts` refuses, `storage.port_taken`, `storage.locked`, `storage.unwritable`,
  * `storage.newer`, `storage.key_missing`, `storage.key_exposed`, and what the rooms refuse. Nothing is left behind then.
  */
 export async function composeControl(

@@ -25,6 +25,9 @@ export const controlOptionsSchema = z.strictObject({
   /** Address of exactly this process, where several replicas share `controlUrl`: gateways name it to reach one when another is gone. */
   replicaUrl: z.url({ protocol: /^https?$/ }).optional(),
   gatewayUrl: z.url({ protocol: /^https?$/ }).default(`http://localhost:${gatewayPortDefault}`),
+  /** TLS of this process: certificate chain and key, files in PEM. Absent: plain HTTP. */
+  tlsCert: path.optional(),
+  tlsKey: path.optional(),
   trustDomain: z
     .string()
     .regex(/^[a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?$/)

@@ -36,6 +36,8 @@ export interface Config {
   /** Address of this one of several replicas, for gateways and operators, where it is not the one of all. */
   readonly replicaUrl?: string | undefined;
   readonly gatewayUrl: string;
+  /** Control has the certificate itself: gateways must come over connections of their enrolled keys. */
+  readonly mutualTls?: boolean;
   readonly trustDomain: string;
   /** Folder of the policy files in force at first start. */
   readonly policyDir: string;
@@ -160,6 +162,8 @@ export interface Call<K extends OperationId> {
   readonly actor: Actor;
   /** Raw proof of `instances.enrol` and `instances.token`, and other headers. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** Thumbprint of the key that the connection has shown (`tls.ts`). */
+  readonly connectionKey?: string | undefined;
   /** Sets a response header (cookies). */
   setHeader(name: string, value: string): void;
 }

@@ -6,6 +6,7 @@
 import { refuse } from '@atf/core/errors';
 import { dpopReplayMs } from '@atf/core/identity/dpop';
 import { type CarriedServers, publicKeySchema } from '@atf/core/wire/gateway-routes';
+import type { IncomingMessage } from 'node:http';
 import { urlsOf } from './addresses.ts';
 import type { Actor, Control } from './context.ts';
 import { carriedOf } from './gateways/carried.ts';
@@ -21,6 +22,7 @@ import {
   verifyEnrolmentProof,
   verifyGatewayProof,
 } from './identity-proof.ts';
+import { connectionKey } from './tls.ts';
 
 export type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
@@ -88,15 +90,19 @@ export async function instanceKeyOf(
   return { jkt };
 }
 
-/** The enrolled gateway that signed this request. `path` without query. Refuses as {@link verifyGatewayProof}. */
+/**
+ * The enrolled gateway that signed this request, over a connection of the same key where control has TLS. `path` without query. Refuses as
+ * {@link verifyGatewayProof}, and `identity.client_certificate_invalid`.
+ */
 export async function gatewayOf(
   control: Control,
-  headers: Headers,
+  request: Pick<IncomingMessage, 'headers' | 'socket'>,
   method: string,
   path: string,
 ): Promise<Extract<Actor, { kind: 'gateway' }>> {
-  const { authorization } = headers;
+  const { authorization } = request.headers;
   let name = '';
+  let jkt = '';
   let servers: CarriedServers = [];
   const gatewayId = await verifyGatewayProof(
     typeof authorization === 'string' ? authorization : undefined,
@@ -106,11 +112,20 @@ export async function gatewayOf(
       const row = await gatewayById(control.db, control.config.tenant, id);
       if (row?.state !== 'active') return undefined;
       name = row.name;
+      jkt = row.jkt;
       servers = carriedOf(row.servers);
       return publicKeySchema.parse(JSON.parse(row.public_key));
     },
   );
+  checkConnection(control, connectionKey(request), jkt);
   return { kind: 'gateway', gatewayId, name, servers };
+}
+
+/** Threat: a stolen proof, or a spool sent on by somebody else. `jkt`: the enrolled key, or the one that enrols. Refuses `identity.client_certificate_invalid`. */
+export function checkConnection(control: Control, shown: string | undefined, jkt: string): void {
+  if (control.config.mutualTls !== true || shown === jkt) return;
+  const why = shown === undefined ? 'it shows no certificate' : 'its certificate is of another key';
+  refuse('identity.client_certificate_invalid', why);
 }
 
 /** The proof of a gateway that enrols. Refuses as {@link verifyEnrolmentProof}. */

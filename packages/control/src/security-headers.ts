@@ -1,4 +1,5 @@
 /** Headers of every answer. The console runs without inline scripts, without foreign content, and under Trusted Types. */
+import { isLoopback } from '@atf/core/identity/loopback';
 
 const consolePolicy = [
   "default-src 'none'",
@@ -27,9 +28,15 @@ const common: Readonly<Record<string, string>> = {
   'permissions-policy': 'camera=(), geolocation=(), microphone=(), payment=()',
 };
 
+/** Browsers would extend it to every port of that name, so never for this machine's own. */
+const isStrict = (controlUrl: string): boolean => {
+  const { protocol, hostname } = new URL(controlUrl);
+  return protocol === 'https:' && !isLoopback(hostname);
+};
+
 /** `page`: a document or asset of the console. */
 export function securityHeaders(controlUrl: string, page: boolean): Record<string, string> {
-  const transport = controlUrl.startsWith('https:')
+  const transport = isStrict(controlUrl)
     ? { 'strict-transport-security': `max-age=${strictTransportSeconds}` }
     : {};
   const cache = page ? {} : { 'cache-control': 'no-store' };

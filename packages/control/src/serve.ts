@@ -3,11 +3,12 @@
  * replicas of each other. It ends on SIGTERM or SIGINT, after what runs was answered.
  */
 import { problemOf, RefusalError, refuse } from '@atf/core/errors';
+import { crossesInClear, isLoopback } from '@atf/core/identity/loopback';
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { composeControl } from './compose.ts';
-import { type ControlOptionsInput, controlOptionsSchema } from './config.ts';
+import { type ControlOptions, type ControlOptionsInput, controlOptionsSchema } from './config.ts';
 import { startRooms } from './rooms.ts';
 
 const closeWithinMs = 15_000;
@@ -17,7 +18,9 @@ export const usage = `Usage: atf control --data DIR [options]
 
   --data DIR            directory of this process: operator token, stops that wait for their record
   --port PORT           port to listen on (7780; 0 picks one)
-  --host ADDRESS        address to listen on (localhost); beyond this machine only with --plain-http
+  --host ADDRESS        address to listen on (localhost); beyond this machine only with TLS, or with --plain-http
+  --tls-cert FILE       certificate chain in PEM: control speaks TLS, and gateways must show their enrolled keys
+  --tls-key FILE        its private key in PEM, not readable by everybody. Both files are followed when they change
   --url URL             address that people, agents and gateways use, the same for all replicas
   --replica-url URL     address of exactly this replica, for gateways that name several
   --gateway-url URL     address of the gateway that agents are sent to
@@ -28,7 +31,7 @@ export const usage = `Usage: atf control --data DIR [options]
   --witness-policy FILE ask the witnesses that this policy names to cosign the log
   --log-level LEVEL     silent, error, warn, info or debug (info)
   --example             set up the example workspace in an empty database; presence of its people may be simulated
-  --plain-http          allow to listen beyond this machine, behind a proxy that has the certificate
+  --plain-http          allow plain HTTP beyond this machine, behind a proxy that has the certificate
 
 DATABASE_URL names a PostgreSQL, or ATF_DATABASE_URL_FILE a file that holds it; several processes may share one. Without it the database is embedded in DIR.
 `;
@@ -45,6 +48,8 @@ const flags = {
   'trust-domain': { type: 'string' },
   tenant: { type: 'string' },
   'witness-policy': { type: 'string' },
+  'tls-cert': { type: 'string' },
+  'tls-key': { type: 'string' },
   'log-level': { type: 'string' },
   example: { type: 'boolean' },
   'plain-http': { type: 'boolean' },
@@ -62,10 +67,10 @@ const optionOf = {
   'trust-domain': 'trustDomain',
   tenant: 'tenant',
   'witness-policy': 'witnessPolicy',
+  'tls-cert': 'tlsCert',
+  'tls-key': 'tlsKey',
   'log-level': 'logLevel',
 } as const satisfies Partial<Record<keyof typeof flags, keyof ControlOptionsInput>>;
-
-const loopback: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '::1']);
 
 export function databaseUrlIn(environment: NodeJS.ProcessEnv): string | undefined {
   const { DATABASE_URL: given, ATF_DATABASE_URL_FILE: file } = environment;
@@ -78,7 +83,17 @@ export function databaseUrlIn(environment: NodeJS.ProcessEnv): string | undefine
   }
 }
 
-/** undefined: help is wanted. Refuses `request.malformed`, without repeating what may be a secret. */
+/** Refuses `identity.plain_http_refused`. */
+function checkTransport({ host, tlsCert, controlUrl, replicaUrl, gatewayUrl }: ControlOptions): void {
+  if (tlsCert === undefined && !isLoopback(host))
+    refuse('identity.plain_http_refused', `--host ${host}: control has no certificate.`);
+  const urls = { '--url': controlUrl, '--replica-url': replicaUrl, '--gateway-url': gatewayUrl };
+  for (const [option, url] of Object.entries(urls))
+    if (url !== undefined && crossesInClear(url))
+      refuse('identity.plain_http_refused', `${option} is http:.`);
+}
+
+/** undefined: help is wanted. Refuses `request.malformed`, without repeating what may be a secret, and `identity.plain_http_refused`. */
 export function readOptions(
   args: readonly string[],
   environment: NodeJS.ProcessEnv,
@@ -99,11 +114,7 @@ export function readOptions(
   for (const name of Object.keys(given)) if (given[name] === undefined) delete given[name];
   const read = controlOptionsSchema.safeParse(given);
   if (!read.success) return refuse('request.malformed', z.prettifyError(read.error));
-  if (!loopback.has(read.data.host) && values['plain-http'] !== true)
-    return refuse(
-      'request.malformed',
-      '--host: control speaks plain HTTP; put a proxy with a certificate before it, and say --plain-http.',
-    );
+  if (values['plain-http'] !== true) checkTransport(read.data);
   return read.data;
 }
 

@@ -15,6 +15,7 @@ import { metricsOf, observeRoutes } from './observe.ts';
 import { documentation, documentRoutes, registerOpenapi } from './openapi.ts';
 import { errorHandler, publicRefusal, sendRefusal } from './problem.ts';
 import { securityHeaders } from './security-headers.ts';
+import { connectionKey } from './tls.ts';
 
 export type AllHandlers = { readonly [K in OperationId]: Handler<K> };
 
@@ -126,6 +127,7 @@ class ControlServer {
       body,
       actor,
       headers: request.headers,
+      connectionKey: connectionKey(request.raw),
       setHeader: (name, value) => void reply.header(name, value),
     });
   }

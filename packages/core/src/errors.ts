@@ -132,6 +132,24 @@ export const errors = {
     'The gateway is not enrolled or was revoked',
     'Enrol the gateway with a new join token.',
   ),
+  'identity.client_certificate_invalid': entry(
+    401,
+    'I-2',
+    'The connection is not that of an enrolled key',
+    'Connect with the certificate of the enrolled key, to control itself and not through a proxy that ends TLS.',
+  ),
+  'identity.certificate_unusable': entry(
+    500,
+    'I-2',
+    'The TLS certificate or its key cannot be used',
+    'Give a certificate chain and its unencrypted key, both in PEM and valid now, with --tls-cert and --tls-key.',
+  ),
+  'identity.plain_http_refused': entry(
+    500,
+    'I-2',
+    'Plain HTTP beyond this machine is refused',
+    'Use TLS (--tls-cert and --tls-key, or an https address), or say --plain-http where the network is trusted or a proxy has the certificate.',
+  ),
   'people.sign_in_required': entry(
     401,
     undefined,

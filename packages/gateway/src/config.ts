@@ -4,6 +4,7 @@
  */
 import { parseArgs } from 'node:util';
 import { refuse } from '@atf/core/errors';
+import { crossesInClear, isLoopback } from '@atf/core/identity/loopback';
 
 export interface GatewayConfig {
   /** The gateway's own directory: key, spool, servers.yaml, stop file. */
@@ -13,7 +14,11 @@ export interface GatewayConfig {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
-  /** Address by which agents know this gateway; absent: `http://localhost:<port>`. */
+  /** Files of the certificate chain and key that agents are served with; absent: plain HTTP. */
+  readonly tls?: { readonly certFile: string; readonly keyFile: string } | undefined;
+  /** File of the authorities that control's certificate must come from; absent: the system's. */
+  readonly caFile?: string | undefined;
+  /** Address by which agents know this gateway; absent: `localhost` and the port. */
   readonly publicUrl: string | undefined;
   /** `ATF_KEY`. */
   readonly keyFromEnvironment: string | undefined;
@@ -21,14 +26,18 @@ export interface GatewayConfig {
   readonly joinToken: string | undefined;
 }
 
-export const usage = `Usage: main.js --dir DIR --control URL... [--host ADDRESS] [--port PORT] [--public-url URL] [--key-file FILE]
+export const usage = `Usage: main.js --dir DIR --control URL... [options]
 
   --dir DIR          the gateway's directory (created when missing)
-  --control URL      address of the control plane, for example http://localhost:7780; again for each of its replicas
-  --host ADDRESS     address to listen on (127.0.0.1)
+  --control URL      address of the control plane, for example https://control-1.internal:7780; again for each of its replicas
+  --ca FILE          authorities, in PEM, of which control's certificate must be (those of the system)
+  --host ADDRESS     address to listen on (127.0.0.1); beyond this machine only with TLS, or with --plain-http
   --port PORT        port to listen on (7781; 0 picks one)
-  --public-url URL   address by which agents know this gateway (http://localhost:<port>)
+  --tls-cert FILE    certificate chain in PEM: agents are served with TLS
+  --tls-key FILE     its private key in PEM, not readable by everybody. Both files are followed when they change
+  --public-url URL   address by which agents know this gateway (localhost, and the port)
   --key-file FILE    file with the key that protects the gateway's own key, outside DIR; or the key in ATF_KEY
+  --plain-http       allow plain HTTP beyond this machine, to control and from agents
 
 The one-time join token of a gateway that is not enrolled comes in ATF_GATEWAY_JOIN_TOKEN, or as { joinToken } over the
 channel of the process that started it.
@@ -49,7 +58,24 @@ function addressOf(text: string, option: string): string {
   return url.origin;
 }
 
-/** Refuses `request.malformed` for options that are missing or wrong. */
+function tlsFiles(certFile: string | undefined, keyFile: string | undefined): GatewayConfig['tls'] {
+  if (certFile === undefined && keyFile === undefined) return undefined;
+  if (certFile === undefined || keyFile === undefined)
+    return refuse('request.malformed', '--tls-cert and --tls-key belong together.');
+  return { certFile, keyFile };
+}
+
+/** Refuses `identity.plain_http_refused`. */
+function checkTransport({ controlUrls, publicUrl, host, tls }: GatewayConfig): void {
+  if (controlUrls.some(crossesInClear))
+    refuse('identity.plain_http_refused', '--control is http:, and not on this machine.');
+  if (publicUrl !== undefined && crossesInClear(publicUrl))
+    refuse('identity.plain_http_refused', '--public-url is http:, and not on this machine.');
+  if (tls === undefined && !isLoopback(host))
+    refuse('identity.plain_http_refused', `--host ${host}: the gateway has no certificate.`);
+}
+
+/** Refuses `request.malformed` for options that are missing or wrong, and `identity.plain_http_refused`. */
 export function readConfig(args: readonly string[], environment: NodeJS.ProcessEnv): GatewayConfig {
   const { values } = parseArgs({
     args: [...args],
@@ -60,6 +86,10 @@ export function readConfig(args: readonly string[], environment: NodeJS.ProcessE
       port: { type: 'string', default: '7781' },
       'public-url': { type: 'string' },
       'key-file': { type: 'string' },
+      ca: { type: 'string' },
+      'tls-cert': { type: 'string' },
+      'tls-key': { type: 'string' },
+      'plain-http': { type: 'boolean', default: false },
     },
   });
   const { control = [] } = values;
@@ -69,7 +99,7 @@ export function readConfig(args: readonly string[], environment: NodeJS.ProcessE
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     refuse('request.malformed', '--port is a number from 0 to 65535.');
   const publicUrl = values['public-url'];
-  return {
+  const config: GatewayConfig = {
     dir: values.dir,
     controlUrls: control.map((address) => addressOf(address, '--control')),
     host: values.host,
@@ -78,5 +108,9 @@ export function readConfig(args: readonly string[], environment: NodeJS.ProcessE
     keyFromEnvironment: environment['ATF_KEY'],
     keyFile: values['key-file'],
     joinToken: environment['ATF_GATEWAY_JOIN_TOKEN'],
+    tls: tlsFiles(values['tls-cert'], values['tls-key']),
+    caFile: values.ca,
   };
+  if (!values['plain-http']) checkTransport(config);
+  return config;
 }

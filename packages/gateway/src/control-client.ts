@@ -8,6 +8,7 @@ import { type OperationId, type ResponseOf, type Route, routes } from '@atf/core
 import { isJsonObject, parseStrict } from '@atf/core/wire/json';
 import { Pool } from 'undici';
 import type { ControlAnswer, ControlCall, ControlPort } from './ports.ts';
+import { type ControlTls, untrusted } from './tls.ts';
 
 export const controlTimeoutMsDefault = 5_000;
 const answerBytesMax = 16 * 1_048_576;
@@ -19,6 +20,8 @@ export interface ControlClientInput {
   readonly urls: readonly string[];
   /** The value of the `authorization` header for one request. */
   readonly authorization: (method: string, url: string) => string | undefined;
+  /** For addresses with `https:`. */
+  readonly tls?: ControlTls | undefined;
   readonly timeoutMs?: number;
 }
 
@@ -39,13 +42,22 @@ const notConnected: ReadonlySet<string> = new Set([
 ]);
 
 /** What came of one attempt at one address. */
-type Attempt = { readonly answer: RawAnswer } | { readonly answer: undefined; readonly sent: boolean };
+type Attempt =
+  | { readonly answer: RawAnswer }
+  /** `distrusted`: why its certificate was not taken. */
+  | { readonly answer: undefined; readonly sent: boolean; readonly distrusted?: string | undefined };
 
 const unreachable = (
   sent: boolean,
+  distrusted?: string,
 ): { readonly ok: false; readonly refusal: Refusal; readonly sent: boolean } => ({
   ok: false,
-  refusal: refusal('containment.feed_stale', 'The control plane did not answer.'),
+  refusal: refusal(
+    'containment.feed_stale',
+    distrusted === undefined
+      ? 'The control plane did not answer.'
+      : `The certificate of the control plane is not trusted (${distrusted}); name its authority with --ca.`,
+  ),
   sent,
 });
 
@@ -65,6 +77,8 @@ export class ControlClient implements ControlPort {
           headersTimeout: timeoutMs,
           bodyTimeout: timeoutMs,
           keepAliveTimeout: 30_000,
+          allowH2: false,
+          ...(input.tls === undefined ? {} : { connect: { ...input.tls } }),
         }),
     );
   }
@@ -85,7 +99,7 @@ export class ControlClient implements ControlPort {
     );
     const body = call.body === undefined ? undefined : JSON.stringify(call.body);
     const attempt = await this.#attempt(route.method, path, body, { 'content-type': 'application/json' });
-    if (attempt.answer === undefined) return unreachable(attempt.sent);
+    if (attempt.answer === undefined) return unreachable(attempt.sent, attempt.distrusted);
     const { answer } = attempt;
     const parsed = parseStrict(answer.body, answerBounds);
     if (answer.status >= 200 && answer.status < 300) {
@@ -161,7 +175,9 @@ export class ControlClient implements ControlPort {
       return { answer: { status: answer.statusCode, body: Buffer.concat(chunks) } };
     } catch (fault) {
       const { code } = fault as { code?: unknown };
-      return { answer: undefined, sent: !(typeof code === 'string' && notConnected.has(code)) };
+      const distrusted = untrusted(fault);
+      const reached = distrusted === undefined && !(typeof code === 'string' && notConnected.has(code));
+      return { answer: undefined, sent: reached, distrusted };
     }
   }
 

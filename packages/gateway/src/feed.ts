@@ -29,6 +29,7 @@ import type { Snapshot } from './snapshot.ts';
 import type { SpoolHead } from './spool.ts';
 import { stopFileReport } from './stop-file.ts';
 import type { Stopper } from './stop.ts';
+import { type ControlTls, untrusted } from './tls.ts';
 
 const frameBounds = { bytesMax: feedFrameBytesMax, depthMax: 200, valuesMax: 2_000_000 };
 const handshakeTimeoutMs = 5_000;
@@ -46,6 +47,8 @@ export interface FeedInput {
   /** Addresses of control, `http:` or `https:`, without a trailing slash: one or more replicas. */
   readonly controlUrls: readonly string[];
   readonly authorization: (method: string, url: string) => string;
+  /** For addresses with `https:`. */
+  readonly tls?: ControlTls | undefined;
   readonly snapshot: Snapshot;
   readonly lease: Lease;
   readonly stopper: Stopper;
@@ -123,6 +126,7 @@ export class Feed {
       perMessageDeflate: false,
       handshakeTimeout: handshakeTimeoutMs,
       followRedirects: false,
+      ...this.#input.tls,
     });
     this.#socket = socket;
     socket.on('open', () => {
@@ -138,12 +142,15 @@ export class Feed {
       if (socket === this.#socket) this.#receive(data as Buffer, binary);
     });
     socket.on('unexpected-response', (_request, response) => void this.#refused(socket, response));
-    // The close event follows and says all there is to say.
-    socket.on('error', () => undefined);
+    // The close event follows and says all else there is to say.
+    let distrusted: string | undefined;
+    socket.on('error', (fault) => {
+      distrusted = untrusted(fault);
+    });
     socket.on('close', () => {
       if (socket !== this.#socket) return;
       this.#socket = undefined;
-      onState('lost');
+      onState('lost', distrusted);
       // Another replica may be there at once.
       this.#at++;
       this.#later();

@@ -27,6 +27,7 @@ import { type SealSigner, sealSigner } from '@atf/core/audit/gateway-key';
 import { refuse } from '@atf/core/errors';
 import { signEs256 } from '@atf/core/es256';
 import { base64url } from '@atf/core/identity/base64url';
+import { keyCertificate } from '@atf/core/identity/key-certificate';
 import { envelopeKeyOf, envelopeNonceBytes, unwrapKey, wrapKey } from '@atf/core/identity/key-envelope';
 import { p256PublicJwk, type P256PublicJwk, signingInput } from '@atf/core/identity/compact-jws';
 import { jwkThumbprint } from '@atf/core/identity/dpop';
@@ -102,6 +103,8 @@ export interface GatewayKey {
   readonly publicJwk: P256PublicJwk;
   readonly publicKey: KeyObject;
   readonly seal: SealSigner;
+  /** What shows this key at a TLS connection, in PEM; kept in memory only. */
+  identity(): { readonly cert: string; readonly key: string };
   /** A signed proof for one request: `iss` is the gateway's id, absent while it enrols. */
   proof(request: {
     readonly method: string;
@@ -120,6 +123,10 @@ export function gatewayKeyOf(privateKey: KeyObject): GatewayKey {
     publicJwk,
     publicKey,
     seal: sealSigner(kid, privateKey),
+    identity: () => ({
+      cert: keyCertificate(publicKey, privateKey),
+      key: privateKey.export({ format: 'pem', type: 'pkcs8' }) as string,
+    }),
     proof: ({ method, url, gatewayId, nowMs }) => {
       const { origin, pathname } = new URL(url);
       const iss = gatewayId === undefined ? {} : { iss: gatewayId };

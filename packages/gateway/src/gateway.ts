@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { setTimeout as pauseFor } from 'node:timers/promises';
 import { refusal, refuse, RefusalError } from '@atf/core/errors';
 import { containmentKey } from '@atf/core/incident/scope-id';
+import type { ServerTls } from '@atf/core/identity/server-tls';
 import { policyFactsOf } from '@atf/core/policy/question';
 import { type ContainmentDoc, leaseMs, type ToolDoc } from '@atf/core/wire/feed';
 import type { Logger } from 'pino';
@@ -37,6 +38,7 @@ import { Shipper } from './ship.ts';
 import { Snapshot } from './snapshot.ts';
 import { openSpool, type Spool } from './spool.ts';
 import { StopFile } from './stop-file.ts';
+import { type ControlTls, controlTlsOf, type DoorTls, doorTlsOf } from './tls.ts';
 import { Upstreams } from './upstreams.ts';
 
 export const gatewayVersion = '0.1.0';
@@ -85,6 +87,9 @@ async function within(boundMs: number, work: () => Promise<void>): Promise<void>
 interface Opened {
   readonly key: GatewayKey;
   readonly options: GatewayOptions;
+  /** Towards agents. */
+  readonly doorTls: ServerTls | undefined;
+  readonly controlTls: ControlTls | undefined;
   readonly control: ControlClient;
   readonly authorization: (method: string, url: string) => string;
   readonly enrolled: Enrolment;
@@ -114,13 +119,17 @@ interface Built {
   notReady(): string | undefined;
 }
 
-async function enrolment(options: GatewayOptions, key: GatewayKey): Promise<Enrolment> {
+async function enrolment(
+  options: GatewayOptions,
+  key: GatewayKey,
+  tls: ControlTls | undefined,
+): Promise<Enrolment> {
   const known = readEnrolment(options.dir);
   if (known !== undefined) return known;
   const joinToken = options.joinToken ?? (await options.askJoinToken?.());
   if (joinToken === undefined)
     return refuse('identity.gateway_unknown', 'This gateway is not enrolled, and no join token was given.');
-  const enrolled = await enrolAtOne(options, key, joinToken);
+  const enrolled = await enrolAtOne(options, key, tls, joinToken);
   if (!enrolled.ok) throw new RefusalError(enrolled.refusal);
   options.log.info({ gateway: enrolled.enrolment.gatewayId }, 'enrolled');
   return enrolled.enrolment;
@@ -130,11 +139,12 @@ async function enrolment(options: GatewayOptions, key: GatewayKey): Promise<Enro
 async function enrolAtOne(
   { dir, controlUrls }: GatewayOptions,
   key: GatewayKey,
+  tls: ControlTls | undefined,
   joinToken: string,
 ): Promise<Enrolled> {
   let last: Enrolled = { ok: false, reached: false, refusal: refusal('containment.feed_stale') };
   for (const controlUrl of controlUrls) {
-    const control = new ControlClient({ urls: [controlUrl], authorization: () => undefined });
+    const control = new ControlClient({ urls: [controlUrl], authorization: () => undefined, tls });
     last = await enrol({ dir, controlUrl, control, key, joinToken, nowMs: clock.nowMs() });
     await control.close();
     if (last.ok || last.reached) return last;
@@ -166,10 +176,12 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   let gatewayId: string | undefined;
   const authorization = (method: string, url: string): string =>
     `GatewayProof ${key.proof({ method, url, gatewayId, nowMs: clock.nowMs() })}`;
-  const control = new ControlClient({ urls: controlUrls, authorization });
+  const controlTls = controlUrls.some(isHttps) ? controlTlsOf(options, key) : undefined;
+  const doorTls = doorTlsOf(options, () => clock.nowMs());
+  const control = new ControlClient({ urls: controlUrls, authorization, tls: controlTls });
   let spool: Spool | undefined;
   try {
-    const enrolled = await enrolment(options, key);
+    const enrolled = await enrolment(options, key, controlTls);
     gatewayId = enrolled.gatewayId;
     const directory = join(dir, 'spool');
     const epochMin = await epochAbove(control, directory);
@@ -179,7 +191,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     await recordOrphans(spool, orphans, clock.nowMs());
     if (orphans.length > 0)
       log.warn({ calls: orphans.length }, 'calls of an earlier process have an unknown outcome');
-    return await run({ key, options, control, authorization, enrolled, spool, orphans });
+    return await run({ key, options, doorTls, controlTls, control, authorization, enrolled, spool, orphans });
   } catch (error) {
     await spool?.close();
     await control.close();
@@ -300,8 +312,9 @@ function build({ key, options, control, spool, enrolled, orphans }: Opened): Bui
   return built;
 }
 
-const publicUrlOf = ({ publicUrl }: GatewayOptions, port: number): string =>
-  publicUrl ?? `http://localhost:${port}`;
+const isHttps = (url: string): boolean => url.startsWith('https:');
+const publicUrlOf = ({ publicUrl, tls }: GatewayOptions, port: number): string =>
+  publicUrl ?? `${tls === undefined ? 'http' : 'https'}://localhost:${port}`;
 
 function hostsOf(options: GatewayOptions, port: number): string[] {
   const known = new URL(publicUrlOf(options, port)).host;
@@ -309,13 +322,21 @@ function hostsOf(options: GatewayOptions, port: number): string[] {
   return [known, ...['localhost', '127.0.0.1', '[::1]'].map((name) => `${name}:${port}`)];
 }
 
+const onCertificate =
+  (log: Logger): DoorTls['onChange'] =>
+  (refused) =>
+    refused === undefined
+      ? log.info('a new TLS certificate is in use')
+      : log.error(refused, 'the new TLS certificate cannot be used; the former one is kept');
+
 /** Opens the door. @throws RefusalError `storage.port_taken`. */
-async function open({ options }: Opened, built: Built): Promise<GatewayServer> {
+async function open({ options, doorTls }: Opened, built: Built): Promise<GatewayServer> {
   const { metrics, pipeline, actions, httpFront, notReady } = built;
   const server = new GatewayServer({
     pipeline,
     actions,
     services: httpFront,
+    ...(doorTls === undefined ? {} : { tls: { tls: doorTls, onChange: onCertificate(options.log) } }),
     publicUrl: () => built.publicUrl,
     hosts: (port) => hostsOf(options, port),
     issuer: () => built.snapshot.settings()?.issuer,
@@ -339,7 +360,7 @@ async function open({ options }: Opened, built: Built): Promise<GatewayServer> {
   return server;
 }
 
-function feedOf({ options, authorization, control, spool }: Opened, built: Built): Feed {
+function feedOf({ options, authorization, controlTls, control, spool }: Opened, built: Built): Feed {
   const { snapshot, lease, pipeline, discovery, payloadKey, shipper } = built;
   const onState: FeedInput['onState'] = (state, detail) => {
     if (state === 'complete') return discovery.tick(snapshot.servers());
@@ -354,6 +375,7 @@ function feedOf({ options, authorization, control, spool }: Opened, built: Built
   return new Feed({
     controlUrls: options.controlUrls,
     authorization,
+    tls: controlTls,
     snapshot,
     lease,
     stopper: pipeline.stopper,

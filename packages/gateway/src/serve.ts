@@ -32,7 +32,7 @@ function tellAndExit(error: unknown): never {
   process.stderr.write(
     said === undefined
       ? `${error instanceof Error ? error.message : 'unknown fault'}\n`
-      : `${said.title}. ${said.detail ?? ''} ${said.help}\n`,
+      : `${said.title} (${said.code}). ${said.detail ?? ''} ${said.help}\n`,
   );
   if (said?.code === 'request.malformed') process.stderr.write(usage);
   process.exit(said?.code === 'request.malformed' ? 2 : 1);

@@ -26,6 +26,7 @@ import { encodeAccepted, encodeProblem, encodeProtocolRefusal } from './protocol
 import { parseAgentRequest, parseOptionsDefault, refusedOrigin } from './protocols/mcp-parse.ts';
 import { serverNameOf } from './protocols/mcp-wire.ts';
 import type { EncodedResponse, RawRequest, RequestId } from './protocols/protocol.ts';
+import { createTlsServer, type DoorTls } from './tls.ts';
 
 export interface ServerBounds {
   readonly bodyBytesMax: number;
@@ -56,6 +57,8 @@ export interface ServerInput {
   readonly issuer: () => string | undefined;
   readonly ready: () => { readonly ok: boolean; readonly why: string | undefined };
   readonly metrics: () => Promise<{ readonly type: string; readonly text: string }>;
+  /** TLS of the front door; absent: plain HTTP. */
+  readonly tls?: DoorTls | undefined;
   /** An unexpected fault, with the id that the caller is told. */
   readonly onFault: (error: unknown) => string;
   readonly bounds?: ServerBounds;
@@ -77,16 +80,15 @@ export class GatewayServer {
     this.#front = new McpFront(input.pipeline);
     this.#bounds = input.bounds ?? serverBoundsDefault;
     const { headerBytesMax, requestMs, connectionsMax } = this.#bounds;
-    this.#server = createServer(
-      {
-        maxHeaderSize: headerBytesMax,
-        requestTimeout: requestMs,
-        headersTimeout: requestMs,
-        keepAliveTimeout: 30_000,
-        insecureHTTPParser: false,
-      },
-      (request, response) => void this.#serve(request, response),
-    );
+    const options = {
+      maxHeaderSize: headerBytesMax,
+      requestTimeout: requestMs,
+      headersTimeout: requestMs,
+      keepAliveTimeout: 30_000,
+      insecureHTTPParser: false,
+    };
+    this.#server = input.tls === undefined ? createServer(options) : createTlsServer(input.tls, options);
+    this.#server.on('request', (request, response) => void this.#serve(request, response));
     this.#server.maxConnections = connectionsMax;
     this.#server.maxHeadersCount = 100;
     this.#server.on('clientError', (_, socket) => {

@@ -10,7 +10,7 @@ import { enrolInstance, renewCredential } from '@atf/sdk/enrol';
 import type { Cli, Command } from '../cli.ts';
 import { CliFailure, exitCodes } from '../exit-codes.ts';
 import { type AgentKeyHome, readInstance, writeInstance } from '../key-store.ts';
-import { agentKeyHomeOf } from '../place.ts';
+import { agentKeyHomeOf, refuseInClear } from '../place.ts';
 
 interface ConnectOptions {
   readonly agent: string;
@@ -28,6 +28,7 @@ export const connect: Command<ConnectOptions> = async (cli, [server = ''], optio
     });
   }
   const gatewayUrl = credential.gatewayUrl.replace(/\/+$/, '');
+  refuseInClear(gatewayUrl, cli.plainHttp);
   if (options.http !== undefined) {
     const { serveShimHttp } = await import('../connect/http-shim.ts');
     return serveShimHttp(cli, {

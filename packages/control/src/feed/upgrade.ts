@@ -61,7 +61,7 @@ export function serveFeed(
     if (waitMs > 0)
       return answer(socket, refusal('identity.proof_flood', undefined, { retryAfterMs: waitMs }));
     try {
-      const { gatewayId } = await gatewayOf(control, request.headers, 'GET', path);
+      const { gatewayId } = await gatewayOf(control, request, 'GET', path);
       const wrong = wireRefusal(request.headers[wireHeader]);
       if (wrong !== undefined) return answer(socket, wrong);
       sockets.handleUpgrade(request, socket, head, (open) => feed.connect(gatewayId, open));

@@ -10,7 +10,7 @@ import type { CarriedServers } from '@atf/core/wire/gateway-routes';
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Control, Handlers } from '../context.ts';
 import { jwkThumbprint } from '@atf/core/identity/dpop';
-import { checkEnrolmentProof } from '../proofs.ts';
+import { checkConnection, checkEnrolmentProof } from '../proofs.ts';
 import { carriedOf, columnOf } from './carried.ts';
 import {
   gatewayById,
@@ -78,9 +78,11 @@ export const gatewayRoutes: Handlers<
 
   'gateways.joinToken': (control, { body }) => issueGatewayJoinToken(control, body.name, body.servers),
 
-  async 'gateways.enrol'(control, { body }) {
+  async 'gateways.enrol'(control, { body, connectionKey }) {
     const { tenant } = control.config;
     checkEnrolmentProof(control, body.proof, body.publicKey, routes['gateways.enrol'].path);
+    const jkt = jwkThumbprint(body.publicKey);
+    checkConnection(control, connectionKey, jkt);
     return control.change(async (tx) => {
       const nowMs = control.clock.nowMs();
       const admitted = await useGatewayJoinToken(tx, tenant, sha256(body.joinToken), nowMs);
@@ -89,7 +91,6 @@ export const gatewayRoutes: Handlers<
       const carried = carriedOf(admitted.servers);
       const id = randomUUID();
       const { kty, crv, x, y } = body.publicKey;
-      const jkt = jwkThumbprint(body.publicKey);
       const row = {
         tenant,
         id,
