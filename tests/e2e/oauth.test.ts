@@ -6,8 +6,9 @@ import { enrolInstance, renewCredential } from '@atf/sdk/enrol';
 import { agentFetch } from '@atf/sdk/agent-fetch';
 import { type AgentKey, generateAgentKey } from '@atf/sdk/agent-key';
 import type { Credential } from '@atf/core/wire/api';
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Product } from './product.ts';
+import { approve, call, Product, until } from './product.ts';
 
 let product: Product;
 let gatewayUrl: string;
@@ -115,9 +116,9 @@ describe('a request without a credential', () => {
 });
 
 describe('a token for one resource', () => {
-  const joined = async () => {
+  const joined = async (name = 'intern-analyst') => {
     const operator = await product.operator();
-    const { id } = await operator.call('agents.show', { params: { id: 'intern-analyst' } });
+    const { id } = await operator.call('agents.show', { params: { id: name } });
     return (await operator.call('agents.joinToken', { params: { id } })).joinToken;
   };
   const governed = (credential: Credential, key: AgentKey) => agentFetch({ credential, key });
@@ -140,6 +141,32 @@ describe('a token for one resource', () => {
     expect((await post(governed(renewed, key), 'back-office', elder)).status).toBe(401);
     const whole = await renewCredential({ controlUrl, key, instanceId });
     expect((await post(governed(whole, key), 'back-office', elder)).status).toBe(200);
+  });
+
+  it('gets no call of another tool server released, nor told its result, by an approval', async () => {
+    const approver = await product.signIn('paula.reyes@example.com');
+    const office = await (await product.agent('junior-support')).mcp('back-office');
+    const refund = { order_id: 'O-5001', amount: 12, currency: 'EUR', reason: 'arrived broken' };
+    const { approvalId = '' } = (await call(office, 'create_refund', refund)).atf;
+    await approve(approver, approvalId);
+
+    const key = await generateAgentKey();
+    const resource = `${gatewayUrl}/mcp/files`;
+    const joinToken = await joined('junior-support');
+    const narrow = await enrolInstance({ controlUrl: product.ready.controlUrl, joinToken, key, resource });
+    const files = new Client({ name: 'e2e', version: '1.0.0' });
+    await files.connect(
+      new StreamableHTTPClientTransport(new URL(resource), { fetch: governed(narrow, key) }),
+    );
+    const asked = async () => (await call(files, 'atf_approval_result', { approvalId })).atf.code;
+    expect(await asked()).toBe('approvals.not_found');
+    expect((await call(files, 'atf_approval_result', {})).text).not.toContain(approvalId);
+    const released = await until('the call to be released at its own address', async () => {
+      const answer = await call(office, 'atf_approval_result', { approvalId });
+      return answer.isError ? undefined : answer;
+    });
+    expect(released.text).toContain('O-5001');
+    expect(await asked()).toBe('approvals.not_found');
   });
 
   it('is not issued for addresses that are not this gateway', async () => {

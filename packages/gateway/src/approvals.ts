@@ -48,6 +48,13 @@ export type Standing =
   | { readonly answer: CallAnswer; readonly ended: ApprovalState | undefined }
   | { readonly kept: Refusal };
 
+/** Who asks after an approval, and where; `server` undefined: at a door of all tool servers. */
+interface AskedAt {
+  readonly actionId: string;
+  readonly protocol: Protocol;
+  readonly server: string | undefined;
+}
+
 export interface ApprovalsInput {
   readonly ports: Ports;
   readonly decider: Decider;
@@ -88,21 +95,32 @@ export class Approvals {
     return doc?.agentId === agentId && spentStates.has(doc.state);
   }
 
-  /** For the built-in tool: how an approval of this agent stands; redeems it when it can be. */
+  /**
+   * For the built-in tool: how an approval of this agent stands; redeems it when it can be. `server`: only approvals of calls to this tool server count,
+   * because a token may be for its address alone (RFC 8707) and must reach no other by an approval.
+   */
   async result(
     credential: CredentialFacts,
     approvalId: string | undefined,
-    actionId: string,
-    protocol: Protocol,
+    { actionId, protocol, server }: AskedAt,
   ): Promise<CallAnswer> {
     const { snapshot } = this.#input.ports;
-    if (approvalId === undefined) return listing(snapshot.approvalsOf(credential.agentId), actionId);
+    const isOfServer = ({ tool }: ApprovalDoc) => server === undefined || tool.startsWith(`${server}/`);
+    if (approvalId === undefined)
+      return listing(snapshot.approvalsOf(credential.agentId).filter(isOfServer), actionId);
     const doc = snapshot.approval(approvalId);
     if (doc === undefined || doc.agentId !== credential.agentId)
       return refused(refusal('approvals.not_found'), { actionId });
     const ids = { actionId, approvalId };
     // A call is released through the door that can carry it out, or it would be spent on nobody.
     if (!this.#doorsOf(doc.tool).includes(protocol)) return refused(refusal('segmentation.wrong_door'), ids);
+    if (!isOfServer(doc))
+      return refused(
+        refusal('approvals.not_found', 'Ask at the address of the tool server whose call it is.'),
+        {
+          actionId,
+        },
+      );
     const standing = await this.standing(credential, doc, actionId);
     return 'kept' in standing
       ? refused(standing.kept, ids, spentStates.has(doc.state) ? 'unknown' : 'refused')

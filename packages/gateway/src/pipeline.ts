@@ -314,7 +314,7 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
       return notAdmitted(credential, stopped, actionId, spent ? 'unknown' : 'refused');
     }
     if (!question.ok) return refused(refusal('data.schema_invalid', question.problem), { actionId });
-    return await approvals.result(credential, question.approvalId, actionId, 'mcp');
+    return await approvals.result(credential, question.approvalId, { actionId, protocol: 'mcp', server });
   }
 
   async function redeem(
@@ -330,7 +330,7 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
       const spent = approvals.spent(credential.agentId, approvalId);
       return notAdmitted(credential, stopped, actionId, spent ? 'unknown' : 'refused');
     }
-    return await approvals.result(credential, approvalId, actionId, protocol);
+    return await approvals.result(credential, approvalId, { actionId, protocol, server: undefined });
   }
 
   function notAdmitted(

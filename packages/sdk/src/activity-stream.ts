@@ -1,6 +1,6 @@
 /**
  * The live activity as an async iteration (B-2), over the event stream of control. Works in Node and in the browser. It ends when
- * the connection does; who wants more calls it again and gets what happened meanwhile from `activity.list`.
+ * the connection does; who wants more calls it again, with the cursor of the last item.
  */
 import { type ActivityItem, activityItemSchema, rawPaths } from '@atf/core/wire/api';
 import { ControlAnswerInvalid, ControlUnreachable } from './control-refusal.ts';
@@ -12,6 +12,8 @@ export interface ActivityStreamOptions {
   readonly headers?: Readonly<Record<string, string>>;
   readonly fetch?: typeof globalThis.fetch;
   readonly signal: AbortSignal;
+  /** Cursor of the last item that is known: what came after it comes first. Absent: what happens from now on. */
+  readonly after?: string | undefined;
   /**
    * Control passed over records, because this listener was too far behind. Told in the order of the stream, before the next item; everybody who
    * listens must say what that means: what happened up to `cursor` is found in `activity.list` only.
@@ -47,7 +49,9 @@ export async function* activityStream(
 async function* eventStream(options: ActivityStreamOptions): AsyncGenerator<StreamEvent, void, undefined> {
   const send = options.fetch ?? ((input, init) => globalThis.fetch(input, init));
   const url = `${options.baseUrl.replace(/\/+$/, '')}${rawPaths.activityStream}`;
-  const headers = { accept: 'text/event-stream', ...options.headers };
+  const { after } = options;
+  const place = after === undefined ? {} : { 'last-event-id': after };
+  const headers = { accept: 'text/event-stream', ...place, ...options.headers };
   const response = await send(url, {
     headers,
     credentials: 'same-origin',

@@ -203,21 +203,25 @@ describe('activityStream', () => {
 
   it('tells of records that control passed over, in their place in the stream', async () => {
     const item = { cursor: '7', at: '2026-11-20T12:00:00.000Z', type: 'action.intent', summary: 'seen' };
-    const { baseUrl } = await serve((_, response) =>
+    const asked: unknown[] = [];
+    const { baseUrl } = await serve((request, response) => {
+      asked.push(request.headers['last-event-id']);
       response
         .writeHead(200, { 'content-type': 'text/event-stream' })
         .end(
           `id: 7\ndata: ${JSON.stringify(item)}\n\nevent: skipped\nid: 3007\ndata: {}\n\nid: 3008\ndata: ${JSON.stringify({ ...item, cursor: '3008' })}\n\n`,
-        ),
-    );
+        );
+    });
     const heard: string[] = [];
     const onSkipped = ({ cursor }: { readonly cursor: string }) => heard.push(`skipped to ${cursor}`);
     for await (const { cursor } of activityStream({
       baseUrl,
+      after: '6',
       signal: new AbortController().signal,
       onSkipped,
     }))
       heard.push(cursor);
+    expect(asked).toEqual(['6']);
     expect(heard).toEqual(['7', 'skipped to 3007', '3008']);
   });
 });

@@ -22,23 +22,32 @@ export const activity: Command<ActivityOptions> = async (cli, _, options) => {
     ...(options.agent === undefined ? {} : { agent: options.agent }),
     ...(options.outcome === undefined ? {} : { outcome: options.outcome }),
   };
+  // The place before the list is made: what happens from here on is listed or streamed, or both.
+  const [newest] =
+    options.follow === true ? (await operator.call('activity.list', { query: { limit: 1 } })).items : [];
   const { items } = await operator.call('activity.list', { query: { limit, ...filter } });
   const seen = new Set<string>();
   for (const item of items.toReversed()) {
     seen.add(item.cursor);
     print(cli, item);
   }
-  if (options.follow === true) await follow(cli, options, seen);
+  if (options.follow === true) await follow(cli, options, seen, newest?.cursor);
   else if (items.length === 0) cli.out.say`Nothing has happened yet.`;
   return exitCodes.ok;
 };
 
-async function follow(cli: Cli, options: ActivityOptions, seen: ReadonlySet<string>): Promise<void> {
+async function follow(
+  cli: Cli,
+  options: ActivityOptions,
+  seen: ReadonlySet<string>,
+  after: string | undefined,
+): Promise<void> {
   const { activityStream } = await import('@atf/sdk/activity-stream');
   try {
     for await (const item of activityStream({
       baseUrl: cli.controlUrl,
       headers: cli.operatorHeaders(),
+      after,
       signal: cli.interrupted,
       onSkipped: ({ cursor }) => {
         cli.out.document({ skipped: { cursor } });

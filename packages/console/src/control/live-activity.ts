@@ -116,7 +116,8 @@ export class LiveActivity {
     if (response.status !== 200 || response.body === null) return response;
     this.failures = 0;
     this.events.state('live');
-    if (this.connectedBefore) this.events.resumed();
+    // Also the first time: what happened between the lists that were loaded and this connection is in neither.
+    this.events.resumed();
     this.connectedBefore = true;
     const tap = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
       transform: (chunk, out) => {
