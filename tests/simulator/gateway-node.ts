@@ -24,6 +24,7 @@ import type {
 import { gapHeader, Shipper } from '@atf/gateway/ship';
 import { Snapshot } from '@atf/gateway/snapshot';
 import { openSpool, type Spool } from '@atf/gateway/spool';
+import { epochUsedUp } from '@atf/gateway/spool-options';
 import { Upstreams } from '@atf/gateway/upstreams';
 import type { Checks } from './checks.ts';
 import { type ControlNode, gatewayKey, gatewaySigner } from './control-node.ts';
@@ -156,8 +157,8 @@ export class GatewayNode {
     this.#process = process;
     this.#input.checks.started(id);
     for (;;) {
-      const epochMin = await control.running?.intake.epochMax(id);
-      if (epochMin !== undefined) {
+      const heard = await control.running?.intake.epochMax(id);
+      if (heard !== undefined) {
         const opening = {
           directory: '',
           gateway: id,
@@ -165,7 +166,7 @@ export class GatewayNode {
           disk: this.disk.openedBy(process),
           segmentBytesMax,
           probeEveryMs,
-          epochMin,
+          epochMin: epochUsedUp(heard, this.clock.nowMs()),
         };
         const spool = await openSpool(opening).catch(() => undefined);
         if (spool !== undefined && process.alive) {

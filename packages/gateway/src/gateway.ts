@@ -37,6 +37,7 @@ import { ServersFile } from './servers-file.ts';
 import { Shipper } from './ship.ts';
 import { Snapshot } from './snapshot.ts';
 import { openSpool, type Spool } from './spool.ts';
+import { epochUsedUp } from './spool-options.ts';
 import { StopFile } from './stop-file.ts';
 import { type ControlTls, controlTlsOf, type DoorTls, doorTlsOf } from './tls.ts';
 import { Upstreams } from './upstreams.ts';
@@ -153,7 +154,7 @@ async function enrolAtOne(
 }
 
 /**
- * The epoch above every one that control has heard of this gateway. A spool that was lost, or put back from a copy, does not know, and would tell a second
+ * The epoch above every one that this gateway may have used. A spool that was lost, or put back from a copy, does not know, and would tell a second
  * history for the same places, which control refuses for good. While control is away a gateway with a spool starts all the same: it
  * refuses until control is heard. One without waits.
  */
@@ -161,8 +162,8 @@ async function epochAbove(control: ControlClient, directory: string): Promise<nu
   const there = existsSync(directory) && readdirSync(directory).length > 0;
   for (let attempt = 1; ; attempt++) {
     const answer = await control.request('gateway.standing', {});
-    if (answer.ok) return answer.value.epochMax + 1;
-    if (there) return 0;
+    if (answer.ok) return epochUsedUp(answer.value.epochMax, clock.nowMs());
+    if (there) return epochUsedUp(0, clock.nowMs());
     if (attempt >= standingAttemptsMax) throw new RefusalError(answer.refusal);
     await pauseFor(standingRetryMs);
   }

@@ -25,6 +25,7 @@ import { RefusalError } from '@atf/core/errors';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type AppendResult, openSpool, type Spool, type SpoolOptions } from './spool.ts';
 import { FaultyDisk } from './spool-disk.fixture.ts';
+import { epochUsedUp } from './spool-options.ts';
 
 const gateway = '6f0c1d9e-1111-4222-8333-444455556666';
 const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -235,6 +236,33 @@ describe('on the file system', () => {
     rmSync(directory, { recursive: true });
     spool = await open({ epochMin: 7 });
     expect(await spool.append(draft(1))).toEqual({ ok: true, epoch: 8, seq: 1 });
+  });
+
+  test('a lost spool uses no epoch again that it began while control heard nothing of it', async () => {
+    const startedMs = Date.UTC(2026, 10, 21);
+    const heard = 3;
+    const cutOff: number[] = [];
+    for (const afterMs of [0, 1_000, 1_500, 2_000]) {
+      spool = await open({ epochMin: epochUsedUp(heard, startedMs + afterMs) });
+      cutOff.push(spool.head().epoch);
+      await spool.close();
+    }
+    expect(new Set(cutOff).size).toBe(4);
+    rmSync(directory, { recursive: true });
+    spool = await open({ epochMin: epochUsedUp(heard, startedMs + 10_000) });
+    expect(spool.head().epoch).toBeGreaterThan(Math.max(...cutOff));
+  });
+
+  test('neither a wrong clock nor a word of control takes the epochs beyond what the names of segments order', async () => {
+    expect(epochUsedUp(7, -1)).toBe(8);
+    expect(epochUsedUp(7_000_000_000, Date.UTC(2026, 10, 21))).toBe(7_000_000_001);
+    spool = await open({ epochMin: epochUsedUp(0, Date.UTC(9_000, 0)) });
+    expect(spool.head().epoch).toBe(5_000_000_001);
+    expect(code(await spool.append(draft(1)))).toBe('ok');
+    await spool.close();
+    await expect(open({ epochMin: epochUsedUp(9_999_999_999, 0) })).rejects.toThrow(/used up/);
+    spool = await open();
+    expect(numbers(await shipAll(spool))).toEqual([1]);
   });
 
   test('a lock of a dead process does not stop a restart', async () => {

@@ -28,6 +28,7 @@ import {
 import { refusal, refuse } from '@atf/core/errors';
 import {
   type AppendResult,
+  epochLast,
   probeEveryMsDefault,
   reserveBytes,
   segmentBytesMaxDefault,
@@ -346,6 +347,7 @@ export class Spool {
   /** The number is durable before any record bears it: no epoch is ever used twice. @internal used by openSpool */
   async beginEpoch(): Promise<void> {
     const epoch = this.epoch + 1;
+    if (epoch > epochLast) throw new RangeError('the epochs of this spool are used up');
     await this.disk.replace(epochName, Buffer.from(String(epoch)));
     this.epoch = epoch;
     await this.beginSegment();
