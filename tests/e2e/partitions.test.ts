@@ -4,6 +4,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { leaseMs } from '@atf/core/wire/feed';
 import type { Client } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Cluster, postgresBinaries, startCluster } from '../postgres/cluster.ts';
@@ -74,6 +75,29 @@ describe.skipIf(postgresBinaries() === undefined)('without the database', { time
       expect((await fetch(`${product.ready.controlUrl}/readyz`)).status).toBe(200);
     },
   );
+
+  it('half open for good: a lease is renewed over a new connection only, and the same processes give the old ones up', async () => {
+    await serves();
+    const { pids } = product;
+    const opened = proxy.opened;
+    proxy.strand();
+    const strandedAt = performance.now();
+    expect(proxy.stranded).toBeGreaterThan(0);
+    await until(
+      'every stranded connection to be given up',
+      async () => {
+        const leaseOver = performance.now() - strandedAt > 2 * leaseMs;
+        const code = await codeOf('get_order', order);
+        // Nothing reached the database since: whoever still acts would do so on what it read before.
+        if (leaseOver && proxy.opened === opened) expect(code).not.toBe('done');
+        return proxy.stranded === 0 ? true : undefined;
+      },
+      120_000,
+    );
+    await serves();
+    expect(product.pids).toEqual(pids);
+    expect((await fetch(`${product.ready.controlUrl}/readyz`)).status).toBe(200);
+  });
 
   it('the log holds every answer and verifies', async () => {
     await logSettled(product);

@@ -5,6 +5,8 @@ export class Proxy {
   readonly port: number;
   readonly #server: Server;
   readonly #sockets: Set<Socket>;
+  readonly #stranded = new Set<Socket>();
+  #opened = 0;
   #mode: 'pass' | 'refuse' | 'swallow' = 'pass';
 
   private constructor(server: Server, sockets: Set<Socket>) {
@@ -26,6 +28,7 @@ export class Proxy {
   #join(near: Socket, port: number): void {
     this.#keep(near);
     if (this.#mode === 'refuse') return void near.destroy();
+    this.#opened++;
     const far = connect(port, '127.0.0.1');
     this.#keep(far);
     for (const [from, to] of [
@@ -33,7 +36,7 @@ export class Proxy {
       [far, near],
     ] as const) {
       from.on('data', (bytes: Buffer) => {
-        if (this.#mode !== 'swallow') to.write(bytes);
+        if (this.#mode !== 'swallow' && !this.#stranded.has(from)) to.write(bytes);
       });
       from.on('close', () => to.destroy());
     }
@@ -42,7 +45,10 @@ export class Proxy {
   #keep(socket: Socket): void {
     this.#sockets.add(socket);
     socket.on('error', () => undefined);
-    socket.on('close', () => this.#sockets.delete(socket));
+    socket.on('close', () => {
+      this.#sockets.delete(socket);
+      this.#stranded.delete(socket);
+    });
   }
 
   /** Every connection ends, and new ones are refused. */
@@ -54,6 +60,21 @@ export class Proxy {
   /** Connections stay, and nothing of what is sent arrives. */
   swallow(): void {
     this.#mode = 'swallow';
+  }
+
+  /** Connections that stand stay half open for good; new ones work. */
+  strand(): void {
+    for (const socket of this.#sockets) this.#stranded.add(socket);
+  }
+
+  /** Ends of stranded connections that nobody has given up yet. */
+  get stranded(): number {
+    return this.#stranded.size;
+  }
+
+  /** Connections that were let through so far. */
+  get opened(): number {
+    return this.#opened;
   }
 
   /** New connections work; those whose bytes were lost are reset. */

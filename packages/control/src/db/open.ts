@@ -5,6 +5,7 @@
 import { refuse } from '@atf/core/errors';
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { CompiledQuery, Kysely, PostgresDialect, sql } from 'kysely';
 import pg from 'pg';
@@ -47,6 +48,8 @@ const connectTimeoutMs = 5_000;
 const statementTimeoutMs = 30_000;
 /** A process that stops in the middle of a transaction (paused, its machine gone) keeps rows from the others no longer than this. */
 const idleInTransactionMs = 5_000;
+/** The server ends a statement before that: a connection that is silent longer is half open, and who waits for it would wait for ever. */
+const silenceMsMax = statementTimeoutMs + 5_000;
 const checkpointLookMs = 30_000;
 
 function int8(text: string): number {
@@ -81,7 +84,11 @@ async function openPostgres(url: string, dataDir: string | undefined): Promise<D
   // An idle connection that breaks must not end the process; the next query gets a fresh one or fails itself.
   pool.on('error', () => undefined);
   // Nor one that breaks in a transaction, between two statements: the next statement on it fails.
-  pool.on('connect', (client) => client.on('error', () => undefined));
+  pool.on('connect', (client) => {
+    client.on('error', () => undefined);
+    const { stream } = (client as unknown as { readonly connection: { readonly stream: Socket } }).connection;
+    stream.setTimeout(silenceMsMax, () => stream.destroy());
+  });
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
   try {
     await db.executeQuery(CompiledQuery.raw('select 1'));
