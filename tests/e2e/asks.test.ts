@@ -133,8 +133,18 @@ async function pause(): Promise<() => Promise<void>> {
   const { id } = await operator.call('agents.show', { params: { id: 'asked' } });
   const scope = { kind: 'agent', id } as const;
   await operator.call('containment.stop', { body: { scope, state: 'paused', reason: 'a test' } });
-  return async () =>
+  return async () => {
     await resume(await product.signIn('yuki.mori@example.com'), { scope, reason: 'it is over' });
+    await until('the gateway to hear of it', () =>
+      elder(everythingServers[0]).then(
+        async ({ client }) => {
+          await client.close();
+          return true;
+        },
+        () => undefined,
+      ),
+    );
+  };
 }
 
 const asksName = { name: 'test_input_required_result_elicitation', arguments: {} };
@@ -398,8 +408,10 @@ describe('what has changed', () => {
     const headers = { accept: 'text/event-stream' };
     const stop = new AbortController();
     const open = async () => await agent.fetch(address, { method: 'GET', headers, signal: stop.signal });
-    const statuses: number[] = [];
-    for (let n = 0; n < 10; n++) statuses.push((await open()).status);
+    // Held, because a stream whose answer nobody holds any more is given up by the client.
+    const answers: Response[] = [];
+    for (let n = 0; n < 10; n++) answers.push(await open());
+    const statuses = answers.map(({ status }) => status);
     expect(statuses.filter((status) => status === 200).length).toBeLessThanOrEqual(8);
     expect(statuses.at(-1)).toBe(503);
     stop.abort();
