@@ -3,6 +3,7 @@
  * what a restore voids (control/backup).
  */
 import { resolve } from 'node:path';
+import type { BackupAnswer, BackupSummary } from '@atf/core/wire/backup';
 import type { Cli, Command } from '../cli.ts';
 import { CliFailure, type ExitCode, exitCodes } from '../exit-codes.ts';
 import { style } from '../output.ts';
@@ -14,31 +15,10 @@ interface BackupOptions {
   readonly check?: boolean;
 }
 
-interface Summary {
-  readonly id: string;
-  readonly at: string;
-  readonly version: string;
-  readonly origin: string;
-  readonly size: number;
-  readonly rows: number;
-}
-
-type Answer =
-  | { readonly ok: true; readonly backup: Summary; readonly origin?: string }
-  | {
-      readonly ok: false;
-      readonly problem: {
-        readonly code: string;
-        readonly title: string;
-        readonly detail?: string | undefined;
-        readonly help: string;
-      };
-    };
-
 interface Plane {
-  backup(request: object): Promise<Answer>;
-  check(request: object): Promise<Answer>;
-  restore(request: object): Promise<Answer>;
+  backup(request: object): Promise<BackupAnswer>;
+  check(request: object): Promise<BackupAnswer>;
+  restore(request: object): Promise<BackupAnswer>;
 }
 
 async function ask(cli: Cli, what: keyof Plane, folder: string, keyFile: string | undefined) {
@@ -58,7 +38,7 @@ async function ask(cli: Cli, what: keyof Plane, folder: string, keyFile: string 
   );
 }
 
-function tell({ out }: Cli, { id, at, rows, size, origin }: Summary): void {
+function tell({ out }: Cli, { id, at, rows, size, origin }: BackupSummary): void {
   out.say`  ${counted(rows, 'row')}, and the log ${origin} with ${size} entries`;
   out.say`  taken at ${at}, id ${id}`;
 }

@@ -1,5 +1,6 @@
 /** Room: backup. `atf backup` and `atf restore` as the command line asks for them: values in, an answer or a problem out, nothing printed. */
-import { type Problem, problemOf, RefusalError } from '@atf/core/errors';
+import { problemOf, RefusalError } from '@atf/core/errors';
+import type { BackupAnswer, BackupSummary } from '@atf/core/wire/backup';
 import { productVersion } from '../compose.ts';
 import { databaseUrlIn } from '../serve.ts';
 import type { Manifest } from './format.ts';
@@ -12,19 +13,6 @@ export interface BackupRequest {
   readonly keyFile: string | undefined;
   readonly environment: NodeJS.ProcessEnv;
 }
-
-export interface BackupSummary {
-  readonly id: string;
-  readonly at: string;
-  readonly version: string;
-  readonly origin: string;
-  readonly size: number;
-  readonly rows: number;
-}
-
-export type BackupAnswer =
-  | { readonly ok: true; readonly backup: BackupSummary; readonly origin?: string }
-  | { readonly ok: false; readonly problem: Problem };
 
 function summaryOf({ id, at, version, log, tables }: Manifest): BackupSummary {
   const rows = Object.values(tables).reduce((sum, count) => sum + count, 0);
