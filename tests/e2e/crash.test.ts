@@ -22,7 +22,7 @@ const equalRetries = 8;
 /** Refusals and questions of one agent with one code that get a record of their own in a minute; what is beyond is counted. */
 const singlesPerMinute = 60;
 const minuteMs = 60_000;
-const roundWithinMs = 60_000;
+const roundWithinMs = 120_000;
 const timeout = 480_000;
 
 interface Told extends Answer {
@@ -119,16 +119,20 @@ async function readOn(ended: () => boolean): Promise<void> {
 
 /** An approval for a refund of this amount, asked for as often as it takes. */
 async function requested(amount: number): Promise<Refund> {
+  let last: Told | undefined;
   const approvalId = await until(
     `an approval for ${amount}`,
     async () => {
       const answer = await ask('junior', 'create_refund', refundOf(amount));
+      last = answer;
       if (answer?.atf.code === 'maturity.approval_required') return answer.atf.approvalId;
       await product.serving();
       return undefined;
     },
     roundWithinMs,
-  );
+  ).catch((fault: Error) => {
+    throw new Error(`${fault.message}; the last answer was ${JSON.stringify(last?.atf)}`);
+  });
   const refund = { amount, approvalId, results: [] };
   refunds.push(refund);
   return refund;

@@ -94,6 +94,11 @@ const table: [string, Partial<World>, string][] = [
     'segmentation.rate_exceeded',
   ],
   [
+    'a limit of which control said nothing',
+    { limits: [{ id: 'rate:agent', ok: false, max: 1, perSeconds: 1, retryAfterMs: 400, unheard: true }] },
+    'containment.feed_stale',
+  ],
+  [
     'arguments outside the schema',
     { schema: { verdict: 'invalid', problems: ['/amount type'] } },
     'data.schema_invalid',

@@ -158,8 +158,11 @@ function authorise(asked: Asked, received: Received): Step {
 function limitRate(world: World): Step {
   const over = world.limits.find(({ ok }) => !ok);
   if (over !== undefined) {
+    const later = { retryAfterMs: over.retryAfterMs };
+    const unheard = `${over.id}: control has not said whether a call is left`;
+    if (over.unheard === true) return { refuse: refusal('containment.feed_stale', unheard, later) };
     const detail = `${over.id}: ${over.max} calls per ${over.perSeconds} s`;
-    return { refuse: refusal('segmentation.rate_exceeded', detail, { retryAfterMs: over.retryAfterMs }) };
+    return { refuse: refusal('segmentation.rate_exceeded', detail, later) };
   }
   return { pass: `within ${world.limits.length} rate limits` };
 }

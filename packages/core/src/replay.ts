@@ -97,6 +97,7 @@ const factsSchema = z.object({
         max: z.number(),
         perSeconds: z.number(),
         retryAfterMs: z.number(),
+        unheard: z.literal(true).optional(),
       }),
     )
     .max(1_000),

@@ -44,6 +44,8 @@ export interface LimitFact {
   readonly max: number;
   readonly perSeconds: number;
   readonly retryAfterMs: number;
+  /** Not `ok` because control did not say whether a call is left. */
+  readonly unheard?: true;
 }
 
 export interface SchemaFact {

@@ -24,7 +24,6 @@ import { type Decided, recordDecision } from './record.ts';
 const redemptionsMax = 1_024;
 const becauseLengthMax = 500;
 const listedMax = 20;
-const askAgainMs = 60_000;
 
 type Redeemed = ResponseOf<'gateway.redeemApproval'>;
 type Requested = ControlAnswer<ResponseOf<'gateway.requestApproval'>>;
@@ -62,8 +61,8 @@ export interface ApprovalsInput {
   readonly release: (decided: Decided) => Promise<Ran>;
   /** Whether this attempt of an agent gets a record of its own; repeats are counted (refusal-count.ts). */
   readonly single: (agentId: string) => boolean;
-  /** Whether this agent may put another new question to people now. Asking spends no rate limit, and every question is a record. */
-  readonly mayAsk: (agentId: string) => boolean;
+  /** Whether this agent may put another new question to people now; refused, that is counted. Asking spends no rate limit, and every question is a record. */
+  readonly tooMany: (agentId: string) => Refusal | undefined;
   readonly reports: OutcomeReports;
 }
 
@@ -220,12 +219,8 @@ export class Approvals {
   async #request(decided: Decided, call: ExactCall): Promise<CallAnswer> {
     const { ports } = this.#input;
     const { actionId, credential } = decided.received;
-    if (!this.#input.mayAsk(credential.agentId)) {
-      const later = { retryAfterMs: askAgainMs };
-      return refused(refusal('approvals.queue_full', 'Too many new questions in a minute.', later), {
-        actionId,
-      });
-    }
+    const tooMany = this.#input.tooMany(credential.agentId);
+    if (tooMany !== undefined) return refused(tooMany, { actionId });
     const unrecorded = await recordDecision(ports, 'action.asked', decided);
     if (unrecorded !== undefined) return refused(unrecorded, { actionId });
     const key = Object.values(keyOf(decided)).join(' ');

@@ -114,6 +114,9 @@ describe('rate limits (S-3)', () => {
     world.nowMs += leasedMs;
     expect(limiter.look(input, kept)).toMatchObject([{ ok: false }]);
     expect(await admitted(limiter, input)).toBeUndefined();
+    // Nobody is told that a limit is reached that may not be.
+    expect(limiter.look(input, await limiter.hold(input))).toMatchObject([{ ok: false, unheard: true }]);
+    expect(limiter.look(input)).toMatchObject([{ ok: false, unheard: true }]);
     world.away = false;
     world.nowMs += 1_000;
     expect(await admitted(limiter, input)).toBeDefined();

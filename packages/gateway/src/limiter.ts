@@ -63,15 +63,20 @@ interface Counter {
   asking: Promise<void> | undefined;
   /** Until then control grants nothing, or cannot be asked. */
   refusedUntilMs: number;
+  /** Control did not answer the last time. */
+  unheard: boolean;
 }
 
 /** What one call holds: given to the decision, which spends it or gives it back, once. */
 export interface Hold {
   readonly kept: ReadonlyMap<string, number>;
   readonly retryAfterMs: ReadonlyMap<string, number>;
+  /** What it did not get because control did not answer. */
+  readonly unheard: ReadonlySet<string>;
 }
 
-const nothing: Hold = { kept: new Map(), retryAfterMs: new Map() };
+const nothing: Hold = { kept: new Map(), retryAfterMs: new Map(), unheard: new Set() };
+const unheard = { unheard: true } as const;
 
 export interface LimiterInput {
   readonly control: ControlPort;
@@ -101,12 +106,12 @@ export class Limiter {
       const counter = this.#counters.get(key);
       const untilMs = counter === undefined ? undefined : this.#spend(counter, nowMs);
       if (untilMs === undefined) {
-        this.giveBack({ kept, retryAfterMs: new Map() });
+        this.giveBack({ ...nothing, kept });
         return undefined;
       }
       kept.set(key, untilMs);
     }
-    return { kept, retryAfterMs: new Map() };
+    return { ...nothing, kept };
   }
 
   /** Gets hold of one call of every limit that binds; resolves with what it got. Bounded by the time that control may take to answer. */
@@ -115,13 +120,17 @@ export class Limiter {
     if (input.agent === undefined || rates.length === 0) return nothing;
     const kept = new Map<string, number>();
     const retryAfterMs = new Map<string, number>();
+    const silent = new Set<string>();
     for (const rate of rates) {
       const key = keyOf(input.agent.id, rate);
       const got = await this.#obtain(key, input.agent.id, rate);
       if (got.ok) kept.set(key, got.untilMs);
-      else retryAfterMs.set(key, got.retryAfterMs);
+      else {
+        retryAfterMs.set(key, got.retryAfterMs);
+        if (this.#counters.get(key)?.unheard === true) silent.add(key);
+      }
     }
-    return { kept, retryAfterMs };
+    return { kept, retryAfterMs, unheard: silent };
   }
 
   /** Every limit that binds now, and whether `hold` has it; without a hold, whether it is known to be used up. */
@@ -132,12 +141,15 @@ export class Limiter {
       const key = keyOf(input.agent?.id ?? '', rate);
       if (hold !== undefined) {
         const ok = (hold.kept.get(key) ?? 0) > nowMs;
-        return { id, ok, max, perSeconds, retryAfterMs: ok ? 0 : (hold.retryAfterMs.get(key) ?? askAgainMs) };
+        const retryAfterMs = ok ? 0 : (hold.retryAfterMs.get(key) ?? askAgainMs);
+        return { id, ok, max, perSeconds, retryAfterMs, ...(!ok && hold.unheard.has(key) ? unheard : {}) };
       }
       const counter = this.#counters.get(key);
       const waitMs =
         counter === undefined || this.#left(counter, nowMs) > 0 ? 0 : counter.refusedUntilMs - nowMs;
-      return { id, ok: waitMs <= 0, max, perSeconds, retryAfterMs: Math.max(0, Math.ceil(waitMs)) };
+      const retryAfterMs = Math.max(0, Math.ceil(waitMs));
+      const silent = waitMs > 0 && counter?.unheard === true;
+      return { id, ok: waitMs <= 0, max, perSeconds, retryAfterMs, ...(silent ? unheard : {}) };
     });
   }
 
@@ -202,6 +214,7 @@ export class Limiter {
       waiting: 0,
       asking: undefined,
       refusedUntilMs: 0,
+      unheard: false,
     };
     this.#counters.set(key, counter);
     return counter;
@@ -271,6 +284,7 @@ export class Limiter {
     const nowMs = this.#input.monotonicMs();
     for (const [at, counter] of counters.entries()) {
       const grant = answer.ok ? answer.value.grants[at] : undefined;
+      counter.unheard = grant === undefined;
       if (grant === undefined) counter.refusedUntilMs = nowMs + askAgainMs;
       else if (grant.granted > 0) {
         counter.leases.push({ count: grant.granted, untilMs: sentMs + leasedMsOf(counter.rate) });

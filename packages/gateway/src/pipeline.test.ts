@@ -374,10 +374,15 @@ describe('approvals (invariant 5)', () => {
       answers.push(codeOf(await on.call(junior, 'pay', { amount })));
     expect(answers.filter((code) => code === 'approvals.queue_full').length).toBe(140);
     expect(on.spool.drafts.length).toBe(60);
+    // Nobody waits out a minute: one more is heard each second.
+    on.clock.advance(1_000);
+    on.hear();
+    expect(codeOf(await on.call(junior, 'pay', { amount: 400 }))).toBe('maturity.approval_required');
+    expect(codeOf(await on.call(junior, 'pay', { amount: 401 }))).toBe('approvals.queue_full');
     on.clock.advance(61_000);
     on.hear();
     await on.pipeline.refusals.flush();
-    expect(on.spool.drafts.at(-1)?.body).toMatchObject({ code: 'approvals.queue_full', count: 140 });
+    expect(on.spool.drafts.at(-1)?.body).toMatchObject({ code: 'approvals.queue_full', count: 141 });
     expect(codeOf(await on.call(junior, 'pay', { amount: 500 }))).toBe('maturity.approval_required');
   });
 

@@ -35,7 +35,7 @@ import type {
   UnsupportedRequest,
 } from './protocols/protocol.ts';
 import { wantsKey } from './protected-resource.ts';
-import { QuestionRate } from './question-rate.ts';
+import { newQuestionsRate, QuestionRate } from './question-rate.ts';
 import { type Decided, recordDecision, recordSubscribed, type Stated } from './record.ts';
 import { RefusalCount } from './refusal-count.ts';
 import { RequestStates } from './request-state.ts';
@@ -154,6 +154,7 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
   const limiter = new Limiter({ control: ports.control, monotonicMs: () => clock.monotonicMs() });
   const decider = createDecider(ports, limiter, schemas, options.onDecided);
   const questions = new QuestionRate();
+  const newQuestions = new QuestionRate(newQuestionsRate, 'approvals.queue_full');
   const calls = new CallsUnderWay();
   const stopper = new Stopper(calls, upstream);
   const notifier = new Notifier(ports.control, options.pause);
@@ -169,7 +170,11 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     decider,
     release: (decided) => run(decided),
     single: (agentId) => refusals.single(agentId, 'maturity.approval_required'),
-    mayAsk: (agentId) => refusals.single(agentId, 'approvals.queue_full'),
+    tooMany: (agentId) => {
+      const refused = newQuestions.ask(agentId, clock.monotonicMs());
+      if (refused !== undefined) refusals.counted(agentId, refused.code);
+      return refused;
+    },
     reports,
   });
 

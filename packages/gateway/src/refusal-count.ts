@@ -50,6 +50,12 @@ export class RefusalCount {
     if (counter !== undefined) counter.counted++;
   }
 
+  /** Counts a refusal of a known agent that never gets a record of its own. */
+  counted(agentId: string, code: ErrorCode): void {
+    const counter = this.#counter(agentId, code, agentId);
+    if (counter !== undefined) counter.counted++;
+  }
+
   /** True when this refusal of a known agent gets a record of its own; otherwise it is counted. */
   single(agentId: string, code: ErrorCode): boolean {
     const counter = this.#counter(agentId, code, agentId);
