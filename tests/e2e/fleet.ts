@@ -117,6 +117,11 @@ export class Fleet {
     this.#secret = { ATF_KEY: randomBytes(32).toString('base64'), XDG_CONFIG_HOME: join(home, 'config') };
   }
 
+  /** Planes that somebody else describes and starts; it ends them. */
+  static of(home: string, cluster: Cluster): Fleet {
+    return new Fleet(home, cluster);
+  }
+
   /** Two of each, on the example workspace. */
   static async start(): Promise<Fleet> {
     const fleet = new Fleet(await mkdtemp(join(tmpdir(), 'atf-fleet-')), await startCluster());

@@ -28,7 +28,7 @@ export const usage = `Usage: atf control --data DIR [options]
   --policies DIR        folder of the policy files
   --trust-domain NAME   trust domain, also in the name of the log (atf.internal)
   --tenant NAME         tenant (default)
-  --witness-policy FILE ask the witnesses that this policy names to cosign the log
+  --witness-policy FILE ask the witnesses that this policy names to cosign the log; or the file in ATF_WITNESS_POLICY
   --log-level LEVEL     silent, error, warn, info or debug (info)
   --example             set up the example workspace in an empty database; presence of its people may be simulated
   --plain-http          allow plain HTTP beyond this machine, behind a proxy that has the certificate
@@ -108,6 +108,8 @@ export function readOptions(
   const given: Record<string, unknown> = { databaseUrl: databaseUrlIn(environment) };
   for (const [flag, option] of Object.entries(optionOf))
     given[option] = values[flag as keyof typeof optionOf];
+  // A setting that is there and says nothing is none: whoever writes it for several deployments leaves it empty in some.
+  given['witnessPolicy'] ??= environment['ATF_WITNESS_POLICY'] || undefined;
   if (values.port !== undefined)
     given['port'] = /^\d{1,5}$/.test(values.port) ? Number(values.port) : values.port;
   if (values.example === true) given['example'] = true;

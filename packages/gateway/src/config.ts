@@ -2,6 +2,7 @@
  * What a gateway is told when it starts: arguments, environment, and a join token that comes over the supervisor's channel rather than the
  * argument list, where other processes could read it.
  */
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { refuse } from '@atf/core/errors';
 import { crossesInClear, isLoopback } from '@atf/core/identity/loopback';
@@ -39,11 +40,13 @@ export const usage = `Usage: main.js --dir DIR --control URL... [options]
   --key-file FILE    file with the key that protects the gateway's own key, outside DIR; or the key in ATF_KEY
   --plain-http       allow plain HTTP beyond this machine, to control and from agents
 
-The one-time join token of a gateway that is not enrolled comes in ATF_GATEWAY_JOIN_TOKEN, or as { joinToken } over the
-channel of the process that started it.
+The one-time join token of a gateway that is not enrolled comes in ATF_GATEWAY_JOIN_TOKEN, in a file that
+ATF_GATEWAY_JOIN_TOKEN_FILE names, or as { joinToken } over the channel of the process that started it.
 `;
 
 const controlUrlsMax = 10;
+/** Characters of the file that are looked at; a token is shorter. */
+const joinTokenFileMax = 1_024;
 
 function addressOf(text: string, option: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
@@ -63,6 +66,22 @@ function tlsFiles(certFile: string | undefined, keyFile: string | undefined): Ga
   if (certFile === undefined || keyFile === undefined)
     return refuse('request.malformed', '--tls-cert and --tls-key belong together.');
   return { certFile, keyFile };
+}
+
+/** undefined: none was given. A file that is empty or gone is none: it has served its purpose once the gateway is enrolled. */
+function joinTokenIn(environment: NodeJS.ProcessEnv): string | undefined {
+  const { ATF_GATEWAY_JOIN_TOKEN: given, ATF_GATEWAY_JOIN_TOKEN_FILE: file } = environment;
+  if (given !== undefined && given !== '') return given;
+  if (file === undefined || file === '') return undefined;
+  try {
+    const token = readFileSync(file, 'utf8').slice(0, joinTokenFileMax).trim();
+    return token === '' ? undefined : token;
+  } catch (fault) {
+    const { code } = fault as NodeJS.ErrnoException;
+    return code === 'ENOENT'
+      ? undefined
+      : refuse('request.malformed', `ATF_GATEWAY_JOIN_TOKEN_FILE: ${code}`);
+  }
 }
 
 /** Refuses `identity.plain_http_refused`. */
@@ -107,7 +126,7 @@ export function readConfig(args: readonly string[], environment: NodeJS.ProcessE
     publicUrl: publicUrl === undefined ? undefined : addressOf(publicUrl, '--public-url'),
     keyFromEnvironment: environment['ATF_KEY'],
     keyFile: values['key-file'],
-    joinToken: environment['ATF_GATEWAY_JOIN_TOKEN'],
+    joinToken: joinTokenIn(environment),
     tls: tlsFiles(values['tls-cert'], values['tls-key']),
     caFile: values.ca,
   };
