@@ -1,205 +1,171 @@
 /**
- * A governed `tools/call` with a durable record beside the same call straight to the tool server, in one run: throughput, calls per second of the
- * gateway's processor time, and added latency at half load. Then the time from a kill to the last effect.
+ * A governed call with a durable record beside the same call without ATF, in one run: throughput, calls per second of the gateway's processor time, and added
+ * latency at half load. `call`: an MCP `tools/call` beside the same call straight to the tool server. `http`: an operation of an HTTP service beside the same
+ * request through a bare proxy on undici, and straight.
  */
-import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { exportAgentKey, generateAgentKey } from '../packages/sdk/src/agent-key.ts';
-import { enrolInstance } from '../packages/sdk/src/enrol.ts';
-import { call, Product, resume, root, until } from '../tests/e2e/product.ts';
-import type { LoadPlan, LoadResult } from './load.ts';
+import { Product } from '../tests/e2e/product.ts';
+import { measureCoreSpeed } from './core-speed.ts';
+import {
+  answers,
+  enrol,
+  governed,
+  putBehind,
+  register,
+  startServer,
+  straight,
+  type Target,
+} from './fixture.ts';
+import type { LoadResult } from './load.ts';
+import { ms, number, type Part, type Row } from './part.ts';
+import { helper, load, processorSeconds } from './processes.ts';
 
-export interface GovernedCallResult {
-  readonly direct: LoadResult;
-  readonly governed: LoadResult;
-  readonly directHalf: LoadResult;
-  readonly governedHalf: LoadResult;
-  /** Calls per second of processor time that the gateway's process used, user and system. */
-  readonly callsPerGatewayCoreSecond: number;
-  readonly addedP50Ms: number;
-  readonly addedP99Ms: number;
+interface Loads {
+  readonly full: LoadResult;
+  readonly half: LoadResult;
 }
 
-const manifest = `name: bench-reader
-version: 1.0.0
-owner: ines.marchetti@example.com
-technicalOwner: tomas.novak@example.com
-businessOwner: grace.adeyemi@example.com
-purpose: Reads an echo as fast as it can, for the benchmark
-domain: bench
-dataDomains: [bench]
-capabilities: [Call echo]
-tools: [echo/echo]
-limits:
-  - calls: { max: 1000000, perSeconds: 1 }
-escalation: ines.marchetti@example.com
-model: { provider: none, name: none }
-`;
+const told = ({ perSecond, p50Ms, p99Ms, failed }: LoadResult) =>
+  `${number(perSecond)}/s, p50 ${ms(p50Ms)}, p99 ${ms(p99Ms)}, ${failed} failed`;
 
-/** Runs Node on a file of the benchmark, gives it one line, and reads one line. */
-async function lineOf(file: string, input: unknown): Promise<string> {
-  const child = spawn(process.execPath, [join(root, 'bench', file)], { stdio: ['pipe', 'pipe', 'inherit'] });
-  child.stdin.end(JSON.stringify(input));
-  let text = '';
-  for await (const chunk of child.stdout) text += String(chunk);
-  return text;
+interface Compared {
+  readonly names: readonly string[];
+  readonly loads: readonly Loads[];
+  readonly usedSeconds: number;
 }
 
-const load = async (plan: LoadPlan) => JSON.parse(await lineOf('load.ts', plan)) as LoadResult;
-
-/** Processor seconds of a process so far (Linux). */
-function processorSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) / 100;
+/** The first is the governed one: the others run at half of ITS load too, so that what is added is added to the same. */
+async function compare(
+  targets: Readonly<Record<string, Target>>,
+  calls: number,
+  pid: number,
+): Promise<Compared> {
+  const entries = Object.entries(targets);
+  const full: LoadResult[] = [];
+  let usedSeconds = 0;
+  for (const [, target] of entries) {
+    await load({ ...target, calls: Math.ceil(calls / 7) });
+    const before = processorSeconds(pid);
+    full.push(await load({ ...target, calls }));
+    if (full.length === 1) usedSeconds = processorSeconds(pid) - before;
+  }
+  const perSecond = (full[0] as LoadResult).perSecond / 2;
+  const loads: Loads[] = [];
+  for (const [at, [, target]] of entries.entries())
+    loads.push({
+      full: full[at] as LoadResult,
+      half: await load({ ...target, calls: Math.ceil(calls / 2), perSecond }),
+    });
+  return { names: entries.map(([name]) => name), loads, usedSeconds };
 }
 
-async function echoServer(): Promise<{ url: string; close: () => void }> {
-  const child = spawn(process.execPath, [join(root, 'bench/echo-server.ts')], {
-    stdio: ['pipe', 'pipe', 'inherit'],
+function rowsOf(what: string, { names, loads, usedSeconds }: Compared): Row[] {
+  const [own, ...others] = loads as [Loads, ...Loads[]];
+  const perCore = own.full.calls / usedSeconds;
+  const rows: Row[] = names.flatMap((name, at) => {
+    const { full, half } = loads[at] as Loads;
+    const failed = at === 0 ? { wanted: '0 failed', ok: full.failed + half.failed === 0 } : {};
+    return [
+      { what: `${what}, ${name}, full load`, reached: told(full), ...failed },
+      { what: `${what}, ${name}, half load`, reached: told(half) },
+    ];
   });
-  const port = await new Promise<string>((done) =>
-    child.stdout.once('data', (chunk: Buffer) => done(chunk.toString().trim())),
-  );
-  return { url: `http://127.0.0.1:${port}/mcp`, close: () => child.stdin.end() };
-}
-
-/** Lets the gateway reach the benchmark's server: a loopback address needs a grant in the gateway host's own file. */
-async function grantLoopback(product: Product): Promise<void> {
-  const path = join(product.dataDir, 'gateway/servers.yaml');
-  const text = readFileSync(path, 'utf8');
-  if (!text.includes('echo:'))
-    await writeFile(path, `${text.trimEnd()}\necho:\n  privateNetwork: true\n`, { mode: 0o600 });
-}
-
-export async function measureGovernedCall(calls = 20_000): Promise<GovernedCallResult> {
-  const product = await Product.start();
-  const echo = await echoServer();
-  try {
-    await grantLoopback(product);
-    const operator = await product.operator();
-    await operator.call('servers.add', {
-      body: {
-        name: 'echo',
-        transport: { kind: 'http', url: echo.url },
-        domain: 'bench',
-        outputTrust: 'trusted',
-        stateless: true,
+  rows.push({
+    what: `${what}: governed calls per second of gateway processor time`,
+    reached: number(perCore),
+    wanted: '≥ 2,000',
+    ok: perCore >= 2_000,
+  });
+  for (const [at, other] of others.entries()) {
+    const name = names[at + 1] ?? '';
+    const [p50, p99] = [own.half.p50Ms - other.half.p50Ms, own.half.p99Ms - other.half.p99Ms];
+    const wanted = at === 0;
+    rows.push(
+      {
+        what: `${what}: added to ${name} at half load, p50`,
+        reached: ms(p50),
+        ...(wanted ? { wanted: '≤ 1 ms', ok: p50 <= 1 } : {}),
       },
-    });
-    await until('the tool is discovered', async () => {
-      const { items } = await operator.call('tools.list');
-      return items.find(
-        ({ server, name, state }) => server === 'echo' && name === 'echo' && state === 'active',
-      );
-    });
-    const agent = await operator.call('agents.register', { body: { manifest, format: 'yaml' } });
-    const { joinToken } = await operator.call('agents.joinToken', { params: { id: agent.id } });
-    const key = await generateAgentKey({ extractable: true });
-    const credential = await enrolInstance({ controlUrl: product.ready.controlUrl, joinToken, key });
-    const governedPlan = {
-      url: `${credential.gatewayUrl}/mcp/echo`,
-      tool: 'echo',
-      concurrency: 32,
-      token: credential.token,
-      key: await exportAgentKey(key),
-    };
-    const directPlan = { url: echo.url, tool: 'echo', concurrency: 32 };
-
-    await load({ ...governedPlan, calls: 3_000 });
-    const before = processorSeconds(product.ready.pids.gateway);
-    const governed = await load({ ...governedPlan, calls });
-    const used = processorSeconds(product.ready.pids.gateway) - before;
-    await load({ ...directPlan, calls: 3_000 });
-    const direct = await load({ ...directPlan, calls });
-    const half = { perSecond: governed.perSecond / 2, calls: Math.floor(calls / 2) };
-    const governedHalf = await load({ ...governedPlan, ...half });
-    const directHalf = await load({ ...directPlan, ...half });
-    return {
-      direct,
-      governed,
-      directHalf,
-      governedHalf,
-      callsPerGatewayCoreSecond: calls / used,
-      addedP50Ms: governedHalf.p50Ms - directHalf.p50Ms,
-      addedP99Ms: governedHalf.p99Ms - directHalf.p99Ms,
-    };
-  } finally {
-    echo.close();
-    await product.remove();
+      {
+        what: `${what}: added to ${name} at half load, p99`,
+        reached: ms(p99),
+        ...(wanted ? { wanted: '≤ 4 ms', ok: p99 <= 4 } : {}),
+      },
+      {
+        what: `${what}: ${name}, times as fast as governed`,
+        reached: `${number(other.full.perSecond / own.full.perSecond)}×`,
+      },
+    );
   }
+  return rows;
 }
 
-export interface KillResult {
-  readonly kills: number;
-  /** From sending the stop to the last effect that the tool server wrote. */
-  readonly lastEffectP50Ms: number;
-  readonly lastEffectP99Ms: number;
-  /** From sending the stop to the answer that says what was stopped. */
-  readonly reportP50Ms: number;
-  readonly reportP99Ms: number;
-}
-
-/** Kills a tool under a running call again and again; effects carry their own time in the back office’s file. The agent may export 20 times an hour. */
-export async function measureKill(kills = 18): Promise<KillResult> {
+export async function withAgent<T>(
+  work: (given: {
+    readonly product: Product;
+    readonly url: string;
+    target(what: Parameters<typeof governed>[1]): Promise<Target>;
+  }) => Promise<T>,
+): Promise<T> {
   const product = await Product.start();
+  const server = await startServer();
   try {
-    const security = await product.signIn('yuki.mori@example.com');
-    const office = await (await product.agent('principal-operations')).mcp('back-office');
-    const log = join(product.dataDir, 'back-office/effects.log');
-    const lines = () =>
-      readFileSync(log, 'utf8')
-        .split('\n')
-        .filter((line) => line.includes('report.step')).length;
-    const scope = { kind: 'tool' as const, id: 'back-office/export_report' };
-    const toLastEffect: number[] = [];
-    const toReport: number[] = [];
-    const exported = () => call(office, 'export_report', { seconds: 20 });
-    for (let n = 0; n < kills; n++) {
-      let running = exported();
-      const seen = await until('effects', () => {
-        try {
-          return lines();
-        } catch {
-          return undefined;
-        }
-      });
-      await until('the call under way', async () => {
-        if (lines() > seen + 1) return true;
-        // The gateway may hear of the last resume a moment after it was answered.
-        const refused = await Promise.race([running, Promise.resolve(undefined)]);
-        if (refused?.atf.code === 'containment.tool_stopped') running = exported();
-        return undefined;
-      });
-      const sent = Date.now();
-      const begun = performance.now();
-      await security.client.call('containment.stop', {
-        body: { scope, state: 'killed', reason: 'benchmark' },
-      });
-      toReport.push(performance.now() - begun);
-      await running;
-      await until('a quiet half second', () => (performance.now() - begun > 500 ? true : undefined));
-      const last =
-        readFileSync(log, 'utf8')
-          .trimEnd()
-          .split('\n')
-          .filter((line) => line.includes('report.step'))
-          .at(-1) ?? '';
-      const at = Date.parse(/\d{4}-\d\d-\d\dT[\d:.]+Z/.exec(last)?.[0] ?? '');
-      toLastEffect.push(Math.max(0, at - sent));
-      await resume(security, { scope, reason: 'benchmark' });
-    }
-    const p = (values: number[], share: number) =>
-      values.sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))] as number;
-    return {
-      kills,
-      lastEffectP50Ms: p(toLastEffect, 0.5),
-      lastEffectP99Ms: p(toLastEffect, 0.99),
-      reportP50Ms: p(toReport, 0.5),
-      reportP99Ms: p(toReport, 0.99),
+    const operator = await product.operator();
+    await putBehind(operator, [join(product.dataDir, 'gateway')], server.url);
+    const agent = await enrol(operator, product.ready.controlUrl, await register(operator, 'bench-reader'));
+    const target: Parameters<typeof work>[0]['target'] = async (what) => {
+      const made = await governed(agent, what);
+      await answers(made);
+      return made;
     };
+    return await work({ product, url: server.url, target });
   } finally {
+    server.close();
     await product.remove();
   }
 }
+
+export const callPart: Part = {
+  name: 'call',
+  says: 'a governed MCP tools/call with durable record beside the same call straight to the tool server',
+  measure: ({ calls, quick }) =>
+    withAgent(async ({ product, url, target }) => {
+      const compared = await compare(
+        { governed: await target({ tool: 'echo' }), straight: straight(`${url}/mcp`, 'echo') },
+        calls,
+        product.ready.pids.gateway,
+      );
+      if (quick) return { raw: compared, rows: rowsOf('tools/call', compared) };
+      const core = await measureCoreSpeed();
+      const what =
+        'ES256 verifications in a second of processor time, for comparison (slowest and fastest sample)';
+      const rows = [
+        ...rowsOf('tools/call', compared),
+        { what, reached: `${number(core.least)} to ${number(core.most)}` },
+      ];
+      return { raw: { ...compared, core }, rows };
+    }),
+};
+
+export const httpPart: Part = {
+  name: 'http',
+  says: 'a governed request to an HTTP service beside the same through a bare undici proxy, and straight',
+  measure: ({ calls }) =>
+    withAgent(async ({ product, url, target }) => {
+      const proxy = await helper('bare-proxy.ts', [url]);
+      try {
+        const compared = await compare(
+          {
+            governed: await target({ path: 'order' }),
+            'bare proxy': straight(`http://127.0.0.1:${proxy.said}/order`),
+            straight: straight(`${url}/order`),
+          },
+          calls,
+          product.ready.pids.gateway,
+        );
+        return { raw: compared, rows: rowsOf('HTTP GET', compared) };
+      } finally {
+        proxy.close();
+      }
+    }),
+};

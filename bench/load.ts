@@ -1,5 +1,5 @@
 /**
- * The load of the benchmark, a process of its own: sends `tools/call` to one address and prints latencies as JSON. Proofs are signed before the clock
+ * The load of the benchmark, a process of its own: sends `tools/call`, or plain GETs, to one address and prints latencies as JSON. Proofs are signed before the clock
  * starts, so that the generator does not compete with what it measures.
  *
  * stdin: one JSON line {@link LoadPlan}; stdout: one JSON line {@link LoadResult}.
@@ -14,7 +14,8 @@ export interface LoadPlan {
   readonly concurrency: number;
   /** Calls per second; absent: as fast as answers come (closed loop). */
   readonly perSecond?: number;
-  readonly tool: string;
+  /** Absent: a plain GET of the address instead of a `tools/call`. */
+  readonly tool?: string;
   /** Absent: no credential (straight to the tool server). */
   readonly token?: string;
   readonly key?: unknown;
@@ -34,40 +35,42 @@ export interface LoadResult {
 
 const plan = JSON.parse(readFileSync(0, 'utf8')) as LoadPlan;
 const { origin, pathname } = new URL(plan.url);
+const method = plan.tool === undefined ? 'GET' : 'POST';
 const pool = new Pool(origin, { connections: plan.concurrency, pipelining: 1 });
 const proofs: string[] = [];
 if (plan.token !== undefined) {
   const key = await importAgentKey(plan.key);
   for (let n = 0; n < plan.calls; n++)
-    proofs.push(await dpopProof(key, { method: 'POST', url: plan.url, accessToken: plan.token }));
+    proofs.push(await dpopProof(key, { method, url: plan.url, accessToken: plan.token }));
 }
 
+const usual: Record<string, string> =
+  plan.tool === undefined
+    ? { accept: 'application/json' }
+    : {
+        'content-type': 'application/json',
+        accept: 'application/json, text/event-stream',
+        'mcp-protocol-version': '2025-11-25',
+      };
 const latencies = new Float64Array(plan.calls);
 let failed = 0;
 let firstFailure: string | undefined;
 
 async function one(n: number, startedMs: number): Promise<void> {
-  const headers: Record<string, string> = {
-    'content-type': 'application/json',
-    accept: 'application/json, text/event-stream',
-    'mcp-protocol-version': '2025-11-25',
-  };
+  const headers: Record<string, string> = { ...usual };
   if (plan.token !== undefined) {
     headers['authorization'] = `DPoP ${plan.token}`;
     headers['dpop'] = proofs[n] as string;
   }
-  const body = JSON.stringify({
-    jsonrpc: '2.0',
-    id: n,
-    method: 'tools/call',
-    params: { name: plan.tool, arguments: { text: `call ${n}` } },
-  });
-  const response = await pool.request({ method: 'POST', path: pathname, headers, body });
+  const params = { name: plan.tool, arguments: { text: `call ${n}` } };
+  const body =
+    plan.tool === undefined ? null : JSON.stringify({ jsonrpc: '2.0', id: n, method: 'tools/call', params });
+  const response = await pool.request({ method, path: pathname, headers, body });
   const text = await response.body.text();
   latencies[n] = performance.now() - startedMs;
   if (response.statusCode !== 200 || text.includes('"isError":true') || text.includes('"error"')) {
     failed++;
-    firstFailure ??= text.slice(0, 300);
+    firstFailure ??= `${response.statusCode} ${text.slice(0, 300)}`;
   }
 }
 

@@ -4,18 +4,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Product, root } from '../tests/e2e/product.ts';
+import { ms, type Part } from './part.ts';
 
-const again = 7;
+const againDefault = 7;
 
 const shortRuns = 15;
-
-export interface Starts {
-  readonly firstMs: number;
-  /** Of the starts after the first, in order of their length. */
-  readonly laterMs: readonly number[];
-  /** Fastest `atf --help`, without what Node itself takes. */
-  readonly helpMs: number;
-}
 
 async function timed(home: string): Promise<number> {
   const begun = performance.now();
@@ -36,7 +29,8 @@ function fastest(args: readonly string[]): number {
   return ms;
 }
 
-export async function measureStarts(): Promise<Starts> {
+/** `helpMs`: the fastest `atf --help`, without what Node itself takes. */
+async function measureStarts(again: number) {
   const home = await mkdtemp(join(tmpdir(), 'atf-bench-start-'));
   try {
     const firstMs = await timed(home);
@@ -48,3 +42,28 @@ export async function measureStarts(): Promise<Starts> {
     await rm(home, { recursive: true, force: true });
   }
 }
+
+const seconds = (each: number | undefined) => `${((each ?? Number.NaN) / 1000).toFixed(1)} s`;
+
+export const startPart: Part = {
+  name: 'start',
+  says: 'starts, on an empty directory and with all state',
+  async measure({ quick }) {
+    const raw = await measureStarts(quick ? 1 : againDefault);
+    const { firstMs, laterMs, helpMs } = raw;
+    const median = laterMs[Math.floor(laterMs.length / 2)] ?? Number.NaN;
+    return {
+      raw,
+      rows: [
+        { what: 'start on an empty directory', reached: seconds(firstMs) },
+        {
+          what: `start with all state, median of ${laterMs.length} (fastest, slowest)`,
+          reached: `${seconds(median)} (${seconds(laterMs[0])}, ${seconds(laterMs.at(-1))})`,
+          wanted: '< 5 s',
+          ok: median < 5_000,
+        },
+        { what: 'atf --help, above Node itself', reached: ms(helpMs), wanted: '≤ 110 ms', ok: helpMs <= 110 },
+      ],
+    };
+  },
+};

@@ -99,7 +99,13 @@ describe('atf', () => {
   });
 
   it('shows agents, tools, people and status as documents', async () => {
-    expect((await json('agent', 'list')).map(({ name }) => name)).toContain('senior-support');
+    const agents = (await json('agent', 'list')).map(({ name }) => name);
+    expect(agents).toContain('senior-support');
+    const page = await cli('agent', 'list', '--limit', '2');
+    expect(page.stderr).toContain(`atf agent list --after ${agents[1]}`);
+    const behind = await json('agent', 'list', '--limit', '2', '--after', String(agents[1]));
+    expect(behind.map(({ name }) => name)).toEqual(agents.slice(2, 4));
+    expect((await cli('agent', 'list', '--limit', '0')).stderr).toContain('1 to 500');
     const tools = await json('tool', 'list', '--server', 'back-office');
     expect(tools).toHaveLength(11);
     // What the workspace corrected was looked at by a person; what was only discovered says so.

@@ -7,7 +7,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import type { BrowserContext, Page } from 'playwright-core';
+import type { BrowserContext, Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { answersAt } from '../../packages/console/fixtures/answers.ts';
 import { activityItem } from '../../packages/console/fixtures/answers-log.ts';
@@ -266,6 +266,21 @@ describe.skipIf(chromiumPath === undefined || !built)('console pages over fixtur
     expect(await page.locator('body').innerText()).toContain('128.5 EUR · of O-5003');
   });
 
+  /** Scrolls until the last row of the table is there, which must then have told how many it has. */
+  async function scrolledTo(name: string, last: Locator, rows: number): Promise<void> {
+    const table = page.getByRole('table', { name });
+    await expect
+      .poll(
+        async () => {
+          await page.evaluate('scrollTo(0, document.documentElement.scrollHeight)');
+          return [await table.getAttribute('aria-rowcount'), await last.isVisible()];
+        },
+        { timeout: 60_000 },
+      )
+      .toEqual([`${rows + 1}`, true]);
+    expect(await page.locator('[role=row][data-index]').count()).toBeLessThan(rowsInDocumentMax);
+  }
+
   it('shows every approval, however many wait: older ones by cursor', async () => {
     const [approval] = control.answers['approvals.list']?.items ?? [];
     if (approval === undefined) throw new Error('the fixtures have no approval');
@@ -275,18 +290,25 @@ describe.skipIf(chromiumPath === undefined || !built)('console pages over fixtur
       return { answer: { items: all.slice(from, from + Number(query['limit'])) } };
     });
     await open('/approvals', approval.tool);
-    const table = page.getByRole('table', { name: 'Approvals' });
-    const last = page.locator(`a[href="/approvals/${all.at(-1)?.id}"]`);
-    await expect
-      .poll(
-        async () => {
-          await page.evaluate('scrollTo(0, document.documentElement.scrollHeight)');
-          return [await table.getAttribute('aria-rowcount'), await last.isVisible()];
-        },
-        { timeout: 60_000 },
-      )
-      .toEqual([`${all.length + 1}`, true]);
-    expect(await page.locator('[role=row][data-index]').count()).toBeLessThan(rowsInDocumentMax);
+    await scrolledTo('Approvals', page.locator(`a[href="/approvals/${all.at(-1)?.id}"]`), all.length);
+  });
+
+  it('shows every agent of a large fleet, a page at a time', async () => {
+    const [agent] = control.answers['agents.list']?.items ?? [];
+    if (agent === undefined) throw new Error('the fixtures have no agent');
+    const all = Array.from({ length: 450 }, (_, n) => ({
+      ...agent,
+      id: uuid(60_000 + n),
+      name: `fleet-${String(n).padStart(4, '0')}`,
+    }));
+    control.handlers.set('agents.list', ({ query }) => {
+      const from = all.findIndex(({ name }) => name === query['after']) + 1;
+      const to = query['limit'] === undefined ? all.length : from + Number(query['limit']);
+      return { answer: { items: all.slice(from, to) } };
+    });
+    await open('/agents', 'fleet-0000');
+    await scrolledTo('Agents', page.getByRole('link', { name: 'fleet-0449' }), all.length);
+    control.handlers.delete('agents.list');
   });
 
   it('asks again for what is on screen when control passed over records', async () => {

@@ -4,7 +4,7 @@
  * the system's `postgres` user.
  */
 import { execFileSync, spawn } from 'node:child_process';
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -40,16 +40,18 @@ export interface Cluster {
   stop(): Promise<void>;
 }
 
-export async function startCluster(): Promise<Cluster> {
+/** With `keptIn`, the cluster of that folder, made when there is none, and still there afterwards. */
+export async function startCluster(keptIn?: string): Promise<Cluster> {
   const binaries = postgresBinaries();
   if (binaries === undefined) throw new Error('PostgreSQL is not installed');
   const user = lentUser();
-  const folder = mkdtempSync(join(tmpdir(), 'atf-postgres-'));
+  const folder = keptIn ?? mkdtempSync(join(tmpdir(), 'atf-postgres-'));
+  if (keptIn !== undefined) mkdirSync(keptIn, { recursive: true, mode: 0o700 });
   if (user.uid !== undefined) chownSync(folder, user.uid, user.gid);
   const data = join(folder, 'data');
   const options = { ...user, cwd: folder, stdio: 'pipe' as const };
   const initdb = ['-D', data, '-U', 'atf', '-A', 'trust', '-E', 'UTF8', '--locale=C.UTF-8', '--no-sync'];
-  execFileSync(join(binaries, 'initdb'), initdb, options);
+  if (!existsSync(join(data, 'PG_VERSION'))) execFileSync(join(binaries, 'initdb'), initdb, options);
   const port = await freePort();
   const settings = {
     listen_addresses: '127.0.0.1',
@@ -68,7 +70,7 @@ export async function startCluster(): Promise<Cluster> {
     // "Fast" shutdown: sessions are ended, what is committed stays.
     server.kill('SIGINT');
     await ended;
-    rmSync(folder, { recursive: true, force: true });
+    if (keptIn === undefined) rmSync(folder, { recursive: true, force: true });
   };
   try {
     await ready(server.stderr);

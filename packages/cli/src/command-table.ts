@@ -151,7 +151,9 @@ function addAgents(program: Commander, act: Act): void {
     .description('register an agent, or a new version of it, from its manifest (YAML or JSON)')
     .action(act(async () => (await import('./commands/agents.ts')).registerAgent));
   common(agent.command('list'))
-    .description('all agents')
+    .description('agents by name, a page at a time')
+    .option('--after <name>', 'those behind this one')
+    .option('--limit <n>', 'how many, 1 to 500', '200')
     .action(act(async () => (await import('./commands/agents.ts')).listAgents));
   common(agent.command('show <name>'))
     .description('one agent: who answers for it, and what it may do, tool by tool')

@@ -40,16 +40,32 @@ function readManifest(file: string): string {
   return readFileSync(file, 'utf8');
 }
 
-export const listAgents: Command = async (cli) => {
+interface ListOptions {
+  readonly after?: string;
+  readonly limit: string;
+}
+const limitMax = 500;
+
+/** One page: a fleet of thousands is nothing to print at once. */
+export const listAgents: Command<ListOptions> = async (cli, _, { after, limit: given }) => {
+  const limit = Number(given);
+  if (!Number.isInteger(limit) || limit < 1 || limit > limitMax)
+    throw new CliFailure(exitCodes.usage, `--limit takes 1 to ${limitMax}`);
   const operator = await cli.operator();
-  const { items } = await operator.call('agents.list');
+  const query = { limit, ...(after === undefined ? {} : { after }) };
+  const { items } = await operator.call('agents.list', { query });
   for (const agent of items) cli.out.document(agent);
-  if (items.length === 0) cli.out.say`No agents yet. Register one: atf agent register MANIFEST`;
+  const last = items.at(-1);
+  if (last === undefined)
+    cli.out
+      .say`${after === undefined ? 'No agents yet. Register one: atf agent register MANIFEST' : `No agent comes after ${after}.`}`;
   else
     cli.out.table(
       columns,
       items.map((agent) => rowOf(agent, Date.now())),
     );
+  if (last !== undefined && items.length === limit)
+    cli.out.note`There may be more: atf agent list --after ${last.name}`;
   return exitCodes.ok;
 };
 

@@ -2,26 +2,39 @@
 import type { Agent } from '@atf/core/wire/api';
 import { levels } from '@atf/core/wire/words';
 import { Link, useNavigate } from '@tanstack/react-router';
-import { useAnswer } from '../control/queries.ts';
+import { useMemo } from 'react';
+import { call } from '../control/client.ts';
+import { usePages } from '../control/queries.ts';
 import { DataTable, type ListColumn, valueColumn } from '../parts/data-table.tsx';
 import { LevelBadge } from '../parts/level.tsx';
 import { StateMark } from '../parts/outcome.tsx';
+import { MorePages, useNextPage } from '../parts/more-pages.tsx';
 import { Empty, Page, Panel, Shown } from '../parts/panel.tsx';
 import { Time } from '../parts/time.tsx';
 
 const everyMs = 15_000;
+const pageItems = 200;
 
 export function Agents() {
-  const agents = useAnswer('agents.list', {}, { everyMs });
+  const agents = usePages(
+    ['agents.list', 'pages'],
+    (after, signal) =>
+      call('agents.list', { query: { limit: pageItems, ...(after === undefined ? {} : { after }) } }, signal),
+    { pageItems, cursorOf: ({ name }) => name, everyMs },
+  );
+  const onEnd = useNextPage(agents);
+  const rows = useMemo(() => agents.data?.pages.flatMap(({ items }) => items) ?? [], [agents.data]);
   const navigate = useNavigate();
   return (
     <Page title="Agents">
       <Panel flush>
         <Shown answer={agents} lines={8}>
-          {({ items }) => (
+          {() => (
             <DataTable
               label="Agents"
-              rows={items}
+              rows={rows}
+              onEnd={onEnd}
+              foot={<MorePages pages={agents} what="agents" />}
               columns={columns}
               rowId={(agent) => agent.id}
               onOpen={(agent) => void navigate({ to: '/agents/$id', params: { id: agent.name } })}

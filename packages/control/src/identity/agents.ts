@@ -15,7 +15,7 @@ import { lastActionTimes } from '../audit/index-store.ts';
 import { stopsInForce } from '../incident/stop-files.ts';
 import { personByRef } from '../people/store.ts';
 import { agentDocOf, agentViewOf } from './documents.ts';
-import { activeInstanceCounts, activeInstances } from './credential-store.ts';
+import { activeInstanceCounts } from './credential-store.ts';
 import {
   type AgentRow,
   agentById,
@@ -34,7 +34,7 @@ import {
 } from './store.ts';
 
 /** Agents of one tenant. */
-export const agentsMax = 5_000;
+export const agentsMax = 20_000;
 
 interface Resolved {
   readonly owner: PersonRef;
@@ -266,16 +266,9 @@ export async function agentViews(
   const versions = await currentVersions(db, tenant, rows);
   const people = await peopleByIds(db, tenant, rows.flatMap(officeIds));
   const stops = await stopsInForce(control, db);
-  const single = rows.length === 1 ? rows[0] : undefined;
-  const counts =
-    single === undefined
-      ? await activeInstanceCounts(db, tenant)
-      : new Map([[single.id, (await activeInstances(db, tenant, single.id)).length]]);
-  const actedAt = await lastActionTimes(
-    db,
-    tenant,
-    rows.map(({ id }) => id),
-  );
+  const ids = rows.map(({ id }) => id);
+  const counts = await activeInstanceCounts(db, tenant, ids);
+  const actedAt = await lastActionTimes(db, tenant, ids);
   return rows.flatMap((row) => {
     const version = versions.get(row.id);
     if (version === undefined) return [];
@@ -291,6 +284,10 @@ export async function agentView(control: Control, id: string): Promise<Agent> {
   return view ?? refuse('identity.agent_not_found');
 }
 
-export async function listAgents(control: Control): Promise<Agent[]> {
-  return agentViews(control, await agentRows(control.db, control.config.tenant, agentsMax));
+/** By name: all, or those of a page. */
+export async function listAgents(
+  control: Control,
+  { after, limit = agentsMax }: { readonly after?: string | undefined; readonly limit?: number | undefined },
+): Promise<Agent[]> {
+  return agentViews(control, await agentRows(control.db, control.config.tenant, limit, after));
 }

@@ -100,12 +100,19 @@ export async function activeInstances(db: Db | Tx, tenant: string, agentId: stri
     .execute();
 }
 
-export async function activeInstanceCounts(db: Db | Tx, tenant: string): Promise<Map<string, number>> {
+/** By agent id; agents without active instances are absent. */
+export async function activeInstanceCounts(
+  db: Db | Tx,
+  tenant: string,
+  agentIds: readonly string[],
+): Promise<Map<string, number>> {
+  if (agentIds.length === 0) return new Map();
   const rows = await db
     .selectFrom('instance')
     .select(['agent_id', sql<number>`count(*)::int`.as('n')])
     .where('tenant', '=', tenant)
     .where('state', '=', 'active')
+    .where('agent_id', 'in', agentIds)
     .groupBy('agent_id')
     .execute();
   return new Map(rows.map((row) => [row.agent_id, row.n]));

@@ -49,11 +49,11 @@ type Op = keyof typeof identityRoutes;
 function call<K extends Op>(
   key: K,
   actor: Actor,
-  more: { params?: unknown; body?: unknown; headers?: Record<string, string> } = {},
+  more: { params?: unknown; query?: unknown; body?: unknown; headers?: Record<string, string> } = {},
 ) {
   const given = {
     params: undefined,
-    query: undefined,
+    query: {},
     body: undefined,
     headers: {},
     setHeader: () => undefined,
@@ -145,6 +145,25 @@ describe('registering', () => {
     expect((await call('agents.list', control.as(stranger))).items.map(({ name }) => name)).toContain(
       'first',
     );
+  });
+
+  it('lists agents by name, all at once or by pages that leave none out', async () => {
+    for (const name of ['paged-b', 'paged-a', 'paged-c']) await register(manifest(name));
+    const all = (await call('agents.list', control.as(stranger))).items.map(({ name }) => name);
+    expect(all).toEqual(expect.arrayContaining(['paged-a', 'paged-b', 'paged-c']));
+    const paged: string[] = [];
+    for (let after: string | undefined; paged.length < all.length; after = paged.at(-1)) {
+      const query = { limit: 2, ...(after === undefined ? {} : { after }) };
+      const { items } = await call('agents.list', control.as(stranger), { query });
+      expect(items.length).toBeGreaterThan(0);
+      expect(items.length).toBeLessThanOrEqual(2);
+      paged.push(...items.map(({ name }) => name));
+    }
+    expect(paged).toEqual(all);
+    const behind = await call('agents.list', control.as(stranger), {
+      query: { after: all.at(-1) ?? '', limit: 2 },
+    });
+    expect(behind.items).toEqual([]);
   });
 
   it('records no name or address of a person', async () => {

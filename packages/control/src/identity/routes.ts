@@ -24,8 +24,8 @@ export function answersFor(person: Person, agent: AgentRow): boolean {
 }
 
 export const identityRoutes: Handlers<Operation> = {
-  async 'agents.list'(control) {
-    return { items: await listAgents(control) };
+  async 'agents.list'(control, { query }) {
+    return { items: await listAgents(control, query) };
   },
 
   async 'agents.show'(control, { params }) {

@@ -85,14 +85,16 @@ export async function lockAgentNamed(tx: Tx, tenant: string, name: string): Prom
     .executeTakeFirst();
 }
 
-export async function agentRows(db: Db | Tx, tenant: string, limit: number): Promise<AgentRow[]> {
-  return db
-    .selectFrom('agent')
-    .selectAll()
-    .where('tenant', '=', tenant)
-    .orderBy('name')
-    .limit(limit)
-    .execute();
+/** By name; those behind the name `after`. */
+export async function agentRows(
+  db: Db | Tx,
+  tenant: string,
+  limit: number,
+  after?: string,
+): Promise<AgentRow[]> {
+  let query = db.selectFrom('agent').selectAll().where('tenant', '=', tenant);
+  if (after !== undefined) query = query.where('name', '>', after);
+  return query.orderBy('name').limit(limit).execute();
 }
 
 export async function agentCount(db: Db | Tx, tenant: string): Promise<number> {

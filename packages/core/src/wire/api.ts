@@ -615,7 +615,12 @@ export const routes = {
     method: 'GET',
     path: '/v1/agents',
     auth: 'person',
-    summary: 'List the agents',
+    summary: 'List the agents by name: all, or a page of them',
+    query: z.object({
+      /** Name of the last agent of the page before. */
+      after: text(64).optional(),
+      limit: z.coerce.number().int().min(1).max(500).optional(),
+    }),
     response: list(agentSchema),
   },
   'agents.show': {

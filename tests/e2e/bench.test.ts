@@ -1,0 +1,53 @@
+/** The benchmark measures something: each part that drives the product once, for a second. What it measures then means nothing. */
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { postgresBinaries } from '../postgres/cluster.ts';
+import { root } from './product.ts';
+
+async function quick(part: string): Promise<{ code: number | null; rows: string[][]; stderr: string }> {
+  const args = [join(root, 'bench/run.ts'), '--quick', '--only', part];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let [stdout, stderr] = ['', ''];
+  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  const code = await new Promise<number | null>((done) => child.once('close', done));
+  const lines = stdout.split('\n').filter((line) => line.startsWith('|'));
+  const cells = lines.slice(2).map((line) => line.split('|').map((cell) => cell.trim()));
+  return { code, stderr, rows: cells.map((row) => row.slice(1, 5)) };
+}
+
+/** Where the machine is busy a product takes its time to start. */
+const timeout = 300_000;
+
+describe('npm run bench -- --quick', { timeout }, () => {
+  it.each([
+    ['http', 'HTTP GET, governed, half load'],
+    ['actions', 'one action, atf, decision and both records durable'],
+    ['streams', 'server-sent events, governed'],
+    ['connected', '10 agents connected with a standing stream each'],
+  ])('%s', async (part, row) => {
+    const { code, rows, stderr } = await quick(part);
+    expect(code, stderr).toBe(0);
+    expect(rows.map(([what]) => what)).toContain(row);
+    // Neither speed nor that nothing fails is asked for here: beside other work on one machine leases run out.
+    for (const [what, reached] of rows) {
+      expect(reached, what).toMatch(/[1-9]/);
+      expect(reached, what).not.toContain('NaN');
+    }
+  });
+
+  it.skipIf(postgresBinaries() === undefined)('kill, with two gateways on PostgreSQL', async () => {
+    const { code, rows, stderr } = await quick('kill');
+    expect(code, stderr).toBe(0);
+    const [what, reached] = rows[0] ?? [];
+    expect(what).toContain('two gateways under full load');
+    expect(reached).toMatch(/^\d[\d.,]* ms$/);
+  });
+
+  it('names its parts to whoever asks for another', async () => {
+    const { code, stderr } = await quick('everything');
+    expect(code).toBe(2);
+    expect(stderr).toContain('--only is one of');
+  });
+});
