@@ -126,10 +126,9 @@ export class AgentActor {
 
   /** Calls a tool. Undefined: the gateway is down. */
   async call(gateway: GatewayNode, { server, tool, args }: Ask): Promise<CallAnswer | undefined> {
-    const { pipeline } = gateway;
     if (this.#credential === undefined) this.renew();
     const credential = this.#credential;
-    if (pipeline === undefined || credential === undefined) return undefined;
+    if (credential === undefined) return undefined;
     const request: ToolsCallRequest = {
       kind: 'tools_call',
       era: '2025-11-25',
@@ -144,7 +143,8 @@ export class AgentActor {
     const held: CredentialFacts = this.#random.chance(0.05) ? { ...credential, proof: 'none' } : credential;
     this.outstanding++;
     try {
-      const answer = await pipeline.call(held, request, gone.signal);
+      const answer = await gateway.call(held, request, gone.signal);
+      if (answer === undefined) return undefined;
       this.#cast.checks.answered(gateway.id, answer);
       this.#learn(answer, { server, tool, args });
       return answer;

@@ -1,11 +1,12 @@
 /** What goes wrong: the network, disks, processes, clocks and tool servers, at random moments, until everything is healed at the end. */
-import type { ControlNode } from './control-node.ts';
+import type { ControlNode, Replica } from './control-node.ts';
 import type { GatewayNode } from './gateway-node.ts';
+import type { Link } from './network.ts';
 import type { Random } from './random.ts';
 import type { VirtualTiles } from './tiles.ts';
 import type { ToolServers } from './tool-servers.ts';
 import type { Trace } from './trace.ts';
-import type { VirtualTime } from './virtual-time.ts';
+import type { Process, VirtualTime } from './virtual-time.ts';
 
 const paceMs: readonly [number, number] = [40, 330];
 const skewMsMax = 600_000;
@@ -65,22 +66,54 @@ export class Chaos {
     });
   }
 
+  /** A process stops without ending, and goes on later: a paused machine. */
+  freeze(process: Process | undefined, what: string, ms: number): void {
+    if (process === undefined || process.frozen) return;
+    this.for(
+      ms,
+      `${what} is paused`,
+      () => (process.frozen = true),
+      () => {
+        this.input.trace.add(`${what} goes on`);
+        process.thaw();
+      },
+    );
+  }
+
   /** Everything works again. */
   heal(): void {
-    const { gateways, control, tiles, servers } = this.input;
+    const { gateways, control, tiles, servers, trace } = this.input;
+    trace.add('everything is healed');
     for (const gateway of gateways) {
-      gateway.link.heal();
+      for (const link of gateway.links) link.heal();
+      gateway.process?.thaw();
       gateway.disk.heal();
       gateway.skewMs = 0;
       if (!gateway.up) void gateway.start();
     }
+    control.databaseDown = false;
+    control.signals.lost = 0;
     control.database.slow = false;
     control.database.faults = { fails: 0, unheard: 0 };
     tiles.fails = 0;
     servers.calm();
-    if (control.running === undefined) control.start();
+    for (const replica of control.replicas) {
+      replica.skewMs = 0;
+      replica.running?.process.thaw();
+    }
+    control.start();
   }
 }
+
+/** Any, but rather the one that leads. */
+function replicaOf({ random, input: { control } }: Chaos): Replica {
+  const leader = control.replicas.find(({ leads }) => leads);
+  return leader !== undefined && random.chance(0.5) ? leader : random.pick(control.replicas);
+}
+
+/** One link of a gateway, or all that it has. */
+const linksOf = (chaos: Chaos, gateway: GatewayNode): readonly Link[] =>
+  chaos.random.chance(0.4) ? [chaos.random.pick(gateway.links)] : gateway.links;
 
 const gatewayOf = ({ random, input }: Chaos): GatewayNode => random.pick(input.gateways);
 
@@ -88,51 +121,54 @@ const faults: readonly Fault[] = [
   [
     14,
     (chaos) => {
-      const { link, id } = gatewayOf(chaos);
+      const gateway = gatewayOf(chaos);
+      const [links, { id }] = [linksOf(chaos, gateway), gateway];
       const directions = chaos.random.pick(['up', 'down', 'both'] as const);
       const ms = chaos.random.chance(0.5) ? chaos.random.between(50, 500) : chaos.random.between(500, 2_600);
       chaos.for(
         ms,
         `partition (${directions}) of gateway ${id.slice(0, 8)}`,
-        () => link.hold(directions),
-        () => link.heal(),
+        () => links.forEach((link) => link.hold(directions)),
+        () => links.forEach((link) => link.heal()),
       );
     },
   ],
   [
     8,
     (chaos) => {
-      const { link, id } = gatewayOf(chaos);
-      chaos.input.trace.add(`connection of gateway ${id.slice(0, 8)} is reset`);
-      link.cut();
+      const gateway = gatewayOf(chaos);
+      chaos.input.trace.add(`connections of gateway ${gateway.id.slice(0, 8)} are reset`);
+      for (const link of linksOf(chaos, gateway)) link.cut();
     },
   ],
   [
     5,
     (chaos) => {
-      const { link, id } = gatewayOf(chaos);
-      link.cut();
+      const gateway = gatewayOf(chaos);
+      const [links, { id }] = [linksOf(chaos, gateway), gateway];
+      for (const link of links) link.cut();
       chaos.for(
         chaos.random.between(50, 2_000),
         `gateway ${id.slice(0, 8)} cannot reach control`,
-        () => (link.refuses = true),
-        () => (link.refuses = false),
+        () => links.forEach((link) => (link.refuses = true)),
+        () => links.forEach((link) => (link.refuses = false)),
       );
     },
   ],
   [
     6,
     (chaos) => {
-      const { link, id } = gatewayOf(chaos);
+      const gateway = gatewayOf(chaos);
+      const [links, { id }] = [linksOf(chaos, gateway), gateway];
       const slowMs = chaos.random.between(20, 700);
       chaos.for(
         chaos.random.between(200, 1_500),
         `link of gateway ${id.slice(0, 8)} is ${slowMs.toFixed(0)} ms slower`,
         () => {
-          if (chaos.random.chance(0.5)) link.up.slowMs = slowMs;
-          else link.down.slowMs = slowMs;
+          const way = chaos.random.pick(['up', 'down'] as const);
+          for (const link of links) link[way].slowMs = slowMs;
         },
-        () => link.heal(),
+        () => links.forEach((link) => link.heal()),
       );
     },
   ],
@@ -178,17 +214,94 @@ const faults: readonly Fault[] = [
     },
   ],
   [
-    3,
+    6,
     (chaos) => {
-      const { control, time } = chaos.input;
-      if (control.running === undefined) return;
-      control.crash();
-      time.after(chaos.random.between(20, 900), () => {
-        if (control.running === undefined) control.start();
-      });
+      const gateway = gatewayOf(chaos);
+      const links = linksOf(chaos, gateway);
+      chaos.for(
+        chaos.random.between(50, 2_500),
+        `connections of gateway ${gateway.id.slice(0, 8)} are half open`,
+        () => links.forEach((link) => link.swallow()),
+        () => links.forEach((link) => link.heal()),
+      );
     },
   ],
-  [3, (chaos) => chaos.input.control.takeOver()],
+  [
+    3,
+    (chaos) => {
+      const gateway = gatewayOf(chaos);
+      chaos.freeze(gateway.process, `gateway ${gateway.id.slice(0, 8)}`, chaos.random.between(50, 2_500));
+    },
+  ],
+  [
+    5,
+    (chaos) => {
+      const replica = replicaOf(chaos);
+      const ms = chaos.random.chance(0.5)
+        ? chaos.random.between(50, 900)
+        : chaos.random.between(3_100, 5_500);
+      chaos.freeze(replica.running?.process, `control ${replica.id}`, ms);
+    },
+  ],
+  [
+    2,
+    (chaos) => {
+      const gateway = gatewayOf(chaos);
+      for (let i = chaos.random.int(3, 6), ms = 0; i > 0; i--, ms += chaos.random.between(5, 150))
+        chaos.input.time.after(ms, () => {
+          if (gateway.up) gateway.crash('killed');
+          chaos.input.onCrash();
+          void gateway.start();
+        });
+    },
+  ],
+  [
+    3,
+    (chaos) => {
+      const { time, control } = chaos.input;
+      const replicas = chaos.random.chance(0.3) ? control.replicas : [replicaOf(chaos)];
+      for (const replica of replicas) {
+        if (replica.running === undefined) continue;
+        replica.crash();
+        time.after(chaos.random.between(20, 900), () => {
+          if (replica.running === undefined) replica.start();
+        });
+      }
+    },
+  ],
+  [
+    3,
+    (chaos) => {
+      const { control } = chaos.input;
+      chaos.for(
+        chaos.random.between(50, 1_500),
+        'the database is away',
+        () => (control.databaseDown = true),
+        () => (control.databaseDown = false),
+      );
+    },
+  ],
+  [
+    3,
+    (chaos) => {
+      const { signals } = chaos.input.control;
+      chaos.for(
+        chaos.random.between(100, 1_500),
+        'signals between replicas are lost',
+        () => (signals.lost = 0.7),
+        () => (signals.lost = 0),
+      );
+    },
+  ],
+  [
+    3,
+    (chaos) => {
+      const replica = replicaOf(chaos);
+      replica.skewMs = chaos.random.chance(0.3) ? 0 : chaos.random.between(-skewMsMax, skewMsMax);
+      chaos.input.trace.add(`wall clock of control ${replica.id} jumps to ${replica.skewMs.toFixed(0)} ms`);
+    },
+  ],
+  [3, (chaos) => replicaOf(chaos).takeOver()],
   [
     4,
     (chaos) => {

@@ -57,6 +57,7 @@ export class Checks {
     cut: 0,
     stops: 0,
     stopsHeld: 0,
+    leads: 0,
     refusedBesideRelease: 0,
   };
   readonly #time: VirtualTime;
@@ -412,7 +413,8 @@ export class Checks {
         this.#running.delete(running);
         continue;
       }
-      if (signal.aborted) continue;
+      // One that is paused cannot cut; when it goes on it does so with the first thing that it looks at.
+      if (signal.aborted || process.frozen || this.#time.nowMs - process.thawedMs < leaseWatchMs) continue;
       const about = [key, intent.record.agentId, gateway];
       if (running.cutBy !== undefined)
         this.fail('calls under way are cut', `it runs on after ${running.cutBy}`, ...about);

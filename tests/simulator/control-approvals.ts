@@ -40,7 +40,12 @@ export interface ApprovalsInput {
   /** A call waits for a person. */
   readonly onWaiting: (doc: ApprovalDoc) => void;
   /** Faults put here on purpose, to prove that the checks see them. */
-  readonly faults: { readonly releaseAlways: boolean; readonly otherBytes: boolean };
+  readonly faults: {
+    readonly releaseAlways: boolean;
+    readonly otherBytes: boolean;
+    /** Each gateway has a limit of its own. */
+    readonly ownBudgets: boolean;
+  };
 }
 
 export class Approvals {

@@ -1,11 +1,14 @@
 /**
- * The control plane: the real hub of the feed, the real intake and the real sequencer, over virtual rows and files. Only what people and
- * agents change through other rooms is modelled (control-state.ts). Its process can die at any point and is started again.
+ * The control plane: the real hub of the feed, intake, sequencer, lead and replicas, over virtual rows, files and signals. Only what people and
+ * agents change through other rooms is modelled (control-state.ts). Its processes can die or be paused at any point.
  */
 import { Intake } from '@atf/control/audit/intake';
-import { openSequencer, type Sequencer } from '@atf/control/audit/sequencer';
+import { openSequencer, type Sequencer, type SequencerOptions } from '@atf/control/audit/sequencer';
+import type { TileStore } from '@atf/control/audit/tile-store';
 import type { Clock, Control, Db } from '@atf/control/context';
 import { Feed } from '@atf/control/feed/hub';
+import { Lead } from '@atf/control/replicas/lead';
+import { Replicas } from '@atf/control/replicas/replicas';
 import { checkpointSigner } from '@atf/core/audit/checkpoint';
 import {
   exportGatewayKey,
@@ -18,14 +21,14 @@ import {
 import { RefusalError } from '@atf/core/errors';
 import { generateKeyPairSync } from 'node:crypto';
 import type { Logger } from 'pino';
-import type { WebSocket } from 'ws';
-import type { VirtualSocket } from './network.ts';
 import type { Random } from './random.ts';
 import { Database, Handle, type WritableView } from './rows.ts';
+import { rowTiles } from './row-tiles.ts';
 import { origin, tenant } from './scene.ts';
+import { VirtualSignals } from './signals.ts';
 import type { VirtualTiles } from './tiles.ts';
 import type { Trace } from './trace.ts';
-import { Process, type VirtualTime } from './virtual-time.ts';
+import { currentProcess, Process, type VirtualTime } from './virtual-time.ts';
 
 /** One key of each kind for all runs: signatures are part of no decision and of no order. */
 export const logSigner = checkpointSigner(origin, generateKeyPairSync('ed25519').privateKey);
@@ -45,80 +48,189 @@ export interface ControlInput {
   readonly tiles: VirtualTiles;
   readonly clock: Clock;
   readonly gateways: readonly string[];
+  /** How many control processes there are. */
+  readonly replicas: number;
+  /** False: the leader writes without its fence (a mutant). */
+  readonly fences: boolean;
+  /** Who led once does nothing when it leads again (a mutant). */
+  readonly leadsOnce: boolean;
+  readonly onLead: () => void;
   /** The log cannot be opened although nobody else writes it. */
   readonly onUnopened: (fault: RefusalError) => void;
 }
 
-interface Running {
+/** A control process as it runs. */
+export interface Running {
   readonly process: Process;
   readonly handle: Handle;
   readonly hub: Feed;
   readonly intake: Intake;
 }
 
-export class ControlNode {
-  readonly database: Database;
+type Change = <T>(work: (tx: WritableView) => Promise<T>, applied?: () => void) => Promise<T>;
+
+/** One control process after the other, under one id. */
+export class Replica {
+  readonly id: string;
+  /** Of its wall clock. */
+  skewMs = 0;
   readonly #input: ControlInput;
+  readonly #node: ControlNode;
+  readonly #random: Random;
   #running: Running | undefined;
+  #wake: (() => void) | undefined;
+  #led = false;
+  /** As it believes. */
+  leads = false;
   /** All that run: a take-over does not end the one before. */
   readonly #sequencers = new Set<Sequencer>();
 
-  constructor(input: ControlInput) {
+  constructor(id: string, node: ControlNode, input: ControlInput, random: Random) {
+    this.id = id;
+    this.#node = node;
     this.#input = input;
-    this.database = new Database(input.time, input.random.fork());
+    this.#random = random;
   }
 
   get running(): Running | undefined {
     return this.#running;
   }
 
+  get #clock(): Clock {
+    return { nowMs: () => this.#input.clock.nowMs() + this.skewMs };
+  }
+
   start(): void {
-    const { time, random, clock, gateways } = this.#input;
-    const process = new Process(time);
-    const handle = new Handle(this.database, process, random.fork());
-    const hub = new Feed({ db: handle as unknown as Db, tenant, log: silent });
-    const change = this.changeOf(process) as unknown as Control['change'];
-    const intake = new Intake({ db: handle as unknown as Db, change, clock, tenant });
+    const process = new Process(this.#input.time);
+    process.enter(() => this.#start(process));
+  }
+
+  #start(process: Process): void {
+    const { time, gateways } = this.#input;
+    const handle = new Handle(this.#node.database, process, this.#random.fork());
+    const db = handle as unknown as Db;
+    const hub = new Feed({ db, tenant, log: silent });
+    const change = this.changeOf(process);
+    const intake = new Intake({
+      db,
+      change: change as unknown as Control['change'],
+      clock: this.#clock,
+      tenant,
+    });
     this.#running = { process, handle, hub, intake };
-    void this.#sequence(process, handle);
+    if (this.#node.shared) this.#lead(process, handle, hub, change);
+    else void this.#sequence(process, handle);
     const report = (): void => {
-      if (!process.alive) return;
-      for (const { id, spool } of hub.gateways()) {
+      for (const { id, spool } of hub.own()) {
         if (spool !== undefined && gateways.includes(id))
           void intake.reported(id, spool).catch(() => undefined);
       }
-      time.after(reportEveryMs, report);
+      time.after(reportEveryMs, () => process.enter(report));
     };
-    time.after(reportEveryMs, report);
+    time.after(reportEveryMs, () => process.enter(report));
   }
 
   /** A transaction of one process; hub and sequencers look for what is new after its commit. */
-  changeOf(
-    process: Process,
-  ): <T>(work: (tx: WritableView) => Promise<T>, applied?: () => void) => Promise<T> {
+  changeOf(process: Process): Change {
     return (work, applied) =>
-      this.database.change(process, work, () => {
+      this.#node.database.change(process, work, () => {
         applied?.();
-        this.#input.time.after(0.01, () => {
-          this.#running?.hub.wake();
-          for (const sequencer of this.#sequencers) sequencer.wake();
-        });
+        this.#input.time.after(0.01, () =>
+          process.enter(() => {
+            this.#running?.hub.wake();
+            this.#wake?.();
+            for (const sequencer of this.#sequencers) sequencer.wake();
+          }),
+        );
       });
   }
 
+  #options(handle: Handle, change: Control['change'], store: TileStore): SequencerOptions {
+    const { gateways } = this.#input;
+    return {
+      ...{ db: handle as unknown as Db, change, store, clock: this.#clock, tenant, signer: logSigner },
+      gatewayKeys: async () => new Map(gateways.map((id) => [id, [gatewayKeyRecord]])),
+    };
+  }
+
+  /** Shares the database with another one: whoever has the lease writes the log, into rows. */
+  #lead(process: Process, handle: Handle, hub: Feed, change: Change): void {
+    const { trace, fences } = this.#input;
+    const { nowMs } = this.#clock;
+    const replicas = new Replicas({
+      ...{
+        id: this.id,
+        db: handle as unknown as Db,
+        signals: this.#node.signals.of(process),
+        tenant,
+        nowMs,
+        log: silent,
+      },
+      feed: {
+        containHere: (...stop) => hub.containHere(...stop),
+        own: () => hub.own(),
+        wake: () => hub.wake(),
+        unrecorded: () => hub.unrecorded(),
+      },
+    });
+    hub.join(replicas);
+    void replicas.meet();
+    const control = {
+      db: handle,
+      change,
+      config: { tenant },
+      log: silent,
+      shared: replicas,
+    } as unknown as Control;
+    const lead = new Lead({
+      control,
+      replica: this.id,
+      begin: async (held) => {
+        const write = (fences === false ? control : held).change;
+        const store = rowTiles(handle, write as unknown as Parameters<typeof rowTiles>[1]);
+        const sequencer = await openSequencer(this.#options(handle, write, store));
+        trace.add(`control ${this.id}: leads`);
+        this.#input.onLead();
+        this.leads = true;
+        if (!(this.#input.leadsOnce && this.#led)) sequencer.start();
+        this.#led = true;
+        this.#wake = () => {
+          replicas.changed();
+          sequencer.wake();
+        };
+        return {
+          note: () => 'null',
+          end: async () => {
+            this.leads = false;
+            trace.add(`control ${this.id}: leads no more`);
+            await sequencer.stop();
+          },
+        };
+      },
+    });
+    this.#wake = () => replicas.changed();
+    const start = async (): Promise<void> => {
+      for (;;) {
+        try {
+          return await lead.start();
+        } catch (fault) {
+          const code = fault instanceof RefusalError ? fault.refusal.code : String(fault);
+          trace.add(`control ${this.id}: cannot lead: ${code}`);
+          if (code === 'audit.log_shorter' || code === 'audit.log_damaged')
+            return this.#input.onUnopened(fault as RefusalError);
+          await process.pause(reopenMs);
+        }
+      }
+    };
+    void start();
+  }
+
   async #sequence(process: Process, handle: Handle): Promise<void> {
-    const { tiles, clock, trace, time, gateways } = this.#input;
+    const { tiles, trace } = this.#input;
+    const change = this.changeOf(process) as unknown as Control['change'];
     for (;;) {
       try {
-        const sequencer = await openSequencer({
-          db: handle as unknown as Db,
-          change: this.changeOf(process) as unknown as Control['change'],
-          store: tiles.openedBy(process),
-          clock,
-          tenant,
-          signer: logSigner,
-          gatewayKeys: async () => new Map(gateways.map((id) => [id, [gatewayKeyRecord]])),
-        });
+        const sequencer = await openSequencer(this.#options(handle, change, tiles.openedBy(process)));
         this.#sequencers.add(sequencer);
         sequencer.start();
         return;
@@ -126,32 +238,76 @@ export class ControlNode {
         const refused = fault instanceof RefusalError && fault.refusal.code !== 'audit.sequencer_fenced';
         if (refused && this.#sequencers.size === 0) return this.#input.onUnopened(fault);
         trace.add('the log could not be opened; again');
-        await new Promise<void>((done) => void time.after(reopenMs, done));
-        if (!process.alive) return;
+        await process.pause(reopenMs);
       }
     }
   }
 
-  /** Another replica sequences from now on; the old one does not know. */
+  /** Another sequencer on the same files; the old one does not know. */
   takeOver(): void {
     const { running } = this;
-    if (running === undefined) return;
+    if (running === undefined || this.#node.shared) return;
     this.#input.trace.add('control: another sequencer takes over the log');
-    void this.#sequence(running.process, running.handle);
+    running.process.enter(() => void this.#sequence(running.process, running.handle));
   }
 
   crash(): void {
     if (this.#running === undefined) return;
-    this.#input.trace.add('control: crash');
+    this.#input.trace.add(`control ${this.id}: crash`);
     this.#running.process.alive = false;
     this.#running.hub.close();
     this.#running = undefined;
+    this.#wake = undefined;
+    this.leads = false;
     this.#sequencers.clear();
   }
+}
 
-  accept(gateway: string, socket: VirtualSocket): boolean {
-    if (this.#running === undefined) return false;
-    this.#running.hub.connect(gateway, socket as unknown as WebSocket);
-    return true;
+export class ControlNode {
+  readonly database: Database;
+  readonly signals: VirtualSignals;
+  readonly replicas: readonly Replica[];
+  /** Several replicas on one database; otherwise one process with its log in files. */
+  readonly shared: boolean;
+  readonly #random: Random;
+
+  constructor(input: ControlInput) {
+    const { random, time } = input;
+    this.shared = input.replicas > 1;
+    this.database = new Database(time, random.fork());
+    this.signals = new VirtualSignals(time, random.fork());
+    this.replicas = Array.from(
+      { length: input.replicas },
+      (_, i) => new Replica(`r${i}`, this, input, random.fork()),
+    );
+    this.#random = random.fork();
+  }
+
+  /** The process that asks; for people, any that answers. */
+  get running(): Running | undefined {
+    const all = this.replicas.flatMap(({ running }) => running ?? []);
+    const asking = currentProcess();
+    const own = all.find(({ process }) => process === asking);
+    if (own !== undefined || (asking !== undefined && !asking.alive)) return own;
+    const awake = all.filter(({ process }) => !process.frozen);
+    return awake.length === 0 ? undefined : this.#random.pick(awake);
+  }
+
+  replicaOf(process: Process): Replica | undefined {
+    return this.replicas.find(({ running }) => running?.process === process);
+  }
+
+  start(): void {
+    for (const replica of this.replicas) if (replica.running === undefined) replica.start();
+  }
+
+  crash(): void {
+    for (const replica of this.replicas) replica.crash();
+  }
+
+  /** The database is away for everybody, or back. */
+  set databaseDown(down: boolean) {
+    this.database.down = down;
+    this.signals.down = down;
   }
 }

@@ -38,12 +38,14 @@ import type { Trace } from './trace.ts';
 const confirmMs = 500;
 const stopAttemptsMax = 40;
 const stopAgainMs = 60;
+const acceptedMsMax = 900;
 
 export interface StateInput extends ApprovalsInput {
   readonly control: ControlNode;
   readonly trace: Trace;
   readonly policies: Policies;
   readonly pause: (ms: number) => Promise<void>;
+  readonly after: (ms: number, run: () => void) => void;
   readonly payloadKey: { readonly kid: string; readonly key: Uint8Array };
 }
 
@@ -59,7 +61,7 @@ export class ControlState {
   readonly agentIds: string[] = [];
   readonly approvals: Approvals;
   readonly #input: StateInput;
-  readonly #budgets = new Budgets();
+  readonly #budgets = new Map<string, Budgets>();
 
   constructor(input: StateInput) {
     this.#input = input;
@@ -89,7 +91,7 @@ export class ControlState {
     const { running } = control;
     if (running === undefined) return false;
     try {
-      await control.changeOf(running.process)(
+      await control.replicaOf(running.process)?.changeOf(running.process)(
         async (tx) => {
           const puts: (() => Promise<void>)[] = [];
           work(tx, (topic, key, body) =>
@@ -156,16 +158,29 @@ export class ControlState {
     };
     trace.add(`control: ${state} ${key}`);
     const begun = checks.stopBegins(scope);
-    void running.hub.contain(key, doc, confirmMs);
-    const done = await this.#change(`${key} is ${state} on record`, [], (tx, put) => {
-      put('containment', key, doc);
-      if (state !== 'killed') return;
-      for (const agent of this.agentIds
-        .map((id) => docOf(tx, 'agent', id))
-        .filter((each) => each !== undefined)) {
-        if (stops(scope, agent)) this.#void(tx, put, agent);
-      }
+    running.process.enter(() => void running.hub.contain(key, doc, confirmMs));
+    let recorded = false;
+    // A stop that is not on record by then was not accepted yet; its second runs from when it is.
+    this.#input.after(acceptedMsMax, () => {
+      if (!recorded) begun.toMs = begun.fromMs;
     });
+    const done = await this.#change(
+      `${key} is ${state} on record`,
+      [],
+      (tx, put) => {
+        put('containment', key, doc);
+        if (state !== 'killed') return;
+        for (const agent of this.agentIds
+          .map((id) => docOf(tx, 'agent', id))
+          .filter((each) => each !== undefined)) {
+          if (stops(scope, agent)) this.#void(tx, put, agent);
+        }
+      },
+      () => {
+        recorded = true;
+        if (begun.toMs === begun.fromMs) checks.stopBegins(scope);
+      },
+    );
     if (!done && this.doc('containment', key)?.since !== doc.since) begun.toMs = begun.fromMs;
     return done;
   }
@@ -251,6 +266,7 @@ export class ControlState {
   async answer<K extends OperationId>(
     operation: K,
     call: ControlCall<K>,
+    gateway: string,
   ): Promise<ControlAnswer<unknown> | undefined> {
     const params = (call.params ?? {}) as { id?: string; name?: string };
     switch (operation) {
@@ -277,13 +293,22 @@ export class ControlState {
         return { ok: true, value: { kid, key: Buffer.from(key).toString('base64url') } };
       }
       case 'gateway.leaseCalls':
-        return { ok: true, value: this.#budgets.lease(call.body, this.#input.nowMs()) };
+        if (this.#input.control.database.down) return undefined;
+        return { ok: true, value: this.#budgetsFor(gateway).lease(call.body, this.#input.nowMs()) };
       case 'gateway.started':
       case 'gateway.notify':
         return { ok: true, value: { ok: true } };
       default:
         throw new Error(`${operation} is not simulated`);
     }
+  }
+
+  /** One allocator for all gateways. */
+  #budgetsFor(gateway: string): Budgets {
+    const key = this.#input.faults.ownBudgets ? gateway : '*';
+    const budgets = this.#budgets.get(key) ?? new Budgets();
+    this.#budgets.set(key, budgets);
+    return budgets;
   }
 
   /** A definition that differs from the accepted one quarantines the tool. */

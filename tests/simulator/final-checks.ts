@@ -1,5 +1,4 @@
 /** What must hold of the log when everything has come to rest: it is whole, it says what was acknowledged, and its decisions can be made again. */
-import type { VirtualTiles } from './tiles.ts';
 import { type Checkpoint, formatVkey, parseVkey, verifyCheckpoint } from '@atf/core/audit/checkpoint';
 import { decodeEntry, type Entry } from '@atf/core/audit/entry';
 import { gapOf } from '@atf/core/audit/gap';
@@ -45,7 +44,8 @@ export class CheckpointWatch {
 
 export interface FinalInput {
   readonly checks: Checks;
-  readonly tiles: VirtualTiles;
+  /** The files of the log. */
+  readonly tiles: { readonly files: ReadonlyMap<string, Uint8Array> };
   readonly checkpoints: CheckpointWatch;
   readonly rows: View;
   readonly state: ControlState;

@@ -2,12 +2,13 @@
  * One gateway: the real spool, snapshot, lease, feed, shipper, connections to tool servers and pipeline, put together as `gateway.ts` does,
  * over a virtual disk and a virtual network. Its process can die at any point; its disk survives, or not.
  */
-import { shipmentFramesMax, splitFrames } from '@atf/core/audit/spool-frame';
+import { shipmentFramesMax, splitFrames, type SpoolPosition } from '@atf/core/audit/spool-frame';
 import { refusal } from '@atf/core/errors';
 import { policyFactsOf } from '@atf/core/policy/question';
 import { type ControlFrame, type FeedTopic, leaseMs, type PolicyDoc } from '@atf/core/wire/feed';
 import type { OperationId, ResponseOf } from '@atf/core/wire/api';
 import type { PolicyFacts } from '@atf/core/world';
+import type { CallAnswer } from '@atf/gateway/answers';
 import { Discovery } from '@atf/gateway/discovery';
 import { Feed } from '@atf/gateway/feed';
 import { Lease } from '@atf/gateway/lease';
@@ -26,8 +27,9 @@ import { Snapshot } from '@atf/gateway/snapshot';
 import { openSpool, type Spool } from '@atf/gateway/spool';
 import { epochUsedUp } from '@atf/gateway/spool-options';
 import { Upstreams } from '@atf/gateway/upstreams';
+import type { WebSocket } from 'ws';
 import type { Checks } from './checks.ts';
-import { type ControlNode, gatewayKey, gatewaySigner } from './control-node.ts';
+import { type ControlNode, gatewayKey, gatewaySigner, type Running } from './control-node.ts';
 import type { ControlState } from './control-state.ts';
 import { VirtualDisk } from './disk.ts';
 import { Link } from './network.ts';
@@ -49,6 +51,8 @@ export interface GatewayFaults {
   readonly assembled?: (pipeline: Pipeline) => void;
   /** Control says of this frame that it has taken it, and has not. */
   readonly takesNothing?: () => boolean;
+  /** What is measured, is measured on the wall clock. */
+  readonly wallClock?: boolean;
 }
 
 export interface GatewayInput {
@@ -81,40 +85,65 @@ function compilePolicy(doc: PolicyDoc): PolicyFacts | undefined {
 }
 
 export class GatewayNode {
-  readonly link: Link;
+  /** One to each control replica. */
+  readonly links: readonly Link[];
   readonly disk: VirtualDisk;
   /** Of the wall clock; the monotonic clock knows nothing of it. */
   skewMs = 0;
   crashes = 0;
   readonly #input: GatewayInput;
   #process: Process | undefined;
+  /** The replica that is asked: the one of the feed, or the next after one that did not answer. */
+  #at = 0;
   #pipeline: Pipeline | undefined;
   #stop: (() => void) | undefined;
+  #head: (() => SpoolPosition) | undefined;
 
   constructor(input: GatewayInput) {
     this.#input = input;
     const { id, time, random, checks } = input;
-    this.link = new Link(time, random.fork());
     this.disk = new VirtualDisk(random.fork(), (record) => checks.durable(id, record));
-    this.link.events = {
-      accept: (socket) => input.control.accept(id, socket),
-      atGateway: (text) => this.#heard(text),
-      atControl: () => undefined,
-    };
+    this.links = input.control.replicas.map((replica) => {
+      const link = new Link(time, random.fork());
+      link.end = {
+        process: () => replica.running?.process,
+        connected: (socket) => replica.running?.hub.connect(id, socket as unknown as WebSocket),
+        atGateway: (text) => this.#heard(text),
+      };
+      return link;
+    });
   }
 
   get id(): string {
     return this.#input.id;
   }
 
-  get pipeline(): Pipeline | undefined {
-    return this.#pipeline;
+  /** The last record that it has written; undefined while it is down. */
+  head(): SpoolPosition | undefined {
+    return this.#head?.();
+  }
+
+  get process(): Process | undefined {
+    return this.#process;
+  }
+
+  /** Where its replicas are, for the feed. */
+  urls(): string[] {
+    return this.links.map((_, i) => `http://${this.#input.host}.r${i}`);
+  }
+
+  /** A call of an agent. Undefined: it is down. */
+  call(...call: Parameters<Pipeline['call']>): Promise<CallAnswer> | undefined {
+    const [process, pipeline] = [this.#process, this.#pipeline];
+    if (process === undefined || pipeline === undefined) return undefined;
+    return new Promise((done, failed) => process.enter(() => void pipeline.call(...call).then(done, failed)));
   }
 
   get clock(): ClockPort {
     const { time, epochMs } = this.#input;
     const nowMs = () => Math.floor(epochMs + time.nowMs + this.skewMs);
-    return { nowMs, monotonicMs: () => startedMs + time.nowMs };
+    const monotonicMs = this.#input.faults.wallClock === true ? nowMs : () => startedMs + time.nowMs;
+    return { nowMs, monotonicMs };
   }
 
   #heard(text: string): void {
@@ -135,8 +164,10 @@ export class GatewayNode {
     this.#process.alive = false;
     this.#process = undefined;
     this.#pipeline = undefined;
+    this.#head = undefined;
     this.#stop?.();
     this.#stop = undefined;
+    this.#at = 0;
     if (how === 'power loss') this.disk.powerLoss();
     if (how !== 'disk lost') return;
     this.disk.replace();
@@ -152,12 +183,17 @@ export class GatewayNode {
   }
 
   async start(): Promise<void> {
-    const { time, id, trace, control } = this.#input;
+    const { time, id } = this.#input;
     const process = new Process(time);
     this.#process = process;
     this.#input.checks.started(id);
+    return new Promise((done) => process.enter(() => void this.#open(process).then(done)));
+  }
+
+  async #open(process: Process): Promise<void> {
+    const { id, trace } = this.#input;
     for (;;) {
-      const heard = await control.running?.intake.epochMax(id);
+      const heard = await this.#exchange(process, async (running) => running.intake.epochMax(id));
       if (heard !== undefined) {
         const opening = {
           directory: '',
@@ -210,7 +246,7 @@ export class GatewayNode {
       pause: (attempt) => process.pause(200 * 2 ** attempt),
     });
     const feed = new Feed({
-      controlUrls: [`http://${host}`],
+      controlUrls: this.urls(),
       authorization: () => '',
       snapshot,
       lease,
@@ -223,7 +259,9 @@ export class GatewayNode {
       onState: (state, detail) => {
         if (state !== 'complete') trace.add(`gateway ${id.slice(0, 8)}: feed ${state} ${detail ?? ''}`, id);
         if (state === 'connected') {
+          this.#at = Math.max(0, this.urls().indexOf(detail ?? ''));
           discovery.repeat();
+          shipper.retry();
           void pipeline.reports.connected();
           void payloadKey.tick(clock.monotonicMs());
         }
@@ -246,6 +284,7 @@ export class GatewayNode {
     feed.start();
     shipper.start();
     this.#pipeline = pipeline;
+    this.#head = () => spool.head();
     this.#stop = () => {
       clearInterval(ticker);
       feed.close();
@@ -275,7 +314,7 @@ export class GatewayNode {
   }
 
   #shipper(process: Process, spool: Spool): Shipper {
-    const { id, control, trace, faults } = this.#input;
+    const { id, trace, faults } = this.#input;
     return new Shipper({
       spool,
       pause: (ms, signal) =>
@@ -285,9 +324,7 @@ export class GatewayNode {
           void process.pause(ms).then(done);
         }),
       send: (_, frame, headers) =>
-        this.#exchange(process, async () => {
-          const { running } = control;
-          if (running === undefined) return undefined;
+        this.#exchange(process, async (running) => {
           if (faults.takesNothing?.() === true) return { status: 200, body: Buffer.from('{}') };
           const result = await running.intake
             .acceptAll(
@@ -306,20 +343,46 @@ export class GatewayNode {
     });
   }
 
-  /** One request over the link. Undefined: no answer in time, or none at all; the other side may have acted. */
-  #exchange<T>(process: Process, act: () => Promise<T | undefined>): Promise<T | undefined> {
-    const { link } = this;
+  /** One request over a link. Undefined: no answer in time, or none at all; the other side may have acted. */
+  #exchange<T>(process: Process, act: (running: Running) => Promise<T | undefined>): Promise<T | undefined> {
+    const { replicas } = this.#input.control;
     return new Promise((settle) => {
+      let answered = false;
       const done = (answer: T | undefined): void => {
-        if (process.alive) settle(answer);
+        if (answered) return;
+        answered = true;
+        settle(answer);
       };
-      void process.pause(controlTimeoutMs).then(() => done(undefined));
-      if (link.refuses) return void process.pause(1).then(() => done(undefined));
-      link.up.send(() => {
-        void act().then((answer) => {
-          link.down.send(() => done(answer));
+      const ask = (at: number, tried: number): void => {
+        const link = this.links[at];
+        const replica = replicas[at];
+        const next = (): void => {
+          if (this.#at === at) this.#at = (at + 1) % replicas.length;
+        };
+        void process.pause(controlTimeoutMs).then(() => {
+          if (!answered) next();
+          done(undefined);
         });
-      });
+        if (link === undefined || replica === undefined) return;
+        // Nothing was sent: the next replica is asked at once.
+        if (link.refuses || replica.running === undefined) {
+          void process.pause(1).then(() => {
+            next();
+            if (tried >= replicas.length) done(undefined);
+            else ask((at + 1) % replicas.length, tried + 1);
+          });
+          return;
+        }
+        link.up.send(() => {
+          const { running } = replica;
+          running?.process.enter(() => {
+            void act(running)
+              .catch(() => undefined)
+              .then((answer) => link.down.send(() => process.enter(() => done(answer))));
+          });
+        });
+      };
+      ask(this.#at, 1);
     });
   }
 
@@ -330,7 +393,7 @@ export class GatewayNode {
         operation: K,
         call: ControlCall<K>,
       ): Promise<ControlAnswer<ResponseOf<K>>> => {
-        const answer = await this.#exchange(process, () => state.answer(operation, call));
+        const answer = await this.#exchange(process, () => state.answer(operation, call, this.id));
         if (answer !== undefined) return answer as ControlAnswer<ResponseOf<K>>;
         return {
           ok: false,

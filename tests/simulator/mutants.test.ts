@@ -98,6 +98,26 @@ const mutants: readonly {
     found: ['rate limits'],
   },
   {
+    name: 'each gateway has a rate limit of its own',
+    mutation: () => ({ ownBudgets: true }),
+    found: ['rate limits'],
+  },
+  {
+    name: 'a lease is measured on the wall clock',
+    mutation: () => ({ wallClock: true }),
+    found: ['a gateway out of lease executes nothing', 'calls under way are cut'],
+  },
+  {
+    name: 'a replica that led once does nothing when it leads again',
+    mutation: () => ({ leadsOnce: true }),
+    found: ['the system becomes whole again'],
+  },
+  {
+    name: 'a leader writes the log without its fence',
+    mutation: () => ({ fences: false }),
+    found: ['the log only grows', 'an outside verifier finds the log whole', 'the log can be opened'],
+  },
+  {
     name: 'the last look sees what the decision saw',
     mutation: () => snapshotOf(cached),
     found: ['nothing cached outlives an epoch', 'a stop binds at once', 'the level is read at decision time'],

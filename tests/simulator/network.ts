@@ -4,7 +4,7 @@
  */
 import { EventEmitter } from 'node:events';
 import type { Random } from './random.ts';
-import type { VirtualTime } from './virtual-time.ts';
+import { currentProcess, type Process, type VirtualTime } from './virtual-time.ts';
 
 const delayMsMin = 0.1;
 const delayMsMax = 3;
@@ -14,6 +14,8 @@ const spikeMsMax = 120;
 /** One direction. Messages never overtake each other. */
 export class Pipe {
   held = false;
+  /** What is sent is lost, and nobody is told. */
+  swallows = false;
   readonly #time: VirtualTime;
   readonly #random: Random;
   readonly #waiting: (() => void)[] = [];
@@ -35,6 +37,7 @@ export class Pipe {
     const atMs = this.#time.nowMs + this.#random.between(delayMsMin, delayMsMax) + spike + this.#slowMs;
     this.#lastMs = Math.max(this.#lastMs + 0.001, atMs);
     this.#time.after(this.#lastMs - this.#time.nowMs, () => {
+      if (this.swallows) return;
       if (this.held || this.#draining || this.#waiting.length > 0) this.#waiting.push(arrive);
       else arrive();
     });
@@ -61,6 +64,10 @@ export class VirtualSocket extends EventEmitter {
   readonly OPEN = 1;
   readyState = 0;
   readonly bufferedAmount = 0;
+  /** The connection is half open: nothing that either end sends arrives any more, and neither is told. */
+  mute = false;
+  /** The process that holds this end. */
+  owner = currentProcess();
   #peer: VirtualSocket | undefined;
   #pipe: Pipe | undefined;
   #watch: ((text: string) => void) | undefined;
@@ -91,11 +98,19 @@ export class VirtualSocket extends EventEmitter {
     const peer = this.#peer;
     if (this.readyState !== VirtualSocket.OPEN || peer === undefined) return;
     this.#pipe?.send(() => {
-      if (peer.readyState !== VirtualSocket.OPEN) return;
-      this.#watch?.(text);
-      peer.emit('message', Buffer.from(text), false);
+      if (this.mute) return;
+      peer.within(() => {
+        if (peer.readyState !== VirtualSocket.OPEN) return;
+        this.#watch?.(text);
+        peer.emit('message', Buffer.from(text), false);
+      });
     });
     sent?.();
+  }
+
+  within(run: () => void): void {
+    if (this.owner === undefined) run();
+    else this.owner.enter(run);
   }
 
   close(): void {
@@ -108,29 +123,37 @@ export class VirtualSocket extends EventEmitter {
     const peer = this.#peer;
     this.readyState = 3;
     this.emit('close');
-    if (peer !== undefined) this.#pipe?.send(() => peer.reset());
+    if (peer !== undefined)
+      this.#pipe?.send(() => {
+        if (!this.mute) peer.reset();
+      });
   }
 
   /** The connection is gone, whatever was on its way. */
   reset(): void {
-    if (this.readyState === 3) return;
-    this.readyState = 3;
-    this.emit('close');
+    this.within(() => {
+      if (this.readyState === 3) return;
+      this.readyState = 3;
+      this.emit('close');
+    });
   }
 
   fail(): void {
-    if (this.readyState === 3) return;
-    this.emit('error', new Error('unreachable'));
-    this.reset();
+    this.within(() => {
+      if (this.readyState === 3) return;
+      this.emit('error', new Error('unreachable'));
+      this.reset();
+    });
   }
 }
 
-export interface LinkEvents {
-  /** A frame that has just arrived at the gateway, or at control. */
+/** The process at the other end of a link. */
+export interface LinkEnd {
+  /** A frame that has just arrived at the gateway. */
   atGateway(text: string): void;
-  atControl(text: string): void;
-  /** The other end of a new connection; false while control is down. */
-  accept(socket: VirtualSocket): boolean;
+  /** Undefined while it is down. */
+  process(): Process | undefined;
+  connected(socket: VirtualSocket): void;
 }
 
 /** A held connection is given up by the client after this. */
@@ -142,7 +165,7 @@ export class Link {
   refuses = false;
   readonly #time: VirtualTime;
   readonly #sockets = new Set<VirtualSocket>();
-  events: LinkEvents | undefined;
+  end: LinkEnd | undefined;
 
   constructor(time: VirtualTime, random: Random) {
     this.#time = time;
@@ -155,8 +178,17 @@ export class Link {
     if (directions !== 'up') this.down.held = true;
   }
 
+  /** Half open: connections stay, requests stay without an answer, and what is sent is lost. */
+  swallow(): void {
+    for (const socket of this.#sockets) socket.mute = true;
+    this.up.swallows = true;
+    this.down.swallows = true;
+  }
+
   heal(): void {
     this.refuses = false;
+    this.up.swallows = false;
+    this.down.swallows = false;
     this.up.slowMs = 0;
     this.down.slowMs = 0;
     this.up.release();
@@ -172,24 +204,26 @@ export class Link {
   connect(client: VirtualSocket): void {
     const timer = this.#time.after(handshakeMsMax, () => client.readyState === 0 && client.fail());
     this.up.send(() => {
-      const server = new VirtualSocket();
-      const { events } = this;
-      if (client.readyState !== 0 || events === undefined) return;
-      VirtualSocket.join(client, server, this.up, this.down, {
-        a: (text) => events.atGateway(text),
-        b: (text) => events.atControl(text),
-      });
-      if (this.refuses || !events.accept(server)) {
-        server.readyState = 3;
-        this.down.send(() => client.fail());
-        return;
-      }
-      this.#sockets.add(client).add(server);
-      this.down.send(() => {
+      const { end } = this;
+      const process = this.refuses ? undefined : end?.process();
+      if (end === undefined || process === undefined) return this.down.send(() => client.fail());
+      process.enter(() => {
         if (client.readyState !== 0) return;
-        this.#time.cancel(timer);
-        client.readyState = VirtualSocket.OPEN;
-        client.emit('open');
+        const server = new VirtualSocket();
+        VirtualSocket.join(client, server, this.up, this.down, {
+          a: (text) => end.atGateway(text),
+          b: () => undefined,
+        });
+        end.connected(server);
+        this.#sockets.add(client).add(server);
+        this.down.send(() => {
+          client.within(() => {
+            if (client.readyState !== 0) return;
+            this.#time.cancel(timer);
+            client.readyState = VirtualSocket.OPEN;
+            client.emit('open');
+          });
+        });
       });
     });
   }

@@ -52,13 +52,16 @@ class Transaction implements WritableView {
     return true;
   }
 
-  commit(): void {
+  commit(told: (table: string, key: string, value: object) => void): void {
     for (const [name, written] of this.#written) {
       const table = this.#tables.get(name) ?? new Map<string, object>();
       this.#tables.set(name, table);
       for (const [key, value] of written) {
         if (value === gone) table.delete(key);
-        else table.set(key, value);
+        else {
+          table.set(key, value);
+          told(name, key, value);
+        }
       }
     }
   }
@@ -79,6 +82,9 @@ export class Database {
   /** Chance that a commit fails, and that a commit succeeds without its caller hearing of it. */
   faults = { fails: 0, unheard: 0 };
   slow = false;
+  /** Nobody reaches it. */
+  down = false;
+  readonly #watches = new Map<string, (key: string, value: object) => void>();
   readonly #tables = new Map<string, Table>();
   readonly #time: VirtualTime;
   readonly #random: Random;
@@ -89,19 +95,30 @@ export class Database {
     this.#random = random;
   }
 
+  get clockMs(): number {
+    return 1_000_000 + this.#time.nowMs;
+  }
+
   readonly committed: View = {
     get: <T>(table: string, key: string) => this.#tables.get(table)?.get(key) as T | undefined,
     values: <T>(table: string) => [...(this.#tables.get(table)?.values() ?? [])] as T[],
   };
 
-  /** `applied` runs in the tick of the commit. */
+  /** Tells of each row of this table in the tick of its commit. */
+  watch(table: string, told: (key: string, value: object) => void): void {
+    this.#watches.set(table, told);
+  }
+
+  /** `applied` runs in the tick of the commit. A process that is dead by then never hears of it, a frozen one when it goes on. */
   change<T>(process: Process, work: (tx: WritableView) => Promise<T>, applied: () => void): Promise<T> {
     const result = this.#queue.then(() => this.#transact(process, work, applied));
     this.#queue = result.catch(() => undefined);
-    return result.then(
-      (value) => (process.alive ? value : new Promise<T>(() => undefined)),
-      (fault: unknown) => (process.alive ? Promise.reject(fault) : new Promise<T>(() => undefined)),
-    );
+    return new Promise((done, failed) => {
+      result.then(
+        (value) => process.enter(() => done(value)),
+        (fault: Error) => process.enter(() => failed(fault)),
+      );
+    });
   }
 
   async #transact<T>(
@@ -109,14 +126,21 @@ export class Database {
     work: (tx: WritableView) => Promise<T>,
     applied: () => void,
   ): Promise<T> {
+    if (this.down) {
+      await this.#passes(1);
+      throw new Error('the connection was refused');
+    }
     const tx = new Transaction(this.#tables);
     const value = await work(tx);
     await this.#passes(this.#random.between(commitMsMin, this.slow ? slowCommitMsMax : commitMsMax) / 2);
-    if (!process.alive || this.#random.chance(this.faults.fails)) throw new Error('the commit failed');
-    tx.commit();
+    // A frozen process may have sent its commit; otherwise the server ends its transaction after a while, for whose rows others then wait no more.
+    const unsent = process.frozen && this.#random.chance(0.5);
+    if (!process.alive || unsent || this.down || this.#random.chance(this.faults.fails))
+      throw new Error('the commit failed');
+    tx.commit((table, key, value) => this.#watches.get(table)?.(key, value));
     applied();
     await this.#passes(this.#random.between(commitMsMin, commitMsMax) / 2);
-    if (this.#random.chance(this.faults.unheard)) throw new Error('the connection was lost');
+    if (this.down || this.#random.chance(this.faults.unheard)) throw new Error('the connection was lost');
     return value;
   }
 
@@ -144,9 +168,24 @@ export class Handle implements View {
     return this.#database.committed.values(table);
   }
 
+  /** One statement that writes, in a transaction of its own. */
+  write<T>(work: (tx: WritableView) => T): Promise<T> {
+    return this.#database.change(
+      this.process,
+      async (tx) => work(tx),
+      () => undefined,
+    );
+  }
+
+  /** Milliseconds on the database's own clock. */
+  get clockMs(): number {
+    return this.#database.clockMs;
+  }
+
   /** A read takes time before and after the moment that it shows. */
   async read<T>(look: (view: View) => T): Promise<T> {
     await this.process.pause(this.#random.between(0.1, 3));
+    if (this.#database.down) throw new Error('the connection was refused');
     const seen = look(this);
     await this.process.pause(this.#random.between(0.1, 3));
     return seen;

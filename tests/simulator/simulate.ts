@@ -2,6 +2,7 @@
 import { RefusalError } from '@atf/core/errors';
 import { sha256 } from '@atf/core/digest';
 import type { CallAnswer } from '@atf/gateway/answers';
+import type { SpoolPosition } from '@atf/core/audit/spool-frame';
 import { AgentActor, type Cast, People } from './actors.ts';
 import { Chaos } from './chaos.ts';
 import { Checks } from './checks.ts';
@@ -9,8 +10,9 @@ import { ControlNode } from './control-node.ts';
 import { ControlState } from './control-state.ts';
 import { CheckpointWatch, FinalChecks, type FinalCounts } from './final-checks.ts';
 import { type GatewayFaults, GatewayNode } from './gateway-node.ts';
-import { useLinks } from './network.ts';
+import { type Link, useLinks } from './network.ts';
 import { Random } from './random.ts';
+import { logFiles, logFileTable } from './row-tiles.ts';
 import type { Policies } from './scene.ts';
 import { VirtualTiles } from './tiles.ts';
 import { ToolServers } from './tool-servers.ts';
@@ -19,8 +21,13 @@ import { installTimers, settled, VirtualTime } from './virtual-time.ts';
 
 /** Virtual milliseconds: faults come and go, then everything is healed and comes to rest. */
 const turbulentMs = 2_000;
+/** Long enough for a leader to be replaced while it is paused, and to go on. */
+const longTurbulentMs = 7_000;
 const restMs = 3_000;
 const startMs = 400;
+/** Whoever lost the lead, or could not take it, tries again within it. */
+const wholeMsMax = 16_000;
+const lookMs = 500;
 /** Within it a call is answered, shipped, sequenced and signed. */
 const settleMs = 2_200;
 
@@ -40,6 +47,10 @@ export interface Mutation extends GatewayFaults {
   readonly otherBytes?: boolean;
   /** Chance that the tile store forgets a file that it promised to keep. */
   readonly tilesForget?: number;
+  /** False: the leader writes without its fence. */
+  readonly fences?: boolean;
+  readonly leadsOnce?: boolean;
+  readonly ownBudgets?: boolean;
 }
 
 export interface Run {
@@ -81,6 +92,14 @@ export async function simulate(seed: number, policies: Policies, mutation: Mutat
   };
 }
 
+/** Gateways and control replicas, by seed: as embedded, and as production runs it. */
+const shapes = [
+  [1, 1],
+  [2, 1],
+  [2, 2],
+  [2, 2],
+] as const;
+
 const codeOf = (answer: CallAnswer): string =>
   answer.kind === 'result'
     ? 'given'
@@ -103,6 +122,8 @@ class Stage {
   readonly #cast: Cast;
   readonly #people: People;
   readonly #payloadKey: Uint8Array;
+  /** Faults come and people and agents act until then. */
+  readonly #untilMs: number;
   /** A violation that was found outside of a step. */
   #found: Violation | undefined;
 
@@ -117,18 +138,34 @@ class Stage {
     this.#checkpoints = new CheckpointWatch(this.checks);
     const forgets = mutation.tilesForget ?? 0;
     this.#tiles = new VirtualTiles(random.fork(), forgets, (note) => this.#checkpoints.published(note));
-    const ids = Array.from({ length: seed % 3 === 0 ? 1 : 2 }, () => random.uuid());
+    const [gatewayCount, replicaCount] = shapes[seed % shapes.length] ?? [2, 2];
+    this.#untilMs = startMs + (replicaCount > 1 && seed % 3 === 0 ? longTurbulentMs : turbulentMs);
+    const untilMs = this.#untilMs;
+    const ids = Array.from({ length: gatewayCount }, () => random.uuid());
     this.#control = new ControlNode({
       ...{ time, trace, gateways: ids, random: random.fork(), tiles: this.#tiles, clock: { nowMs } },
+      replicas: replicaCount,
+      fences: mutation.fences !== false,
+      leadsOnce: mutation.leadsOnce === true,
+      onLead: () => this.checks.counts.leads++,
       onUnopened: (fault: RefusalError) =>
         this.checks.note('the log can be opened', fault.refusal.detail ?? fault.refusal.code),
+    });
+    this.#control.database.watch(logFileTable, (path, row) => {
+      if (path !== 'checkpoint') return;
+      this.#checkpoints.published(Buffer.from((row as { bytes: Uint8Array }).bytes).toString('utf8'));
     });
     this.#state = new ControlState({
       ...{ control: this.#control, checks: this.checks, trace, policies, nowMs, random: random.fork() },
       pause: (ms) => new Promise((done) => void time.after(ms, done)),
+      after: (ms, run) => void time.after(ms, run),
       payloadKey: { kid: 'pk1', key: this.#payloadKey },
       onWaiting: (doc) => this.#people.asked(doc),
-      faults: { releaseAlways: mutation.releaseAlways === true, otherBytes: mutation.otherBytes === true },
+      faults: {
+        releaseAlways: mutation.releaseAlways === true,
+        otherBytes: mutation.otherBytes === true,
+        ownBudgets: mutation.ownBudgets === true,
+      },
     });
     this.#servers = new ToolServers(time, random.fork(), this.checks);
     for (const [i, id] of ids.entries()) {
@@ -145,12 +182,18 @@ class Stage {
         new GatewayNode({ ...parts, id, host: `g${i}.test`, random: random.fork(), faults: mutation }),
       );
     }
-    useLinks(new Map(this.gateways.map((gateway, i) => [`g${i}.test`, gateway.link])));
+    useLinks(
+      new Map(
+        this.gateways.flatMap((gateway) =>
+          gateway.urls().map((url, i) => [new URL(url).hostname, gateway.links[i] as Link] as const),
+        ),
+      ),
+    );
     this.#cast = {
       ...{ time, random: random.fork(), checks: this.checks, state: this.#state, gateways: this.gateways },
       servers: this.#servers,
       nowMs,
-      untilMs: startMs + turbulentMs,
+      untilMs,
     };
     this.#people = new People(this.#cast, this.#agents);
     this.#chaos = new Chaos({
@@ -163,7 +206,7 @@ class Stage {
         tiles: this.#tiles,
         servers: this.#servers,
       },
-      untilMs: startMs + turbulentMs,
+      untilMs,
       onCrash: () => this.#agents.forEach((agent) => agent.forget()),
     });
   }
@@ -183,17 +226,18 @@ class Stage {
         this.#chaos.start();
       });
     });
-    await this.#pass(startMs + turbulentMs);
+    await this.#pass(this.#untilMs);
     this.#chaos.heal();
     await this.#pass(this.#time.nowMs + restMs / 2);
     void this.#people.resumeAll();
     await this.#pass(this.#time.nowMs + restMs / 2);
     await this.#serves();
+    await this.#whole();
     const { checks, gateways } = this;
     return await new FinalChecks({
       ...{
         checks,
-        tiles: this.#tiles,
+        tiles: this.#control.shared ? { files: logFiles(this.#control.database.committed) } : this.#tiles,
         checkpoints: this.#checkpoints,
         rows: this.#control.database.committed,
         state: this.#state,
@@ -208,6 +252,29 @@ class Stage {
       if (this.#found !== undefined) throw this.#found;
       this.checks.step();
     });
+  }
+
+  /** When everything is healed, every record comes to stand in the log under a signed checkpoint. */
+  async #whole(): Promise<void> {
+    const rows = this.#control.database.committed;
+    const untilMs = this.#time.nowMs + wholeMsMax;
+    for (;;) {
+      const pending = rows.values('audit_pending').length;
+      const [head] = rows.values<{ size: number }>('audit_log');
+      const signed = this.#checkpoints.seen.at(-1)?.size ?? 0;
+      const behind = this.gateways.filter((gateway) => {
+        const [written, taken] = [gateway.head(), rows.get<SpoolPosition>('audit_gateway', gateway.id)];
+        return written === undefined || (written.seq > 0 && written.seq !== taken?.seq);
+      });
+      if (behind.length === 0 && pending === 0 && head !== undefined && signed === head.size) return;
+      if (this.#time.nowMs > untilMs)
+        this.checks.fail(
+          'the system becomes whole again',
+          `${behind.length} gateways are not shipped, ${pending} records wait, ${signed} are signed`,
+          ...behind.map(({ id }) => id),
+        );
+      await this.#pass(this.#time.nowMs + lookMs);
+    }
   }
 
   /** When everything is healed, everybody who may do something can do it: nothing is stuck. */

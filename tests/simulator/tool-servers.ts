@@ -34,6 +34,7 @@ const calm: ServerMood = { slow: false, deaf: false, hangs: 0, crashes: 0, garba
 
 interface Connection {
   readonly server: string;
+  readonly process: Process;
   readonly events: { readonly onToolsChanged: () => void; readonly onLost: () => void };
   /** Rises when the process behind it is killed or crashes: what it had not begun never begins. */
   generation: number;
@@ -85,7 +86,9 @@ export class ToolServers {
     this.#revisions.set(key, (this.#revisions.get(key) ?? 1) + 1);
     for (const connection of this.#connections) {
       if (connection.server === server)
-        this.#time.after(this.#random.between(0.1, 20), () => this.#notify(connection));
+        this.#time.after(this.#random.between(0.1, 20), () =>
+          connection.process.enter(() => this.#notify(connection)),
+        );
     }
   }
 
@@ -98,7 +101,7 @@ export class ToolServers {
   /** For one gateway process. */
   connectFor(gateway: string, process: Process): ConnectServer {
     return ({ name: server }, events) => {
-      const connection: Connection = { server, events, generation: 0 };
+      const connection: Connection = { server, process, events, generation: 0 };
       this.#connections.add(connection);
       const upstream: UpstreamServer = {
         name: server,
@@ -132,7 +135,7 @@ export class ToolServers {
 
   #crash(connection: Connection): void {
     connection.generation++;
-    connection.events.onLost();
+    connection.process.enter(() => connection.events.onLost());
   }
 
   #call(
@@ -161,8 +164,10 @@ export class ToolServers {
     return new Promise((resolve) => {
       let cancelled = false;
       const settle = (outcome: UpstreamCallOutcome): void => {
-        this.#checks.callEnds(running);
-        resolve(outcome);
+        process.enter(() => {
+          this.#checks.callEnds(running);
+          resolve(outcome);
+        });
       };
       const stillOurs = () => connection.generation === generation && (server !== 'office' || process.alive);
       const cancel = () => {

@@ -3,6 +3,8 @@
  * virtual too, so that no code under test can wait for, or read, the real monotonic clock.
  */
 
+import { AsyncLocalStorage } from 'node:async_hooks';
+
 /** Events in one run: beyond it something spins. */
 const stepsMax = 400_000;
 const realImmediate = setImmediate;
@@ -119,13 +121,23 @@ export function installTimers(time: VirtualTime): () => void {
   const clear = (timer: { cancelled?: boolean } | undefined) => {
     if (timer !== undefined && timer !== null) timer.cancelled = true;
   };
-  put('setTimeout', (run: () => void, ms = 0) => time.after(Math.max(timeoutMsMin, ms), run));
-  put('setImmediate', (run: () => void) => time.after(immediateMs, run));
+  const later = (ms: number, run: () => void): VirtualTimer => {
+    const owner = currentProcess();
+    if (owner === undefined) return time.after(ms, run);
+    const timer: VirtualTimer = time.after(ms, () =>
+      owner.enter(() => {
+        if (!timer.cancelled) run();
+      }),
+    );
+    return timer;
+  };
+  put('setTimeout', (run: () => void, ms = 0) => later(Math.max(timeoutMsMin, ms), run));
+  put('setImmediate', (run: () => void) => later(immediateMs, run));
   put('setInterval', (run: () => void, ms = 0) => {
     const handle = { cancelled: false, unref: () => handle, ref: () => handle };
     const next = () => {
       if (handle.cancelled) return;
-      time.after(Math.max(timeoutMsMin, ms), () => {
+      later(Math.max(timeoutMsMin, ms), () => {
         if (!handle.cancelled) run();
         next();
       });
@@ -144,20 +156,51 @@ export function installTimers(time: VirtualTime): () => void {
   };
 }
 
-/** A process that can be killed: what waits in it then waits for ever, as if it had never been. */
+/** Which process runs: its timers are its own, and wait or vanish with it. */
+const contexts = new AsyncLocalStorage<Process>();
+export const currentProcess = (): Process | undefined => contexts.getStore();
+
+/**
+ * A process that can be killed: what waits in it then waits for ever, as if it had never been. It can also be frozen (a paused machine, a stopped
+ * process): everything that reaches it meanwhile waits, and comes in its order when it goes on, while clocks have gone on without it.
+ */
 export class Process {
   alive = true;
+  frozen = false;
+  /** When it last went on after a pause. */
+  thawedMs = Number.NEGATIVE_INFINITY;
   readonly #time: VirtualTime;
+  readonly #late: (() => void)[] = [];
 
   constructor(time: VirtualTime) {
     this.#time = time;
   }
 
-  pause(ms: number): Promise<void> {
-    return new Promise((done) => {
-      this.#time.after(ms, () => {
-        if (this.alive) done();
-      });
+  /** Runs it as this process: now, later or never. */
+  enter(run: () => void): void {
+    if (!this.alive) return;
+    if (this.frozen || this.#late.length > 0) this.#late.push(run);
+    else contexts.run(this, run);
+  }
+
+  thaw(): void {
+    if (!this.frozen) return;
+    this.frozen = false;
+    this.thawedMs = this.#time.nowMs;
+    this.#next();
+  }
+
+  #next(): void {
+    const [run] = this.#late;
+    if (run === undefined || this.frozen || !this.alive) return;
+    contexts.run(this, run);
+    this.#time.after(0.01, () => {
+      this.#late.shift();
+      this.#next();
     });
+  }
+
+  pause(ms: number): Promise<void> {
+    return new Promise((done) => void this.#time.after(ms, () => this.enter(done)));
   }
 }
