@@ -37,8 +37,6 @@ interface Ask {
   readonly args: JsonObject;
 }
 
-let requests = 0;
-
 export class AgentActor {
   readonly agentId: string;
   readonly #cast: Cast;
@@ -48,6 +46,7 @@ export class AgentActor {
   #sid = '';
   #credential: CredentialFacts | undefined;
   outstanding = 0;
+  #requests = 0;
 
   constructor(agentId: string, cast: Cast) {
     this.agentId = agentId;
@@ -133,7 +132,7 @@ export class AgentActor {
       kind: 'tools_call',
       era: '2025-11-25',
       serverName: server,
-      id: ++requests,
+      id: ++this.#requests,
       toolName: tool,
       args,
       argsBytes: Buffer.from(JSON.stringify(args)),
@@ -243,6 +242,14 @@ export class People {
     for (const scope of scopes) {
       await state.stop(scope, 'paused');
       await state.resume(`${scope.kind}:${scope.id}`);
+    }
+  }
+
+  /** Agents want everything once more that was ever released to them, and people look at all that waits. */
+  askAgain(): void {
+    for (const { body } of this.#cast.state.docs('approval')) {
+      if (body.state === 'waiting') this.asked(body);
+      else this.#agents.find(({ agentId }) => agentId === body.agentId)?.storm(body);
     }
   }
 

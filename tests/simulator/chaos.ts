@@ -80,6 +80,15 @@ export class Chaos {
     );
   }
 
+  /** Who leads is paused as soon as it is about to write a checkpoint: longer than its lease, it goes on when another one leads. False: nobody leads. */
+  pauseLeader(ms: number): boolean {
+    const leader = this.input.control.replicas.find(({ leads }) => leads);
+    if (leader !== undefined)
+      leader.pausesAtPut = (process) =>
+        this.freeze(process, `control ${leader.id}, about to write a checkpoint,`, ms);
+    return leader !== undefined;
+  }
+
   /** Everything works again. */
   heal(): void {
     const { gateways, control, tiles, servers, trace } = this.input;
@@ -99,6 +108,7 @@ export class Chaos {
     servers.calm();
     for (const replica of control.replicas) {
       replica.skewMs = 0;
+      replica.pausesAtPut = undefined;
       replica.running?.process.thaw();
     }
     control.start();
@@ -241,6 +251,12 @@ const faults: readonly Fault[] = [
         ? chaos.random.between(50, 900)
         : chaos.random.between(3_100, 5_500);
       chaos.freeze(replica.running?.process, `control ${replica.id}`, ms);
+    },
+  ],
+  [
+    4,
+    (chaos) => {
+      chaos.pauseLeader(chaos.random.between(3_100, 4_500));
     },
   ],
   [

@@ -4,6 +4,7 @@
  */
 import { leasedMsOf } from '@atf/gateway/limiter';
 import type { Entry, EntryDraft } from '@atf/core/audit/entry';
+import type { SpoolPosition } from '@atf/core/audit/spool-frame';
 import { containmentApplies, type Touched } from '@atf/core/incident/containment';
 import { containmentKey } from '@atf/core/incident/scope-id';
 import type { DecisionRecord, OutcomeRecord } from '@atf/core/record';
@@ -37,6 +38,8 @@ import type { VirtualTime } from './virtual-time.ts';
 
 /** Nothing of what was stopped begins later than this (invariant 2). */
 const stopMsMax = 1_000;
+/** From dispatch to what a tool server does, at most. */
+const onItsWayMs = 60;
 /** The gateway looks at its lease every 50 ms. */
 const leaseWatchMs = 60;
 
@@ -58,6 +61,7 @@ export class Checks {
     stops: 0,
     stopsHeld: 0,
     leads: 0,
+    restores: 0,
     refusedBesideRelease: 0,
   };
   readonly #time: VirtualTime;
@@ -242,6 +246,22 @@ export class Checks {
       if (record.gateway === gateway)
         record.lost ??= record.epoch === known.epoch && record.seq <= known.seq ? 'reported' : 'unreported';
     }
+  }
+
+  /**
+   * The product was put back to a backup, which holds what control had taken of each gateway by then, and these stops. Nothing runs from now on before
+   * a person resumes the fleet, but for calls that were on their way.
+   */
+  restored(taken: (gateway: string) => SpoolPosition, held: ReadonlySet<string>): void {
+    for (const record of this.acknowledged) {
+      const { epoch, seq } = taken(record.gateway);
+      if (record.epoch > epoch || (record.epoch === epoch && record.seq > seq)) record.lost = 'unreported';
+    }
+    for (const stop of this.#stops) {
+      if (!held.has(containmentKey(stop.scope))) stop.toMs = Math.min(stop.toMs, this.#time.nowMs);
+    }
+    this.stopBegins({ kind: 'fleet', id: '*' }).fromMs -= stopMsMax - onItsWayMs;
+    this.counts.restores++;
   }
 
   durable(gateway: string, entry: Entry): void {

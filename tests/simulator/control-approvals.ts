@@ -45,6 +45,10 @@ export interface ApprovalsInput {
     readonly otherBytes: boolean;
     /** Each gateway has a limit of its own. */
     readonly ownBudgets: boolean;
+    /** A restore does not stop the fleet. */
+    readonly restoresRunning: boolean;
+    /** A restore leaves approvals open that were so at the time of the backup. */
+    readonly restoresOpen: boolean;
   };
 }
 

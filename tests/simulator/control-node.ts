@@ -2,6 +2,7 @@
  * The control plane: the real hub of the feed, intake, sequencer, lead and replicas, over virtual rows, files and signals. Only what people and
  * agents change through other rooms is modelled (control-state.ts). Its processes can die or be paused at any point.
  */
+import { continueLog } from '@atf/control/audit/continue-log';
 import { Intake } from '@atf/control/audit/intake';
 import { openSequencer, type Sequencer, type SequencerOptions } from '@atf/control/audit/sequencer';
 import type { TileStore } from '@atf/control/audit/tile-store';
@@ -9,7 +10,7 @@ import type { Clock, Control, Db } from '@atf/control/context';
 import { Feed } from '@atf/control/feed/hub';
 import { Lead } from '@atf/control/replicas/lead';
 import { Replicas } from '@atf/control/replicas/replicas';
-import { checkpointSigner } from '@atf/core/audit/checkpoint';
+import { type CheckpointSigner, checkpointSigner } from '@atf/core/audit/checkpoint';
 import {
   exportGatewayKey,
   type GatewayKey,
@@ -31,7 +32,9 @@ import type { Trace } from './trace.ts';
 import { currentProcess, Process, type VirtualTime } from './virtual-time.ts';
 
 /** One key of each kind for all runs: signatures are part of no decision and of no order. */
-export const logSigner = checkpointSigner(origin, generateKeyPairSync('ed25519').privateKey);
+const logKey = generateKeyPairSync('ed25519').privateKey;
+const firstSigner = checkpointSigner(origin, logKey);
+const restoredSigner = checkpointSigner(`${origin}/r-20261120-00000001`, logKey);
 const gatewayPrivate = generateKeyPairSync('ed25519').privateKey;
 export const gatewaySigner: SealSigner = sealSigner('gk1', gatewayPrivate);
 export const gatewayKeyRecord: GatewayKeyRecord = exportGatewayKey('gk1', gatewayPrivate);
@@ -82,6 +85,8 @@ export class Replica {
   #led = false;
   /** As it believes. */
   leads = false;
+  /** Called once, with its process, when it is about to write the next checkpoint. */
+  pausesAtPut: ((process: Process) => void) | undefined;
   /** All that run: a take-over does not end the one before. */
   readonly #sequencers = new Set<Sequencer>();
 
@@ -148,7 +153,14 @@ export class Replica {
   #options(handle: Handle, change: Control['change'], store: TileStore): SequencerOptions {
     const { gateways } = this.#input;
     return {
-      ...{ db: handle as unknown as Db, change, store, clock: this.#clock, tenant, signer: logSigner },
+      ...{
+        db: handle as unknown as Db,
+        change,
+        store,
+        clock: this.#clock,
+        tenant,
+        signer: this.#node.signer,
+      },
       gatewayKeys: async () => new Map(gateways.map((id) => [id, [gatewayKeyRecord]])),
     };
   }
@@ -187,8 +199,12 @@ export class Replica {
       replica: this.id,
       begin: async (held) => {
         const write = (fences === false ? control : held).change;
-        const store = rowTiles(handle, write as unknown as Parameters<typeof rowTiles>[1]);
-        const sequencer = await openSequencer(this.#options(handle, write, store));
+        const store = rowTiles(handle, write as unknown as Parameters<typeof rowTiles>[1], (paths) =>
+          this.#beforePut(process, paths),
+        );
+        const options = this.#options(handle, write, store);
+        if (this.#node.signerBefore !== undefined) await continueLog(options, this.#node.signerBefore);
+        const sequencer = await openSequencer(options);
         trace.add(`control ${this.id}: leads`);
         this.#input.onLead();
         this.leads = true;
@@ -225,6 +241,15 @@ export class Replica {
     void start();
   }
 
+  /** A leader that is to be paused before it writes a checkpoint, is paused here: it knows of nothing that happens meanwhile. */
+  async #beforePut(process: Process, paths: readonly string[]): Promise<void> {
+    const pause = this.pausesAtPut;
+    if (pause === undefined || !paths.includes('checkpoint')) return;
+    this.pausesAtPut = undefined;
+    pause(process);
+    await process.pause(0);
+  }
+
   async #sequence(process: Process, handle: Handle): Promise<void> {
     const { tiles, trace } = this.#input;
     const change = this.changeOf(process) as unknown as Control['change'];
@@ -259,6 +284,7 @@ export class Replica {
     this.#running = undefined;
     this.#wake = undefined;
     this.leads = false;
+    this.pausesAtPut = undefined;
     this.#sequencers.clear();
   }
 }
@@ -269,6 +295,10 @@ export class ControlNode {
   readonly replicas: readonly Replica[];
   /** Several replicas on one database; otherwise one process with its log in files. */
   readonly shared: boolean;
+  /** Under whose name the log is signed. */
+  signer: CheckpointSigner = firstSigner;
+  /** Under which it was, before the product was restored. */
+  signerBefore: CheckpointSigner | undefined;
   readonly #random: Random;
 
   constructor(input: ControlInput) {
@@ -281,6 +311,12 @@ export class ControlNode {
       (_, i) => new Replica(`r${i}`, this, input, random.fork()),
     );
     this.#random = random.fork();
+  }
+
+  /** What comes after a restore has another name, and the same key. */
+  rename(): void {
+    this.signerBefore = this.signer;
+    this.signer = restoredSigner;
   }
 
   /** The process that asks; for people, any that answers. */

@@ -191,6 +191,22 @@ export class ControlState {
     this.approvals.voidAll(tx, put, agent.id);
   }
 
+  /** What a restore voids before anything is served: nothing that acted at the time of the backup acts by itself. */
+  settle(tx: WritableView, put: Put): void {
+    const { faults, nowMs } = this.#input;
+    const scope: Scope = { kind: 'fleet', id: '*' };
+    if (faults.restoresRunning !== true)
+      put('containment', containmentKey(scope), {
+        ...{ scope, state: 'killed', since: new Date(nowMs()).toISOString() },
+        ...{ reason: 'restored', by: 'restore' },
+      });
+    if (faults.restoresOpen === true) return;
+    for (const id of this.agentIds) {
+      const agent = docOf(tx, 'agent', id);
+      if (agent !== undefined) this.#void(tx, put, agent);
+    }
+  }
+
   async resume(key: string): Promise<void> {
     const held = this.doc('containment', key);
     if (held === undefined) return;

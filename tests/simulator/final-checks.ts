@@ -1,5 +1,11 @@
 /** What must hold of the log when everything has come to rest: it is whole, it says what was acknowledged, and its decisions can be made again. */
-import { type Checkpoint, formatVkey, parseVkey, verifyCheckpoint } from '@atf/core/audit/checkpoint';
+import {
+  type Checkpoint,
+  type CheckpointSigner,
+  formatVkey,
+  parseVkey,
+  verifyCheckpoint,
+} from '@atf/core/audit/checkpoint';
 import { decodeEntry, type Entry } from '@atf/core/audit/entry';
 import { gapOf } from '@atf/core/audit/gap';
 import { openPayload } from '@atf/core/audit/payload';
@@ -12,23 +18,34 @@ import type { DecisionRecord, OutcomeRecord } from '@atf/core/record';
 import { replay, type ReplaySources } from '@atf/core/replay';
 import type { PolicyFacts } from '@atf/core/world';
 import type { Checks } from './checks.ts';
-import { gatewayKey, logSigner } from './control-node.ts';
+import { gatewayKey } from './control-node.ts';
 import type { ControlState } from './control-state.ts';
 import type { View } from './rows.ts';
 
-const vkey = formatVkey(logSigner.name, logSigner.publicKey);
-const parsedKey = parseVkey(vkey);
+const vkeyOf = ({ name, publicKey }: CheckpointSigner): string => formatVkey(name, publicKey);
 
 /** Watches every checkpoint as it becomes public: sizes only rise, and one size has one root. */
 export class CheckpointWatch {
-  readonly seen: Checkpoint[] = [];
+  /** Of the log under its present name. */
+  seen: Checkpoint[] = [];
+  /** Under its name before a restore, as far as the backup goes. */
+  before: Checkpoint[] = [];
   readonly #checks: Checks;
+  readonly #signer: () => CheckpointSigner;
 
-  constructor(checks: Checks) {
+  constructor(checks: Checks, signer: () => CheckpointSigner) {
     this.#checks = checks;
+    this.#signer = signer;
+  }
+
+  /** The log goes on under another name, from a backup of this size. */
+  restored(size: number): void {
+    this.before = this.seen.filter((checkpoint) => checkpoint.size <= size);
+    this.seen = [];
   }
 
   published(note: string): void {
+    const parsedKey = parseVkey(vkeyOf(this.#signer()));
     if (parsedKey === undefined) throw new Error('the key of the log is malformed');
     const verified = verifyCheckpoint(note, parsedKey);
     if (!verified.ok) this.#checks.fail('every checkpoint is signed', verified.problem);
@@ -49,7 +66,12 @@ export interface FinalInput {
   readonly checkpoints: CheckpointWatch;
   readonly rows: View;
   readonly state: ControlState;
+  /** All that ever were, and those that a restore left behind. */
   readonly gateways: readonly string[];
+  readonly retired: ReadonlySet<string>;
+  readonly signer: CheckpointSigner;
+  /** Restores that the log must tell of. */
+  readonly restores: number;
   readonly payloadKey: Uint8Array;
 }
 
@@ -72,14 +94,14 @@ export class FinalChecks {
   }
 
   async run(): Promise<FinalCounts> {
-    const { checks, tiles, checkpoints, gateways } = this.#input;
+    const { checks, tiles, checkpoints, gateways, signer, restores } = this.#input;
     const note = Buffer.from(tiles.files.get('checkpoint') ?? []).toString('utf8');
     const report = await verifyTree(
       async (path) => tiles.files.get(path),
       note,
-      vkey,
+      vkeyOf(signer),
       new Map(gateways.map((id) => [id, [gatewayKey]])),
-      { remembered: checkpoints.seen },
+      { remembered: [...checkpoints.before, ...checkpoints.seen] },
     );
     if (!report.ok)
       checks.fail(
@@ -90,6 +112,11 @@ export class FinalChecks {
           .join('; '),
       );
     if (report.forks > 0) checks.fail('an outside verifier finds the log whole', 'a gateway forked');
+    if (report.continues.length !== restores)
+      checks.fail(
+        'a restored log names the one that it continues',
+        `${report.continues.length} of ${restores}`,
+      );
     this.#read(report.size);
     const unreported = this.#outcomes();
     if (report.unreported !== unreported)
@@ -148,7 +175,7 @@ export class FinalChecks {
 
   /** Returns how many intents have no outcome; each of them for a reason. */
   #outcomes(): number {
-    const { checks } = this.#input;
+    const { checks, retired } = this.#input;
     const open = new Map<string, { readonly gateway: string; readonly epoch: number }>();
     const last = new Map<string, number>();
     for (const { type, action = '', source, body } of this.#entries) {
@@ -162,7 +189,8 @@ export class FinalChecks {
     }
     for (const [action, { gateway, epoch }] of open) {
       // A new epoch follows every death and every failed write: the outcome was lost with it, or refused.
-      const survived = last.get(gateway) === epoch && !checks.outcomesRefused.has(action);
+      const survived =
+        last.get(gateway) === epoch && !checks.outcomesRefused.has(action) && !retired.has(gateway);
       if (survived)
         checks.fail(
           'every intent has an outcome or is counted',

@@ -91,6 +91,8 @@ export class GatewayNode {
   /** Of the wall clock; the monotonic clock knows nothing of it. */
   skewMs = 0;
   crashes = 0;
+  /** It was revoked, and never starts again. */
+  retired = false;
   readonly #input: GatewayInput;
   #process: Process | undefined;
   /** The replica that is asked: the one of the feed, or the next after one that did not answer. */
@@ -183,6 +185,7 @@ export class GatewayNode {
   }
 
   async start(): Promise<void> {
+    if (this.retired) return;
     const { time, id } = this.#input;
     const process = new Process(time);
     this.#process = process;

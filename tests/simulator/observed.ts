@@ -15,7 +15,7 @@ export interface Told {
 
 export interface Stop {
   readonly scope: Scope;
-  readonly fromMs: number;
+  fromMs: number;
   toMs: number;
 }
 

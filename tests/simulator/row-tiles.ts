@@ -12,16 +12,20 @@ interface Row {
 export const logFiles = (rows: View): Map<string, Uint8Array> =>
   new Map(rows.values<Row>(logFileTable).map(({ path, bytes }) => [path, bytes]));
 
+/** `beforePut` is awaited with the paths of what is about to be sent. */
 export function rowTiles(
   handle: Handle,
   change: (work: (tx: WritableView) => Promise<void>) => Promise<void>,
+  beforePut: (paths: readonly string[]) => Promise<void>,
 ): TileStore {
   return {
     get: (path) => handle.read((rows) => rows.get<Row>(logFileTable, path)?.bytes),
-    put: (files) =>
-      change(async (tx) => {
+    put: async (files) => {
+      await beforePut(files.map(({ path }) => path));
+      await change(async (tx) => {
         for (const { path, bytes } of files) tx.set(logFileTable, path, { path, bytes: Buffer.from(bytes) });
-      }),
+      });
+    },
     remove: (paths) =>
       change(async (tx) => {
         for (const path of paths) tx.delete(logFileTable, path);

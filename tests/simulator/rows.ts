@@ -17,6 +17,7 @@ export interface WritableView extends View {
 }
 
 type Table = Map<string, object>;
+export type Image = ReadonlyMap<string, ReadonlyMap<string, object>>;
 const gone = Symbol('gone');
 
 class Transaction implements WritableView {
@@ -103,6 +104,20 @@ export class Database {
     get: <T>(table: string, key: string) => this.#tables.get(table)?.get(key) as T | undefined,
     values: <T>(table: string) => [...(this.#tables.get(table)?.values() ?? [])] as T[],
   };
+
+  /** All that is committed now. */
+  image(): Image {
+    return new Map([...this.#tables].map(([table, rows]) => [table, new Map(rows)]));
+  }
+
+  /** Puts an image in the place of everything, with what `work` changes in it. Nobody may be connected. */
+  async restore(image: Image, work: (tx: WritableView) => Promise<void>): Promise<void> {
+    this.#tables.clear();
+    for (const [table, rows] of image) this.#tables.set(table, new Map(rows));
+    const tx = new Transaction(this.#tables);
+    await work(tx);
+    tx.commit((table, key, value) => this.#watches.get(table)?.(key, value));
+  }
 
   /** Tells of each row of this table in the tick of its commit. */
   watch(table: string, told: (key: string, value: object) => void): void {

@@ -8,7 +8,7 @@ const perTest = 25;
 const timeoutMs = 600_000;
 /** What runs must have come upon: many, or already a few. */
 const always = ['effects', 'results', 'refusals', 'waits', 'stops', 'replayed', 'checkpoints'];
-const often = ['cut', 'crashes', 'gaps', 'unreported'];
+const often = ['cut', 'crashes', 'gaps', 'unreported', 'leads', 'restores'];
 const manySeeds = 200;
 
 /** The seeds `from` to `to`, both included. */

@@ -12,6 +12,7 @@ import { CheckpointWatch, FinalChecks, type FinalCounts } from './final-checks.t
 import { type GatewayFaults, GatewayNode } from './gateway-node.ts';
 import { type Link, useLinks } from './network.ts';
 import { Random } from './random.ts';
+import { Restore } from './restore.ts';
 import { logFiles, logFileTable } from './row-tiles.ts';
 import type { Policies } from './scene.ts';
 import { VirtualTiles } from './tiles.ts';
@@ -23,6 +24,10 @@ import { installTimers, settled, VirtualTime } from './virtual-time.ts';
 const turbulentMs = 2_000;
 /** Long enough for a leader to be replaced while it is paused, and to go on. */
 const longTurbulentMs = 7_000;
+/** With the lease of a leader in it, and the turns in which another one takes over. */
+const leaderPauseMs: readonly [number, number] = [4_000, 5_000];
+/** Long enough for a backup, a disaster, and faults after it. */
+const restoredTurbulentMs = 4_500;
 const restMs = 3_000;
 const startMs = 400;
 /** Whoever lost the lead, or could not take it, tries again within it. */
@@ -51,6 +56,10 @@ export interface Mutation extends GatewayFaults {
   readonly fences?: boolean;
   readonly leadsOnce?: boolean;
   readonly ownBudgets?: boolean;
+  readonly restoresRunning?: boolean;
+  readonly restoresOpen?: boolean;
+  /** A restored log goes on under the name that it had. */
+  readonly keepsOrigin?: boolean;
 }
 
 export interface Run {
@@ -81,7 +90,7 @@ export async function simulate(seed: number, policies: Policies, mutation: Mutat
     restore();
   }
   const { counts, effects } = stage.checks;
-  const crashes = stage.gateways.reduce((sum, gateway) => sum + gateway.crashes, 0);
+  const crashes = [...stage.retired, ...stage.gateways].reduce((sum, gateway) => sum + gateway.crashes, 0);
   return {
     seed,
     violation,
@@ -110,6 +119,8 @@ const codeOf = (answer: CallAnswer): string =>
 class Stage {
   readonly checks: Checks;
   readonly gateways: GatewayNode[] = [];
+  /** Those that a restore left behind. */
+  readonly retired: GatewayNode[] = [];
   readonly #time: VirtualTime;
   readonly #random: Random;
   readonly #tiles: VirtualTiles;
@@ -118,6 +129,8 @@ class Stage {
   readonly #servers: ToolServers;
   readonly #checkpoints: CheckpointWatch;
   readonly #chaos: Chaos;
+  /** Begins what this run is made for, beside chance. */
+  #planned: () => void = () => undefined;
   readonly #agents: AgentActor[] = [];
   readonly #cast: Cast;
   readonly #people: People;
@@ -135,11 +148,13 @@ class Stage {
     this.#random = random;
     this.checks = new Checks(time, trace, (violation) => (this.#found ??= violation));
     this.#payloadKey = random.bytes(32);
-    this.#checkpoints = new CheckpointWatch(this.checks);
+    this.#checkpoints = new CheckpointWatch(this.checks, () => this.#control.signer);
     const forgets = mutation.tilesForget ?? 0;
     this.#tiles = new VirtualTiles(random.fork(), forgets, (note) => this.#checkpoints.published(note));
     const [gatewayCount, replicaCount] = shapes[seed % shapes.length] ?? [2, 2];
-    this.#untilMs = startMs + (replicaCount > 1 && seed % 3 === 0 ? longTurbulentMs : turbulentMs);
+    const restores = replicaCount > 1 && seed % 5 === 1;
+    const long = replicaCount > 1 && seed % 3 === 0;
+    this.#untilMs = startMs + (restores ? restoredTurbulentMs : long ? longTurbulentMs : turbulentMs);
     const untilMs = this.#untilMs;
     const ids = Array.from({ length: gatewayCount }, () => random.uuid());
     this.#control = new ControlNode({
@@ -165,30 +180,19 @@ class Stage {
         releaseAlways: mutation.releaseAlways === true,
         otherBytes: mutation.otherBytes === true,
         ownBudgets: mutation.ownBudgets === true,
+        restoresRunning: mutation.restoresRunning === true,
+        restoresOpen: mutation.restoresOpen === true,
       },
     });
     this.#servers = new ToolServers(time, random.fork(), this.checks);
-    for (const [i, id] of ids.entries()) {
-      const parts = {
-        time,
-        trace,
-        epochMs,
-        checks: this.checks,
-        control: this.#control,
-        state: this.#state,
-        servers: this.#servers,
-      };
-      this.gateways.push(
-        new GatewayNode({ ...parts, id, host: `g${i}.test`, random: random.fork(), faults: mutation }),
-      );
-    }
-    useLinks(
-      new Map(
-        this.gateways.flatMap((gateway) =>
-          gateway.urls().map((url, i) => [new URL(url).hostname, gateway.links[i] as Link] as const),
-        ),
-      ),
-    );
+    const parts = {
+      ...{ time, trace, epochMs, checks: this.checks, control: this.#control, state: this.#state },
+      ...{ servers: this.#servers, faults: mutation },
+    };
+    const host = (i: number): string => `g${i}.test`;
+    for (const [i, id] of ids.entries())
+      this.gateways.push(new GatewayNode({ ...parts, id, host: host(i), random: random.fork() }));
+    this.#dialled();
     this.#cast = {
       ...{ time, random: random.fork(), checks: this.checks, state: this.#state, gateways: this.gateways },
       servers: this.#servers,
@@ -209,6 +213,50 @@ class Stage {
       untilMs,
       onCrash: () => this.#agents.forEach((agent) => agent.forget()),
     });
+    const own = new Random(~seed);
+    if (long && !restores) this.#planned = () => this.#pauseLeader(own.between(...leaderPauseMs));
+    if (!restores) return;
+    const restore = new Restore({
+      ...{ time, trace, control: this.#control, state: this.#state, checks: this.checks, nowMs },
+      random: own,
+      checkpoints: this.#checkpoints,
+      keepsOrigin: mutation.keepsOrigin === true,
+      gatewaysLost: () => {
+        const fresh = this.gateways.map(() => {
+          const id = own.uuid();
+          ids.push(id);
+          return new GatewayNode({ ...parts, id, host: host(ids.length), random: own.fork() });
+        });
+        const lost = this.gateways.splice(0, this.gateways.length, ...fresh);
+        for (const gateway of lost) {
+          gateway.crash('killed');
+          gateway.retired = true;
+        }
+        this.retired.push(...lost);
+        this.#dialled();
+        for (const agent of this.#agents) agent.forget();
+      },
+      served: () => {
+        for (const agent of this.#agents) agent.renew(false);
+        for (const gateway of this.gateways) void gateway.start();
+      },
+      resumed: () => this.#people.askAgain(),
+    });
+    this.#planned = () => restore.start();
+  }
+
+  #pauseLeader(ms: number): void {
+    if (!this.#chaos.pauseLeader(ms)) this.#time.after(lookMs, () => this.#pauseLeader(ms));
+  }
+
+  #dialled(): void {
+    useLinks(
+      new Map(
+        this.gateways.flatMap((gateway) =>
+          gateway.urls().map((url, i) => [new URL(url).hostname, gateway.links[i] as Link] as const),
+        ),
+      ),
+    );
   }
 
   async play(): Promise<FinalCounts> {
@@ -224,6 +272,7 @@ class Stage {
         for (const agent of this.#agents) agent.start();
         this.#people.start();
         this.#chaos.start();
+        this.#planned();
       });
     });
     await this.#pass(this.#untilMs);
@@ -233,7 +282,7 @@ class Stage {
     await this.#pass(this.#time.nowMs + restMs / 2);
     await this.#serves();
     await this.#whole();
-    const { checks, gateways } = this;
+    const { checks, gateways, retired } = this;
     return await new FinalChecks({
       ...{
         checks,
@@ -242,7 +291,10 @@ class Stage {
         rows: this.#control.database.committed,
         state: this.#state,
       },
-      gateways: gateways.map(({ id }) => id),
+      gateways: [...retired, ...gateways].map(({ id }) => id),
+      retired: new Set(retired.map(({ id }) => id)),
+      signer: this.#control.signer,
+      restores: checks.counts.restores,
       payloadKey: this.#payloadKey,
     }).run();
   }
@@ -260,7 +312,7 @@ class Stage {
     const untilMs = this.#time.nowMs + wholeMsMax;
     for (;;) {
       const pending = rows.values('audit_pending').length;
-      const [head] = rows.values<{ size: number }>('audit_log');
+      const head = rows.get<{ size: number }>('audit_log', this.#control.signer.name);
       const signed = this.#checkpoints.seen.at(-1)?.size ?? 0;
       const behind = this.gateways.filter((gateway) => {
         const [written, taken] = [gateway.head(), rows.get<SpoolPosition>('audit_gateway', gateway.id)];
