@@ -1,7 +1,7 @@
 /** What goes wrong: the network, disks, processes, clocks and tool servers, at random moments, until everything is healed at the end. */
 import type { ControlNode, Replica } from './control-node.ts';
 import type { GatewayNode } from './gateway-node.ts';
-import type { Link } from './network.ts';
+import { directionsOf, type Link } from './network.ts';
 import type { Random } from './random.ts';
 import type { VirtualTiles } from './tiles.ts';
 import type { ToolServers } from './tool-servers.ts';
@@ -133,7 +133,7 @@ const faults: readonly Fault[] = [
     (chaos) => {
       const gateway = gatewayOf(chaos);
       const [links, { id }] = [linksOf(chaos, gateway), gateway];
-      const directions = chaos.random.pick(['up', 'down', 'both'] as const);
+      const directions = chaos.random.pick(directionsOf);
       const ms = chaos.random.chance(0.5) ? chaos.random.between(50, 500) : chaos.random.between(500, 2_600);
       chaos.for(
         ms,
@@ -228,10 +228,11 @@ const faults: readonly Fault[] = [
     (chaos) => {
       const gateway = gatewayOf(chaos);
       const links = linksOf(chaos, gateway);
+      const directions = chaos.random.pick(directionsOf);
       chaos.for(
         chaos.random.between(50, 2_500),
-        `connections of gateway ${gateway.id.slice(0, 8)} are half open`,
-        () => links.forEach((link) => link.swallow()),
+        `connections of gateway ${gateway.id.slice(0, 8)} are half open (${directions})`,
+        () => links.forEach((link) => link.swallow(directions)),
         () => links.forEach((link) => link.heal()),
       );
     },
@@ -262,10 +263,15 @@ const faults: readonly Fault[] = [
   [
     2,
     (chaos) => {
+      const replica = chaos.random.chance(0.3) ? replicaOf(chaos) : undefined;
       const gateway = gatewayOf(chaos);
       for (let i = chaos.random.int(3, 6), ms = 0; i > 0; i--, ms += chaos.random.between(5, 150))
         chaos.input.time.after(ms, () => {
-          if (gateway.up) gateway.crash('killed');
+          if (replica !== undefined) {
+            replica.crash();
+            return replica.start();
+          }
+          gateway.crash('killed');
           chaos.input.onCrash();
           void gateway.start();
         });

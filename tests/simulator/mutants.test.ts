@@ -115,19 +115,24 @@ const mutants: readonly {
   {
     name: 'a lease is measured on the wall clock',
     mutation: () => ({ wallClock: true }),
-    seeds: [3],
-    found: ['a gateway out of lease executes nothing', 'calls under way are cut'],
+    seeds: [63, 183, 191],
+    found: [
+      'a gateway out of lease executes nothing',
+      'calls under way are cut',
+      // What was heard ahead of its document is held for a time, which then has no end.
+      'when all is healed, all is served',
+    ],
   },
   {
     name: 'a replica that led once does nothing when it leads again',
     mutation: () => ({ leadsOnce: true }),
-    seeds: [15, 39, 54],
+    seeds: [15, 18, 6],
     found: ['the system becomes whole again'],
   },
   {
     name: 'a leader writes the log without its fence',
     mutation: () => ({ fences: false }),
-    seeds: [3, 18],
+    seeds: [18, 27],
     found: ['the log only grows', 'an outside verifier finds the log whole', 'the log can be opened'],
   },
   {
@@ -249,7 +254,7 @@ const mutants: readonly {
   {
     name: 'control releases an approval again',
     mutation: () => ({ releaseAlways: true }),
-    seeds: [1, 5, 7],
+    seeds: [3, 12, 17],
     found: [
       'an approval releases one call, once; nothing is repeated',
       // The second release may fail before it acts; its answer then speaks of a call whose effect the first one had.

@@ -64,7 +64,7 @@ export class VirtualSocket extends EventEmitter {
   readonly OPEN = 1;
   readyState = 0;
   readonly bufferedAmount = 0;
-  /** The connection is half open: nothing that either end sends arrives any more, and neither is told. */
+  /** The connection is half open: nothing that this end sends arrives any more, and nobody is told. */
   mute = false;
   /** The process that holds this end. */
   owner = currentProcess();
@@ -159,12 +159,18 @@ export interface LinkEnd {
 /** A held connection is given up by the client after this. */
 const handshakeMsMax = 1_500;
 
+export const directionsOf = ['up', 'down', 'both'] as const;
+/** From a gateway up to control, down from it, or both. */
+export type Directions = (typeof directionsOf)[number];
+
 export class Link {
   readonly up: Pipe;
   readonly down: Pipe;
   refuses = false;
   readonly #time: VirtualTime;
-  readonly #sockets = new Set<VirtualSocket>();
+  /** Ends of gateways, and of control. */
+  readonly #clients = new Set<VirtualSocket>();
+  readonly #servers = new Set<VirtualSocket>();
   end: LinkEnd | undefined;
 
   constructor(time: VirtualTime, random: Random) {
@@ -173,16 +179,21 @@ export class Link {
     this.down = new Pipe(time, random.fork());
   }
 
-  hold(directions: 'up' | 'down' | 'both'): void {
+  hold(directions: Directions): void {
     if (directions !== 'down') this.up.held = true;
     if (directions !== 'up') this.down.held = true;
   }
 
-  /** Half open: connections stay, requests stay without an answer, and what is sent is lost. */
-  swallow(): void {
-    for (const socket of this.#sockets) socket.mute = true;
-    this.up.swallows = true;
-    this.down.swallows = true;
+  /** Half open: connections stay, requests stay without an answer, and what is sent in these directions is lost. */
+  swallow(directions: Directions): void {
+    if (directions !== 'down') this.#swallow(this.#clients, this.up);
+    if (directions !== 'up') this.#swallow(this.#servers, this.down);
+  }
+
+  /** What a connection has lost it stays without: it is mute for ever. */
+  #swallow(ends: ReadonlySet<VirtualSocket>, pipe: Pipe): void {
+    for (const socket of ends) socket.mute = true;
+    pipe.swallows = true;
   }
 
   heal(): void {
@@ -197,8 +208,10 @@ export class Link {
 
   /** Resets every connection at both ends. */
   cut(): void {
-    for (const socket of this.#sockets) socket.reset();
-    this.#sockets.clear();
+    for (const ends of [this.#clients, this.#servers]) {
+      for (const socket of ends) socket.reset();
+      ends.clear();
+    }
   }
 
   connect(client: VirtualSocket): void {
@@ -215,7 +228,8 @@ export class Link {
           b: () => undefined,
         });
         end.connected(server);
-        this.#sockets.add(client).add(server);
+        this.#clients.add(client);
+        this.#servers.add(server);
         this.down.send(() => {
           client.within(() => {
             if (client.readyState !== 0) return;
