@@ -366,13 +366,14 @@ describe.skipIf(chromiumPath === undefined || !built)('the console of the runnin
     await page.getByText('Active', { exact: true }).waitFor();
   });
 
+  /** Whoever is on duty has a passphrase since the resumption: it takes one to change what tools count as. */
+  const confirmed = async (verb: string) => {
+    await page.getByRole('button', { name: verb, exact: true }).click();
+    await page.getByRole('textbox', { name: 'Passphrase' }).fill(passphrase);
+    await page.getByRole('button', { name: `${verb} with passphrase` }).click();
+  };
+
   it('shows how a tool has changed, and lets it back only when a person accepts, present', async () => {
-    // She has a passphrase since the last test: it takes one to change what tools count as.
-    const confirmed = async (verb: string) => {
-      await page.getByRole('button', { name: verb, exact: true }).click();
-      await page.getByRole('textbox', { name: 'Passphrase' }).fill(passphrase);
-      await page.getByRole('button', { name: `${verb} with passphrase` }).click();
-    };
     const file = join(folder, 'described.txt');
     await writeFile(file, 'Keeps a note.\n');
     const command = [process.execPath, join(root, 'packages/console/fixtures/changing-tool-server.ts'), file];
@@ -404,6 +405,27 @@ describe.skipIf(chromiumPath === undefined || !built)('the console of the runnin
     await confirmed('Clear and save');
     await page.getByText('corrected by a person').waitFor();
     await page.getByText('class write').waitFor();
+  });
+
+  it('says what a tool server may ask agents for, which takes clearance too', async () => {
+    await go(page, '/tools', 'Tools');
+    const card = page.getByRole('listitem').filter({ hasText: 'back-office' });
+    await card.getByText('may ask agents for nothing').waitFor();
+    await card.getByRole('button', { name: 'Change what back-office may ask for' }).click();
+    await card.getByRole('checkbox', { name: 'Elicitation' }).check();
+    await card.getByRole('checkbox', { name: 'Roots' }).check();
+    await photograph(page, 'server-asks');
+    expect(await axeFindings(page)).toEqual([]);
+    await card.getByRole('button', { name: 'Save', exact: true }).click();
+    await confirmed('Clear and save');
+    await card.getByText('may ask agents for elicitation, roots').waitFor();
+    const { items } = await stage.operator.call('servers.list', {});
+    expect(items.find(({ name }) => name === 'back-office')?.mayAsk).toEqual(['elicitation', 'roots']);
+    // Whoever looks and leaves it changes nothing.
+    await card.getByRole('button', { name: 'Change what back-office may ask for' }).click();
+    await card.getByRole('checkbox', { name: 'Roots' }).uncheck();
+    await card.getByRole('button', { name: 'Leave it as it is' }).click();
+    await card.getByText('may ask agents for elicitation, roots').waitFor();
   });
 
   it.each([

@@ -11,6 +11,7 @@ import { Empty, FaultNote, Page, Panel, Shown } from '../parts/panel.tsx';
 import { Icon } from '../parts/icons.tsx';
 import { Time } from '../parts/time.tsx';
 import { UntrustedText } from '../parts/untrusted.tsx';
+import { ServerAsks } from './server-asks.tsx';
 
 const everyMs = 15_000;
 
@@ -96,7 +97,7 @@ function ServersPanel() {
       <FaultNote error={servers.error} retry={() => void servers.refetch()} />
     );
   return (
-    <ul className="grid grid-cols-1 gap-3 sm:grid-cols-2 lg:grid-cols-3">
+    <ul className="grid grid-cols-1 items-start gap-3 sm:grid-cols-2 lg:grid-cols-3">
       {servers.data.items.map((server) => (
         <ServerCard key={server.name} server={server} />
       ))}
@@ -128,6 +129,7 @@ function ServerCard({ server }: { readonly server: Server }) {
           <UntrustedText text={server.fault} />
         </p>
       )}
+      <ServerAsks server={server} />
     </li>
   );
 }
