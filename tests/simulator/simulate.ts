@@ -1,9 +1,8 @@
 /** One run: a seed decides everything that happens in it. */
 import { RefusalError } from '@atf/core/errors';
 import { sha256 } from '@atf/core/digest';
-import type { CallAnswer } from '@atf/gateway/answers';
-import type { SpoolPosition } from '@atf/core/audit/spool-frame';
 import { AgentActor, type Cast, People } from './actors.ts';
+import { AtRest } from './at-rest.ts';
 import { Chaos } from './chaos.ts';
 import { Checks } from './checks.ts';
 import { ControlNode } from './control-node.ts';
@@ -30,21 +29,8 @@ const leaderPauseMs: readonly [number, number] = [4_000, 5_000];
 const restoredTurbulentMs = 4_500;
 const restMs = 3_000;
 const startMs = 400;
-/** Whoever lost the lead, or could not take it, tries again within it. */
-const wholeMsMax = 16_000;
-const lookMs = 500;
-/** Within it a call is answered, shipped, sequenced and signed. */
-const settleMs = 2_200;
-
-/** What a read that nothing stops may come to: the manifest, the rate and the definition still count, and clients hang up. */
-const lawfulAtRest = new Set([
-  'given',
-  'segmentation.tool_not_granted',
-  'segmentation.rate_exceeded',
-  'segmentation.tool_quarantined',
-  'identity.instance_unknown',
-  'upstream.aborted',
-]);
+/** Nobody leads yet: looked for again after this. */
+const leaderAgainMs = 500;
 
 /** Breaks put in on purpose (mutants.test.ts). */
 export interface Mutation extends GatewayFaults {
@@ -108,13 +94,6 @@ const shapes = [
   [2, 2],
   [2, 2],
 ] as const;
-
-const codeOf = (answer: CallAnswer): string =>
-  answer.kind === 'result'
-    ? 'given'
-    : answer.kind === 'problem'
-      ? answer.refusal.code
-      : answer.facts.refusal.code;
 
 class Stage {
   readonly checks: Checks;
@@ -246,7 +225,7 @@ class Stage {
   }
 
   #pauseLeader(ms: number): void {
-    if (!this.#chaos.pauseLeader(ms)) this.#time.after(lookMs, () => this.#pauseLeader(ms));
+    if (!this.#chaos.pauseLeader(ms)) this.#time.after(leaderAgainMs, () => this.#pauseLeader(ms));
   }
 
   #dialled(): void {
@@ -280,9 +259,14 @@ class Stage {
     await this.#pass(this.#time.nowMs + restMs / 2);
     void this.#people.resumeAll();
     await this.#pass(this.#time.nowMs + restMs / 2);
-    await this.#serves();
-    await this.#whole();
     const { checks, gateways, retired } = this;
+    const atRest = new AtRest({
+      ...{ time: this.#time, random: this.#random, control: this.#control, checkpoints: this.#checkpoints },
+      ...{ checks, gateways, agents: this.#agents, people: this.#people },
+      pass: (untilMs) => this.#pass(untilMs),
+    });
+    await atRest.serves();
+    await atRest.whole();
     return await new FinalChecks({
       ...{
         checks,
@@ -304,62 +288,6 @@ class Stage {
       if (this.#found !== undefined) throw this.#found;
       this.checks.step();
     });
-  }
-
-  /** When everything is healed, every record comes to stand in the log under a signed checkpoint. */
-  async #whole(): Promise<void> {
-    const rows = this.#control.database.committed;
-    const untilMs = this.#time.nowMs + wholeMsMax;
-    for (;;) {
-      const pending = rows.values('audit_pending').length;
-      const head = rows.get<{ size: number }>('audit_log', this.#control.signer.name);
-      const signed = this.#checkpoints.seen.at(-1)?.size ?? 0;
-      const behind = this.gateways.filter((gateway) => {
-        const [written, taken] = [gateway.head(), rows.get<SpoolPosition>('audit_gateway', gateway.id)];
-        return written === undefined || (written.seq > 0 && written.seq !== taken?.seq);
-      });
-      if (behind.length === 0 && pending === 0 && head !== undefined && signed === head.size) return;
-      if (this.#time.nowMs > untilMs)
-        this.checks.fail(
-          'the system becomes whole again',
-          `${behind.length} gateways are not shipped, ${pending} records wait, ${signed} are signed`,
-          ...behind.map(({ id }) => id),
-        );
-      await this.#pass(this.#time.nowMs + lookMs);
-    }
-  }
-
-  /** When everything is healed, everybody who may do something can do it: nothing is stuck. */
-  async #serves(): Promise<void> {
-    let refused = await this.#probe();
-    if (refused.some(({ code }) => code.startsWith('containment.'))) {
-      // A stop that was heard ahead of a whole set, and was lifted before that set, holds until the same thing is stopped and resumed again.
-      this.checks.counts.stopsHeld++;
-      void this.#people.stopAndResumeAgain();
-      await this.#pass(this.#time.nowMs + 2 * settleMs);
-      refused = await this.#probe();
-    }
-    for (const { agent, gateway, code } of refused)
-      this.checks.fail('when all is healed, all is served', code, agent.agentId, gateway.id);
-  }
-
-  /** Every agent reads once at every gateway. Returns who was not served. */
-  async #probe(): Promise<
-    { readonly agent: AgentActor; readonly gateway: GatewayNode; readonly code: string }[]
-  > {
-    const asked = this.#agents.flatMap((agent) =>
-      this.gateways.map((gateway) => {
-        agent.renew();
-        const probe = { agent, gateway, code: 'no answer' };
-        const args = { n: this.#random.int(1, 1_000_000) };
-        void agent.call(gateway, { server: 'wiki', tool: 'search', args }).then((answer) => {
-          probe.code = answer === undefined ? 'down' : codeOf(answer);
-        });
-        return probe;
-      }),
-    );
-    await this.#pass(this.#time.nowMs + settleMs);
-    return asked.filter(({ code }) => !lawfulAtRest.has(code));
   }
 
   /** Every process ends, so that nothing of this run wakes in the next one. */
