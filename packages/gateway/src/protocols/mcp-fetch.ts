@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { type Json, parseStrict } from '@atf/core/wire/json';
 import { type Dispatcher, getGlobalDispatcher } from 'undici';
 import { type ExchangeHead, exchange, headerOf, ResponseMalformedError } from './http-exchange.ts';
+import { Pace, standingPace } from './pace.ts';
 
 export type FetchBounds = {
   /** One response body, or one event stream that answers a request, in bytes. */
@@ -20,7 +21,7 @@ export type FetchBounds = {
 export type Fetch = (url: string | URL, init?: RequestInit) => Promise<Response>;
 
 /**
- * A `fetch` for the SDK's transport. A standing event stream (GET, and `subscriptions/listen` of 2026-07-28) is bounded per message by the SDK's own reader, not in length. Undici's
+ * A `fetch` for the SDK's transport. A standing event stream (GET, and `subscriptions/listen` of 2026-07-28) is bounded per message by the SDK's own reader, and in pace, not in length. Undici's
  * own `fetch` costs several times as much as the exchange beneath.
  */
 export function boundedFetch(bounds: FetchBounds, dispatcher: Dispatcher = getGlobalDispatcher()): Fetch {
@@ -41,7 +42,9 @@ export function boundedFetch(bounds: FetchBounds, dispatcher: Dispatcher = getGl
     });
     const { status, body } = response;
     if (body instanceof ReadableStream) {
-      const stream = standing ? body : answeredStream(body, bounds.bodyBytesMax, requestIdOf(init));
+      const stream = standing
+        ? pacedStream(body)
+        : answeredStream(body, bounds.bodyBytesMax, requestIdOf(init));
       return new Response(stream, { status, headers: pairsOf(response) });
     }
     if (!/^application\/json\b/i.test(headerOf(response, 'content-type') ?? ''))
@@ -82,6 +85,22 @@ function answerOf(head: ExchangeHead, bytes: Uint8Array, json: Json | undefined)
     },
   };
   return answer as unknown as Response;
+}
+
+/** A standing stream, not read faster than a tool server has reason to speak. */
+function pacedStream(body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
+  const pace = new Pace(standingPace);
+  const reader = body.getReader();
+  return new ReadableStream({
+    async pull(controller) {
+      const { done, value } = await reader.read();
+      if (done) return controller.close();
+      controller.enqueue(value);
+      const restMs = pace.spend(value.byteLength, performance.now());
+      if (restMs > 0) await new Promise((rested) => setTimeout(rested, restMs).unref());
+    },
+    cancel: (reason) => reader.cancel(reason),
+  });
 }
 
 /**

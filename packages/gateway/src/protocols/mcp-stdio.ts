@@ -9,6 +9,7 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { isJsonObject, type Json, type JsonObject, parseStrict } from '@atf/core/wire/json';
 import type { JSONRPCMessage, Transport } from '@modelcontextprotocol/client';
+import { messagesPace, Pace } from './pace.ts';
 
 export type StdioCommand = {
   /** Absolute path of the program, or a name when `env` holds a PATH. */
@@ -51,6 +52,7 @@ export class StdioTransport implements Transport {
 
   readonly #command: StdioCommand;
   readonly #bounds: StdioBounds;
+  readonly #pace = new Pace(messagesPace);
   #child: ChildProcessByStdio<Writable, Readable, Readable> | undefined;
   #exited: Promise<void> = Promise.resolve();
   #chunks: Buffer[] = [];
@@ -174,7 +176,18 @@ export class StdioTransport implements Transport {
       if (at === -1) return;
       start = at + 1;
       this.#line();
+      const restMs = this.#pace.spend(1, performance.now());
+      if (restMs > 0) return this.#rest(chunk.subarray(start), restMs);
     }
+  }
+
+  /** Reads on later, first what is `left`; until then the server's pipe fills. */
+  #rest(left: Buffer, restMs: number): void {
+    this.#child?.stdout.pause();
+    setTimeout(() => {
+      this.#child?.stdout.resume();
+      this.#read(left);
+    }, restMs).unref();
   }
 
   #collect(part: Buffer): void {

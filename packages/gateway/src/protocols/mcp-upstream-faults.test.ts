@@ -15,6 +15,7 @@ import {
   upstream,
 } from './mcp-upstream.fixture.ts';
 import type { McpUpstream, UpstreamAddress } from './mcp-upstream.ts';
+import { messagesPace } from './pace.ts';
 import type { UpstreamCallOutcome } from './protocol.ts';
 
 afterEach(cleanUp);
@@ -38,6 +39,30 @@ describe('servers that misbehave', () => {
       fault: { code: 'upstream.unavailable', dispatched: true },
     });
     expect(await server.listTools(options)).toMatchObject({ kind: 'tools', protocolVersion: '2025-06-18' });
+  });
+
+  it('one that says much unasked is read at a pace that leaves time for others', async () => {
+    const said = 6_000;
+    const progress = `{ jsonrpc: '2.0', method: 'notifications/progress', params: { progressToken: message.params._meta.progressToken, progress: n } }`;
+    const server = upstream(
+      scripted(`if (message.method === 'tools/call') {
+        for (let n = 1; n <= ${said}; n++) send(${progress});
+        reply({ content: [{ type: 'text', text: 'said it all' }] });
+      }`),
+    );
+    const heard: number[] = [];
+    const startedMs = performance.now();
+    const outcome = await server.callTool(
+      'x',
+      {},
+      { signal: never, timeoutMs: 30_000, onProgress: ({ progress }) => void heard.push(progress) },
+    );
+    expect(outcome).toMatchObject({ kind: 'result' });
+    const { perSecond, burst } = messagesPace;
+    // In order and without a gap; what came with the answer itself is nobody's any more.
+    expect(heard).toEqual(Array.from(heard, (_, at) => at + 1));
+    expect(heard.length).toBeGreaterThan(said - burst);
+    expect(performance.now() - startedMs).toBeGreaterThan(((said - 2 * burst) * 1_000) / perSecond);
   });
 
   it('one that always dies is not started again and again', async () => {
