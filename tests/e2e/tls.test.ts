@@ -14,11 +14,12 @@ import { trustAuthorities } from '@atf/sdk/authorities';
 import { ControlClient } from '@atf/sdk/client';
 import { enrolInstance } from '@atf/sdk/enrol';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Authority, place } from './certificates.ts';
-import { atf } from './cli-run.ts';
+import { atf, atfBin } from './cli-run.ts';
 import { Plane } from './fleet.ts';
-import { call, freePort, openLink, until } from './product.ts';
+import { call, callOnce, freePort, openLink, until } from './product.ts';
 
 let home: string;
 let authority: Authority;
@@ -127,9 +128,19 @@ afterAll(async () => {
   await rm(home, { recursive: true, force: true });
 });
 
+const joinTokenOf = async (agent: string) => {
+  const { id } = await operator().call('agents.show', { params: { id: agent } });
+  return (await operator().call('agents.joinToken', { params: { id } })).joinToken;
+};
+/** Reading, so it may be asked again while the back office starts, or control is not heard in time on a busy machine. */
+const answered = (client: Client) =>
+  until('an answer of the back office', async () => {
+    const answer = await call(client, 'list_orders', {}).catch(() => undefined);
+    return answer?.isError === false ? true : undefined;
+  });
+
 it('governs an agent over TLS from end to end', async () => {
-  const { id } = await operator().call('agents.show', { params: { id: 'senior-support' } });
-  const { joinToken } = await operator().call('agents.joinToken', { params: { id } });
+  const joinToken = await joinTokenOf('senior-support');
   const key = await generateAgentKey();
   const credential = await enrolInstance({ controlUrl: control.url, joinToken, key });
   expect(credential.gatewayUrl).toBe(gateway.url);
@@ -137,12 +148,45 @@ it('governs an agent over TLS from end to end', async () => {
   const governed = agentFetch({ credential, key });
   const address = new URL(`${gateway.url}/mcp/back-office`);
   await client.connect(new StreamableHTTPClientTransport(address, { fetch: governed }));
-  // Reading, so it may be asked again while the back office starts, or control is not heard in time on a busy machine.
-  await until('an answer of the back office', async () => {
-    const answer = await call(client, 'list_orders', {}).catch(() => undefined);
-    return answer?.isError === false ? true : undefined;
-  });
+  await answered(client);
   await client.close();
+});
+
+it('connects a stock host with the authority, never without, and over a restart of control that its gateway lives through', async () => {
+  const connect = ['connect', 'back-office', '--agent', 'senior-support', '--control', control.url];
+  const own = {
+    ATF_JOIN_TOKEN: await joinTokenOf('senior-support'),
+    XDG_CONFIG_HOME: join(home, 'host'),
+    XDG_STATE_HOME: join(home, 'host-state'),
+  };
+  const without = await atf(connect, { env: own });
+  expect([without.code, without.stderr]).toEqual([3, expect.stringContaining('with --ca')]);
+  const client = new Client({ name: 'stock host', version: '1.0.0' });
+  await client.connect(
+    new StdioClientTransport({
+      command: process.execPath,
+      args: [atfBin, ...connect, '--ca', caFile],
+      env: { PATH: process.env['PATH'] ?? '', ...own },
+      stderr: 'ignore',
+    }),
+  );
+  try {
+    await answered(client);
+    const { pid } = gateway;
+    expect(await control.stop()).toBe(0);
+    await until('the gateway to refuse', async () =>
+      (await fetch(`${gateway.url}/readyz`)).status === 503 ? true : undefined,
+    );
+    expect((await callOnce(client, 'list_orders', {})).atf.code).toBe('containment.feed_stale');
+    await control.start();
+    await until('the gateway to serve again', async () =>
+      (await fetch(`${gateway.url}/readyz`)).status === 200 ? true : undefined,
+    );
+    await answered(client);
+    expect(gateway.pid).toBe(pid);
+  } finally {
+    await client.close();
+  }
 });
 
 it('gives people a console with secure cookies', async () => {
