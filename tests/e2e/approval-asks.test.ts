@@ -13,6 +13,7 @@ import {
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { approve, type McpAgent, Product, type Signed } from './product.ts';
+import { type RawAnswer, rawCall } from './raw-call.ts';
 
 let product: Product;
 let approver: Signed;
@@ -77,33 +78,8 @@ const revisions = [
 ] as const;
 
 /** One request of 2026-07-28. */
-async function raw(params: Record<string, unknown>, by: McpAgent = agent) {
-  const _meta = {
-    'io.modelcontextprotocol/protocolVersion': '2026-07-28',
-    'io.modelcontextprotocol/clientCapabilities': capabilities,
-  };
-  const response = await by.fetch(String(address()), {
-    method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      accept: 'application/json',
-      'mcp-protocol-version': '2026-07-28',
-      'mcp-method': 'tools/call',
-      'mcp-name': String(params['name']),
-    },
-    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { ...params, _meta } }),
-  });
-  return (await response.json()) as {
-    result?: {
-      resultType?: string;
-      requestState?: string;
-      isError?: boolean;
-      content?: unknown;
-      _meta?: object;
-    };
-    error?: { code: number; data: { code: string } };
-  };
-}
+const raw = (params: Record<string, unknown>, by: McpAgent = agent): Promise<RawAnswer> =>
+  rawCall(by, address(), params, capabilities);
 const given = (action: string) => ({ inputResponses: { atf_approval: { action } } });
 
 describe('a call that waits for a person', () => {

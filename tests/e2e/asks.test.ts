@@ -20,6 +20,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { atfBin } from './cli-run.ts';
 import { Everything, type EverythingServer, everythingServers } from './everything.ts';
 import { type McpAgent, Product, resume, until } from './product.ts';
+import { type RawAnswer, rawCall } from './raw-call.ts';
 import { logSettled, readLog } from './read-log.ts';
 
 const home = mkdtempSync(join(tmpdir(), 'atf-asks-'));
@@ -92,40 +93,13 @@ const bridges = everythingServers.flatMap((server) =>
   ),
 );
 
-interface Answer {
-  readonly status: number;
-  readonly result?: Record<string, unknown> & {
-    requestState?: string;
-    resultType?: string;
-    isError?: boolean;
-  };
-  readonly error?: { code: number; data?: { code?: string } };
-}
-
 /** One request of 2026-07-28, for what clients would not send. */
-async function raw(
+const raw = (
   server: EverythingServer,
   params: Record<string, unknown>,
   by: McpAgent = agent,
   capabilities: object = { elicitation: {} },
-): Promise<Answer> {
-  const _meta = {
-    'io.modelcontextprotocol/protocolVersion': '2026-07-28',
-    'io.modelcontextprotocol/clientCapabilities': capabilities,
-  };
-  const response = await by.fetch(String(addressOf(server)), {
-    method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      accept: 'application/json',
-      'mcp-protocol-version': '2026-07-28',
-      'mcp-method': 'tools/call',
-      'mcp-name': String(params['name']),
-    },
-    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { ...params, _meta } }),
-  });
-  return { status: response.status, ...((await response.json()) as object) };
-}
+): Promise<RawAnswer> => rawCall(by, addressOf(server), params, capabilities);
 
 /** Stops the agent; gives what resumes it. */
 async function pause(): Promise<() => Promise<void>> {

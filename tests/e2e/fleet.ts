@@ -101,6 +101,7 @@ export class Plane {
 export interface FleetAgent {
   readonly credential: Credential;
   readonly key: AgentKey;
+  readonly fetch: ReturnType<typeof agentFetch>;
   mcp(server: string): Promise<Client>;
 }
 
@@ -239,6 +240,22 @@ export class Fleet {
     const { joinToken } = await operator.call('agents.joinToken', { params: { id } });
     const key = await generateAgentKey();
     const credential = await enrolInstance({ controlUrl, joinToken, key, resource });
+    return this.#governed(controlUrl, resource, { credential, key });
+  }
+
+  /** The same instance in the same session, with a token for another gateway. */
+  async elsewhere({ credential: { instanceId }, key }: FleetAgent, gateway: number): Promise<FleetAgent> {
+    const { url: controlUrl } = this.controls[0] as Plane;
+    const { url: resource } = this.gateways[gateway] as Plane;
+    const credential = await renewCredential({ controlUrl, key, instanceId, resource });
+    return this.#governed(controlUrl, resource, { credential, key });
+  }
+
+  #governed(
+    controlUrl: string,
+    resource: string,
+    { credential, key }: Pick<FleetAgent, 'credential' | 'key'>,
+  ): FleetAgent {
     const governed = agentFetch({
       credential,
       key,
@@ -250,7 +267,7 @@ export class Fleet {
       await client.connect(new StreamableHTTPClientTransport(address, { fetch: governed }));
       return client;
     };
-    return { credential, key, mcp };
+    return { credential, key, fetch: governed, mcp };
   }
 
   async remove(): Promise<void> {

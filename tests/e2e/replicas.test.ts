@@ -2,7 +2,7 @@
  * Two control replicas and two gateways on one PostgreSQL (B-1, R-2, I-2; invariants 1, 2, 4, 8): what production runs, and what happens to it when the
  * one that leads is killed or paused while agents work.
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { verifyLogDirectory } from '@atf/cli/audit-dir';
@@ -12,8 +12,9 @@ import { dpopProof } from '@atf/sdk/agent-key';
 import { postgresBinaries } from '../postgres/cluster.ts';
 import { atf } from './cli-run.ts';
 import { Fleet, type FleetAgent } from './fleet.ts';
-import { type Answer, approve, atOnceMs, call, callOnce, resume, until } from './product.ts';
+import { type Answer, approve, atOnceMs, call, callOnce, resume, root, until } from './product.ts';
 import { entriesIn } from './read-log.ts';
+import { type RawAnswer, rawCall } from './raw-call.ts';
 import { readerManifest } from './reader-manifest.ts';
 
 const settleMs = 60_000;
@@ -121,11 +122,39 @@ const refundsMade = (amount: number): number =>
     .map((line) => JSON.parse(line) as { effect: string; amount?: number })
     .filter((line) => line.effect === 'refund.created' && line.amount === amount).length;
 
+const asks = { server: 'fleet-everything', tool: 'test_input_required_result_elicitation' } as const;
+/** A tool server behind both gateways that asks agents, and an agent that may call its tool. */
+async function addAsking(): Promise<void> {
+  const { server, tool } = asks;
+  const script = join(root, 'tests/e2e/everything-server.mjs');
+  for (const { dir } of fleet.gateways)
+    appendFileSync(
+      join(dir, 'servers.yaml'),
+      `\n${server}: ${JSON.stringify({ command: process.execPath, args: [script, '--dir', join(dir, 'work')] })}\n`,
+    );
+  const operator = fleet.operator(0);
+  const facts = { domain: 'orders', outputTrust: 'trusted' } as const;
+  await operator.call('servers.add', { body: { name: server, transport: { kind: 'stdio' }, ...facts } });
+  await until('the server to be discovered', async () => {
+    const { items } = await operator.call('tools.list');
+    return items.some((each) => each.server === server && each.name === tool) ? true : undefined;
+  });
+  await operator.call('tools.classify', {
+    params: { server, name: tool },
+    body: { class: 'read', sensitivity: 'public', domain: 'orders' },
+  });
+  await operator.call('servers.mayAsk', { params: { name: server }, body: { mayAsk: ['elicitation'] } });
+  const manifest = readerManifest('replica-asked', [`${server}/${tool}`]);
+  await operator.call('agents.register', { body: { manifest, format: 'yaml' } });
+}
+
 const leaderOf = (): Promise<number> => until('one replica to lead', () => fleet.leader(), settleMs);
 
 describe.skipIf(postgresBinaries() === undefined)('two replicas, two gateways', () => {
   beforeAll(async () => {
     fleet = await Fleet.start();
+    // Before the first person has a factor: later somebody would have to clear it.
+    await addAsking();
     const manifest = readerManifest('replica-reader', ['back-office/get_order']);
     await fleet.operator(1).call('agents.register', { body: { manifest, format: 'yaml' } });
     readers = [
@@ -226,6 +255,71 @@ describe.skipIf(postgresBinaries() === undefined)('two replicas, two gateways', 
       [first, second, first, second].map((each) => call(each, 'create_refund', refund(3.01))),
     );
     expect(refundsMade(3.01)).toBe(1);
+  });
+
+  it('a question waits at the gateway that asked it: at the other one nobody can answer it, and nothing runs twice', async () => {
+    const here = await fleet.agent('replica-asked', { gateway: 0 });
+    const there = await fleet.elsewhere(here, 1);
+    const capabilities = { elicitation: {} };
+    const send = (by: FleetAgent, more: object = {}) =>
+      rawCall(
+        by,
+        `${by.credential.gatewayUrl}/mcp/${asks.server}`,
+        { name: asks.tool, arguments: {}, ...more },
+        capabilities,
+      );
+    // Both gateways have heard of the server, the agent, and what may be asked, once they ask.
+    const asked = (by: FleetAgent) =>
+      until('the question', async () => {
+        const { result } = await send(by);
+        return result?.resultType === 'input_required' ? result : undefined;
+      });
+    await asked(there);
+    const isUnknown = ({ error }: RawAnswer) => error?.data?.code === 'request.state_unknown';
+    // From the start when a gateway has not heard from control in time meanwhile, and has given up what waits.
+    await until('an answer at the same door', async () => {
+      const { requestState, inputRequests } = await asked(here);
+      const [key = ''] = Object.keys(inputRequests as object);
+      const answer = (words: string) => ({
+        requestState,
+        inputResponses: { [key]: { action: 'accept', content: { name: words } } },
+      });
+      const elsewhere = await send(there, answer('at the other door'));
+      const done = await send(here, answer('at the same door'));
+      const again = await send(here, answer('once more'));
+      const isDone = JSON.stringify(done.result?.['content'] ?? '').includes('at the same door');
+      return isUnknown(elsewhere) && isDone && isUnknown(again) ? true : undefined;
+    });
+    const seen = fleet.gateways.map(({ dir }) => readFileSync(join(dir, 'work/seen.log'), 'utf8')).join('');
+    expect(seen).not.toMatch(/at the other door|once more/);
+  });
+
+  it('a call that waits for a person goes on at the other gateway, with the state that the first one gave, once', async () => {
+    const here = await fleet.agent('junior-support', { gateway: 0 });
+    const there = await fleet.elsewhere(here, 1);
+    const send = (by: FleetAgent, more: object = {}) =>
+      rawCall(
+        by,
+        `${by.credential.gatewayUrl}/mcp/back-office`,
+        { name: 'create_refund', arguments: refund(6.01), ...more },
+        { elicitation: { url: {} } },
+      );
+    const requestState = await until('the question', async () => {
+      const { result } = await send(here);
+      return result?.resultType === 'input_required' ? result.requestState : undefined;
+    });
+    const [, body = ''] = requestState.split('.');
+    const { approval } = JSON.parse(Buffer.from(body, 'base64url').toString()) as { approval: string };
+    await approve(await fleet.signIn('paula.reyes@example.com', 1), approval);
+    const go = { requestState, inputResponses: { atf_approval: { action: 'accept' } } };
+    await until('the refund', async () => {
+      const { result } = await send(there, go);
+      return result !== undefined && result.resultType !== 'input_required' && result.isError !== true
+        ? true
+        : undefined;
+    });
+    await Promise.all([send(here, go), send(there, go)]);
+    expect(refundsMade(6.01)).toBe(1);
   });
 
   it('a rate limit holds over both gateways, and a crash of one resets nothing', async () => {

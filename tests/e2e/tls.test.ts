@@ -1,6 +1,9 @@
-/** TLS of both planes through the front door: plain processes, certificates of an authority of our own, mutual TLS with enrolled keys (I-2). */
+/**
+ * Plain processes of both planes with a network between them: TLS, certificates of an authority of our own, mutual TLS with enrolled keys (I-2); and what runs
+ * when that network goes half open (R-2, invariants 2 and 3).
+ */
 import { generateKeyPairSync, randomBytes, X509Certificate } from 'node:crypto';
-import { chmodSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
@@ -8,6 +11,7 @@ import { join } from 'node:path';
 import tls from 'node:tls';
 import { gatewayKeyOf, openGatewayKey } from '@atf/gateway/gateway-key';
 import { routes } from '@atf/core/wire/api';
+import { leaseMs } from '@atf/core/wire/feed';
 import { agentFetch } from '@atf/sdk/agent-fetch';
 import { generateAgentKey } from '@atf/sdk/agent-key';
 import { trustAuthorities } from '@atf/sdk/authorities';
@@ -20,6 +24,7 @@ import { Authority, place } from './certificates.ts';
 import { atf, atfBin } from './cli-run.ts';
 import { Plane } from './fleet.ts';
 import { call, callOnce, freePort, openLink, until } from './product.ts';
+import { Proxy } from './proxy.ts';
 
 let home: string;
 let authority: Authority;
@@ -27,6 +32,10 @@ let caFile: string;
 let control: Plane;
 let gateway: Plane;
 let gatewayEnv: Record<string, string>;
+/** Between gateway and control; everybody else reaches control without it. */
+let network: Proxy;
+/** A gateway whose network is back serves within ten seconds (docs/how-to/run-in-production.md); three times that on a machine that does much else. */
+const backWithinMs = 30_000;
 const env = () => ({
   ATF_KEY: randomBytes(32).toString('base64'),
   XDG_CONFIG_HOME: join(home, 'config'),
@@ -100,7 +109,10 @@ beforeAll(async () => {
     `https://localhost:${await freePort()}`,
   ];
   const files = place(dirs.control, await authority.issue());
-  const options = ['--data', dirs.control, '--gateway-url', gatewayUrl, '--example'];
+  network = await Proxy.to(Number(new URL(controlUrl).port));
+  const networkUrl = `https://localhost:${network.port}`;
+  const addresses = ['--url', controlUrl, '--replica-url', networkUrl, '--gateway-url', gatewayUrl];
+  const options = ['--data', dirs.control, ...addresses, '--example'];
   const served = ['--port', new URL(controlUrl).port, '--tls-cert', files.cert, '--tls-key', files.key];
   control = new Plane('control', controlUrl, dirs.control, ['control', ...options, ...served], env());
   await control.start();
@@ -113,7 +125,7 @@ beforeAll(async () => {
   });
   gatewayEnv = { ...env(), ATF_GATEWAY_JOIN_TOKEN: joinToken };
   const door = place(dirs.gateway, await authority.issue());
-  const args = ['gateway', '--dir', dirs.gateway, '--control', controlUrl, '--ca', caFile];
+  const args = ['gateway', '--dir', dirs.gateway, '--control', networkUrl, '--ca', caFile];
   const listens = ['--port', new URL(gatewayUrl).port, '--tls-cert', door.cert, '--tls-key', door.key];
   gateway = new Plane('gateway', gatewayUrl, dirs.gateway, [...args, ...listens], gatewayEnv);
   await gateway.start();
@@ -123,8 +135,10 @@ beforeAll(async () => {
 }, 180_000);
 
 afterAll(async () => {
+  network?.pass();
   await gateway?.stop();
   await control?.stop();
+  await network?.close();
   await rm(home, { recursive: true, force: true });
 });
 
@@ -139,8 +153,9 @@ const answered = (client: Client) =>
     return answer?.isError === false ? true : undefined;
   });
 
-it('governs an agent over TLS from end to end', async () => {
-  const joinToken = await joinTokenOf('senior-support');
+/** A client of the back office, as this agent. */
+async function officeOf(agent: string): Promise<Client> {
+  const joinToken = await joinTokenOf(agent);
   const key = await generateAgentKey();
   const credential = await enrolInstance({ controlUrl: control.url, joinToken, key });
   expect(credential.gatewayUrl).toBe(gateway.url);
@@ -148,6 +163,11 @@ it('governs an agent over TLS from end to end', async () => {
   const governed = agentFetch({ credential, key });
   const address = new URL(`${gateway.url}/mcp/back-office`);
   await client.connect(new StreamableHTTPClientTransport(address, { fetch: governed }));
+  return client;
+}
+
+it('governs an agent over TLS from end to end', async () => {
+  const client = await officeOf('senior-support');
   await answered(client);
   await client.close();
 });
@@ -334,6 +354,57 @@ it('says at the start what is wrong with a certificate, and with plain HTTP', as
   const clear = await atf(door, { env: env() });
   expect([clear.code, clear.stderr]).toEqual([1, expect.stringContaining('identity.plain_http_refused')]);
 }, 120_000);
+
+it.each(['strand', 'swallow'] as const)(
+  '%s between gateway and control: what runs is cut with the lease, nothing begins, and the same process serves again',
+  async (how) => {
+    const office = await officeOf('principal-operations');
+    const effects = (word: string): number => {
+      const file = join(gateway.dir, 'work/back-office/effects.log');
+      return existsSync(file) ? readFileSync(file, 'utf8').split(word).length - 1 : 0;
+    };
+    await answered(office);
+    const { pid } = gateway;
+    const before = effects('report.step');
+    const running = callOnce(office, 'export_report', { seconds: 120 });
+    await until('the slow call under way', () => (effects('report.step') >= before + 2 ? true : undefined));
+    const opened = network.opened;
+    network[how]();
+    const cutMs = performance.now();
+    expect(await running).toMatchObject({ isError: true, atf: { code: 'containment.feed_stale' } });
+    const status = { order_id: 'O-5001', status: 'shipped' };
+    await until('the gateway to try another connection', async () => {
+      const leaseOver = performance.now() - cutMs > 2 * leaseMs;
+      const changed = effects('order.status_changed');
+      const answer = await callOnce(office, 'update_order_status', status);
+      // Nothing was heard since: it would act on what it had heard before.
+      if (leaseOver && (how === 'swallow' || network.opened === opened)) {
+        expect(answer).toMatchObject({ isError: true, atf: { code: 'containment.feed_stale' } });
+        expect(effects('order.status_changed')).toBe(changed);
+      }
+      return leaseOver && network.opened > opened ? true : undefined;
+    });
+    network.pass();
+    await until(
+      'the gateway to serve again',
+      async () => {
+        const answer = await callOnce(office, 'list_orders', {}).catch(() => undefined);
+        return answer?.isError === false ? true : undefined;
+      },
+      backWithinMs,
+    );
+    await until(
+      'every record to arrive',
+      async () => {
+        const { gateways } = await operator().call('overview');
+        return gateways.every(({ spoolBehind }) => spoolBehind === 0) ? true : undefined;
+      },
+      2 * backWithinMs,
+    );
+    expect(gateway.pid).toBe(pid);
+    await office.close();
+  },
+);
 
 it('a gateway that is revoked is refused at the next request, with its certificate and all', async () => {
   const { key, proof, gatewayId } = enrolledKey();
