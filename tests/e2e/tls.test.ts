@@ -23,7 +23,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Authority, place } from './certificates.ts';
 import { atf, atfBin } from './cli-run.ts';
 import { Plane } from './fleet.ts';
-import { call, callOnce, freePort, openLink, until } from './product.ts';
+import { call, callOnce, freePort, openLink, Product, until } from './product.ts';
 import { Proxy } from './proxy.ts';
 
 let home: string;
@@ -405,6 +405,30 @@ it.each(['strand', 'swallow'] as const)(
     await office.close();
   },
 );
+
+it('runs both planes of one machine with TLS as well, by options or by settings', async () => {
+  const dir = join(home, 'up');
+  mkdirSync(dir);
+  const files = place(dir, await authority.issue());
+  const half = await atf(['up', '--tls-cert', files.cert], { cwd: dir });
+  expect([half.code, half.stderr]).toEqual([2, expect.stringContaining('--tls-key belong together')]);
+  const product = await Product.start({
+    home: dir,
+    empty: true,
+    args: ['--tls-cert', files.cert, '--ca', caFile],
+    env: { ATF_TLS_KEY: files.key },
+  });
+  try {
+    const { controlUrl, gatewayUrl } = product.ready;
+    expect([new URL(controlUrl).protocol, new URL(gatewayUrl).protocol]).toEqual(['https:', 'https:']);
+    await product.serving();
+    const told = await atf(['status', '--json', '--data', product.dataDir, '--ca', caFile]);
+    expect(told.code, told.stderr).toBe(0);
+    await expect(fetch(controlUrl.replace('https:', 'http:'))).rejects.toThrow();
+  } finally {
+    await product.stop();
+  }
+}, 300_000);
 
 it('a gateway that is revoked is refused at the next request, with its certificate and all', async () => {
   const { key, proof, gatewayId } = enrolledKey();

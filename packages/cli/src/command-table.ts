@@ -80,6 +80,8 @@ function addRunning(program: Commander, act: Act): void {
     .option('--key-file <file>', 'file with the key that protects the data directory (made when missing)')
     .option('--policies <dir>', 'folder of the policy files (the product’s own)')
     .option('--witness-policy <file>', 'ask the witnesses that this policy names to cosign the log')
+    .option('--tls-cert <file>', 'certificate chain for localhost, in PEM: both planes speak TLS')
+    .option('--tls-key <file>', 'its private key, in PEM')
     .option('--empty', 'no example workspace in an empty data directory')
     .action(act(async () => (await import('./commands/up.ts')).up));
   plane(program, 'control', 'run one control plane as a plain process (--help says what it takes)').action(

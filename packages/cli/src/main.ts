@@ -66,7 +66,7 @@ export async function runCli(argv: readonly string[]): Promise<ExitCode> {
 
 const usageHelp = '(add --help for what it takes)';
 
-const planes: ReadonlySet<string> = new Set(['up', 'control', 'gateway', 'witness']);
+const planes: ReadonlySet<string> = new Set(['control', 'gateway', 'witness']);
 
 /** @throws CliFailure when the file of authorities cannot be used */
 async function trust(file: string | undefined): Promise<void> {

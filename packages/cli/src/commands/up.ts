@@ -22,9 +22,10 @@ import { gatewayKeyFor } from '../up/gateway-key.ts';
 import { PlaneFailed, type PlaneSpec, type ReadyMessage } from '../up/plane.ts';
 import { removeRunning, storeRunning, updateRunning } from '../up/running.ts';
 import { Supervisor, type SupervisorEvent } from '../up/supervisor.ts';
+import { gatewayTlsArguments, type TlsFiles, tlsFilesOf, type TlsOptions } from '../up/tls-files.ts';
 import { duration } from '../words.ts';
 
-interface UpOptions extends CommonOptions {
+interface UpOptions extends CommonOptions, TlsOptions {
   readonly controlPort?: string;
   readonly gatewayPort?: string;
   readonly keyFile?: string;
@@ -43,6 +44,8 @@ interface Plan {
   readonly databaseUrl: string | undefined;
   readonly policyDir: string | undefined;
   readonly witnessPolicy: string | undefined;
+  /** Absent: plain HTTP. */
+  readonly tls: TlsFiles | undefined;
   readonly example: boolean;
 }
 
@@ -67,6 +70,10 @@ export const up: Command<UpOptions> = async (cli, _, options) => {
     await serversAnswered(operator);
     await tellUp(cli, plan, { ready, operator, supervisor, tookMs: performance.now() - startMs });
     return await ended(cli, supervisor, signals);
+  } catch (error) {
+    // Nobody would be left to end the planes.
+    await supervisor.stop();
+    throw error;
   } finally {
     removeRunning(plan.dataDir);
     signals.dispose();
@@ -82,11 +89,13 @@ async function planOf(cli: Cli, options: UpOptions): Promise<Plan> {
   const dataDir = resolve(cli.cwd, named === undefined || named === '' ? dataDirName : named);
   const keyFile = options.keyFile === undefined ? undefined : resolve(cli.cwd, options.keyFile);
   const witnessPolicy = options.witnessPolicy ?? cli.env.ATF_WITNESS_POLICY;
+  const tls = tlsFilesOf(cli, options);
   return {
     dataDir,
     controlPort,
     gatewayPort,
-    gatewayUrl: `http://localhost:${gatewayPort}`,
+    gatewayUrl: `${tls === undefined ? 'http' : 'https'}://localhost:${gatewayPort}`,
+    tls,
     keyFile,
     databaseUrl: databaseUrlOf(cli.env.DATABASE_URL),
     policyDir: options.policies === undefined ? undefined : resolve(cli.cwd, options.policies),
@@ -171,6 +180,7 @@ function supervise(cli: Cli, plan: Plan): Supervisor {
         ...(plan.databaseUrl === undefined ? {} : { databaseUrl: plan.databaseUrl }),
         ...(plan.policyDir === undefined ? {} : { policyDir: plan.policyDir }),
         ...(plan.witnessPolicy === undefined ? {} : { witnessPolicy: plan.witnessPolicy }),
+        ...(plan.tls === undefined ? {} : { tlsCert: plan.tls.cert, tlsKey: plan.tls.key }),
       },
     },
     onMessage: () => undefined,
@@ -190,7 +200,7 @@ function supervise(cli: Cli, plan: Plan): Supervisor {
     return {
       name: 'gateway',
       module: moduleOf('@atf/gateway/main'),
-      argv: ['--dir', join(dataDir, 'gateway'), ...addresses, ...key.argv],
+      argv: ['--dir', join(dataDir, 'gateway'), ...addresses, ...key.argv, ...gatewayTlsArguments(plan.tls)],
       env: key.env,
       logFile: join(dataDir, 'logs', 'gateway.log'),
       onMessage: async (message) => {
