@@ -37,7 +37,7 @@ dataDomains: [bench]
 capabilities: [Call echo]
 tools: [echo/echo, echo/work, service/get_order, service/get_events, desk/look]
 limits:
-  - calls: { max: 1000000, perSeconds: 1 }
+  - calls: { max: 1000000, perSeconds: 60 }
 escalation: ines.marchetti@example.com
 model: { provider: none, name: none }
 `;

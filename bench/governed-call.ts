@@ -61,7 +61,7 @@ async function compare(
 
 function rowsOf(what: string, { names, loads, usedSeconds }: Compared): Row[] {
   const [own, ...others] = loads as [Loads, ...Loads[]];
-  const perCore = own.full.calls / usedSeconds;
+  const perCore = own.full.sent / usedSeconds;
   const rows: Row[] = names.flatMap((name, at) => {
     const { full, half } = loads[at] as Loads;
     const failed = at === 0 ? { wanted: '0 failed', ok: full.failed + half.failed === 0 } : {};

@@ -23,6 +23,8 @@ export interface LoadPlan {
 
 export interface LoadResult {
   readonly calls: number;
+  /** With those before the measurement. */
+  readonly sent: number;
   readonly failed: number;
   readonly firstFailure?: string;
   readonly seconds: number;
@@ -37,10 +39,12 @@ const plan = JSON.parse(readFileSync(0, 'utf8')) as LoadPlan;
 const { origin, pathname } = new URL(plan.url);
 const method = plan.tool === undefined ? 'GET' : 'POST';
 const pool = new Pool(origin, { connections: plan.concurrency, pipelining: 1 });
+/** Calls that are not counted: connections are made, and the code of this process is compiled. */
+const warmups = Math.min(plan.calls, 20 * plan.concurrency);
 const proofs: string[] = [];
 if (plan.token !== undefined) {
   const key = await importAgentKey(plan.key);
-  for (let n = 0; n < plan.calls; n++)
+  for (let n = 0; n < warmups + plan.calls; n++)
     proofs.push(await dpopProof(key, { method, url: plan.url, accessToken: plan.token }));
 }
 
@@ -60,7 +64,7 @@ async function one(n: number, startedMs: number): Promise<void> {
   const headers: Record<string, string> = { ...usual };
   if (plan.token !== undefined) {
     headers['authorization'] = `DPoP ${plan.token}`;
-    headers['dpop'] = proofs[n] as string;
+    headers['dpop'] = proofs[warmups + n] as string;
   }
   const params = { name: plan.tool, arguments: { text: `call ${n}` } };
   const body =
@@ -74,14 +78,21 @@ async function one(n: number, startedMs: number): Promise<void> {
   }
 }
 
-const begun = performance.now();
-if (plan.perSecond === undefined) {
-  let next = 0;
+/** As fast as answers come: calls from `first` to before `end`. */
+async function closedLoop(first: number, end: number): Promise<void> {
+  let next = first;
   const worker = async () => {
-    while (next < plan.calls) await one(next++, performance.now());
+    while (next < end) await one(next++, performance.now());
   };
   await Promise.all(Array.from({ length: plan.concurrency }, worker));
-} else {
+}
+
+await closedLoop(-warmups, 0);
+failed = 0;
+firstFailure = undefined;
+const begun = performance.now();
+if (plan.perSecond === undefined) await closedLoop(0, plan.calls);
+else {
   // Open loop: a call is due at its time whether or not earlier ones have answered, and waits count (no coordinated omission).
   const running: Promise<void>[] = [];
   const everyMs = 1000 / plan.perSecond;
@@ -99,6 +110,7 @@ latencies.sort();
 const at = (share: number) => latencies[Math.min(plan.calls - 1, Math.floor(plan.calls * share))] as number;
 const result: LoadResult = {
   calls: plan.calls,
+  sent: warmups + plan.calls,
   failed,
   ...(firstFailure === undefined ? {} : { firstFailure }),
   seconds,

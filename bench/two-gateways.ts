@@ -62,7 +62,7 @@ export const gatewaysPart: Part = {
       const before = used();
       const loads = await Promise.all(targets.map((each) => load({ ...each, calls: Math.ceil(calls / 2) })));
       const usedSeconds = used() - before;
-      const made = loads.reduce((sum, each) => sum + each.calls, 0);
+      const made = loads.reduce((sum, each) => sum + each.sent, 0);
       const failed = loads.reduce((sum, each) => sum + each.failed, 0);
       const perCore = made / usedSeconds;
       const perSecond = loads.reduce((sum, each) => sum + each.perSecond, 0);

@@ -94,6 +94,25 @@ describe('rate limits (S-3)', () => {
     expect(left).toBeLessThanOrEqual(5_200);
   });
 
+  it('renew a lease before it ends where calls are many, so that none waits for control', async () => {
+    const world = new World();
+    const input = bound(6_000);
+    const fast = world.limiter();
+    for (let call = 0; call < 100; call++) expect(await admitted(fast, input)).toBeDefined();
+    for (let at = 0; at < 10; at++) {
+      world.nowMs += leasedMs * 0.6;
+      expect(fast.holdNow(input)?.kept.size).toBe(1);
+      await new Promise((done) => setImmediate(done));
+    }
+    // Where they are few, nothing is leased for nobody.
+    const slow = world.limiter();
+    const asked = world.requests;
+    expect(await admitted(slow, bound(6, 60, 9))).toBeDefined();
+    world.nowMs += leasedMs * 0.6;
+    expect(slow.holdNow(bound(6, 60, 9))).toBeUndefined();
+    expect(world.requests).toBe(asked + 1);
+  });
+
   it('what a refused call held is there for the next, while its lease lives', async () => {
     const world = new World();
     const limiter = world.limiter();

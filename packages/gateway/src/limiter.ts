@@ -232,11 +232,14 @@ export class Limiter {
     return counter.leases.reduce((sum, { count, untilMs }) => sum + (untilMs > nowMs ? count : 0), 0);
   }
 
-  /** Takes one leased call; the next lease is there before this one is used up. */
+  /** Takes one leased call. Where calls are many, the next lease is there before this one is used up or over: nobody waits for control. */
   #spend(counter: Counter, nowMs: number): number | undefined {
     const untilMs = this.#take(counter, nowMs);
-    const low = counter.size > 1 && this.#left(counter, nowMs) < counter.size / 2;
-    if (untilMs !== undefined && low && counter.refusedUntilMs <= nowMs) void this.#ask(counter);
+    if (untilMs === undefined || counter.size <= 1 || counter.refusedUntilMs > nowMs) return untilMs;
+    const low = this.#left(counter, nowMs) < counter.size / 2;
+    const soonMs = nowMs + leasedMsOf(counter.rate) / 2;
+    const ending = counter.leases.every((lease) => lease.untilMs < soonMs);
+    if (low || ending) void this.#ask(counter);
     return untilMs;
   }
 
