@@ -25,7 +25,8 @@ const isTls = url.protocol === 'https:';
 const options = {
   host: '127.0.0.1',
   port: Number(port),
-  path: url.pathname,
+  // An address that ends in a slash, with a path behind it, means the same.
+  path: url.pathname.replace(/^\/+/, '/'),
   headers: { host: url.host },
   agent: false,
   ...(isTls ? { servername: url.hostname } : {}),

@@ -85,7 +85,13 @@ async function startStage(): Promise<Stage> {
   ];
   const child = spawn(process.execPath, [cli, ...args], {
     cwd: home,
-    env: { ...process.env, XDG_CONFIG_HOME: join(home, 'config') },
+    // Whatever TLS a person has set up here is for another product.
+    env: {
+      ...process.env,
+      ATF_TLS_CERT: undefined,
+      ATF_TLS_KEY: undefined,
+      XDG_CONFIG_HOME: join(home, 'config'),
+    },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   const cleanUp = async () => {

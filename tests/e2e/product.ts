@@ -6,12 +6,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { sha256 } from '@atf/core/digest';
+import { freePort } from '@atf/cli/up/free-port';
 import { containmentKey } from '@atf/core/incident/scope-id';
 import { type BodyIn, type Credential, type PresenceSubject, resumeShownText } from '@atf/core/wire/api';
 import { agentFetch } from '@atf/sdk/agent-fetch';
@@ -20,24 +20,13 @@ import { ControlClient } from '@atf/sdk/client';
 import { enrolBearer, enrolInstance, renewCredential } from '@atf/sdk/enrol';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 
+export { freePort };
+
 export const root = resolve(fileURLToPath(new URL('../..', import.meta.url)));
 const startWithinMs = 150_000;
 const stopWithinMs = 20_000;
 /** What people of the tests type where their presence is not simulated. */
 const passphrase = 'correct horse battery staple';
-
-export async function freePort(): Promise<number> {
-  return new Promise((done, fail) => {
-    const server = createServer();
-    server.once('error', fail);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() =>
-        typeof address === 'object' && address !== null ? done(address.port) : fail(new Error('no port')),
-      );
-    });
-  });
-}
 
 /** Polls until `look` gives something. The bound is for a machine that does much else; what is waited for usually takes a moment. */
 export async function until<T>(

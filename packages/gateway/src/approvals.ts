@@ -175,9 +175,9 @@ export class Approvals {
     const { decision } = this.#input.decider.peek(receivedOf(actionId, credential, call), call, true);
     const why = decision.outcome === 'refuse' ? decision.refusal : undefined;
     if (why === undefined) return undefined;
-    const always = /^(?:containment|identity)\./.test(why.code) || credential.proof === 'none';
-    const tooOften = why.code === 'segmentation.rate_exceeded' && doc.state === 'approved';
-    return always || tooOften ? why : undefined;
+    if (decision.checks.at(-1)?.name === 'limit_rate' && credential.proof !== 'none')
+      return doc.state === 'approved' ? why : undefined;
+    return /^(?:containment|identity)\./.test(why.code) || credential.proof === 'none' ? why : undefined;
   }
 
   #doorsOf(tool: string): readonly [Protocol, ...Protocol[]] {

@@ -127,7 +127,7 @@ export class Limiter {
       if (got.ok) kept.set(key, got.untilMs);
       else {
         retryAfterMs.set(key, got.retryAfterMs);
-        if (this.#counters.get(key)?.unheard === true) silent.add(key);
+        if (this.#counters.get(key)?.unheard !== false) silent.add(key);
       }
     }
     return { kept, retryAfterMs, unheard: silent };

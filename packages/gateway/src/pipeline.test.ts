@@ -198,6 +198,19 @@ describe('decision and limits in one tick (invariant 4)', () => {
     expect(answers.filter((answer) => codeOf(answer) === 'segmentation.rate_exceeded').length).toBe(17);
   });
 
+  it('says that control was not heard, not that a limit is reached, and hides no tool meanwhile', async () => {
+    const on = bench();
+    const offered = () => on.pipeline.list(senior, 'office', 'tool');
+    const before = offered();
+    expect(before).toMatchObject({
+      offers: expect.arrayContaining([expect.objectContaining({ name: 'look' })]),
+    });
+    on.control.away = true;
+    expect(codeOf(await on.call(senior, 'look'))).toBe('containment.feed_stale');
+    expect(on.upstream.effects.length).toBe(0);
+    expect(offered()).toEqual(before);
+  });
+
   it('refuses everything under a policy set that does not compile', async () => {
     const on = bench();
     const broken: PolicyDoc = {

@@ -385,7 +385,7 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
       if (kind !== undefined && kindOf(tool.name) !== kind) return false;
       const exact = exactCall(server, tool.name, {});
       const { decision } = decider.peek(receivedOf('listing', credential, exact), exact, true);
-      return decision.outcome !== 'refuse' || argumentRefusals.has(decision.refusal?.code ?? '');
+      return decision.outcome !== 'refuse' || isMomentary(decision);
     });
   }
 
@@ -510,12 +510,11 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
   };
 }
 
-/** Refusals that depend on arguments or the moment: they do not hide a tool. */
-const argumentRefusals: ReadonlySet<string> = new Set([
-  'segmentation.rate_exceeded',
-  'segmentation.transaction_exceeded',
-  'segmentation.amount_unreadable',
-]);
+/** A refusal that depends on the arguments or the moment does not hide a tool. */
+function isMomentary({ checks }: Decision): boolean {
+  const ended = checks.at(-1)?.name;
+  return ended === 'limit_rate' || ended === 'limit_transaction';
+}
 
 const listOf: Readonly<Record<Kind, OfferedList>> = {
   tool: 'tools',

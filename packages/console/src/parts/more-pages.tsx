@@ -18,7 +18,7 @@ export function MorePages({ pages, what }: { readonly pages: Pages; readonly wha
   if (!pages.hasNextPage) return null;
   return (
     <p role="status" className="px-4 py-2 text-xs text-ink-3">
-      {pages.isFetchingNextPage ? `Loading older ${what}` : `Scroll for older ${what}`}
+      {pages.isFetchingNextPage ? `Loading more ${what}` : `Scroll for more ${what}`}
     </p>
   );
 }

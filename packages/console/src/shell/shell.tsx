@@ -129,13 +129,14 @@ function Header({ name }: { readonly name: string }) {
 /** The page about one tool or agent stops that one first. Agents' pages set it through the address, by name or id. */
 function useStopHere() {
   const { pathname } = useLocation();
-  const agents = useAnswer('agents.list', {});
   const [, place, first, second] = pathname.split('/').map(decodeURIComponent);
+  const named = place === 'agents' ? first : undefined;
+  // What the page itself asks for: nobody reads a fleet of thousands for the name of one.
+  const agent = useAnswer('agents.show', { params: { id: named ?? '' } }, { enabled: named !== undefined });
   if (place === 'tools' && first !== undefined && second !== undefined)
     return { kind: 'tool' as const, id: `${first}/${second}` };
-  if (place !== 'agents' || first === undefined) return undefined;
-  const agent = agents.data?.items.find(({ id, name }) => id === first || name === first);
-  return agent === undefined ? undefined : { kind: 'agent' as const, id: agent.id };
+  if (named === undefined || agent.data === undefined) return undefined;
+  return { kind: 'agent' as const, id: agent.data.id };
 }
 
 const liveWords = {

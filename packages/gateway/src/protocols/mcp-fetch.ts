@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { type Json, parseStrict } from '@atf/core/wire/json';
 import { type Dispatcher, getGlobalDispatcher } from 'undici';
 import { type ExchangeHead, exchange, headerOf, ResponseMalformedError } from './http-exchange.ts';
-import { Pace, standingPace } from './pace.ts';
+import { costOf, eventsIn, Pace, readingPace, rest } from './pace.ts';
 
 export type FetchBounds = {
   /** One response body, or one event stream that answers a request, in bytes. */
@@ -25,6 +25,7 @@ export type Fetch = (url: string | URL, init?: RequestInit) => Promise<Response>
  * own `fetch` costs several times as much as the exchange beneath.
  */
 export function boundedFetch(bounds: FetchBounds, dispatcher: Dispatcher = getGlobalDispatcher()): Fetch {
+  const pace = new Pace(readingPace);
   return async (url, init = {}) => {
     const method = init.method ?? 'GET';
     const standing =
@@ -43,8 +44,8 @@ export function boundedFetch(bounds: FetchBounds, dispatcher: Dispatcher = getGl
     const { status, body } = response;
     if (body instanceof ReadableStream) {
       const stream = standing
-        ? pacedStream(body)
-        : answeredStream(body, bounds.bodyBytesMax, requestIdOf(init));
+        ? pacedStream(body, pace)
+        : answeredStream(body, pace, bounds.bodyBytesMax, requestIdOf(init));
       return new Response(stream, { status, headers: pairsOf(response) });
     }
     if (!/^application\/json\b/i.test(headerOf(response, 'content-type') ?? ''))
@@ -88,16 +89,14 @@ function answerOf(head: ExchangeHead, bytes: Uint8Array, json: Json | undefined)
 }
 
 /** A standing stream, not read faster than a tool server has reason to speak. */
-function pacedStream(body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
-  const pace = new Pace(standingPace);
+function pacedStream(body: ReadableStream<Uint8Array>, pace: Pace): ReadableStream<Uint8Array> {
   const reader = body.getReader();
   return new ReadableStream({
     async pull(controller) {
       const { done, value } = await reader.read();
       if (done) return controller.close();
       controller.enqueue(value);
-      const restMs = pace.spend(value.byteLength, performance.now());
-      if (restMs > 0) await new Promise((rested) => setTimeout(rested, restMs).unref());
+      await rest(pace.spend(costOf(eventsIn(value), value.byteLength), performance.now()));
     },
     cancel: (reason) => reader.cancel(reason),
   });
@@ -109,6 +108,7 @@ function pacedStream(body: ReadableStream<Uint8Array>): ReadableStream<Uint8Arra
  */
 function answeredStream(
   body: ReadableStream<Uint8Array>,
+  pace: Pace,
   bytesMax: number,
   id: number | string | undefined,
 ): ReadableStream<Uint8Array> {
@@ -133,7 +133,11 @@ function answeredStream(
         const { done, value } = await reader.read();
         if (done) return finish(controller, 'ended');
         bytes += value.byteLength;
-        if (bytes <= bytesMax) return controller.enqueue(value);
+        if (bytes <= bytesMax) {
+          controller.enqueue(value);
+          // Its bytes are bounded as a whole: only what comes in many events is slowed, not one large result.
+          return await rest(pace.spend(eventsIn(value), performance.now()));
+        }
         finish(controller, 'oversized');
         await reader.cancel();
       } catch {

@@ -9,7 +9,7 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { isJsonObject, type Json, type JsonObject, parseStrict } from '@atf/core/wire/json';
 import type { JSONRPCMessage, Transport } from '@modelcontextprotocol/client';
-import { messagesPace, Pace } from './pace.ts';
+import { costOf, Pace, readingPace } from './pace.ts';
 
 export type StdioCommand = {
   /** Absolute path of the program, or a name when `env` holds a PATH. */
@@ -52,7 +52,11 @@ export class StdioTransport implements Transport {
 
   readonly #command: StdioCommand;
   readonly #bounds: StdioBounds;
-  readonly #pace = new Pace(messagesPace);
+  readonly #pace = new Pace(readingPace);
+  /** What came and is read later, while the server is left alone for a moment. */
+  #resting: { readonly left: Buffer[]; readonly timer: NodeJS.Timeout } | undefined;
+  /** It has exited: what it still wrote is read at once. */
+  #gone = false;
   #child: ChildProcessByStdio<Writable, Readable, Readable> | undefined;
   #exited: Promise<void> = Promise.resolve();
   #chunks: Buffer[] = [];
@@ -90,13 +94,21 @@ export class StdioTransport implements Transport {
     });
     this.#child = child;
     child.stdout.on('data', (chunk: Buffer) => this.#read(chunk));
+    const errorPace = new Pace(readingPace);
     child.stderr.on('data', (chunk: Buffer) => {
       this.stderrBytes += chunk.byteLength;
+      const restMs = errorPace.spend(costOf(1, chunk.byteLength), performance.now());
+      if (restMs === 0) return;
+      child.stderr.pause();
+      setTimeout(() => child.stderr.resume(), restMs).unref();
     });
     for (const stream of [child.stdin, child.stdout, child.stderr]) stream.on('error', () => undefined);
     this.#exited = new Promise((resolve) => {
       const finish = () => {
         this.end ??= 'exited';
+        // Whoever left the group and holds the pipe writes to nobody.
+        child.stdout.destroy();
+        child.stderr.destroy();
         this.#tellClose();
         resolve();
       };
@@ -104,6 +116,8 @@ export class StdioTransport implements Transport {
       // What the server still wrote is read first; a descendant that left the group must not hold the pipe for long.
       child.once('close', finish);
       child.once('exit', () => {
+        this.#gone = true;
+        this.#readOn();
         this.#signalGroup(child.pid);
         setTimeout(finish, drainMs).unref();
       });
@@ -169,25 +183,33 @@ export class StdioTransport implements Transport {
   }
 
   #read(chunk: Buffer): void {
-    let start = 0;
-    while (this.end === undefined) {
+    // A process that exits has all of its pipe read, paused or not.
+    if (this.#resting !== undefined) return void this.#resting.left.push(chunk);
+    for (let start = 0; this.end === undefined && start < chunk.byteLength; ) {
       const at = chunk.indexOf(newline, start);
-      this.#collect(chunk.subarray(start, at === -1 ? undefined : at));
-      if (at === -1) return;
-      start = at + 1;
-      this.#line();
-      const restMs = this.#pace.spend(1, performance.now());
-      if (restMs > 0) return this.#rest(chunk.subarray(start), restMs);
+      const isWhole = at !== -1;
+      const part = chunk.subarray(start, isWhole ? at : undefined);
+      this.#collect(part);
+      if (isWhole) this.#line();
+      start += part.byteLength + (isWhole ? 1 : 0);
+      const restMs = this.#pace.spend(costOf(isWhole ? 1 : 0, part.byteLength), performance.now());
+      if (restMs > 0 && !this.#gone) return this.#rest(chunk.subarray(start), restMs);
     }
   }
 
   /** Reads on later, first what is `left`; until then the server's pipe fills. */
   #rest(left: Buffer, restMs: number): void {
     this.#child?.stdout.pause();
-    setTimeout(() => {
-      this.#child?.stdout.resume();
-      this.#read(left);
-    }, restMs).unref();
+    this.#resting = { left: [left], timer: setTimeout(() => this.#readOn(), restMs).unref() };
+  }
+
+  #readOn(): void {
+    if (this.#resting === undefined) return;
+    const { left, timer } = this.#resting;
+    clearTimeout(timer);
+    this.#resting = undefined;
+    this.#child?.stdout.resume();
+    for (const chunk of left) this.#read(chunk);
   }
 
   #collect(part: Buffer): void {

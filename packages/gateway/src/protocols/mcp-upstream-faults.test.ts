@@ -15,7 +15,7 @@ import {
   upstream,
 } from './mcp-upstream.fixture.ts';
 import type { McpUpstream, UpstreamAddress } from './mcp-upstream.ts';
-import { messagesPace } from './pace.ts';
+import { readingPace } from './pace.ts';
 import type { UpstreamCallOutcome } from './protocol.ts';
 
 afterEach(cleanUp);
@@ -58,11 +58,42 @@ describe('servers that misbehave', () => {
       { signal: never, timeoutMs: 30_000, onProgress: ({ progress }) => void heard.push(progress) },
     );
     expect(outcome).toMatchObject({ kind: 'result' });
-    const { perSecond, burst } = messagesPace;
+    const { perSecond, burst } = readingPace;
     // In order and without a gap; what came with the answer itself is nobody's any more.
     expect(heard).toEqual(Array.from(heard, (_, at) => at + 1));
     expect(heard.length).toBeGreaterThan(said - burst);
     expect(performance.now() - startedMs).toBeGreaterThan(((said - 2 * burst) * 1_000) / perSecond);
+  });
+
+  it('one that is left alone for a moment and exits meanwhile loses nothing that it wrote', async () => {
+    const server = upstream(
+      scripted(`if (message.method === 'tools/call') {
+        const said = { jsonrpc: '2.0', method: 'notifications/message', params: { level: 'info', data: 'x' } };
+        const text = Array.from({ length: 3_000 }, () => JSON.stringify(said) + '\\n').join('');
+        const result = { content: [{ type: 'text', text: 'the last word' }] };
+        process.stdout.write(text + JSON.stringify({ jsonrpc: '2.0', id: message.id, result }) + '\\n', () => process.exit(0));
+      }`),
+    );
+    expect(await call(server)).toMatchObject({
+      kind: 'result',
+      result: { content: [{ text: 'the last word' }] },
+    });
+  });
+
+  it('one that sends large messages unasked is read at a pace, too', async () => {
+    const [count, kibibytes] = [40, 100];
+    const server = upstream(
+      scripted(`if (message.method === 'tools/call') {
+        const data = 'x'.repeat(${kibibytes * 1_024});
+        for (let n = 0; n < ${count}; n++) send({ jsonrpc: '2.0', method: 'notifications/message', params: { level: 'info', data } });
+        reply({ content: [] });
+      }`),
+    );
+    const startedMs = performance.now();
+    expect(await call(server)).toMatchObject({ kind: 'result' });
+    const { perSecond, burst } = readingPace;
+    const restMs = ((count * kibibytes - 2 * burst) * 1_000) / perSecond;
+    expect(performance.now() - startedMs).toBeGreaterThan(restMs);
   });
 
   it('one that always dies is not started again and again', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Pace } from './pace.ts';
+import { costOf, eventsIn, Pace } from './pace.ts';
 
 describe('pace', () => {
   it('lets a burst pass, rests until it is paid for, and never lets more through than the rate', () => {
@@ -21,6 +21,12 @@ describe('pace', () => {
   it('is not in the way of who says little', () => {
     const pace = new Pace({ perSecond: 100, burst: 10 });
     for (let nowMs = 0; nowMs < 60_000; nowMs += 10) expect(pace.spend(1, nowMs)).toBe(0);
+  });
+
+  it('counts events by their empty lines, and bytes beside messages', () => {
+    expect(eventsIn(Buffer.from('data: 1\n\ndata: 2\n\ndata: '))).toBe(2);
+    expect(eventsIn(Buffer.alloc(0))).toBe(0);
+    expect(costOf(1, 3 * 1_024)).toBe(4);
   });
 
   it('makes one large piece wait as long as many small ones', () => {
