@@ -32,7 +32,7 @@ describe('npm run bench -- --quick', { timeout }, () => {
     expect(rows.map(([what]) => what)).toContain(row);
     // Neither speed nor that nothing fails is asked for here: beside other work on one machine leases run out.
     for (const [what, reached] of rows) {
-      expect(reached, what).toMatch(/[1-9]/);
+      expect(reached, what).toMatch(/\d/);
       expect(reached, what).not.toContain('NaN');
     }
   });
