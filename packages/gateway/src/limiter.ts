@@ -55,9 +55,11 @@ function ratesFor({ agent, tool, settings, proof }: LimitInput): NamedRate[] {
 interface Counter {
   readonly agentId: string;
   readonly rate: NamedRate;
-  leases: { count: number; readonly untilMs: number }[];
-  /** What the next lease holds: more while leases are spent, less while they run out. */
+  leases: { count: number; readonly granted: number; readonly untilMs: number }[];
+  /** What the next lease holds: twice as much after one that was spent, and what was used of one that ran out. */
   size: number;
+  /** A lease was spent since the last one came. */
+  spent: boolean;
   /** Calls that wait for the answer. */
   waiting: number;
   asking: Promise<void> | undefined;
@@ -159,7 +161,7 @@ export class Limiter {
       const counter = this.#counters.get(key);
       if (counter === undefined) continue;
       const lease = counter.leases.find((one) => one.untilMs === untilMs);
-      if (lease === undefined) counter.leases.push({ count: 1, untilMs });
+      if (lease === undefined) counter.leases.push({ count: 1, granted: 1, untilMs });
       else lease.count++;
     }
   }
@@ -211,6 +213,7 @@ export class Limiter {
       rate,
       leases: [],
       size: 1,
+      spent: false,
       waiting: 0,
       asking: undefined,
       refusedUntilMs: 0,
@@ -223,9 +226,9 @@ export class Limiter {
   #expire(counter: Counter, nowMs: number): void {
     const live = counter.leases.filter(({ untilMs }) => untilMs > nowMs);
     if (live.length === counter.leases.length) return;
-    const lost = counter.leases.reduce((sum, { count, untilMs }) => sum + (untilMs > nowMs ? 0 : count), 0);
+    for (const { count, granted, untilMs } of counter.leases)
+      if (untilMs <= nowMs && count > 0) counter.size = Math.max(1, Math.min(counter.size, granted - count));
     counter.leases = live;
-    if (lost > 0) counter.size = Math.max(1, Math.floor(counter.size / 2));
   }
 
   #left(counter: Counter, nowMs: number): number {
@@ -249,6 +252,7 @@ export class Limiter {
     const lease = counter.leases.find(({ count }) => count > 0);
     if (lease === undefined) return undefined;
     lease.count--;
+    if (lease.count === 0) counter.spent = true;
     return lease.untilMs;
   }
 
@@ -290,8 +294,10 @@ export class Limiter {
       counter.unheard = grant === undefined;
       if (grant === undefined) counter.refusedUntilMs = nowMs + askAgainMs;
       else if (grant.granted > 0) {
-        counter.leases.push({ count: grant.granted, untilMs: sentMs + leasedMsOf(counter.rate) });
-        counter.size = Math.min(counter.size * 2, leaseMaxOf(counter.rate));
+        const { granted } = grant;
+        counter.leases.push({ count: granted, granted, untilMs: sentMs + leasedMsOf(counter.rate) });
+        if (counter.spent) counter.size = Math.min(counter.size * 2, leaseMaxOf(counter.rate));
+        counter.spent = false;
       } else counter.refusedUntilMs = nowMs + Math.max(1, grant.retryAfterMs);
     }
   }
