@@ -179,7 +179,7 @@ async function overLoopback(quick: boolean): Promise<Measured> {
     return await measure(
       'atf, action API over loopback (proof, permit, durable records, report)',
       async () => void (await look({ order_id: 'O-1' })),
-      quick ? { alone: 10, together: 40 } : { alone: 500, together: 5_000 },
+      quick ? { alone: 10, together: 40 } : { alone: 200, together: 600 },
     );
   } finally {
     await product.remove();

@@ -97,7 +97,8 @@ interface Work {
 /** As many calls of the tool at each gateway. */
 const worksPerGateway = 2;
 const quietMs = 600;
-const killsDefault = 100;
+/** A person has only so many confirmations open at once, and each resumption takes one. */
+const killsDefault = 12;
 
 export const killPart: Part = {
   name: 'kill',
