@@ -2,11 +2,12 @@
  * What compose.yaml describes, run as it says (its commands, environment, health checks and secrets; only folders, ports and host names are others) on a
  * real PostgreSQL: two replicas and two gateways over TLS, from the first start to a governed call, and after the loss of a replica (I-2, B-1).
  */
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
-import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '@atf/cli/up/free-port';
 import { trustAuthorities } from '@atf/sdk/authorities';
 import type { Client } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -15,7 +16,7 @@ import { postgresBinaries, startCluster } from '../postgres/cluster.ts';
 import { Authority, place } from './certificates.ts';
 import { atf, run } from './cli-run.ts';
 import { Fleet, Plane } from './fleet.ts';
-import { call, freePort, root, until } from './product.ts';
+import { call, root, until } from './product.ts';
 import { readerManifest } from './reader-manifest.ts';
 
 const names = ['control-1', 'control-2', 'gateway-1', 'gateway-2'] as const;

@@ -11,7 +11,6 @@ import type { BrowserContext, Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { answersAt } from '../../packages/console/fixtures/answers.ts';
 import { activityItem } from '../../packages/console/fixtures/answers-log.ts';
-import { uuid } from '../../packages/console/fixtures/cast.ts';
 import {
   axeFindings,
   chromiumPath,
@@ -20,6 +19,7 @@ import {
   photograph,
   watchedPage,
 } from '../../packages/console/fixtures/browser.ts';
+import { uuid } from '../../packages/console/fixtures/cast.ts';
 import { type FixtureControl, serveFixtures } from '../../packages/console/fixtures/serve.ts';
 
 const built = existsSync(join(import.meta.dirname, '../../packages/console/dist/index.html'));
@@ -281,14 +281,23 @@ describe.skipIf(chromiumPath === undefined || !built)('console pages over fixtur
     expect(await page.locator('[role=row][data-index]').count()).toBeLessThan(rowsInDocumentMax);
   }
 
+  /** Answers a list of `all` by pages behind the item of which `cursorOf` gives `after`; whole where no page is asked for. */
+  const byPages =
+    <T>(all: readonly T[], cursorOf: (item: T) => string) =>
+    ({ query }: { readonly query: Record<string, string> }) => {
+      const from = all.findIndex((item) => cursorOf(item) === query['after']) + 1;
+      const to = query['limit'] === undefined ? all.length : from + Number(query['limit']);
+      return { answer: { items: all.slice(from, to) } };
+    };
+
   it('shows every approval, however many wait: older ones by cursor', async () => {
     const [approval] = control.answers['approvals.list']?.items ?? [];
     if (approval === undefined) throw new Error('the fixtures have no approval');
     const all = Array.from({ length: 450 }, (_, n) => ({ ...approval, id: uuid(50_000 + n) }));
-    control.handlers.set('approvals.list', ({ query }) => {
-      const from = all.findIndex(({ id }) => id === query['after']) + 1;
-      return { answer: { items: all.slice(from, from + Number(query['limit'])) } };
-    });
+    control.handlers.set(
+      'approvals.list',
+      byPages(all, ({ id }) => id),
+    );
     await open('/approvals', approval.tool);
     await scrolledTo('Approvals', page.locator(`a[href="/approvals/${all.at(-1)?.id}"]`), all.length);
   });
@@ -301,11 +310,10 @@ describe.skipIf(chromiumPath === undefined || !built)('console pages over fixtur
       id: uuid(60_000 + n),
       name: `fleet-${String(n).padStart(4, '0')}`,
     }));
-    control.handlers.set('agents.list', ({ query }) => {
-      const from = all.findIndex(({ name }) => name === query['after']) + 1;
-      const to = query['limit'] === undefined ? all.length : from + Number(query['limit']);
-      return { answer: { items: all.slice(from, to) } };
-    });
+    control.handlers.set(
+      'agents.list',
+      byPages(all, ({ name }) => name),
+    );
     await open('/agents', 'fleet-0000');
     await scrolledTo('Agents', page.getByRole('link', { name: 'fleet-0449' }), all.length);
     control.handlers.delete('agents.list');

@@ -8,6 +8,7 @@ import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '@atf/cli/up/free-port';
 import type { Credential } from '@atf/core/wire/api';
 import { agentFetch } from '@atf/sdk/agent-fetch';
 import { type AgentKey, generateAgentKey } from '@atf/sdk/agent-key';
@@ -16,7 +17,7 @@ import { enrolInstance, renewCredential } from '@atf/sdk/enrol';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { type Cluster, startCluster } from '../postgres/cluster.ts';
 import { atfBin } from './cli-run.ts';
-import { freePort, openLink, root, type Signed, until } from './product.ts';
+import { openLink, root, type Signed, until } from './product.ts';
 
 const startWithinMs = 150_000;
 const stopWithinMs = 20_000;

@@ -10,8 +10,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { sha256 } from '@atf/core/digest';
 import { freePort } from '@atf/cli/up/free-port';
+import { sha256 } from '@atf/core/digest';
 import { containmentKey } from '@atf/core/incident/scope-id';
 import { type BodyIn, type Credential, type PresenceSubject, resumeShownText } from '@atf/core/wire/api';
 import { agentFetch } from '@atf/sdk/agent-fetch';
@@ -19,8 +19,6 @@ import { type AgentKey, generateAgentKey } from '@atf/sdk/agent-key';
 import { ControlClient } from '@atf/sdk/client';
 import { enrolBearer, enrolInstance, renewCredential } from '@atf/sdk/enrol';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
-
-export { freePort };
 
 export const root = resolve(fileURLToPath(new URL('../..', import.meta.url)));
 const startWithinMs = 150_000;

@@ -3,9 +3,10 @@ import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSyn
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '@atf/cli/up/free-port';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { atf, failure } from './cli-run.ts';
-import { freePort, Product, type ProductOptions, until } from './product.ts';
+import { Product, type ProductOptions, until } from './product.ts';
 
 const folders: string[] = [];
 const folder = () => {

@@ -4,14 +4,15 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '@atf/cli/up/free-port';
 import { checkpointSigner, formatVkey } from '@atf/core/audit/checkpoint';
 import { formatWitnessVkey } from '@atf/core/audit/cosignature';
 import { parseLogPolicy, verifyByPolicy } from '@atf/core/audit/log-policy';
 import { fixedKey } from '@atf/core/audit/witnessing.fixture';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { atf, documents, failure } from './cli-run.ts';
-import { freePort, Product, until } from './product.ts';
 import { buildChecker, checkerHelp, hasGo } from '../independent/checker.ts';
+import { atf, documents, failure } from './cli-run.ts';
+import { Product, until } from './product.ts';
 import { WitnessProcess } from './witness-process.ts';
 
 if (!hasGo()) process.stderr.write(checkerHelp);

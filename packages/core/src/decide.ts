@@ -225,6 +225,9 @@ function obligationsOf(policy: PolicyFacts, policies: readonly string[]): Obliga
   return [...found];
 }
 
+/** The check with which a decision ended: the last one that was made. */
+export const endedBy = ({ checks }: Decision): CheckName | undefined => checks.at(-1)?.name;
+
 /** Decides one received action in a world of projected facts. Never throws for any input of these types. */
 export function decide(received: Received, world: World): Decision {
   const checks: Check[] = [];

@@ -6,12 +6,12 @@
  * A redemption whose answer was lost is never tried again as if new. This gateway ran nothing for it, and says so to control as soon as control is back;
  * until then its outcome is unknown. An answer never says that nothing happened to a call that another caller ran or runs.
  */
-import { doorsOf } from '@atf/core/decide';
+import { doorsOf, endedBy } from '@atf/core/decide';
 import { type Refusal, refusal } from '@atf/core/errors';
 import type { ResponseOf } from '@atf/core/wire/api';
 import type { ApprovalDoc } from '@atf/core/wire/feed';
-import type { ApprovalState } from '@atf/core/wire/words';
 import { isJsonObject, parseStrictText } from '@atf/core/wire/json';
+import type { ApprovalState } from '@atf/core/wire/words';
 import type { CredentialFacts, Protocol } from '@atf/core/world';
 import { type AnswerIds, answerOf, type CallAnswer, given, refused, said, waiting } from './answers.ts';
 import { type Decider, type ExactCall, exactCall, receivedOf } from './decision.ts';
@@ -175,7 +175,7 @@ export class Approvals {
     const { decision } = this.#input.decider.peek(receivedOf(actionId, credential, call), call, true);
     const why = decision.outcome === 'refuse' ? decision.refusal : undefined;
     if (why === undefined) return undefined;
-    if (decision.checks.at(-1)?.name === 'limit_rate' && credential.proof !== 'none')
+    if (endedBy(decision) === 'limit_rate' && credential.proof !== 'none')
       return doc.state === 'approved' ? why : undefined;
     return /^(?:containment|identity)\./.test(why.code) || credential.proof === 'none' ? why : undefined;
   }

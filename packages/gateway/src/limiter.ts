@@ -72,13 +72,14 @@ interface Counter {
 /** What one call holds: given to the decision, which spends it or gives it back, once. */
 export interface Hold {
   readonly kept: ReadonlyMap<string, number>;
-  readonly retryAfterMs: ReadonlyMap<string, number>;
-  /** What it did not get because control did not answer. */
-  readonly unheard: ReadonlySet<string>;
+  /** What it did not get. */
+  readonly missing: ReadonlyMap<string, Missing>;
 }
 
-const nothing: Hold = { kept: new Map(), retryAfterMs: new Map(), unheard: new Set() };
-const unheard = { unheard: true } as const;
+/** When to ask again, and whether control was asked and did not answer. */
+type Missing = Pick<LimitFact, 'retryAfterMs' | 'unheard'>;
+
+const nothing: Hold = { kept: new Map(), missing: new Map() };
 
 export interface LimiterInput {
   readonly control: ControlPort;
@@ -121,18 +122,14 @@ export class Limiter {
     const rates = ratesFor(input);
     if (input.agent === undefined || rates.length === 0) return nothing;
     const kept = new Map<string, number>();
-    const retryAfterMs = new Map<string, number>();
-    const silent = new Set<string>();
+    const missing = new Map<string, Missing>();
     for (const rate of rates) {
       const key = keyOf(input.agent.id, rate);
       const got = await this.#obtain(key, input.agent.id, rate);
-      if (got.ok) kept.set(key, got.untilMs);
-      else {
-        retryAfterMs.set(key, got.retryAfterMs);
-        if (this.#counters.get(key)?.unheard !== false) silent.add(key);
-      }
+      if (typeof got === 'number') kept.set(key, got);
+      else missing.set(key, got);
     }
-    return { kept, retryAfterMs, unheard: silent };
+    return { kept, missing };
   }
 
   /** Every limit that binds now, and whether `hold` has it; without a hold, whether it is known to be used up. */
@@ -143,15 +140,14 @@ export class Limiter {
       const key = keyOf(input.agent?.id ?? '', rate);
       if (hold !== undefined) {
         const ok = (hold.kept.get(key) ?? 0) > nowMs;
-        const retryAfterMs = ok ? 0 : (hold.retryAfterMs.get(key) ?? askAgainMs);
-        return { id, ok, max, perSeconds, retryAfterMs, ...(!ok && hold.unheard.has(key) ? unheard : {}) };
+        const missing = hold.missing.get(key) ?? { retryAfterMs: askAgainMs };
+        return { id, ok, max, perSeconds, ...(ok ? { retryAfterMs: 0 } : missing) };
       }
       const counter = this.#counters.get(key);
       const waitMs =
         counter === undefined || this.#left(counter, nowMs) > 0 ? 0 : counter.refusedUntilMs - nowMs;
-      const retryAfterMs = Math.max(0, Math.ceil(waitMs));
-      const silent = waitMs > 0 && counter?.unheard === true;
-      return { id, ok: waitMs <= 0, max, perSeconds, retryAfterMs, ...(silent ? unheard : {}) };
+      if (counter === undefined || waitMs <= 0) return { id, ok: true, max, perSeconds, retryAfterMs: 0 };
+      return { id, ok: false, max, perSeconds, ...missingOf(counter, waitMs) };
     });
   }
 
@@ -179,27 +175,21 @@ export class Limiter {
     return this.#counters.size;
   }
 
-  async #obtain(
-    key: string,
-    agentId: string,
-    rate: NamedRate,
-  ): Promise<
-    { readonly ok: true; readonly untilMs: number } | { readonly ok: false; readonly retryAfterMs: number }
-  > {
+  /** Until when one call is held, or why none is. */
+  async #obtain(key: string, agentId: string, rate: NamedRate): Promise<number | Missing> {
     const counter = this.#counterFor(key, agentId, rate);
-    if (counter === undefined) return { ok: false, retryAfterMs: leasedMsMax };
+    if (counter === undefined) return { retryAfterMs: leasedMsMax, unheard: true };
     for (let round = 0; round < roundsMax; round++) {
       const nowMs = this.#input.monotonicMs();
       const untilMs = this.#spend(counter, nowMs);
-      if (untilMs !== undefined) return { ok: true, untilMs };
-      if (counter.refusedUntilMs > nowMs)
-        return { ok: false, retryAfterMs: Math.ceil(counter.refusedUntilMs - nowMs) };
+      if (untilMs !== undefined) return untilMs;
+      if (counter.refusedUntilMs > nowMs) return missingOf(counter, counter.refusedUntilMs - nowMs);
       counter.waiting++;
       await this.#ask(counter).finally(() => {
         counter.waiting--;
       });
     }
-    return { ok: false, retryAfterMs: askAgainMs };
+    return missingOf(counter, askAgainMs);
   }
 
   #counterFor(key: string, agentId: string, rate: NamedRate): Counter | undefined {
@@ -302,6 +292,11 @@ export class Limiter {
     }
   }
 }
+
+const missingOf = ({ unheard }: Counter, waitMs: number): Missing => ({
+  retryAfterMs: Math.ceil(waitMs),
+  ...(unheard ? { unheard } : {}),
+});
 
 const keyOf = (agentId: string, { id, max, perSeconds }: NamedRate): string =>
   `${agentId} ${id} ${max} ${perSeconds}`;

@@ -2,6 +2,7 @@
  * The life of one action, in the order of ARCHITECTURE.md. Everything that an agent does passes this page, and nothing else
  * does. It takes ports only, so that the simulator runs this very code under virtual time.
  */
+import { endedBy } from '@atf/core/decide';
 import { sha256 } from '@atf/core/digest';
 import { type Refusal, refusal } from '@atf/core/errors';
 import { touchedBy } from '@atf/core/incident/containment';
@@ -9,22 +10,23 @@ import { type Kind, kindOf } from '@atf/core/segmentation/offer';
 import type { ApprovalDoc, ToolDoc } from '@atf/core/wire/feed';
 import type { JsonObject } from '@atf/core/wire/json';
 import type { CredentialFacts, Decision, Protocol, Received } from '@atf/core/world';
+import type { AgentSide } from './agent-input.ts';
 import { answerOf, type CallAnswer, refused } from './answers.ts';
 import { Approvals, type Standing } from './approvals.ts';
 import { type Authenticated, Authenticator } from './authenticate.ts';
-import { approvalResultName, builtInTools, isBuiltIn, readApprovalQuestion } from './built-in-tools.ts';
 import { BuiltInAnswers, RecentDecisions } from './built-in-answers.ts';
+import { approvalResultName, builtInTools, isBuiltIn, readApprovalQuestion } from './built-in-tools.ts';
 import { CallsUnderWay } from './calls.ts';
 import { createDecider, type ExactCall, exactCall, receivedOf } from './decision.ts';
 import { execute, type Ran } from './execute.ts';
 import { Limiter } from './limiter.ts';
 import type { Offered } from './listeners.ts';
+import { namedAction } from './named-action.ts';
 import { Notifier } from './notify.ts';
 import { OutcomeReports } from './outcome-reports.ts';
 import type { Ports } from './ports.ts';
-import type { AgentSide } from './agent-input.ts';
 import type { OnProgress } from './progress.ts';
-import { namedAction } from './named-action.ts';
+import { wantsKey } from './protected-resource.ts';
 import type {
   ActionRequest,
   CancelledRequest,
@@ -34,7 +36,6 @@ import type {
   ToolDefinition,
   UnsupportedRequest,
 } from './protocols/protocol.ts';
-import { wantsKey } from './protected-resource.ts';
 import { newQuestionsRate, QuestionRate } from './question-rate.ts';
 import { type Decided, recordDecision, recordSubscribed, type Stated } from './record.ts';
 import { RefusalCount } from './refusal-count.ts';
@@ -511,8 +512,8 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
 }
 
 /** A refusal that depends on the arguments or the moment does not hide a tool. */
-function isMomentary({ checks }: Decision): boolean {
-  const ended = checks.at(-1)?.name;
+function isMomentary(decision: Decision): boolean {
+  const ended = endedBy(decision);
   return ended === 'limit_rate' || ended === 'limit_transaction';
 }
 

@@ -46,14 +46,12 @@ export class RefusalCount {
   /** Counts a refusal of a caller that could not be identified. */
   unauthenticated(address: string, code: ErrorCode): void {
     const source = createHmac('sha256', this.#salt).update(address).digest('base64url').slice(0, 16);
-    const counter = this.#counter(source, code, undefined);
-    if (counter !== undefined) counter.counted++;
+    this.#count(source, code, undefined);
   }
 
   /** Counts a refusal of a known agent that never gets a record of its own. */
   counted(agentId: string, code: ErrorCode): void {
-    const counter = this.#counter(agentId, code, agentId);
-    if (counter !== undefined) counter.counted++;
+    this.#count(agentId, code, agentId);
   }
 
   /** True when this refusal of a known agent gets a record of its own; otherwise it is counted. */
@@ -98,6 +96,11 @@ export class RefusalCount {
         return this.#spool.append(draft);
       }),
     );
+  }
+
+  #count(source: string, code: ErrorCode, agentId: string | undefined): void {
+    const counter = this.#counter(source, code, agentId);
+    if (counter !== undefined) counter.counted++;
   }
 
   #counter(source: string, code: ErrorCode, agentId: string | undefined): Counter | undefined {

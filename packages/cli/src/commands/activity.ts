@@ -2,6 +2,7 @@
 import type { ActivityItem } from '@atf/core/wire/api';
 import type { Cli, Command } from '../cli.ts';
 import { CliFailure, exitCodes } from '../exit-codes.ts';
+import { limitMax, listLimit } from '../list-limit.ts';
 import { style } from '../output.ts';
 import { measured, outcomeStyled } from '../words.ts';
 
@@ -11,12 +12,9 @@ interface ActivityOptions {
   readonly outcome?: string;
   readonly limit: string;
 }
-const limitMax = 500;
 
 export const activity: Command<ActivityOptions> = async (cli, _, options) => {
-  const limit = Number(options.limit);
-  if (!Number.isInteger(limit) || limit < 1 || limit > limitMax)
-    throw new CliFailure(exitCodes.usage, `--limit takes 1 to ${limitMax}`);
+  const limit = listLimit(options.limit);
   const operator = await cli.operator();
   const filter = {
     ...(options.agent === undefined ? {} : { agent: options.agent }),

@@ -1,4 +1,6 @@
 /** `atf agent …` (I-1, I-3, I-4): register, list, show, enrol. */
+import { readFileSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
 import {
   assuranceWords,
   checkpointWords,
@@ -6,12 +8,11 @@ import {
   slaWords,
   spawnWords,
 } from '@atf/core/identity/manifest-words';
-import { readFileSync, statSync } from 'node:fs';
-import { resolve } from 'node:path';
 import type { Agent } from '@atf/core/wire/api';
 import { manifestBytesMax } from '@atf/core/wire/manifest';
 import type { Command } from '../cli.ts';
 import { CliFailure, exitCodes } from '../exit-codes.ts';
+import { listLimit } from '../list-limit.ts';
 import { type Styled, style } from '../output.ts';
 import { ago, outcomeStyled } from '../words.ts';
 
@@ -44,28 +45,25 @@ interface ListOptions {
   readonly after?: string;
   readonly limit: string;
 }
-const limitMax = 500;
 
 /** One page: a fleet of thousands is nothing to print at once. */
 export const listAgents: Command<ListOptions> = async (cli, _, { after, limit: given }) => {
-  const limit = Number(given);
-  if (!Number.isInteger(limit) || limit < 1 || limit > limitMax)
-    throw new CliFailure(exitCodes.usage, `--limit takes 1 to ${limitMax}`);
+  const limit = listLimit(given);
   const operator = await cli.operator();
   const query = { limit, ...(after === undefined ? {} : { after }) };
   const { items } = await operator.call('agents.list', { query });
   for (const agent of items) cli.out.document(agent);
   const last = items.at(-1);
-  if (last === undefined)
-    cli.out
-      .say`${after === undefined ? 'No agents yet. Register one: atf agent register MANIFEST' : `No agent comes after ${after}.`}`;
-  else
-    cli.out.table(
-      columns,
-      items.map((agent) => rowOf(agent, Date.now())),
-    );
-  if (last !== undefined && items.length === limit)
-    cli.out.note`There may be more: atf agent list --after ${last.name}`;
+  if (last === undefined) {
+    if (after === undefined) cli.out.say`No agents yet. Register one: atf agent register MANIFEST`;
+    else cli.out.say`No agent comes after ${after}.`;
+    return exitCodes.ok;
+  }
+  cli.out.table(
+    columns,
+    items.map((agent) => rowOf(agent, Date.now())),
+  );
+  if (items.length === limit) cli.out.note`There may be more: atf agent list --after ${last.name}`;
   return exitCodes.ok;
 };
 

@@ -2,30 +2,26 @@
 import { readFile } from 'node:fs/promises';
 import { noticeKindSchema, severitySchema, targetInputSchema } from '@atf/core/wire/notifications';
 import type { ControlClient } from '@atf/sdk/client';
-import type { Command } from '../cli.ts';
 import { type ClearingOptions, withClearance } from '../clearance.ts';
+import type { Command } from '../cli.ts';
 import { CliFailure, exitCodes } from '../exit-codes.ts';
+import { limitMax, listLimit } from '../list-limit.ts';
 import { style } from '../output.ts';
 import { untilDecided } from '../wait.ts';
 import { personOf } from './people.ts';
 
-const limitMax = 500;
 const urlVariable = 'ATF_NOTIFY_URL';
 const passwordVariable = 'ATF_SMTP_PASSWORD';
-
-function limitOf(text: string): number {
-  const limit = Number(text);
-  if (!Number.isInteger(limit) || limit < 1 || limit > limitMax)
-    throw new CliFailure(exitCodes.usage, `--limit takes 1 to ${limitMax}`);
-  return limit;
-}
 
 export const listNotifications: Command<{ readonly all?: boolean; readonly limit: string }> = async (
   cli,
   _,
   options,
 ) => {
-  const query = { limit: limitOf(options.limit), ...(options.all === true ? {} : { open: 'true' as const }) };
+  const query = {
+    limit: listLimit(options.limit),
+    ...(options.all === true ? {} : { open: 'true' as const }),
+  };
   const { items } = await (await cli.operator()).call('notifications.list', { query });
   for (const item of items) cli.out.document(item);
   if (items.length === 0) {
@@ -246,7 +242,7 @@ export const listDeliveries: Command<{ readonly dead?: boolean; readonly limit: 
   options,
 ) => {
   const query = {
-    limit: limitOf(options.limit),
+    limit: listLimit(options.limit),
     ...(options.dead === true ? { state: 'dead' as const } : {}),
   };
   const { items } = await (await cli.operator()).call('deliveries.list', { query });
