@@ -8,6 +8,7 @@ import { appendFileSync, readFileSync, watchFile, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { jobTools } from './job-tools.mjs';
 
 const dir = process.argv[process.argv.indexOf('--dir') + 1];
 const modern = process.argv.includes('--http');
@@ -279,6 +280,7 @@ const tools = {
       return text(JSON.stringify(yield asked));
     },
   ],
+  ...jobTools({ text, pause, elicit }),
 };
 const prompts = {
   test_passing_prompt: [[], () => [said('Still here.')]],

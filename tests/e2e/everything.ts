@@ -9,6 +9,16 @@ import { readerManifest } from './reader-manifest.ts';
 
 const script = fileURLToPath(new URL('./everything-server.mjs', import.meta.url));
 export const everythingServers = ['elder-everything', 'modern-everything'] as const;
+/** Tools of the scenarios about tasks, which run long; all but the first wait for a person. */
+export const jobTools = [
+  'greet',
+  'slow_compute',
+  'failing_job',
+  'protocol_error_job',
+  'confirm_delete',
+  'multi_input',
+  'test_tool_with_task',
+];
 export type EverythingServer = (typeof everythingServers)[number];
 
 type Seen = { message: { method?: string; params?: Record<string, unknown>; result?: unknown } };
@@ -50,10 +60,33 @@ export class Everything {
       });
   }
 
-  /** Registers an agent that was granted all of it. */
+  /** Registers an agent that was granted all of it but the jobs. */
   async agent(product: Product, name: string): Promise<void> {
-    const granted = (await this.#found(product)).map((tool) => JSON.stringify(`${tool.server}/${tool.name}`));
-    const body = { manifest: readerManifest(name, granted), format: 'yaml' } as const;
+    await this.#grant(product, name, (tool) => !jobTools.includes(tool));
+  }
+
+  /** Registers an agent that was granted the jobs, each of which waits for a person. */
+  async overseen(product: Product, name: string): Promise<void> {
+    const waits = (tool: string) => tool !== jobTools[0];
+    await this.#grant(product, name, (tool) => jobTools.includes(tool), waits);
+  }
+
+  async #grant(
+    product: Product,
+    name: string,
+    granted: (tool: string) => boolean,
+    waits: (tool: string) => boolean = () => false,
+  ): Promise<void> {
+    const found = (await this.#found(product)).filter((tool) => granted(tool.name));
+    const idOf = (tool: { server: string; name: string }) => JSON.stringify(`${tool.server}/${tool.name}`);
+    const checkpoints = found
+      .filter((tool) => waits(tool.name))
+      .map((tool) => `\n  - { tool: ${idOf(tool)}, reason: a person looks at it }`);
+    const manifest = readerManifest(name, found.map(idOf));
+    const body = {
+      manifest: checkpoints.length === 0 ? manifest : `${manifest}checkpoints:${checkpoints.join('')}\n`,
+      format: 'yaml',
+    } as const;
     await (await product.operator()).call('agents.register', { body });
   }
 
