@@ -119,7 +119,10 @@ export class ToolServers {
         },
         callTool: (name, args, options) => this.#call(gateway, process, connection, name, args, options),
         watch: async () => undefined,
-        kill: () => this.#crash(connection),
+        kill: () => {
+          this.#crash(connection);
+          return true;
+        },
         close: async () => {
           this.#connections.delete(connection);
           connection.generation++;

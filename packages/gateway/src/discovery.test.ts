@@ -21,7 +21,7 @@ function scene() {
     listTools: () => new Promise((resolve) => asked.push(resolve)),
     callTool: () => Promise.reject(new Error('nothing is called here')),
     watch: async () => undefined,
-    kill: () => undefined,
+    kill: () => false,
     close: async () => undefined,
   });
   const control = {

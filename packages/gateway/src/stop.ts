@@ -1,7 +1,8 @@
 /**
  * Room: incident (R-2, R-3). What cuts calls under way, in the tick in which the gateway hears of it: a containment, a revoked
- * credential, session or instance, a lease that ran out. A graceful stop lets what was sent end; control follows it with a forced one. A forced stop also kills the tool server's process when the call may change
- * something, because a server may ignore a cancellation; others who share that process see its calls as unknown.
+ * credential, session or instance, a lease that ran out. A graceful stop lets what was sent end; control follows it with a forced one. A call that is cut has its exchange closed where it has one
+ * of its own (HTTP, in either revision of MCP). A tool server over stdio has none, and may ignore a cancellation: a forced stop kills its process when the call may change
+ * something; others who share that process see its calls as unknown.
  */
 import { refusal } from '@atf/core/errors';
 import { containmentApplies } from '@atf/core/incident/containment';

@@ -24,7 +24,7 @@ describe('what a tool server offers', () => {
       listTools: async () => outcomes.shift() ?? listed,
       callTool: () => Promise.reject(new Error('nothing is called here')),
       watch: async () => undefined,
-      kill: () => undefined,
+      kill: () => false,
       close: async () => undefined,
     };
     const upstreams = new Upstreams({

@@ -152,9 +152,7 @@ export class Upstreams implements UpstreamPort {
       this.#connections.get(server),
       this.#connections.get(`${server} ${instanceId}`),
     ]) {
-      if (connection === undefined) continue;
-      this.#invalidate(connection);
-      connection.upstream.kill();
+      if (connection?.upstream.kill() === true) this.#invalidate(connection);
     }
   }
 

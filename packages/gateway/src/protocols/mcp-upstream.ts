@@ -9,17 +9,13 @@
 import { kindOf } from '@atf/core/segmentation/offer';
 import type { Json, JsonObject } from '@atf/core/wire/json';
 import type { AskKind } from '@atf/core/wire/words';
-import {
-  Client,
-  ProtocolError,
-  StreamableHTTPClientTransport,
-  type Tool,
-} from '@modelcontextprotocol/client';
+import { Client, ProtocolError, type Tool } from '@modelcontextprotocol/client';
 import type { Dispatcher } from 'undici';
 import { fits, type UpstreamBounds, upstreamBoundsDefault } from './mcp-bounds.ts';
 import { ResponseMalformedError } from './http-exchange.ts';
 import { boundedFetch } from './mcp-fetch.ts';
 import { type CallMoment, faultOf } from './mcp-fault.ts';
+import { HttpTransport } from './mcp-http.ts';
 import { declared } from './mcp-input.ts';
 import type { LogLevel } from './mcp-log.ts';
 import { isForeign, listEverything, useOffer } from './mcp-offers.ts';
@@ -64,7 +60,7 @@ export type UpstreamEvents = {
 
 type Connection = {
   readonly client: Client;
-  readonly transport: StdioTransport | StreamableHTTPClientTransport;
+  readonly transport: StdioTransport | HttpTransport;
   /** True once it must not be used for another call. */
   ended: boolean;
   killed: boolean;
@@ -255,14 +251,14 @@ export class McpUpstream implements UpstreamServer {
     return this.#current !== undefined;
   }
 
-  kill(): void {
+  kill(): boolean {
     const connection = this.#current;
-    if (connection === undefined) return;
+    if (!(connection?.transport instanceof StdioTransport)) return false;
     connection.ended = true;
     connection.killed = true;
     this.#current = undefined;
-    if (connection.transport instanceof StdioTransport) connection.transport.kill();
-    else this.#shut(connection);
+    connection.transport.kill();
+    return true;
   }
 
   async close(): Promise<void> {
@@ -405,7 +401,7 @@ export class McpUpstream implements UpstreamServer {
     return connection;
   }
 
-  #transport(): StdioTransport | StreamableHTTPClientTransport {
+  #transport(): StdioTransport | HttpTransport {
     const { resultBytesMax, resultDepthMax, resultValuesMax, httpRequestMs } = this.#bounds;
     const parse = { depthMax: resultDepthMax, valuesMax: resultValuesMax };
     if (this.#address.kind === 'stdio') {
@@ -418,7 +414,7 @@ export class McpUpstream implements UpstreamServer {
     }
     const { url, headers, dispatcher } = this.#address;
     const bounds = { ...parse, bodyBytesMax: resultBytesMax + envelopeBytes, requestMs: httpRequestMs };
-    return new StreamableHTTPClientTransport(new URL(url), {
+    return new HttpTransport(new URL(url), {
       fetch: boundedFetch(bounds, dispatcher),
       requestInit: { headers: { ...headers }, redirect: 'error' },
       reconnectionOptions: {

@@ -262,7 +262,7 @@ export type UpstreamListOutcome =
   | { readonly kind: 'fault'; readonly fault: UpstreamFault };
 
 export type UpstreamCallOptions = {
-  /** Fired by the kill switch, a cancelled request or a shutdown: the call settles at once. */
+  /** Fired by the kill switch, a cancelled request or a shutdown: the call settles at once, and over HTTP its exchange is closed. */
   readonly signal: AbortSignal;
   readonly timeoutMs: number;
   /** Sent in `_meta` for servers that deduplicate; never a promise that they do. */
@@ -305,10 +305,10 @@ export interface UpstreamServer {
     options: { readonly signal: AbortSignal; readonly timeoutMs: number },
   ): Promise<UpstreamFault | undefined>;
   /**
-   * Certain stop: aborts all calls and, for stdio, kills the server's whole process group. The next call or listing
-   * starts it again, unless `close` was called.
+   * Certain stop of a server over stdio: kills its whole process group, with all calls of it. The next call or listing
+   * starts it again, unless `close` was called. False where there is no process: over HTTP each call's own signal closes what there is of it.
    */
-  kill(): void;
+  kill(): boolean;
   /** Ends the server for good; resolves once its process is gone. */
   close(): Promise<void>;
 }
