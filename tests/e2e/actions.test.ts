@@ -11,6 +11,7 @@ import { parse } from 'yaml';
 import { ActionRefused, Actions, ApprovalPending } from '../../packages/sdk/src/actions.ts';
 import { atf } from './cli-run.ts';
 import { approve, call, type McpAgent, Product, root, type Signed, until } from './product.ts';
+import { readerManifest } from './reader-manifest.ts';
 
 let product: Product;
 let approver: Signed;
@@ -256,6 +257,53 @@ describe('a permit and its report', () => {
     });
     expect(payload).toMatchObject({ jti: action.actionId, agent: senior.credential.agentId });
     await desk.senior.logAction(action, { status: 'not_executed' });
+  });
+
+  it('gets its report taken however much its agent has asked; repeats and wrong permits are questions', async () => {
+    const operator = await product.operator();
+    const manifest = readerManifest('busy-reader', ['order-desk/look_up_order']);
+    await operator.call('agents.register', { body: { manifest, format: 'yaml' } });
+    const agent = await product.agent('busy-reader');
+    const actions = new Actions({ fetch: agent.fetch, server: 'order-desk' });
+    const lookUp = { tool: 'look_up_order', arguments: { order_id: 'O-30' }, withinSeconds: 600 };
+    const result = { order_id: 'O-30', state: 'open', lines: [] };
+    const report = async (actionId: string, permit: string) => {
+      const response = await agent.fetch(`${product.ready.gatewayUrl}/v1/actions/${actionId}/outcome`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ permit, status: 'done', result }),
+      });
+      return ((await response.json()) as { code?: string }).code ?? 'taken';
+    };
+    const admitted = async () =>
+      await until('the action to be let through', async () => {
+        const answer = await actions.verifyAction(lookUp).catch(() => undefined);
+        return answer?.outcome === 'allowed' ? answer : undefined;
+      });
+    const round = async () => {
+      const all: Allowed[] = [];
+      while (all.length < 20) all.push(await admitted());
+      const [first, second, ...others] = all as [Allowed, Allowed, ...Allowed[]];
+      const said = [await report(first.actionId, first.permit)];
+      const refused = new Set<string>();
+      for (let n = 0; n < 60 && refused.size < 2; n++) {
+        const asked = Array.from({ length: 50 }, async (_, at) => {
+          // The same report again, or that of another action under its permit.
+          const { actionId } = at % 2 === 0 ? first : second;
+          if ((await report(actionId, first.permit)) === 'segmentation.rate_exceeded') refused.add(actionId);
+        });
+        await Promise.all(asked);
+      }
+      expect(refused).toEqual(new Set([first.actionId, second.actionId]));
+      const reports = [second, ...others].map(({ actionId, permit }) => report(actionId, permit));
+      said.push(...(await Promise.all(reports)));
+      const ends = (await Promise.all(all.map(async ({ actionId }) => await outcomes(actionId)))).flat();
+      return ends.includes('aborted') ? undefined : { said, ends };
+    };
+    // A lease that runs out cuts what is under way.
+    const { said, ends } = await until('a round in which control was heard throughout', round, 120_000);
+    expect(new Set(said)).toEqual(new Set(['taken']));
+    expect(ends).toEqual(said.map(() => 'done'));
   });
 
   it('survives a crash of the gateway: the outcome is unknown, the report late', async () => {

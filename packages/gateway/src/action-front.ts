@@ -2,14 +2,14 @@
  * The action API's door (wire/action.ts): authenticated, parsed strictly, handed to the pipeline, answered. It decides nothing. An action that is allowed
  * stays in the pipeline until its program has reported, so that everything that holds for a call of a tool server holds for it.
  */
-import type { KeyObject } from 'node:crypto';
+import { type KeyObject, timingSafeEqual } from 'node:crypto';
 import { type ErrorCode, type Problem, problemOf, type Refusal, refusal } from '@atf/core/errors';
 import { type PermitSigner, signPermit, verifyPermit } from '@atf/core/identity/permit';
 import {
-  type ActionAnswer,
   type ActionOperation,
   type ActionRefusal,
   type ActionState,
+  type Allowed,
   actionRequestSchema,
   actionRoutes,
   type ApprovalStanding,
@@ -110,10 +110,17 @@ function read<S extends z.ZodType>(schema: S, given: unknown): Read<z.output<S>>
   return { ok: false, refusal: refusal('request.malformed', says.join('; ').slice(0, 500)) };
 }
 
+/** An action in the pipeline, and the permit that was given for it, once there is one. */
+interface Running {
+  readonly answer: Promise<CallAnswer>;
+  readonly instanceId: string;
+  permit?: string;
+}
+
 export class ActionFront {
   readonly #input: ActionFrontInput;
   readonly #keys: ReadonlyMap<string, KeyObject>;
-  readonly #running = new Map<string, Promise<CallAnswer>>();
+  readonly #running = new Map<string, Running>();
   /** Actions whose report was taken, newest last. */
   readonly #reported = new Set<string>();
   readonly #watchers = new Map<string, number>();
@@ -275,7 +282,8 @@ export class ActionFront {
       cooperative.end(actionId);
       this.#running.delete(actionId);
     });
-    this.#running.set(actionId, answer);
+    const running: Running = { answer, instanceId: credential.instanceId };
+    this.#running.set(actionId, running);
     // Who waits for the same approved call as another one need not wait for its end.
     const joined = new AbortController();
     const late = within(answer, joinedWaitMs, joined.signal).then(() => undefined);
@@ -297,7 +305,9 @@ export class ActionFront {
       cooperative.report(actionId, credential, { status: 'not_executed' });
       return problem(refusal('upstream.aborted'), { outcome: 'refused', actionId });
     }
-    return { status: 200, document: this.#allowed(credential, actionId, of, first.given) };
+    const document = this.#allowed(credential, actionId, of, first.given);
+    running.permit = document.permit;
+    return { status: 200, document };
   }
 
   #allowed(
@@ -305,7 +315,7 @@ export class ActionFront {
     actionId: string,
     { server, tool }: { readonly server: string; readonly tool: string },
     { args, reportByMs, decided }: Handed,
-  ): ActionAnswer {
+  ): Allowed {
     const { ports, gatewayId, signer } = this.#input;
     const nowMs = ports.clock.nowMs();
     const iat = Math.floor(nowMs / 1000);
@@ -371,7 +381,9 @@ export class ActionFront {
     if (!parsed.ok) return problem(parsed.refusal);
     const given = parsed.value;
     const { ports, pipeline, cooperative } = this.#input;
-    const tooOften = pipeline.mayAskNow(credential.agentId);
+    const tooOften = this.#isAwaited(credential, actionId, given.permit)
+      ? undefined
+      : pipeline.mayAskNow(credential.agentId);
     if (tooOften !== undefined) return problem(tooOften);
     const nowMs = ports.clock.nowMs();
     const permit = verifyPermit(given.permit, this.#keys, { nowMs, starting: false });
@@ -382,7 +394,7 @@ export class ActionFront {
         refusal('execution.permit_invalid', 'It was given for another action or another instance.'),
       );
     if (this.#reported.has(actionId)) return problem(refusal('execution.outcome_settled'));
-    const answer = this.#running.get(actionId);
+    const answer = this.#running.get(actionId)?.answer;
     const { status } = given;
     const report =
       status === 'not_executed' ? { status } : { status, result: given.result as Json | undefined };
@@ -401,6 +413,23 @@ export class ActionFront {
     if (unrecorded === undefined) return taken({ actionId, recorded: 'late' });
     this.#reported.delete(actionId);
     return problem(unrecorded, { actionId });
+  }
+
+  /**
+   * Whether this is the first report, under the very permit that was given, of an action that was let through here and is not over. There are only as many of these as
+   * actions were let through, so none counts as a question of its agent: an admitted action can always be reported.
+   */
+  #isAwaited({ instanceId }: CredentialFacts, actionId: string, permit: string): boolean {
+    const running = this.#running.get(actionId);
+    const issued = Buffer.from(running?.permit ?? '');
+    const shown = Buffer.from(permit);
+    return (
+      running?.instanceId === instanceId &&
+      issued.length > 0 &&
+      issued.length === shown.length &&
+      timingSafeEqual(issued, shown) &&
+      !this.#reported.has(actionId)
+    );
   }
 
   #remember(actionId: string): void {
