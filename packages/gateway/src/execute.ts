@@ -78,6 +78,23 @@ async function isReplicated(ports: Ports, { decision }: Decided): Promise<boolea
   return !classes.includes(decision.actionClass ?? 'admin') || ports.replicated(replicatedWithinMs);
 }
 
+/**
+ * A server may say that its list changed after the call was prepared. Then the list is read once more, so that the last look compares with what is offered now; what
+ * changes again meanwhile is refused there. Ends with the call when that is cut.
+ */
+async function listAgain(
+  { snapshot, upstream }: Ports,
+  { received }: Decided,
+  { signal }: CallUnderWay,
+): Promise<void> {
+  const { server, tool, credential } = received;
+  const { instanceId } = credential;
+  const doc = snapshot.server(server);
+  if (doc === undefined || signal.aborted || upstream.live(doc, instanceId, tool).state !== 'unknown') return;
+  const cut = new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+  await Promise.race([upstream.prepare(doc, instanceId), cut]);
+}
+
 /** Step 7 in one tick, then step 8. */
 async function lookAndDispatch(
   ports: Ports,
@@ -85,6 +102,7 @@ async function lookAndDispatch(
   decided: Decided,
   call: CallUnderWay,
 ): Promise<Ran> {
+  await listAgain(ports, decided, call);
   const { received, world } = decided;
   const refused = lastLook(ports, decided, call);
   const server = world.server;

@@ -37,6 +37,8 @@ export function lastLook(
   if (serverDoc === undefined || serverDoc.epoch !== decision.epochs.server)
     return changed('The tool server');
   const tool = toolAsOffered(ports, server, name, credential.instanceId);
+  if (tool?.state === 'quarantined') return refusal('segmentation.tool_quarantined');
+  if (tool?.state === 'removed') return refusal('segmentation.tool_removed');
   if (tool?.state !== 'active' || tool.epoch !== decision.epochs.tool) return changed('The tool');
   if (tool.definitionDigest !== world.tool?.definitionDigest) return changed('The definition of the tool');
   const policy = snapshot.policy();

@@ -112,13 +112,32 @@ describe('the last look (invariants 2, 3 and 7)', () => {
     ],
     [
       'the live definition',
-      'execution.not_executed',
+      'segmentation.tool_quarantined',
       ({ upstream }) => upstream.offers.set('pay', 'x'.repeat(43)),
     ],
     [
-      'the list of the server',
+      'the list of a server that cannot be asked again',
       'upstream.unavailable',
-      ({ upstream }) => Object.assign(upstream, { listed: false }),
+      ({ upstream }) => {
+        const fault = { code: 'upstream.unavailable', dispatched: false, detail: 'gone' } as const;
+        Object.assign(upstream, { listed: false, prepared: { ok: false, fault } });
+      },
+    ],
+    [
+      'the list of the server, and with it the definition',
+      'segmentation.tool_quarantined',
+      ({ upstream }) => {
+        upstream.offers.set('pay', 'x'.repeat(43));
+        upstream.listed = false;
+      },
+    ],
+    [
+      'the list of the server, without this tool',
+      'segmentation.tool_removed',
+      ({ upstream }) => {
+        upstream.offers.delete('pay');
+        upstream.listed = false;
+      },
     ],
     [
       'the server',
@@ -160,6 +179,46 @@ describe('the last look (invariants 2, 3 and 7)', () => {
       expect(on.spool.types()).toEqual(['action.intent allowed', 'action.outcome not_executed']);
     },
   );
+
+  it('reads a list that changed between decision and dispatch once more, and executes what is as it was', async () => {
+    const on = bench();
+    on.spool.gate.closed = true;
+    const call = on.call(senior, 'pay');
+    await settle();
+    on.upstream.listed = false;
+    on.spool.gate.open();
+    expect(codeOf(await call)).toBe('result');
+    expect(on.upstream.effects.length).toBe(1);
+  });
+
+  it('reads it no second time, and a stop does not wait for it', async () => {
+    const on = bench();
+    let prepared = 0;
+    const listing = Promise.withResolvers<void>();
+    on.upstream.prepare = async () => {
+      prepared++;
+      await listing.promise;
+      return { ok: true };
+    };
+    on.spool.gate.closed = true;
+    const [first, second] = [on.call(senior, 'pay'), on.call(junior, 'look')];
+    await settle();
+    on.upstream.listed = false;
+    on.spool.gate.open();
+    await settle();
+    on.pipeline.stopper.contain({
+      scope: { kind: 'agent', id: senior.agentId },
+      state: 'killed',
+      since: '2026-11-20T00:00:00Z',
+      reason: 'drill',
+      by: 'operator',
+    });
+    expect([codeOf(await first), outcomeOf(await first)]).toEqual(['containment.call_aborted', 'refused']);
+    // It changes again while it is read.
+    listing.resolve();
+    expect(codeOf(await second)).toBe('upstream.unavailable');
+    expect([prepared, on.upstream.effects.length]).toEqual([2, 0]);
+  });
 
   it('does not execute for a client that hung up before the call was sent', async () => {
     const on = bench();
