@@ -24,7 +24,9 @@ export class FailedAuthentications {
   waitMs(address: string, kind: string, nowMs: number): number {
     const found = this.counts.get(`${kind} ${address}`);
     if (found === undefined || found.count < failuresMax) return 0;
-    return Math.max(0, found.startMs + windowMs - nowMs);
+    const leftMs = found.startMs + windowMs - nowMs;
+    // More is left than there ever was: the clock was set back.
+    return leftMs > windowMs ? 0 : Math.max(0, leftMs);
   }
 
   failed(address: string, kind: string, nowMs: number): void {
@@ -32,7 +34,9 @@ export class FailedAuthentications {
     const key = `${kind} ${address}`;
     const found = this.counts.get(key);
     const next =
-      found === undefined || nowMs - found.startMs >= windowMs ? { startMs: nowMs, count: 0 } : found;
+      found === undefined || nowMs < found.startMs || nowMs - found.startMs >= windowMs
+        ? { startMs: nowMs, count: 0 }
+        : found;
     next.count++;
     this.counts.delete(key);
     this.counts.set(key, next);

@@ -32,9 +32,19 @@ const jtiPattern = /^[\x21-\x7e]{8,128}$/;
 export const replaysMax = 200_000;
 export const controlAudience = 'atf:control';
 
-/** Remembers the ids of proofs for as long as they would be accepted. Bounded, also by key: when it is full, it refuses rather than forgets. */
+interface Admitted {
+  readonly lapse: number;
+  /** As `lapse`, by the monotonic clock. */
+  readonly until: number;
+  readonly key: string;
+}
+
+/**
+ * Remembers the ids of proofs for as long as they would be accepted: by both clocks, because a wall clock that was set forwards may be set back. Bounded, also
+ * by key: when it is full, it refuses rather than forgets.
+ */
 export class ReplayMemory {
-  private readonly held = new Map<string, { readonly lapse: number; readonly key: string }>();
+  private readonly held = new Map<string, Admitted>();
   private readonly counts = new Map<string, number>();
   private readonly max: number;
   private readonly ofKeyMax: number;
@@ -49,13 +59,14 @@ export class ReplayMemory {
   }
 
   /** True when the `jti` of this key is new and now remembered. Refuses `request.overloaded`. */
-  admit(key: string, jti: string, nowMs: number): boolean {
+  admit(key: string, jti: string, nowMs: number, monotonicMs = performance.now()): boolean {
     const id = `${key}:${jti}`;
+    const counts = ({ lapse, until }: Admitted) => lapse > nowMs || until > monotonicMs;
     const known = this.held.get(id);
-    if (known !== undefined && known.lapse > nowMs) return false;
+    if (known !== undefined && counts(known)) return false;
     // Entries lapse in the order of their insertion, give or take the clock skew, so a look at the oldest is enough.
     for (const [old, entry] of this.held) {
-      if (entry.lapse > nowMs) break;
+      if (counts(entry)) break;
       this.held.delete(old);
       const left = (this.counts.get(entry.key) ?? 1) - 1;
       if (left > 0) this.counts.set(entry.key, left);
@@ -63,7 +74,7 @@ export class ReplayMemory {
     }
     const ofKey = this.counts.get(key) ?? 0;
     if (this.held.size >= this.max || ofKey >= this.ofKeyMax) refuse('request.overloaded');
-    this.held.set(id, { lapse: nowMs + dpopReplayMs, key });
+    this.held.set(id, { lapse: nowMs + dpopReplayMs, until: monotonicMs + dpopReplayMs, key });
     this.counts.set(key, ofKey + 1);
     return true;
   }

@@ -26,7 +26,7 @@ export class KnownKeys {
     if (jkt === undefined) return false;
     if (this.keys.has(jkt)) return true;
     const look = lookAtRate(this.looks, nowMs, secondLooksRate);
-    if (look.ok) this.looks = look.nextMs;
+    this.looks = look.nextMs;
     return look.ok;
   }
 }

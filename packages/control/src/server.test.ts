@@ -3,7 +3,7 @@ import { csrfHeader, type OperationId, type Route, routes } from '@atf/core/wire
 import { randomUUID } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { failuresMax } from './failed-authentications.ts';
+import { FailedAuthentications, failuresMax, windowMs } from './failed-authentications.ts';
 import { jwkThumbprint } from '@atf/core/identity/dpop';
 import { registerAgent } from './identity/agents.ts';
 import { insertInstance } from './identity/credential-store.ts';
@@ -440,11 +440,29 @@ describe('floods', () => {
 
   it('of one key take no more of the memory of proofs than its share', () => {
     const memory = new ReplayMemory({ max: 10, ofKeyMax: 3 });
-    for (const jti of ['a', 'b', 'c']) expect(memory.admit('greedy', jti, 0)).toBe(true);
-    expect(() => memory.admit('greedy', 'd', 0)).toThrow('request.overloaded');
-    expect(memory.admit('modest', 'a', 0)).toBe(true);
-    expect(memory.admit('modest', 'a', 1)).toBe(false);
-    expect(memory.admit('greedy', 'd', 70_001)).toBe(true);
+    for (const jti of ['a', 'b', 'c']) expect(memory.admit('greedy', jti, 0, 0)).toBe(true);
+    expect(() => memory.admit('greedy', 'd', 0, 0)).toThrow('request.overloaded');
+    expect(memory.admit('modest', 'a', 0, 0)).toBe(true);
+    expect(memory.admit('modest', 'a', 1, 1)).toBe(false);
+    expect(memory.admit('greedy', 'd', 70_001, 70_001)).toBe(true);
+  });
+
+  it('are remembered though the clock is set forwards for a while, and back', () => {
+    const memory = new ReplayMemory();
+    expect(memory.admit('key', 'a', 0, 0)).toBe(true);
+    expect(memory.admit('key', 'b', 3_600_000, 1_000)).toBe(true);
+    expect(memory.admit('key', 'a', 2_000, 2_000)).toBe(false);
+    expect(memory.admit('key', 'a', 70_001, 70_001)).toBe(true);
+    expect(memory.admit('key', 'b', 3_600_000, 80_000)).toBe(false);
+  });
+
+  it('of failed authentications: no address is held up for longer than the window when the clock is set back', () => {
+    const failures = new FailedAuthentications();
+    for (let n = 0; n < failuresMax; n++) failures.failed('192.0.2.1', 'gateway', 3_600_000);
+    expect(failures.waitMs('192.0.2.1', 'gateway', 3_600_000)).toBe(windowMs);
+    expect(failures.waitMs('192.0.2.1', 'gateway', 1_000)).toBe(0);
+    failures.failed('192.0.2.1', 'gateway', 1_000);
+    expect(failures.waitMs('192.0.2.1', 'gateway', 1_000)).toBe(0);
   });
 
   it('of failed authentications are refused after a while, per kind, until the window is over', async () => {

@@ -46,9 +46,18 @@ class BoundedMap<V> {
   }
 }
 
-/** Proofs already seen, in buckets of time that are dropped whole. Full: no proof is taken, because replay could not be seen. */
+interface Bucket {
+  readonly keys: Set<string>;
+  /** Of the monotonic clock. */
+  lastMs: number;
+}
+
+/**
+ * Proofs already seen, in buckets of time that are dropped whole: once they have lapsed by both clocks, because a wall clock that was set forwards may be set
+ * back. Full: no proof is taken, because replay could not be seen.
+ */
 export class ReplayCache {
-  readonly #buckets = new Map<number, Set<string>>();
+  readonly #buckets = new Map<number, Bucket>();
   readonly #entriesMax: number;
   #size = 0;
 
@@ -56,21 +65,29 @@ export class ReplayCache {
     this.#entriesMax = entriesMax;
   }
 
-  take(key: string, nowMs: number): 'new' | 'replayed' | 'full' {
+  take(key: string, { nowMs, monotonicMs }: Now): 'new' | 'replayed' | 'full' {
     const current = Math.floor(nowMs / replayBucketMs);
     const oldest = Math.floor((nowMs - dpopReplayMs) / replayBucketMs);
-    for (const [bucket, keys] of this.#buckets) {
-      if (bucket < oldest) {
+    for (const [bucket, { keys, lastMs }] of this.#buckets) {
+      if (bucket < oldest && monotonicMs - lastMs > dpopReplayMs) {
         this.#size -= keys.size;
         this.#buckets.delete(bucket);
       } else if (keys.has(key)) return 'replayed';
     }
     if (this.#size >= this.#entriesMax) return 'full';
-    const bucket = this.#buckets.get(current) ?? new Set<string>();
-    this.#buckets.set(current, bucket.add(key));
+    const bucket = this.#buckets.get(current) ?? { keys: new Set<string>(), lastMs: monotonicMs };
+    bucket.keys.add(key);
+    bucket.lastMs = monotonicMs;
+    this.#buckets.set(current, bucket);
     this.#size++;
     return 'new';
   }
+}
+
+/** By the wall clock, and by the one that is never set. */
+export interface Now {
+  readonly nowMs: number;
+  readonly monotonicMs: number;
 }
 
 export type Authenticated =
@@ -85,6 +102,8 @@ const no = (code: Refusal['code'], detail?: string): Authenticated => ({
 interface Verified {
   readonly claims: AccessTokenClaims;
   readonly generation: number;
+  /** When its time is over by the monotonic clock; 0: it was seen to be over. A clock that is set back prolongs nothing. */
+  readonly untilMs: number;
 }
 
 export class Authenticator {
@@ -96,7 +115,7 @@ export class Authenticator {
   readonly #failures = new BoundedMap<number>(failureSourcesMax);
   readonly #replay: ReplayCache;
   /** When it started: what was used before a crash is not known any more. */
-  readonly #started: { readonly nowMs: number; readonly monotonicMs: number };
+  readonly #started: Now;
   #secondLooks: number | undefined;
 
   constructor(input: {
@@ -186,19 +205,22 @@ export class Authenticator {
     if (settings === undefined) return refusal('containment.feed_stale');
     const generation = this.#snapshot.trustGeneration();
     const nowMs = this.#clock.nowMs();
+    const monotonicMs = this.#clock.monotonicMs();
     const held = this.#tokens.get(digest);
+    if (held !== undefined && (held.claims.exp * 1000 <= nowMs || held.untilMs <= monotonicMs)) {
+      this.#tokens.set(digest, { ...held, untilMs: 0 });
+      return refusal('identity.credential_expired');
+    }
     if (held !== undefined && held.generation === generation) {
-      if (held.claims.exp * 1000 <= nowMs) {
-        this.#tokens.delete(digest);
-        return refusal('identity.credential_expired');
-      }
       const agent = this.#snapshot.agent(held.claims.agent);
       if (agent !== undefined && agent.credentialEpoch === held.claims.cep) return held.claims;
     }
     this.#tokens.delete(digest);
     const verdict = verifyAccessToken(token, this.#snapshot.tokenKeys(), nowMs, settings.issuer);
     if (!verdict.ok) return verdict.refusal;
-    this.#tokens.set(digest, { claims: verdict.claims, generation });
+    const leftMs = verdict.claims.exp * 1000 - nowMs;
+    const untilMs = Math.min(held?.untilMs ?? Number.POSITIVE_INFINITY, monotonicMs + leftMs);
+    this.#tokens.set(digest, { claims: verdict.claims, generation, untilMs });
     return verdict.claims;
   }
 
@@ -232,7 +254,8 @@ export class Authenticator {
         'The proof was made with another key than the one of this credential.',
       );
     }
-    const seen = this.#replay.take(`${verdict.jkt} ${verdict.jti}`, nowMs);
+    const now = { nowMs, monotonicMs: this.#clock.monotonicMs() };
+    const seen = this.#replay.take(`${verdict.jkt} ${verdict.jti}`, now);
     if (seen === 'full') return refusal('request.overloaded');
     return seen === 'replayed' ? refusal('identity.proof_replayed') : undefined;
   }

@@ -34,25 +34,38 @@ const codeOf = (work: () => unknown): string | undefined => {
   }
 };
 
+const both = (ms: number) => ({ nowMs: ms, monotonicMs: ms });
+
 describe('memory of proofs', () => {
   it('remembers for as long as a proof would be accepted', () => {
     const replay = new ReplayCache();
     const start = 1_000_000;
-    expect(replay.take('a', start)).toBe('new');
-    expect(replay.take('a', start)).toBe('replayed');
-    expect(replay.take('a', start + dpopReplayMs)).toBe('replayed');
-    expect(replay.take('a', start + dpopReplayMs + 10_000)).toBe('new');
+    expect(replay.take('a', both(start))).toBe('new');
+    expect(replay.take('a', both(start))).toBe('replayed');
+    expect(replay.take('a', both(start + dpopReplayMs))).toBe('replayed');
+    expect(replay.take('a', both(start + dpopReplayMs + 10_000))).toBe('new');
+  });
+
+  it('remembers what a clock that is set forwards for a while makes look old', () => {
+    const replay = new ReplayCache();
+    const start = 1_000_000;
+    const hourMs = 3_600_000;
+    expect(replay.take('a', both(start))).toBe('new');
+    expect(replay.take('b', { nowMs: start + hourMs, monotonicMs: start + 1_000 })).toBe('new');
+    expect(replay.take('a', both(start + 2_000))).toBe('replayed');
+    expect(replay.take('a', both(start + dpopReplayMs + 10_000))).toBe('new');
+    expect(replay.take('b', both(start + hourMs))).toBe('replayed');
   });
 
   it('takes no proof when it is full, because a replay could not be seen', () => {
     const replay = new ReplayCache(2);
-    expect([replay.take('a', 0), replay.take('b', 0), replay.take('c', 0), replay.take('a', 0)]).toEqual([
+    expect(['a', 'b', 'c', 'a'].map((key) => replay.take(key, both(0)))).toEqual([
       'new',
       'new',
       'full',
       'replayed',
     ]);
-    expect(replay.take('c', dpopReplayMs + 20_000)).toBe('new');
+    expect(replay.take('c', both(dpopReplayMs + 20_000))).toBe('new');
   });
 });
 

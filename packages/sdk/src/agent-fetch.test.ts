@@ -182,6 +182,12 @@ describe('agentFetch', () => {
     });
     expect((await expired.call(`${gatewayUrl}/mcp/files`, { method: 'POST', body: '{}' })).status).toBe(200);
     expect(expired.sent.map(({ headers }) => headers.get('authorization'))).toEqual(['DPoP t1', 'DPoP t2']);
+    // Issued before the clocks were set back.
+    const future = await agent({
+      answer: (n) => (n === 1 ? refused('identity.credential_invalid') : new Response('{}')),
+      renew: async () => credential('t2', 900_000),
+    });
+    expect((await future.call(`${gatewayUrl}/mcp/files`, { method: 'POST', body: '{}' })).status).toBe(200);
     const always = await agent({
       answer: () => refused('identity.credential_expired'),
       renew: async () => credential('t2', 900_000),

@@ -2,8 +2,8 @@
  * A `fetch` for agents (I-2): every request carries the access token and a DPoP proof of its own, and the token is renewed before
  * it expires. Hand it to any MCP SDK transport as `fetch`; nothing else in the agent changes.
  *
- * Deliberately not here: retries of calls. What is repeated was refused unread: a request whose token had expired, and one that came
- * to the gateway before the news of the enrolment did.
+ * Deliberately not here: retries of calls. What is repeated was refused unread: a request whose token had expired or counts no more, and one
+ * that came to the gateway before the news of the enrolment did.
  */
 import type { Credential } from '@atf/core/wire/api';
 import { type AgentKey, dpopProof } from './agent-key.ts';
@@ -15,6 +15,12 @@ export const renewBeforeMsMax = 60_000;
 export const settleMs = 3_000;
 const settlePauseMs = 50;
 const settlePauseMsMax = 400;
+
+/** Of a token that control would replace: `credential_invalid` is also said of one from before the clocks were set back. */
+const renewedFor: ReadonlySet<string> = new Set([
+  'identity.credential_expired',
+  'identity.credential_invalid',
+]);
 
 export interface AgentFetchOptions {
   readonly credential: Credential;
@@ -75,7 +81,7 @@ export function agentFetch(options: AgentFetchOptions): AgentFetch {
     for (let pauseMs = settlePauseMs; ; pauseMs = Math.min(pauseMs * 2, settlePauseMsMax)) {
       const response = await attempt(request, credential);
       const code = response.status === 401 && repeatable ? await codeOf(response) : undefined;
-      if (code === 'identity.credential_expired') {
+      if (code !== undefined && renewedFor.has(code)) {
         const renewed = await holder.renewed(credential);
         return renewed === credential ? response : attempt(request, renewed);
       }

@@ -122,7 +122,8 @@ export class Intake {
       known !== undefined && head.epoch > known.epoch
         ? Math.max(known.before, known.seq)
         : (known?.before ?? 0);
-    const due = known === undefined || head.epoch !== known.epoch || now - known.writtenAt >= reportEveryMs;
+    const due =
+      known === undefined || head.epoch !== known.epoch || Math.abs(now - known.writtenAt) >= reportEveryMs;
     this.reports.set(gateway, { ...head, before, writtenAt: due ? now : (known?.writtenAt ?? now) });
     if (!due) return;
     await change(async (tx) => {

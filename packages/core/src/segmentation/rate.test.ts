@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { lookAtRate } from './rate.ts';
+import { grantCalls, lookAtRate } from './rate.ts';
 
 describe('rate limit (GCRA)', () => {
   it('admits exactly max at once, then one per emission interval', () => {
@@ -53,5 +53,15 @@ describe('rate limit (GCRA)', () => {
     const rate = { max: 1, perSeconds: 10 };
     const first = lookAtRate(undefined, 50_000, rate);
     expect(lookAtRate(first.nextMs, 40_000, rate).ok).toBe(false);
+  });
+
+  it('a clock that goes backwards uses everything up for one period, not until it is where it was', () => {
+    const rate = { max: 5, perSeconds: 10 };
+    const before = grantCalls(undefined, 3_600_000, rate, 5);
+    const after = grantCalls(before.nextMs, 1_000, rate, 5);
+    expect(after).toMatchObject({ granted: 0, retryAfterMs: 2_000 });
+    const soon = grantCalls(after.nextMs, 3_000, rate, 5);
+    expect(soon.granted).toBe(1);
+    expect(grantCalls(soon.nextMs, 13_000, rate, 9).granted).toBe(5);
   });
 });

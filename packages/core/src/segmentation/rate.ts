@@ -19,7 +19,8 @@ export interface RateLook {
 export function lookAtRate(storedMs: number | undefined, nowMs: number, rate: Rate): RateLook {
   const emissionMs = (rate.perSeconds * 1000) / rate.max;
   const burstMs = rate.perSeconds * 1000 - emissionMs;
-  const arrivalMs = Math.max(storedMs ?? 0, nowMs);
+  // Nothing admitted is stored further ahead than a period: what is, was stored before the clock was set back, and counts as used up.
+  const arrivalMs = Math.min(Math.max(storedMs ?? 0, nowMs), nowMs + rate.perSeconds * 1000);
   const earliestMs = arrivalMs - burstMs;
   // Half a microsecond of slack: the sum of `max` emission intervals must fit the period despite floating point.
   const ok = nowMs + 0.0005 >= earliestMs;
