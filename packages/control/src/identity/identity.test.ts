@@ -4,6 +4,7 @@ import { signingInput } from '@atf/core/identity/compact-jws';
 import { jwkThumbprint } from '@atf/core/identity/dpop';
 import type { Agent, Credential, Person } from '@atf/core/wire/api';
 import type { JsonObject } from '@atf/core/wire/json';
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Actor, Call } from '../context.ts';
 import { putContainment } from '../incident/store.ts';
@@ -450,5 +451,26 @@ describe('renewing', () => {
     expect((await call('agents.show', control.as(owner), { params: { id: agent.id } })).state).toBe('paused');
     await control.change((tx) => tx.deleteFrom('containment').execute());
     expect(await codeOf(renewWith(credential, key))).toBe('none');
+  });
+});
+
+describe('what is swept with each credential', () => {
+  it.each([
+    ['agent_join_token_lapsed', sql`delete from agent_join_token where tenant = 'main' and expires_at < 1`],
+    [
+      'agent_join_token_unused',
+      sql`update agent_join_token set used_at = 1 where tenant = 'main' and agent_id = 'a' and used_at is null`,
+    ],
+    [
+      'agent_session_lapsed',
+      sql`select sid from agent_session where tenant = 'main' and ended_at is not null and expires_at < 1 limit 50`,
+    ],
+  ])('is found by an index, however many there are: %s', async (index, statement) => {
+    const plan = await control.db.transaction().execute(async (tx) => {
+      // A small table is read whole otherwise.
+      await sql`set local enable_seqscan = off`.execute(tx);
+      return (await sql`explain (costs off) ${statement}`.execute(tx)).rows;
+    });
+    expect(JSON.stringify(plan)).toContain(index);
   });
 });

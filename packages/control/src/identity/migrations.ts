@@ -120,4 +120,21 @@ export const migrations: readonly Migration[] = [
       await db.schema.createIndex('instance_key').on('instance').columns(['tenant', 'jkt']).execute();
     },
   },
+  {
+    name: '0012_credential_sweeps',
+    async up(db) {
+      // With each join token those that have lapsed go, with each credential the sessions; with each kill the unused tokens of an agent are void.
+      await db.schema
+        .createIndex('agent_join_token_lapsed')
+        .on('agent_join_token')
+        .columns(['tenant', 'expires_at'])
+        .execute();
+      await sql`create index agent_join_token_unused on agent_join_token (tenant, agent_id) where used_at is null`.execute(
+        db,
+      );
+      await sql`create index agent_session_lapsed on agent_session (tenant, expires_at) where ended_at is not null`.execute(
+        db,
+      );
+    },
+  },
 ];
