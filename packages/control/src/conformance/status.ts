@@ -136,6 +136,7 @@ export const statuses: Readonly<Record<RequirementId, Status>> = {
       ),
       declared('an owner’s agents, and the whole fleet, until a person resumes them'),
       stops('lets the call under way end and give its result, begins nothing, then voids credentials'),
+      'tests/e2e/cut-calls.test.ts',
     ],
   },
   'R-3': {
