@@ -1,5 +1,5 @@
 /** Starting and stopping, as a person does it: twice, with Ctrl-C, and with everything that can be wrong. */
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -158,6 +158,23 @@ describe('what can be wrong', () => {
     const ran = await startIn(home);
     expect(failure(ran)).toMatchObject({ exitCode: 5, code: 'storage.unwritable' });
     expect(failure(ran).message).toContain('--data');
+  });
+
+  it('something fails when both planes are up: they end with the command, and the next start is as any other', async () => {
+    const home = folder();
+    const ports = { control: await freePort(), gateway: await freePort() };
+    // The note of what runs is written once they are up.
+    mkdirSync(join(home, 'data', 'running.json'), { recursive: true, mode: 0o700 });
+    const at = ['--control-port', String(ports.control), '--gateway-port', String(ports.gateway)];
+    const ran = await startIn(home, ['--empty', ...at]);
+    expect(failure(ran)).toMatchObject({ exitCode: 5, code: 'storage.unwritable' });
+    expect(failure(ran).help).toContain('--data');
+    const log = readFileSync(join(home, 'data', 'logs', 'gateway.log'), 'utf8');
+    expect(log).toContain('"serving":true');
+    rmSync(join(home, 'data', 'running.json'), { recursive: true });
+    // The ports and the directory are free.
+    const product = await started({ home, empty: true, ports });
+    expect(await product.stop()).toBe(0);
   });
 
   it('another key than the one that protects the directory: the error names --key-file', async () => {
