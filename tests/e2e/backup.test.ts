@@ -45,6 +45,9 @@ describe.each(databases)('backup and restore, %s', (database) => {
   const restoreInto = (name: string, from: string, key = keyFile()): Promise<Ran> =>
     atf(['restore', from, '--json', '--data', join(folder, name, 'data'), ...key], { env: urlOf(name) });
 
+  const mark = (dataDir: string, name = 'before') =>
+    atf(['restore', '--mark', '--json', '--data', dataDir, ...keyFile()], { env: urlOf(name) });
+
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'atf-backup-'));
     backup = join(folder, 'backup');
@@ -80,8 +83,9 @@ describe.each(databases)('backup and restore, %s', (database) => {
     if (database === 'embedded') {
       // One process has the embedded database: a backup waits until it has ended.
       expect(failure(await take()).code).toBe('storage.locked');
+      expect(failure(await mark(before.dataDir)).code).toBe('storage.locked');
       expect(await before.stop()).toBe(0);
-    }
+    } else expect(failure(await mark(join(folder, 'nowhere'))).code).toBe('storage.locked');
     const taken = await take();
     expect(taken.code, taken.stderr).toBe(0);
     expect(documents(taken)[0]).toMatchObject({ origin: 'atf.internal/log/default' });
@@ -246,4 +250,49 @@ describe.each(databases)('backup and restore, %s', (database) => {
     expect(verified.code, verified.stdout).toBe(0);
     expect(documents(verified)[0]).toMatchObject({ continues: [{ origin: 'atf.internal/log/default' }] });
   });
+
+  it.runIf(database === 'postgresql')(
+    'a database that was brought back by its own means is marked, and starts as a restored one',
+    async () => {
+      await after?.stop();
+      // A copy of its files as they were when the product ended, which is what a recovery gives.
+      const client = new pg.Client({ connectionString: cluster?.url });
+      await client.connect();
+      await client.query('create database recovered template before');
+      await client.end();
+      const home = join(folder, 'recovered');
+      mkdirSync(home);
+      cpSync(join(folder, 'before', 'atf.key'), join(home, 'atf.key'));
+      for (const words of [[], [backup]])
+        expect((await atf(['restore', ...words, ...(words.length === 0 ? [] : ['--mark'])])).code).toBe(2);
+      const marked = await mark(join(home, 'data'), 'recovered');
+      expect(marked.code, marked.stderr).toBe(0);
+      const [said] = documents(marked);
+      expect(said).toMatchObject({ marked: true, origin: 'atf.internal/log/default' });
+      // Twice is once.
+      expect(documents(await mark(join(home, 'data'), 'recovered'))).toEqual([said]);
+      after = await Product.start({ home, env: urlOf('recovered'), ports: before.ports });
+      const operator = await after.operator();
+      const [stop] = (await operator.call('containment.list')).items;
+      expect(stop).toMatchObject({ scope: { kind: 'fleet', id: '*' }, state: 'killed' });
+      expect(stop?.reason).toContain('by the database');
+      const { items: gateways } = await operator.call('gateways.list');
+      expect(gateways.map(({ state }) => state).sort()).toEqual(['active', 'revoked']);
+      expect((await operator.call('approvals.show', { params: { id: approvalId } })).state).toBe('void');
+      const { controlUrl } = after.ready;
+      const enrolled = enrolInstance({
+        controlUrl,
+        joinToken: agentJoinToken,
+        key: await generateAgentKey(),
+      });
+      await expect(enrolled).rejects.toMatchObject({ code: 'identity.join_token_invalid' });
+      await expect(openLink(controlUrl, signInUrl)).rejects.toThrow();
+      const verified = await atf(['audit', 'verify', ...inPlace(after)]);
+      expect(verified.code, verified.stdout).toBe(0);
+      expect(documents(verified)[0]).toMatchObject({
+        origin: said?.['continuesAs'],
+        continues: [{ origin: 'atf.internal/log/default' }],
+      });
+    },
+  );
 });

@@ -128,10 +128,11 @@ function addBackup(program: Commander, act: Act): void {
     .description('back up database and log into an empty folder, and verify it; PostgreSQL while it runs')
     .option(...keyFile)
     .action(act(async () => (await import('./commands/backup.ts')).backup));
-  common(program.command('restore <dir>'))
+  common(program.command('restore [dir]'))
     .description('restore a backup into an empty directory or database; the fleet is stopped then')
     .option(...keyFile)
     .option('--check', 'only verify the backup')
+    .option('--mark', 'no backup: the database was brought back by its own means, and is marked as restored')
     .action(act(async () => (await import('./commands/backup.ts')).restore));
 }
 

@@ -116,7 +116,7 @@ async function putFiles(backup: CheckedBackup, dataDir: string): Promise<void> {
 }
 
 /** A name that no log of this product had: the name of the first, and which restore it is. */
-function originAfter(origin: string, nowMs: number): string {
+export function originAfter(origin: string, nowMs: number): string {
   const first = origin.replace(/\/r-[0-9]{8}-[0-9a-f]{8}$/, '');
   const day = new Date(nowMs).toISOString().slice(0, 10).replaceAll('-', '');
   return `${first}/r-${day}-${randomBytes(4).toString('hex')}`;

@@ -1,9 +1,10 @@
 /** Room: backup. `atf backup` and `atf restore` as the command line asks for them: values in, an answer or a problem out, nothing printed. */
 import { problemOf, RefusalError } from '@atf/core/errors';
-import type { BackupAnswer, BackupSummary } from '@atf/core/wire/backup';
+import type { BackupAnswer, BackupSummary, MarkAnswer, Refused } from '@atf/core/wire/backup';
 import { productVersion } from '../compose.ts';
 import { databaseUrlIn } from '../serve.ts';
 import type { Manifest } from './format.ts';
+import { markRestored } from './mark.ts';
 import { checkAt, restoreBackup } from './restore.ts';
 import { takeBackup } from './take.ts';
 
@@ -19,7 +20,7 @@ function summaryOf({ id, at, version, log, tables }: Manifest): BackupSummary {
   return { id, at, version, origin: log.origin, size: log.size, rows };
 }
 
-async function answered(work: () => Promise<BackupAnswer>): Promise<BackupAnswer> {
+async function answered<A extends { readonly ok: true }>(work: () => Promise<A>): Promise<A | Refused> {
   try {
     return await work();
   } catch (fault) {
@@ -28,7 +29,7 @@ async function answered(work: () => Promise<BackupAnswer>): Promise<BackupAnswer
   }
 }
 
-const placeOf = ({ dataDir, keyFile, environment }: BackupRequest) => ({
+const placeOf = ({ dataDir, keyFile, environment }: Omit<BackupRequest, 'folder'>) => ({
   dataDir,
   databaseUrl: databaseUrlIn(environment),
   keyFile,
@@ -53,4 +54,10 @@ export const restore = (request: BackupRequest): Promise<BackupAnswer> =>
   answered(async () => {
     const { from, origin } = await restoreBackup(request.folder, placeOf(request));
     return { ok: true, backup: summaryOf(from), origin };
+  });
+
+export const mark = (request: Omit<BackupRequest, 'folder'>): Promise<MarkAnswer> =>
+  answered(async () => {
+    const { log, at, origin } = await markRestored(placeOf(request));
+    return { ok: true, from: { origin: log.origin, size: log.size, at: new Date(at).toISOString() }, origin };
   });

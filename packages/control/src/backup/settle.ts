@@ -8,6 +8,7 @@ import { containmentKey } from '@atf/core/incident/scope-id';
 import type { Control } from '../context.ts';
 import { revokeGateway } from '../gateways/store.ts';
 import { recordFirst } from '../incident/recorder.ts';
+import { noBackup } from './mark.ts';
 import { activeGateways, newestRestoration, type RestorationRow, settle } from './store.ts';
 
 const scope = { kind: 'fleet', id: '*' } as const;
@@ -15,6 +16,11 @@ const scope = { kind: 'fleet', id: '*' } as const;
 const by = 'restore';
 
 const isoTime = (ms: number): string => new Date(ms).toISOString();
+
+const fromWhat = ({ backup_id: id, backup_at: at }: RestorationRow): string =>
+  id === noBackup
+    ? `by the database; the newest record is of ${isoTime(at)}`
+    : `from the backup of ${isoTime(at)}`;
 
 /** What the log says about it. */
 function bodyOf(row: RestorationRow): RestoredBody & Record<string, unknown> {
@@ -41,7 +47,7 @@ export async function settleRestoration(control: Control): Promise<void> {
       scope,
       state: 'killed',
       since,
-      reason: `Restored from the backup of ${isoTime(row.backup_at)}: what was stopped or revoked since is not known here.`,
+      reason: `Restored ${fromWhat(row)}: what was stopped or revoked since is not known here.`,
       by,
     },
     byId: by,
@@ -56,13 +62,13 @@ export async function settleRestoration(control: Control): Promise<void> {
         gatewayId: id,
         name: gateway.name,
         by,
-        reason: 'restored from a backup',
+        reason: 'restored',
       });
     }
     await control.audit.enqueue(tx, 'audit.log_restored', bodyOf(row));
   });
   control.log.warn(
     { backup: row.backup_id, origin: row.to_origin },
-    'restored from a backup: the fleet is stopped until a person resumes it',
+    'restored: the fleet is stopped until a person resumes it',
   );
 }

@@ -121,6 +121,21 @@ export async function insertLogFile(
     .execute();
 }
 
+/** Takes out every row. */
+export async function emptyTable(tx: Tx, table: string): Promise<void> {
+  await sql`delete from ${sql.table(table)}`.execute(tx);
+}
+
+/** Unix milliseconds; undefined: nothing is on record. */
+export async function newestRecordAt(tx: Tx, tenant: string): Promise<number | undefined> {
+  const row = await tx
+    .selectFrom('audit_index')
+    .select(({ fn }) => fn.max('at').as('at'))
+    .where('tenant', '=', tenant)
+    .executeTakeFirst();
+  return row?.at ?? undefined;
+}
+
 /** Keys under which tokens were signed and people's sessions sealed: new ones are made at the next start, and what the old ones vouched for is void. */
 export async function dropSigningKeys(tx: Tx, tenant: string): Promise<void> {
   await tx

@@ -15,7 +15,7 @@ import { FileTileStore } from '../audit/tile-store.ts';
 import type { Db, Tx } from '../context.ts';
 import { migrations } from '../db/migrations.ts';
 import { refuseUnknown } from '../db/migrate.ts';
-import { openDb } from '../db/open.ts';
+import { type Database, openDb } from '../db/open.ts';
 import { keyEncryptionKey } from '../keys/key-file.ts';
 import { checkKeys } from '../keys/keyring.ts';
 import { keyRows } from '../keys/store.ts';
@@ -58,12 +58,12 @@ export function keyOf(place: Place, workspaceId: string | undefined): Buffer {
 }
 
 /** Where the log stands: as rows, or as files beside the embedded database. */
-interface LogSource {
+export interface LogSource {
   readonly paths: readonly string[];
   read(path: string): Promise<Uint8Array>;
 }
 
-async function logSource(
+export async function logSource(
   tx: Tx,
   tenant: string,
   tables: readonly string[],
@@ -79,7 +79,7 @@ async function logSource(
   };
 }
 
-async function tenantHere(tx: Tx): Promise<string> {
+export async function tenantHere(tx: Tx): Promise<string> {
   const tenants = await tenantsHere(tx);
   return tenants.length === 1 && tenants[0] !== undefined
     ? tenants[0]
@@ -113,15 +113,24 @@ async function writeTables(tx: Tx, tables: readonly string[], writing: Writing):
   return counts;
 }
 
-async function writeLog(source: LogSource, writing: Writing): Promise<Manifest['log']> {
+export type LogEnd = Manifest['log'];
+
+/** Where the log ends, and the checkpoint that says so. Refuses `storage.nothing_here`. */
+export async function logEnd(source: LogSource): Promise<LogEnd & { readonly checkpoint: string }> {
   const read = async (path: string) =>
     Buffer.from(source.paths.includes(path) ? await source.read(path) : []).toString('utf8');
-  const head = parseCheckpointBody(parseNote(await read(checkpointPath))?.text ?? '');
+  const checkpoint = await read(checkpointPath);
+  const head = parseCheckpointBody(parseNote(checkpoint)?.text ?? '');
   const vkey = (await read(vkeyPath)).trim();
   if (head === undefined || vkey === '') return refuse('storage.nothing_here', 'Its log was never signed.');
-  for (const path of source.paths) await writing.bytes(`${logFolder}/${path}`, await source.read(path));
   const { origin, size, root } = head;
-  return { origin, vkey, size, root: Buffer.from(root).toString('base64') };
+  return { origin, vkey, size, root: Buffer.from(root).toString('base64'), checkpoint };
+}
+
+async function writeLog(source: LogSource, writing: Writing): Promise<LogEnd> {
+  const { checkpoint: _, ...log } = await logEnd(source);
+  for (const path of source.paths) await writing.bytes(`${logFolder}/${path}`, await source.read(path));
+  return log;
 }
 
 /** Writes everything but the manifest, out of one state of the database. */
@@ -164,6 +173,17 @@ async function write(
     });
 }
 
+/** The database of this place, which has to be there. Refuses what `openDb` refuses, and `storage.nothing_here`. */
+export async function openFound(
+  { dataDir, databaseUrl }: Place,
+  how: { readonly asFound: boolean },
+): Promise<Database> {
+  if (databaseUrl === undefined && !existsSync(join(dataDir ?? '', 'db', 'PG_VERSION')))
+    refuse('storage.nothing_here', `There is no database in ${dataDir ?? 'this place'}.`);
+  // A replica's own directory is locked by the replica; its database is not.
+  return openDb(databaseUrl === undefined ? { dataDir, ...how } : { databaseUrl, ...how });
+}
+
 /**
  * Takes a backup into `folder`, which is not there yet or empty. Refuses `storage.not_empty`, `storage.nothing_here`, `storage.locked` (the embedded database
  * is in use), `storage.newer`, `storage.key_missing`, and `storage.backup_damaged` when what was written does not verify. @throws when a disk fails.
@@ -173,13 +193,7 @@ export async function takeBackup(folder: string, place: Place): Promise<CheckedB
   const partial = partialOf(folder);
   if ((await entriesOf(partial)) !== undefined)
     refuse('storage.not_empty', `${partial} is left of a backup that did not end; remove it.`);
-  const { dataDir, databaseUrl } = place;
-  if (databaseUrl === undefined && !existsSync(join(dataDir ?? '', 'db', 'PG_VERSION')))
-    refuse('storage.nothing_here', `There is no database in ${dataDir ?? 'this place'}.`);
-  const database = await openDb(
-    // A replica's own directory is locked by the replica; its database is not.
-    databaseUrl === undefined ? { dataDir, asFound: true } : { databaseUrl, asFound: true },
-  );
+  const database = await openFound(place, { asFound: true });
   try {
     await mkdir(partial, { recursive: true, mode: 0o700 });
     const writing = new Writing(partial);

@@ -107,6 +107,19 @@ export async function meetReplicas(
     .execute();
 }
 
+/** Ids of the replicas that said so within this time. */
+export async function replicasThere(db: Db | Tx, tenant: string, withinMs: number): Promise<string[]> {
+  const rows = await db
+    .selectFrom('replica')
+    .select('id')
+    .where('tenant', '=', tenant)
+    .where(sql<boolean>`seen_at >= ${now} - ${withinMs}::bigint`)
+    .orderBy('id')
+    .limit(10)
+    .execute();
+  return rows.map(({ id }) => id);
+}
+
 export async function leaveReplicas(db: Db, tenant: string, id: string): Promise<void> {
   await db.deleteFrom('replica').where('tenant', '=', tenant).where('id', '=', id).execute();
 }

@@ -14,4 +14,18 @@ export interface BackupSummary {
 /** `origin`: the one under which a restored log goes on. */
 export type BackupAnswer =
   | { readonly ok: true; readonly backup: BackupSummary; readonly origin?: string }
-  | { readonly ok: false; readonly problem: Problem };
+  | Refused;
+
+/** What marking a database as restored is answered with. `from`: the log as it stands there, and the time of its newest record. */
+export type MarkAnswer =
+  | {
+      readonly ok: true;
+      readonly from: { readonly origin: string; readonly size: number; readonly at: string };
+      readonly origin: string;
+    }
+  | Refused;
+
+export interface Refused {
+  readonly ok: false;
+  readonly problem: Problem;
+}
