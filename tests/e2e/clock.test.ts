@@ -63,10 +63,11 @@ describe.skipIf(libfaketime === undefined)('a host whose clock is set', { timeou
       return { status, code: error?.data?.code };
     };
   };
-  const refunds = async () => {
+  const effects = async (word: string) => {
     const text = await readFile(join(product.dataDir, 'back-office/effects.log'), 'utf8').catch(() => '');
-    return text.split('\n').filter((line) => line.includes('refund.created')).length;
+    return text.split('\n').filter((line) => line.includes(word)).length;
   };
+  const refunds = () => effects('refund.created');
   const ask = async (amount: number) => (await call(desk, 'create_refund', refund(amount))).atf;
   const stateOf = async (id: string) =>
     (await approver.client.call('approvals.show', { params: { id } })).state;
@@ -146,6 +147,23 @@ describe.skipIf(libfaketime === undefined)('a host whose clock is set', { timeou
     expect((await ask(3.01)).code).toBe('maturity.approval_required');
     expect((await ask(3.02)).code).toBe('maturity.approval_required');
     expect(await refunds()).toBe(0);
+  });
+
+  it('a graceful stop that began before ends in its time', async () => {
+    clock.set(hour);
+    const client = await until('an agent that may run it', async () =>
+      (await product.agent('principal-operations')).mcp('back-office').catch(() => undefined),
+    );
+    const running = call(client, 'export_report', { seconds: 60 });
+    await until('the report under way', async () => ((await effects('report.step')) > 0 ? true : undefined));
+    const { id } = await approver.client.call('agents.show', { params: { id: 'principal-operations' } });
+    const scope = { kind: 'agent' as const, id };
+    const security = await product.signIn('yuki.mori@example.com');
+    const body = { scope, state: 'paused' as const, reason: 'drill', graceSeconds: 20 };
+    expect(await security.client.call('containment.stop', { body })).toMatchObject({ callsRunning: 1 });
+    clock.set(0);
+    // Long before the report would be done; on a loaded machine the lease may have run out first.
+    expect((await running).atf.code).toMatch(/^containment\.(?:call_aborted|feed_stale)$/);
   });
 
   it('serves, and releases what a person approves, also after both planes were lost', async () => {

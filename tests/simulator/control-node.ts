@@ -168,14 +168,12 @@ export class Replica {
   /** Shares the database with another one: whoever has the lease writes the log, into rows. */
   #lead(process: Process, handle: Handle, hub: Feed, change: Change): void {
     const { trace, fences } = this.#input;
-    const { nowMs } = this.#clock;
     const replicas = new Replicas({
       ...{
         id: this.id,
         db: handle as unknown as Db,
         signals: this.#node.signals.of(process),
         tenant,
-        nowMs,
         log: silent,
       },
       feed: {

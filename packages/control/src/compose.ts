@@ -205,7 +205,6 @@ async function partsOf(
     db: urgent,
     signals: database.signals,
     tenant,
-    nowMs: () => clock.nowMs(),
     feed,
     log,
   });

@@ -46,11 +46,7 @@ async function begin(held: Control, log: RunningLog): Promise<Work> {
     regularly(held, forgetEveryMs, 'budgets that are whole again', () => dropWholeBudgets(held.db, tenant)),
     ...(held.shared === undefined
       ? []
-      : [
-          regularly(held, forgetEveryMs, 'proofs that lapsed', () =>
-            forgetProofs(held.db, tenant, held.clock.nowMs()),
-          ),
-        ]),
+      : [regularly(held, forgetEveryMs, 'proofs that lapsed', () => forgetProofs(held.db, tenant))]),
   ];
   const postman = new Postman(held);
   postman.start();

@@ -3,6 +3,7 @@
  * the same state, which cuts what is left and voids credentials. Rows carry it over a restart. Stops of sessions that are over go away here too.
  */
 import { sha256 } from '@atf/core/digest';
+import { graceSecondsMax } from '@atf/core/wire/words';
 import type { Control } from '../context.ts';
 import { activeGatewayCount } from '../gateways/store.ts';
 import { sessionById } from '../identity/credential-store.ts';
@@ -38,7 +39,9 @@ async function nothingRuns(control: Control, { key, since }: ContainmentRow): Pr
 }
 
 async function finishDrain(control: Control, row: ContainmentRow): Promise<void> {
-  const due = (row.drain_until ?? 0) <= control.clock.nowMs();
+  const leftMs = (row.drain_until ?? 0) - control.clock.nowMs();
+  // More is left than there ever was: the clock was set back.
+  const due = leftMs <= 0 || leftMs > graceSecondsMax * 1_000;
   if (!due && !(await nothingRuns(control, row))) return;
   const { drainUntil: _, ...doc } = containmentDocOf(row);
   const pending: PendingStop = {

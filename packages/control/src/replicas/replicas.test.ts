@@ -7,7 +7,15 @@ import { RowTileStore } from '../audit/row-tile-store.ts';
 import type { Control } from '../context.ts';
 import { codeOf, type TestControl, testControl } from '../workspace/control.fixture.ts';
 import { fenced, Lead, type LeadWork } from './lead.ts';
-import { claimDuty, dutyNote, meetReplicas, releaseDuty, renewDuty, takeProof } from './store.ts';
+import {
+  claimDuty,
+  dutyNote,
+  forgetProofs,
+  meetReplicas,
+  releaseDuty,
+  renewDuty,
+  takeProof,
+} from './store.ts';
 
 let control: TestControl;
 beforeAll(async () => {
@@ -34,6 +42,16 @@ describe('a duty', () => {
     await releaseDuty(db, claim('b'), second);
     expect(await dutyNote(db, tenant, 'test')).toBeUndefined();
     expect(await claimDuty(db, claim('c'))).toBe(3);
+  });
+
+  it('is taken over from a holder that died before the clock of the database was set back', async () => {
+    const { db } = control;
+    const duty = { tenant, name: 'ahead', leaseMs: 3_000 };
+    // As it stands after the clock went back by an hour.
+    expect(await claimDuty(db, { ...duty, holder: 'dead', leaseMs: 3_600_000 })).toBe(1);
+    expect(await claimDuty(db, { ...duty, holder: 'next' })).toBe(2);
+    expect(await renewDuty(db, { ...duty, holder: 'dead' }, 1, '')).toBe(false);
+    expect(await claimDuty(db, { ...duty, holder: 'third' })).toBeUndefined();
   });
 });
 
@@ -148,8 +166,8 @@ describe('the lead', () => {
 });
 
 describe('a proof of possession', () => {
-  const bounds = { nowMs: 1_000, ofKeyMax: 3 };
-  const proof = (jti: string, key = 'k') => ({ kind: 'instances' as const, key, jti, lapse: 2_000 });
+  const bounds = { keptMs: 60_000, ofKeyMax: 3 };
+  const proof = (jti: string, key = 'k') => ({ kind: 'instances' as const, key, jti });
 
   it('counts once over all replicas, and a key has no more than its share', async () => {
     const { db } = control;
@@ -162,9 +180,16 @@ describe('a proof of possession', () => {
     expect(await takeProof(db, tenant, proof('c'), bounds)).toBe('taken');
     expect(await takeProof(db, tenant, proof('d'), bounds)).toBe('full');
     expect(await takeProof(db, tenant, proof('a', 'other'), bounds)).toBe('taken');
-    expect(await takeProof(db, tenant, { ...proof('d'), lapse: 4_000 }, { ...bounds, nowMs: 3_000 })).toBe(
-      'taken',
-    );
+  });
+
+  it('counts again once it has lapsed', async () => {
+    const { db } = control;
+    for (const jti of ['a', 'b', 'c', 'd', 'a'])
+      expect(await takeProof(db, tenant, proof(jti, 'short'), { ...bounds, keptMs: -1 })).toBe('taken');
+    expect(await takeProof(db, tenant, proof('b', 'short'), bounds)).toBe('taken');
+    await forgetProofs(db, tenant);
+    expect(await takeProof(db, tenant, proof('b', 'short'), bounds)).toBe('known');
+    expect(await takeProof(db, tenant, proof('c', 'short'), bounds)).toBe('taken');
   });
 });
 
@@ -188,5 +213,13 @@ describe('replicas', () => {
     expect(
       await meetReplicas(db, tenant, { id: 'two', gateways: [] }, { withinMs: -1, forgetMs: -1 }),
     ).toEqual([]);
+    // One that died before the clock of the database was set back.
+    await meetReplicas(db, tenant, { id: 'one', gateways: [gateway] }, bounds);
+    await db
+      .updateTable('replica')
+      .set({ seen_at: Date.now() + 3_600_000 })
+      .where('id', '=', 'one')
+      .execute();
+    expect(await meetReplicas(db, tenant, { id: 'two', gateways: [] }, bounds)).toEqual([]);
   });
 });

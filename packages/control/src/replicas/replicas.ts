@@ -68,7 +68,6 @@ export interface ReplicasInput {
   readonly db: Db;
   readonly signals: Signals;
   readonly tenant: string;
-  readonly nowMs: () => number;
   readonly feed: OwnFeed;
   readonly log: Logger;
 }
@@ -159,9 +158,7 @@ export class Replicas implements Neighbours, Shared {
     ofKeyMax: number,
   ): Promise<boolean> {
     const { db, tenant } = this.#input;
-    const nowMs = this.#input.nowMs();
-    const proof = { kind, key, jti, lapse: nowMs + dpopReplayMs };
-    const found = await takeProof(db, tenant, proof, { nowMs, ofKeyMax });
+    const found = await takeProof(db, tenant, { kind, key, jti }, { keptMs: dpopReplayMs, ofKeyMax });
     if (found === 'full') refuse('request.overloaded');
     return found === 'taken';
   }

@@ -11,6 +11,9 @@ export interface Claim {
   readonly leaseMs: number;
 }
 
+/** A time further ahead than anybody would write it by more than this was written before the clock of the database was set back. */
+const aheadMsMax = 60_000;
+
 /** Takes over a duty that nobody holds, under a fence that nobody had; undefined while somebody holds it. */
 export async function claimDuty(
   db: Db,
@@ -21,7 +24,7 @@ export async function claimDuty(
     values (${tenant}, ${name}, ${holder}, 1, ${now} + ${leaseMs}::bigint)
     on conflict (tenant, name) do update
       set holder = excluded.holder, fence = duty.fence + 1, until = excluded.until, note = ''
-      where duty.until < ${now}
+      where duty.until < ${now} or duty.until > ${now} + ${leaseMs + aheadMsMax}::bigint
     returning fence`.execute(db);
   return rows[0]?.fence;
 }
@@ -93,9 +96,9 @@ export async function meetReplicas(
     on conflict (tenant, id) do update set seen_at = excluded.seen_at, gateways = excluded.gateways`.execute(
     db,
   );
-  await sql`delete from replica where tenant = ${tenant} and seen_at < ${now} - ${forgetMs}::bigint`.execute(
-    db,
-  );
+  await sql`
+    delete from replica where tenant = ${tenant}
+      and (seen_at < ${now} - ${forgetMs}::bigint or seen_at > ${now} + ${aheadMsMax}::bigint)`.execute(db);
   return db
     .selectFrom('replica')
     .select(['id', 'gateways'])
@@ -128,27 +131,28 @@ export interface TakenProof {
   readonly kind: 'gateways' | 'instances';
   readonly key: string;
   readonly jti: string;
-  /** Unix milliseconds. */
-  readonly lapse: number;
 }
 
-/** `taken` now, or already `known`, or `full`: this key has used as many as it may until they lapse. */
+/**
+ * `taken` now, or already `known`, or `full`: this key has used as many as it may until they lapse. Remembered for so long by the database's clock, so that a
+ * replica whose clock goes wrong forgets nothing.
+ */
 export async function takeProof(
   db: Db,
   tenant: string,
-  { kind, key, jti, lapse }: TakenProof,
-  { nowMs, ofKeyMax }: { readonly nowMs: number; readonly ofKeyMax: number },
+  { kind, key, jti }: TakenProof,
+  { keptMs, ofKeyMax }: { readonly keptMs: number; readonly ofKeyMax: number },
 ): Promise<'taken' | 'known' | 'full'> {
   const { rows } = await sql<{ taken: boolean; full: boolean }>`
     with held as (
       select count(*) as count from (
-        select from proof_taken where tenant = ${tenant} and kind = ${kind} and key = ${key} and lapse > ${nowMs}
+        select from proof_taken where tenant = ${tenant} and kind = ${kind} and key = ${key} and lapse > ${now}
         limit ${ofKeyMax}
       ) as few
     ), added as (
       insert into proof_taken (tenant, kind, key, jti, lapse)
-      select ${tenant}, ${kind}, ${key}, ${jti}, ${lapse}::bigint from held where count < ${ofKeyMax}
-      on conflict (tenant, kind, key, jti) do update set lapse = excluded.lapse where proof_taken.lapse <= ${nowMs}
+      select ${tenant}, ${kind}, ${key}, ${jti}, ${now} + ${keptMs}::bigint from held where count < ${ofKeyMax}
+      on conflict (tenant, kind, key, jti) do update set lapse = excluded.lapse where proof_taken.lapse <= ${now}
       returning 1
     )
     select exists (select from added) as taken, (select count >= ${ofKeyMax} from held) as full`.execute(db);
@@ -157,6 +161,6 @@ export async function takeProof(
   return row?.full === true ? 'full' : 'known';
 }
 
-export async function forgetProofs(db: Db, tenant: string, nowMs: number): Promise<void> {
-  await db.deleteFrom('proof_taken').where('tenant', '=', tenant).where('lapse', '<', nowMs).execute();
+export async function forgetProofs(db: Db, tenant: string): Promise<void> {
+  await sql`delete from proof_taken where tenant = ${tenant} and lapse < ${now}`.execute(db);
 }
