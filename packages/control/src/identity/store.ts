@@ -97,6 +97,26 @@ export async function agentRows(
   return query.orderBy('name').limit(limit).execute();
 }
 
+/** Agents whose version in force lists this tool; of `server/*`, any tool of that server. */
+export async function agentsListing(db: Db | Tx, tenant: string, tool: string): Promise<AgentRow[]> {
+  const lists = tool.endsWith('/*')
+    ? sql<boolean>`exists (select from jsonb_array_elements_text(v.manifest -> 'tools') as listed where starts_with(listed, ${tool.slice(0, -1)}))`
+    : sql<boolean>`v.manifest -> 'tools' @> ${JSON.stringify([tool])}::jsonb`;
+  return await db
+    .selectFrom('agent')
+    .innerJoin('agent_version as v', (join) =>
+      join
+        .onRef('v.tenant', '=', 'agent.tenant')
+        .onRef('v.agent_id', '=', 'agent.id')
+        .onRef('v.digest', '=', 'agent.manifest_digest'),
+    )
+    .selectAll('agent')
+    .where('agent.tenant', '=', tenant)
+    .where(lists)
+    .orderBy('agent.name')
+    .execute();
+}
+
 export async function agentCount(db: Db | Tx, tenant: string): Promise<number> {
   const row = await db
     .selectFrom('agent')

@@ -8,7 +8,7 @@ import { requestApproval } from '../approvals/request.ts';
 import { approvalById } from '../approvals/store.ts';
 import type { Control, FeedHub } from '../context.ts';
 import { issueJoinToken, renew } from '../identity/credentials.ts';
-import { agentById } from '../identity/store.ts';
+import { agentById, agentsListing } from '../identity/store.ts';
 import { codeOf, type TestControl, testControl } from '../workspace/control.fixture.ts';
 import { argumentsOf, callerOf, type Domain, domainOf } from '../workspace/domain.fixture.ts';
 import { openStops, resumeSubject } from './containment.ts';
@@ -183,6 +183,12 @@ describe('stopping', () => {
     expect(report.agents).toContain('tool-user');
     expect((await approvalById(control.db, 'default', approval.id))?.state).toBe('void');
     expect((await agentById(control.db, 'default', agent.id))?.credential_epoch).toBe(0);
+    const listing = async (tool: string) =>
+      (await agentsListing(control.db, 'default', tool)).map(({ name }) => name);
+    expect(await listing('shop/*')).toEqual(report.agents);
+    expect(await listing('shop/get_order')).toEqual(report.agents);
+    for (const other of ['shop/get', 'sho/*', '*/*', 'shop/get_%', 'other/get_order'])
+      expect(await listing(other)).toEqual([]);
   });
 });
 

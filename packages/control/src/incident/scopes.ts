@@ -12,7 +12,14 @@ import type { Control, Db, Tx } from '../context.ts';
 import { agentsMax } from '../identity/agents.ts';
 import { sessionById } from '../identity/credential-store.ts';
 import { serverByName, toolByName } from '../segmentation/store.ts';
-import { type AgentRow, agentByRef, agentRows, currentVersions, versionNamed } from '../identity/store.ts';
+import {
+  type AgentRow,
+  agentByRef,
+  agentRows,
+  agentsListing,
+  currentVersions,
+  versionNamed,
+} from '../identity/store.ts';
 
 /** A look into the database before a stop must not delay it. */
 const lookupBoundMs = 200;
@@ -168,11 +175,7 @@ export async function agentsOf(control: Control, tx: Tx, scope: Scope): Promise<
     return agent === undefined ? [] : [agent];
   }
   if (stopsAgents(scope)) return (await agentsTouched(control, tx, scope)).map(({ row }) => row);
-  const all = await agentRows(tx, tenant, agentsMax);
-  const versions = await currentVersions(tx, tenant, all);
-  const server = scope.id.endsWith('/*') ? scope.id.slice(0, -1) : undefined;
-  const listed = (tool: string) => (server === undefined ? tool === scope.id : tool.startsWith(server));
-  return all.filter((agent) => versions.get(agent.id)?.manifest.tools.some(listed) === true);
+  return await agentsListing(tx, tenant, scope.id);
 }
 
 /**
