@@ -27,7 +27,8 @@ import { overviewRoutes } from './overview/routes.ts';
 import { peopleRoutes } from './people/routes.ts';
 import { Cedar } from './policy/cedar.ts';
 import { loadPolicies } from './policy/load.ts';
-import { policyRoutes } from './policy/routes.ts';
+import { decisionRoutes } from './policy/routes.ts';
+import { versionRoutes } from './policy/version-routes.ts';
 import { regularly } from './regularly.ts';
 import { segmentationRoutes } from './segmentation/routes.ts';
 import type { AllHandlers, RoomPlugin } from './server.ts';
@@ -42,7 +43,7 @@ async function noteReports(control: Control, intake: Intake): Promise<void> {
   }
 }
 
-function handlersOf(log: ReadableLog): AllHandlers {
+function handlersOf(log: ReadableLog, cedar: Cedar): AllHandlers {
   return {
     ...peopleRoutes,
     ...standingRoutes,
@@ -50,7 +51,8 @@ function handlersOf(log: ReadableLog): AllHandlers {
     ...segmentationRoutes,
     ...approvalRoutes,
     ...incidentRoutes,
-    ...policyRoutes,
+    ...decisionRoutes,
+    ...versionRoutes(cedar),
     ...activityRoutes(log),
     ...measureRoutes,
     ...overviewRoutes(log),
@@ -85,11 +87,13 @@ function servedLog(log: RunningLog): RoomPlugin {
 }
 
 export const startRooms: StartRooms = async (control, options): Promise<StartedRooms> => {
-  const cedar = new Cedar();
+  // A worker for each set: what somebody sends must not poison the next one.
+  const cedar = new Cedar({ usesMax: 1 });
   try {
     await loadPolicies(control, cedar);
-  } finally {
+  } catch (fault) {
     await cedar.close();
+    throw fault;
   }
   await settleRestoration(control);
   const stops = await openStops(control);
@@ -103,11 +107,12 @@ export const startRooms: StartRooms = async (control, options): Promise<StartedR
   );
   const plugins: RoomPlugin[] = [servedLog(log), spoolRoute(control, intake), activityStream(control, log)];
   return {
-    handlers: handlersOf(log),
+    handlers: handlersOf(log, cedar),
     plugins,
     committed: () => duties.wake(),
     async close() {
       stops.close();
+      await cedar.close();
       await endReports();
       await duties.close();
       log.close();

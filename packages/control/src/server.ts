@@ -43,6 +43,7 @@ const bodyBytes: Partial<Record<OperationId, number>> = {
   'gateway.discovered': 8 * 1_048_576,
   'servers.define': 4 * 1_048_576,
   'agents.register': 1_048_576,
+  'policy.propose': 6 * 1_048_576,
   decide: 4 * 1_048_576,
 };
 const requestTimeoutMs = 30_000;

@@ -421,6 +421,36 @@ export const errors = {
     'Operators: check the policy files; see the log of control.',
   ),
   'policy.invalid': entry(422, 'S-2', 'The policy set is not valid', 'Correct the problems that are named.'),
+  'policy.case_failed': entry(
+    422,
+    'S-2',
+    'The policy set does not do what its cases want',
+    'Correct the policies, or the cases if the change is meant.',
+  ),
+  'policy.version_conflict': entry(
+    409,
+    'S-2',
+    'Another version of the policy set is in force than the one that this was made from',
+    'Look at what changed, then plan and apply again from the version in force.',
+  ),
+  'policy.version_unknown': entry(
+    404,
+    'S-2',
+    'There is no such version of the policy set',
+    'List the versions.',
+  ),
+  'policy.candidate_unknown': entry(
+    404,
+    'S-2',
+    'There is no such policy candidate',
+    'Propose the set again.',
+  ),
+  'policy.confirmation_invalid': entry(
+    409,
+    'S-2',
+    'This confirmation does not count for the policy candidate',
+    'Look at the candidate again; what loosens takes two different people.',
+  ),
   'data.schema_invalid': entry(
     422,
     'D-1',

@@ -44,6 +44,8 @@ export const events = {
   'segmentation.tool_accepted': 'A person accepted a definition.',
   'segmentation.tool_classified': 'A person corrected the classification of a tool.',
   'segmentation.tool_removed': 'A server stopped offering a tool.',
+  'policy.set_proposed': 'Somebody proposed a policy set as the next version; it is not in force by that.',
+  'policy.set_confirmed': 'A person, present, confirmed exactly the policy set that was proposed.',
   'policy.set_activated': 'A policy set became the one in force.',
   'maturity.level_bootstrapped':
     'An example agent got its level without evidence; marked, example workspaces only.',

@@ -26,12 +26,13 @@ export type PolicyTextProblemCode =
   | 'too_many_policies'
   | 'unavailable';
 
-/** What is wrong with policy text. `line` counts from 1 within the file. */
+/** What is wrong with policy text. `line` and `column` (in characters) count from 1 within the file. */
 export interface PolicyTextProblem {
   readonly code: PolicyTextProblemCode;
   readonly message: string;
   readonly file?: string;
   readonly line?: number;
+  readonly column?: number;
   readonly policyId?: string;
 }
 

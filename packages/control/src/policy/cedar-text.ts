@@ -35,31 +35,43 @@ const PROBLEMS_MAX = 100;
 const POLICY_ID_LENGTH_MAX = 256;
 
 const UTF8 = new TextEncoder();
+const FROM_UTF8 = new TextDecoder();
 
-/** Cedar counts places in bytes of UTF-8; lines are the same in any encoding. */
-const lineAt = (text: string, byte: number): number => {
-  const bytes = UTF8.encode(text).subarray(0, byte);
-  let line = 1;
-  for (const unit of bytes) if (unit === 0x0a) line += 1;
-  return line;
+interface Place {
+  readonly line: number;
+  readonly column: number;
+}
+
+/** The place of a character within a text. */
+const placeAt = (text: string, at: number): Place => {
+  const before = text.slice(0, at);
+  return { line: before.split('\n').length, column: at - before.lastIndexOf('\n') };
 };
+
+/** Cedar counts places in bytes of UTF-8. */
+const characterAt = (text: string, byte: number): number =>
+  FROM_UTF8.decode(UTF8.encode(text).subarray(0, byte)).length;
 
 const describe = (error: DetailedError): string => {
   const related = (error.related ?? []).map((other) => other.message);
   return [error.message, ...related, ...(error.help === null ? [] : [error.help])].join('; ');
 };
 
+/** `from`: where in the file the text begins that the library read; it says places of that text. */
 const problemsOf = (
   errors: readonly DetailedError[],
   code: PolicyTextProblemCode,
   file: PolicyFile | undefined,
+  from = 0,
 ): readonly PolicyTextProblem[] =>
   errors.slice(0, PROBLEMS_MAX).map((error) => {
+    const message = describe(error);
+    if (file === undefined) return { code, message };
     const start = error.sourceLocations?.[0]?.start;
-    const place = file === undefined ? {} : { file: file.name };
-    return file === undefined || start === undefined
-      ? { code, message: describe(error), ...place }
-      : { code, message: describe(error), ...place, line: lineAt(file.text, start) };
+    const at = from + (start === undefined ? 0 : characterAt(file.text.slice(from), start));
+    return start === undefined && from === 0
+      ? { code, message, file: file.name }
+      : { code, message, file: file.name, ...placeAt(file.text, at) };
   });
 
 /** The policies of one text in their order; the library sorts them by the *text* of their numbers (0, 1, 10, 2 …). */
@@ -116,23 +128,20 @@ interface Part {
   readonly start: number;
 }
 
-const lineOf = ({ file, start }: Part): number => file.text.slice(0, start).split('\n').length;
+const placeOf = ({ file, start }: Part): Place & { readonly file: string } => ({
+  file: file.name,
+  ...placeAt(file.text, start),
+});
 
 const toDocument = (part: Part): DocumentResult => {
   const { file, text } = part;
   const converted = policyTextToJson(text);
-  if (!converted.ok) {
-    const problems = problemsOf(converted.errors, 'syntax', undefined);
-    return {
-      ok: false,
-      problems: problems.map((problem) => ({ ...problem, file: file.name, line: lineOf(part) })),
-    };
-  }
+  if (!converted.ok) return { ok: false, problems: problemsOf(converted.errors, 'syntax', file, part.start) };
   const annotations = annotationsOf(converted.json);
   const id = annotations.id ?? '';
   if (id === '' || id.length > POLICY_ID_LENGTH_MAX) {
     const message = `a policy needs an annotation @id("…") of at most ${POLICY_ID_LENGTH_MAX} characters`;
-    return { ok: false, problems: [{ code: 'id_missing', message, file: file.name, line: lineOf(part) }] };
+    return { ok: false, problems: [{ code: 'id_missing', message, ...placeOf(part) }] };
   }
   return { ok: true, document: { id, file: file.name, text, json: converted.json, annotations } };
 };
@@ -172,10 +181,14 @@ const splitAll = (
 
 const readDocuments = (
   files: readonly PolicyFile[],
-): { readonly documents: readonly PolicyDocument[]; readonly problems: readonly PolicyTextProblem[] } => {
+): {
+  readonly documents: readonly PolicyDocument[];
+  readonly partById: ReadonlyMap<string, Part>;
+  readonly problems: readonly PolicyTextProblem[];
+} => {
   const documents: PolicyDocument[] = [];
   const { parts, problems } = splitAll(files);
-  const fileById = new Map<string, string>();
+  const partById = new Map<string, Part>();
   for (const part of parts) {
     if (problems.length >= PROBLEMS_MAX) break;
     const result = toDocument(part);
@@ -184,21 +197,16 @@ const readDocuments = (
       continue;
     }
     const { id } = result.document;
-    const other = fileById.get(id);
+    const other = partById.get(id);
     if (other !== undefined) {
-      const message = `two policies have the id ${JSON.stringify(id)}; the other is in ${other}`;
-      problems.push({
-        code: 'id_duplicate',
-        message,
-        file: part.file.name,
-        line: lineOf(part),
-        policyId: id,
-      });
+      const { file, line } = placeOf(other);
+      const message = `two policies have the id ${JSON.stringify(id)}; the other is in ${file}, line ${line}`;
+      problems.push({ code: 'id_duplicate', message, ...placeOf(part), policyId: id });
     }
-    fileById.set(id, part.file.name);
+    partById.set(id, part);
     documents.push(result.document);
   }
-  return { documents, problems: problems.slice(0, PROBLEMS_MAX) };
+  return { documents, partById, problems: problems.slice(0, PROBLEMS_MAX) };
 };
 
 interface SchemaCheck {
@@ -207,36 +215,47 @@ interface SchemaCheck {
 }
 
 /** Validates all policies at once. The original text goes in, where integers are exact. */
-const checkSchema = (documents: readonly PolicyDocument[], schemaText: string): SchemaCheck => {
+const checkSchema = (
+  documents: readonly PolicyDocument[],
+  partById: ReadonlyMap<string, Part>,
+  schemaText: string,
+): SchemaCheck => {
   const parsed = checkParseSchema(schemaText);
+  const schemaFile = { name: 'schema.cedarschema', text: schemaText };
   if (parsed.type === 'failure')
-    return { problems: problemsOf(parsed.errors, 'schema_syntax', undefined), warnings: [] };
-  const byId = new Map(documents.map((document) => [document.id, document]));
+    return { problems: problemsOf(parsed.errors, 'schema_syntax', schemaFile), warnings: [] };
   const staticPolicies = Object.fromEntries(documents.map(({ id, text }) => [id, text]));
   const answer = validate({ schema: schemaText, policies: { staticPolicies } });
   if (answer.type === 'failure')
     return { problems: problemsOf(answer.errors, 'schema_mismatch', undefined), warnings: [] };
-  const report = (found: { policyId: string; error: DetailedError }): PolicyTextProblem => ({
-    code: 'schema_mismatch',
-    message: describe(found.error),
-    policyId: found.policyId,
-    file: byId.get(found.policyId)?.file ?? '',
-  });
+  const report = ({
+    policyId,
+    error,
+  }: {
+    policyId: string;
+    error: DetailedError;
+  }): readonly PolicyTextProblem[] => {
+    const part = partById.get(policyId);
+    return problemsOf([error], 'schema_mismatch', part?.file, part?.start).map((problem) => ({
+      ...problem,
+      policyId,
+    }));
+  };
   return {
-    problems: answer.validationErrors.slice(0, PROBLEMS_MAX).map(report),
-    warnings: answer.validationWarnings.slice(0, PROBLEMS_MAX).map(report),
+    problems: answer.validationErrors.slice(0, PROBLEMS_MAX).flatMap(report),
+    warnings: answer.validationWarnings.slice(0, PROBLEMS_MAX).flatMap(report),
   };
 };
 
 const compile = (files: readonly PolicyFile[], schemaText: string | undefined): CompileTextResult => {
-  const { documents, problems } = readDocuments(files);
+  const { documents, partById, problems } = readDocuments(files);
   if (problems.length > 0) return { ok: false, problems };
   const whole = checkParsePolicySet({
     staticPolicies: Object.fromEntries(documents.map(({ id, text }) => [id, text])),
   });
   if (whole.type === 'failure') return { ok: false, problems: problemsOf(whole.errors, 'syntax', undefined) };
   if (schemaText === undefined) return { ok: true, policies: documents, warnings: [] };
-  const check = checkSchema(documents, schemaText);
+  const check = checkSchema(documents, partById, schemaText);
   return check.problems.length > 0
     ? { ok: false, problems: check.problems }
     : { ok: true, policies: documents, warnings: check.warnings };

@@ -7,14 +7,17 @@ import { join } from 'node:path';
 import { sha256 } from '@atf/core/digest';
 import { type CompiledPolicySet, compilePolicySet } from '@atf/core/policy/compile';
 import type { PolicyDoc } from '@atf/core/wire/feed';
-import type { Cedar, PolicyDocument } from './cedar.ts';
+import { policyFilesMax } from '@atf/core/wire/policy';
+import type { Cedar, PolicyDocument, PolicyTextProblem } from './cedar.ts';
 import { type Settings, parseSettings } from './settings.ts';
 
 /** Bytes of one policy file. */
 const fileBytesMax = 4 * 1_048_576;
-const filesMax = 200;
 export const schemaFile = 'schema.cedarschema';
 export const settingsFile = 'settings.yaml';
+const casesFolder = 'cases';
+
+export const isCaseFile = (name: string): boolean => name.startsWith(`${casesFolder}/`);
 
 export interface PolicyFiles {
   /** Sorted by name. */
@@ -37,12 +40,24 @@ export type PolicySetResult =
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** Reads `*.cedar`, the schema and the settings of a folder. @throws when it cannot be read or holds more than the bounds. */
+async function namesIn(dir: string, wanted: (name: string) => boolean): Promise<string[]> {
+  return (await readdir(dir)).filter(wanted).sort();
+}
+
+/** Reads `*.cedar`, the schema, the settings and `cases/*.yaml` of a folder. @throws when it cannot be read or holds more than the bounds. */
 export async function readPolicyFiles(dir: string): Promise<PolicyFiles> {
-  const names = (await readdir(dir))
-    .filter((name) => name.endsWith('.cedar') || name === schemaFile || name === settingsFile)
-    .sort();
-  if (names.length > filesMax) throw new Error(`more than ${filesMax} policy files`);
+  const top = await namesIn(
+    dir,
+    (name) => name.endsWith('.cedar') || name === schemaFile || name === settingsFile,
+  );
+  const cases = await namesIn(join(dir, casesFolder), (name) => name.endsWith('.yaml')).catch(
+    (fault: NodeJS.ErrnoException) => {
+      if (fault.code === 'ENOENT') return [];
+      throw fault;
+    },
+  );
+  const names = [...cases.map((name) => `${casesFolder}/${name}`), ...top];
+  if (names.length > policyFilesMax) throw new Error(`more than ${policyFilesMax} policy files`);
   const files: { name: string; text: string }[] = [];
   for (const name of names) {
     const path = join(dir, name);
@@ -65,6 +80,13 @@ const policyNotes = (doc: PolicyDocument): string[] => [
     : [`${doc.file}: the id ${JSON.stringify(doc.id)} is not a plain word`]),
 ];
 
+/** `levels.cedar:12:5 levels.read: …`, as editors and terminals make links of. */
+function said({ file, line, column, policyId, message }: PolicyTextProblem): string {
+  const place = [file, line, column].filter((part) => part !== undefined).join(':');
+  const where = [place, policyId ?? ''].filter((word) => word !== '').join(' ');
+  return where === '' ? message : `${where}: ${message}`;
+}
+
 /** Checks a set whole. Problems name file, line and policy. */
 export async function compileFiles(cedar: Cedar, given: PolicyFiles): Promise<PolicySetResult> {
   const text = (name: string) => given.files.find((file) => file.name === name)?.text;
@@ -78,13 +100,7 @@ export async function compileFiles(cedar: Cedar, given: PolicyFiles): Promise<Po
     return { ok: false, problems: settings.problems.map((problem) => `${settingsFile}: ${problem}`) };
   const sources = given.files.filter(({ name }) => name.endsWith('.cedar'));
   const parsed = await cedar.compileText(sources, schema);
-  if (!parsed.ok) {
-    const place = ({ file, line, policyId }: (typeof parsed.problems)[number]) =>
-      [file ?? '', line === undefined ? '' : `line ${line}`, policyId ?? '']
-        .filter((word) => word !== '')
-        .join(' ');
-    return { ok: false, problems: parsed.problems.map((problem) => `${place(problem)}: ${problem.message}`) };
-  }
+  if (!parsed.ok) return { ok: false, problems: parsed.problems.map(said) };
   const notes = parsed.policies.flatMap(policyNotes);
   if (notes.length > 0) return { ok: false, problems: notes };
   const policies = parsed.policies.map(({ id, annotations, json }) => ({
@@ -109,9 +125,7 @@ export async function compileFiles(cedar: Cedar, given: PolicyFiles): Promise<Po
       policies,
       compiled: compiled.set,
       settings: settings.settings,
-      warnings: parsed.warnings.map(
-        ({ file, policyId, message }) => `${file ?? ''} ${policyId ?? ''}: ${message}`,
-      ),
+      warnings: parsed.warnings.map(said),
     },
   };
 }

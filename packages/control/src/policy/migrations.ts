@@ -1,4 +1,5 @@
 /** Room: policy. */
+import { sql } from 'kysely';
 import type { Migration } from '../context.ts';
 
 export const migrations: readonly Migration[] = [
@@ -27,6 +28,51 @@ export const migrations: readonly Migration[] = [
           'digest',
         ])
         .execute();
+    },
+  },
+  {
+    name: '0012_policy_versions',
+    async up(db) {
+      await db.schema
+        .createTable('policy_version')
+        .addColumn('tenant', 'text', (c) => c.notNull())
+        .addColumn('version', 'bigint', (c) => c.notNull())
+        .addColumn('digest', 'text', (c) => c.notNull())
+        .addColumn('at', 'bigint', (c) => c.notNull())
+        .addColumn('by', 'text', (c) => c.notNull())
+        .addColumn('reason', 'text', (c) => c.notNull())
+        .addColumn('restores', 'bigint')
+        .addColumn('loosens', 'text', (c) => c.notNull())
+        .addPrimaryKeyConstraint('policy_version_pk', ['tenant', 'version'])
+        .addForeignKeyConstraint('policy_version_set', ['tenant', 'digest'], 'policy_set', [
+          'tenant',
+          'digest',
+        ])
+        .execute();
+      await db.schema
+        .createTable('policy_candidate')
+        .addColumn('tenant', 'text', (c) => c.notNull())
+        .addColumn('id', 'text', (c) => c.notNull())
+        .addColumn('base', 'bigint', (c) => c.notNull())
+        .addColumn('digest', 'text', (c) => c.notNull())
+        .addColumn('content', 'text', (c) => c.notNull())
+        .addColumn('restores', 'bigint')
+        .addColumn('reason', 'text')
+        .addColumn('findings', 'text', (c) => c.notNull())
+        .addColumn('needed', 'integer', (c) => c.notNull())
+        .addColumn('shown_digest', 'text', (c) => c.notNull())
+        .addColumn('proposed_by', 'text', (c) => c.notNull())
+        .addColumn('proposed_at', 'bigint', (c) => c.notNull())
+        .addColumn('expires_at', 'bigint', (c) => c.notNull())
+        .addColumn('confirmed_by', 'text', (c) => c.notNull())
+        .addColumn('version', 'bigint')
+        .addPrimaryKeyConstraint('policy_candidate_pk', ['tenant', 'id'])
+        .execute();
+      // What was in force before versions were kept is the first of them.
+      await sql`
+        insert into policy_version (tenant, version, digest, at, by, reason, loosens)
+        select tenant, 1, digest, since, '[]', 'in force before versions were kept', '[]' from policy_active
+      `.execute(db);
     },
   },
 ];

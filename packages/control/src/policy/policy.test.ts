@@ -8,7 +8,7 @@ import { codeOf, type TestControl, testControl } from '../workspace/control.fixt
 import { callerOf, type Domain, domainOf } from '../workspace/domain.fixture.ts';
 import { Cedar } from './cedar.ts';
 import { loadPolicies, policyInForce, settingsInForce } from './load.ts';
-import { policyRoutes } from './routes.ts';
+import { decisionRoutes } from './routes.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'atf-policies-'));
 const cedar = new Cedar();
@@ -40,7 +40,7 @@ describe('loading', () => {
 
   it('activates a valid set: documents for gateways, an event, an epoch', async () => {
     const report = await loadPolicies(control, cedar);
-    expect(report).toMatchObject({ state: 'activated', epoch: 1, problems: [] });
+    expect(report).toMatchObject({ state: 'activated', epoch: 1, differs: [] });
     const doc = await control.doc('policy', '*');
     expect(doc).toMatchObject({ digest: report.digest, epoch: 1 });
     if (!doc) throw new Error('no document');
@@ -68,36 +68,30 @@ describe('loading', () => {
     await loadPolicies(control, cedar);
   });
 
-  it('keeps the last valid set when the files break, and takes the next valid one', async () => {
+  it('applies no folder once there is a version, valid or not, and says which files differ', async () => {
     const restore = bend('guardrails.cedar', (text) => `${text}\nforbid (`);
-    const kept = await loadPolicies(control, cedar);
-    expect(kept).toMatchObject({ state: 'kept', epoch: 1 });
-    expect(kept.problems.join('\n')).toContain('guardrails.cedar');
-    expect(await policyInForce(control)).toMatchObject({ epoch: 1 });
-    restore();
     const undo = bend('settings.yaml', (text) =>
       text.replace('approvalSeconds: 900', 'approvalSeconds: 600'),
     );
-    const next = await loadPolicies(control, cedar);
-    expect(next).toMatchObject({ state: 'activated', epoch: 2 });
-    expect((await settingsInForce(control)).approvalSeconds).toBe(600);
-    undo();
-    // An earlier set again is an activation too: its epoch is new.
     expect(await loadPolicies(control, cedar)).toMatchObject({
-      state: 'activated',
-      epoch: 3,
-      digest: kept.digest,
+      state: 'kept',
+      epoch: 1,
+      differs: ['guardrails.cedar', 'settings.yaml'],
     });
-    expect(await policyInForce(control)).toMatchObject({ epoch: 3, digest: kept.digest });
+    expect(await policyInForce(control)).toMatchObject({ epoch: 1 });
+    expect((await settingsInForce(control)).approvalSeconds).toBe(900);
+    restore();
+    undo();
+    expect(await loadPolicies(control, cedar)).toMatchObject({ state: 'unchanged', epoch: 1, differs: [] });
   });
 });
 
 describe('what would happen', () => {
   let domain: Domain;
-  let call: ReturnType<typeof callerOf<typeof policyRoutes>>;
+  let call: ReturnType<typeof callerOf<typeof decisionRoutes>>;
   beforeAll(async () => {
     domain = await domainOf(control);
-    call = callerOf(control, policyRoutes);
+    call = callerOf(control, decisionRoutes);
     await domain.agent('intern', 'intern');
     await domain.agent('junior', 'junior');
     await domain.agent('senior', 'senior');

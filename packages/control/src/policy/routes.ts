@@ -10,6 +10,7 @@ import type { Handlers } from '../context.ts';
 import { actingPerson } from '../identity/acting.ts';
 import { agentByRef } from '../identity/store.ts';
 import { knownTools, type Standing, standingOf, wouldHappen } from './question.ts';
+import { smallestArguments } from './smallest-arguments.ts';
 
 type Right = ResponseOf<'agents.rights'>['items'][number];
 
@@ -46,17 +47,6 @@ export function decisionView({
   };
 }
 
-/** The smallest lawful amount, so that the answer is about the tool and not about one sum. */
-function smallestArguments(agent: AgentDoc, tool: ToolDoc): JsonObject {
-  const { amount, currency } = tool.classification.arguments;
-  if (amount === undefined) return {};
-  const limit = limitsFor(agent, tool).find((one) => one.amountMax !== undefined);
-  return {
-    [amount]: 0,
-    ...(currency === undefined || limit?.currency === undefined ? {} : { [currency]: limit.currency }),
-  };
-}
-
 /** Limits and amounts from which a person is asked, in words. */
 function conditionsOf(agent: AgentDoc, tool: ToolDoc): string[] {
   const limits = limitsFor(agent, tool).flatMap(({ amountMax, currency, calls }) => [
@@ -83,7 +73,7 @@ function rightOf({ agent }: Standing, ref: string, decision: Decision, tool: Too
   };
 }
 
-export const policyRoutes: Handlers<'decide' | 'agents.rights'> = {
+export const decisionRoutes: Handlers<'decide' | 'agents.rights'> = {
   async decide(control, { body, actor }) {
     actingPerson(actor);
     const row =

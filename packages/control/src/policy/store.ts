@@ -56,6 +56,19 @@ export async function keepSet(tx: Tx, row: PolicyTables['policy_set']): Promise<
     .execute();
 }
 
+/** The row of the set in force under a lock until the transaction ends: versions follow one another. */
+export async function lockActive(
+  tx: Tx,
+  tenant: string,
+): Promise<{ digest: string; epoch: number } | undefined> {
+  return tx
+    .selectFrom('policy_active')
+    .select(['digest', 'epoch'])
+    .where('tenant', '=', tenant)
+    .forUpdate()
+    .executeTakeFirst();
+}
+
 /** Makes a set the one in force; gives its epoch, one above the last. */
 export async function activateSet(
   tx: Tx,

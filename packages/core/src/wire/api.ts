@@ -8,6 +8,7 @@ import { canonicalJson } from './json.ts';
 import { manifestBytesMax, manifestSchema } from './manifest.ts';
 import { gatewayRoutes } from './gateway-routes.ts';
 import { notificationRoutes } from './notifications.ts';
+import { policyRoutes } from './policy.ts';
 import { id, list, ok, reason, text } from './shapes.ts';
 import { credentialKinds, documentLengthMax, leftOutSchema, serviceCredentialSchema } from './service.ts';
 import {
@@ -74,7 +75,7 @@ export const presenceMethodSchema = z.enum(['passkey', 'passphrase', 'simulated'
 /** What a presence confirmation is for; `digest` binds it to what was shown. */
 /** `factor`: adding another factor to the own person (`id`), so that a borrowed session cannot; `digest` is SHA-256 of `factor:<person id>`. */
 export const presenceSubjectSchema = z.object({
-  kind: z.enum(['approval', 'resume', 'level', 'factor', 'clearance']),
+  kind: z.enum(['approval', 'resume', 'level', 'factor', 'clearance', 'policy']),
   id: text(300),
   digest: digestSchema,
 });
@@ -962,6 +963,8 @@ export const routes = {
   ...gatewayRoutes,
   // notifications
   ...notificationRoutes,
+  // policy
+  ...policyRoutes,
 } as const satisfies Record<string, Route>;
 
 export type OperationId = keyof typeof routes;

@@ -1,0 +1,346 @@
+/**
+ * Room: policy (S-2). From a set that somebody proposes to the version in force. What it would loosen is computed against the version that its author saw;
+ * people who are present put it into force: one when it loosens nothing, two different ones, one of whom answers for security, when it does. Nobody
+ * puts anything into force with a token on disk, and nobody whose presence is simulated.
+ */
+import { randomUUID } from 'node:crypto';
+import { sha256 } from '@atf/core/digest';
+import { refuse } from '@atf/core/errors';
+import { gridLoosenings, gridWords } from '@atf/core/policy/authority-grid';
+import { comparePolicies } from '@atf/core/policy/loosening';
+import type { Person } from '@atf/core/wire/api';
+import {
+  type PolicyCandidate,
+  candidateShownText,
+  looseningsShownMax,
+  policyFilesMax,
+} from '@atf/core/wire/policy';
+import type { PolicyFacts } from '@atf/core/world';
+import type { Control, Db, Tx } from '../context.ts';
+import { peopleByIds } from '../identity/store.ts';
+import { personById } from '../people/store.ts';
+import type { Cedar } from './cedar.ts';
+import { checkSet } from './check.ts';
+import type { PolicyFiles, PolicySet } from './files.ts';
+import { inSlices } from './in-slices.ts';
+import { factsOf, putInForce } from './load.ts';
+import { looserSettings } from './settings-loosening.ts';
+import { type Settings, settingsSchema } from './settings.ts';
+import { lockActive } from './store.ts';
+import {
+  type CandidateRow,
+  candidateRow,
+  candidateRows,
+  insertCandidate,
+  newestVersion,
+  updateCandidate,
+  type VersionRow,
+  versionWithSet,
+} from './version-store.ts';
+
+/** From the proposal to the last confirmation. */
+const candidateLifeMs = 24 * 60 * 60_000;
+/** A candidate that is only planned with. */
+const planLifeMs = 30 * 60_000;
+const openMax = 20;
+/** Problems of a set that a refusal names, and characters of each; all of them are told by `atf policy lint`. */
+const problemsShown = 12;
+const problemLengthMax = 300;
+const sentenceLengthMax = 600;
+const namesShown = 200;
+
+export type Content = Pick<PolicySet, 'digest' | 'files' | 'policies' | 'settings'>;
+
+interface Findings {
+  readonly files: PolicyCandidate['files'];
+  readonly policies: PolicyCandidate['policies'];
+  readonly loosens: readonly string[];
+  readonly loosenings: number;
+  readonly warnings: readonly string[];
+  readonly cases: number;
+}
+
+type StoredSet = {
+  readonly digest: string;
+  readonly files: string;
+  readonly policies: string;
+  readonly settings: string;
+};
+
+/** A stored set, read back. Refuses nothing: it was checked before it was stored. */
+export const contentOf = ({ digest, files, policies, settings }: StoredSet): Content => ({
+  digest,
+  files: JSON.parse(files) as PolicyFiles['files'],
+  policies: JSON.parse(policies) as PolicySet['policies'],
+  settings: settingsSchema.parse(JSON.parse(settings)),
+});
+
+/** The content of a candidate. */
+export function candidateContent({ digest, content }: CandidateRow): Content {
+  const stored = JSON.parse(content) as {
+    files: Content['files'];
+    policies: Content['policies'];
+    settings: Settings;
+  };
+  return { digest, ...stored };
+}
+
+/** A set as `decide()` knows it; its epoch is nobody's. */
+export const factsOfContent = ({ digest, policies }: Content): PolicyFacts =>
+  factsOf({ digest, epoch: 0, policies });
+
+function changedFiles(before: Content, after: Content): PolicyCandidate['files'] {
+  const [was, is] = [before, after].map(({ files }) => new Map(files.map(({ name, text }) => [name, text])));
+  const names = [...new Set([...(was?.keys() ?? []), ...(is?.keys() ?? [])])].sort();
+  return names.flatMap((name): PolicyCandidate['files'] => {
+    const [old, fresh] = [was?.get(name), is?.get(name)];
+    if (old === fresh) return [];
+    return [{ name, change: old === undefined ? 'added' : fresh === undefined ? 'removed' : 'changed' }];
+  });
+}
+
+/** All that one set loosens against another, in sentences: by form, over the authority grid, and by figure. */
+export async function looseningsOf(before: Content, after: Content): Promise<string[]> {
+  if (before.digest === after.digest) return [];
+  const { loosens } = comparePolicies(before.policies, after.policies);
+  const grid = await inSlices(gridLoosenings(factsOfContent(before), factsOfContent(after)));
+  return [...loosens, ...looserSettings(before.settings, after.settings), ...grid.map(gridWords)].map(
+    (words) => words.slice(0, sentenceLengthMax),
+  );
+}
+
+async function compare(before: Content, after: Content): Promise<Omit<Findings, 'warnings' | 'cases'>> {
+  const { added, changed, removed } = comparePolicies(before.policies, after.policies);
+  const loosens = await looseningsOf(before, after);
+  const named = (ids: readonly string[]) => ids.slice(0, namesShown);
+  return {
+    files: changedFiles(before, after).slice(0, policyFilesMax * 2),
+    policies: { added: named(added), changed: named(changed), removed: named(removed) },
+    loosens: loosens.slice(0, looseningsShownMax),
+    loosenings: loosens.length,
+  };
+}
+
+export interface Proposal {
+  readonly base: number;
+  readonly files?: PolicyFiles['files'] | undefined;
+  readonly restores?: number | undefined;
+  readonly reason?: string | undefined;
+}
+
+interface Checked {
+  readonly content: Content;
+  readonly warnings: readonly string[];
+  readonly cases: number;
+}
+
+const sorted = (files: PolicyFiles['files']): PolicyFiles => ({
+  files: files.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+});
+
+/** An earlier version is checked anew: this version of ATF may refuse what an older one took. */
+async function checked(control: Control, cedar: Cedar, given: Proposal): Promise<Checked> {
+  if ((given.files === undefined) === (given.restores === undefined))
+    refuse('request.malformed', 'one of files and restores is needed');
+  const old =
+    given.restores === undefined
+      ? undefined
+      : ((await versionWithSet(control.db, control.config.tenant, given.restores)) ??
+        refuse('policy.version_unknown', `there is no version ${given.restores}`));
+  const files = old === undefined ? sorted(given.files ?? []) : { files: contentOf(old).files };
+  const result = await checkSet(cedar, files);
+  if (!result.ok) {
+    const shown = result.problems
+      .slice(0, problemsShown)
+      .map((problem) => problem.slice(0, problemLengthMax));
+    const rest = result.problems.length - shown.length;
+    return refuse(
+      result.because === 'cases' ? 'policy.case_failed' : 'policy.invalid',
+      [...shown, ...(rest > 0 ? [`and ${rest} more`] : [])].join('\n').slice(0, 2_000),
+    );
+  }
+  const { set, cases, warnings } = result;
+  return { content: set, warnings, cases };
+}
+
+/** Refuses `policy.version_conflict` when another version than the one that the author saw is in force. */
+function refuseOvertaken(newest: VersionRow, base: number): void {
+  if (newest.version !== base)
+    refuse('policy.version_conflict', `version ${newest.version} is in force, not ${base}`);
+}
+
+/** Checks a set as the next version. Refuses `policy.invalid`, `policy.case_failed`, `policy.version_conflict`, `policy.version_unknown`. */
+export async function propose(
+  control: Control,
+  cedar: Cedar,
+  person: Person,
+  given: Proposal,
+): Promise<PolicyCandidate> {
+  const { tenant } = control.config;
+  const live = (await newestVersion(control.db, tenant)) ?? refuse('policy.unavailable');
+  refuseOvertaken(live, given.base);
+  const { content, warnings, cases } = await checked(control, cedar, given);
+  const base = (await versionWithSet(control.db, tenant, given.base)) ?? refuse('policy.version_unknown');
+  const findings: Findings = {
+    ...(await compare(contentOf(base), content)),
+    warnings: warnings.slice(0, looseningsShownMax).map((words) => words.slice(0, sentenceLengthMax)),
+    cases,
+  };
+  const id = randomUUID();
+  const { digest, files, policies, settings } = content;
+  const nowMs = control.clock.nowMs();
+  const { loosens, loosenings } = findings;
+  const shown = { id, base: given.base, digest, reason: given.reason ?? '', loosens, loosenings };
+  const row: CandidateRow = {
+    tenant,
+    id,
+    base: given.base,
+    digest,
+    content: JSON.stringify({ files, policies, settings }),
+    restores: given.restores ?? null,
+    reason: given.reason ?? null,
+    findings: JSON.stringify(findings),
+    needed: loosenings > 0 ? 2 : 1,
+    shown_digest: sha256(candidateShownText({ ...shown, proposedBy: person.name })),
+    proposed_by: person.id,
+    proposed_at: nowMs,
+    expires_at: nowMs + (given.reason === undefined ? planLifeMs : candidateLifeMs),
+    confirmed_by: '[]',
+    version: null,
+  };
+  await control.change(async (tx) => {
+    if (!(await insertCandidate(tx, row, nowMs, openMax)))
+      refuse('request.overloaded', 'too many policy candidates are open');
+    if (given.reason !== undefined)
+      await control.audit.enqueue(tx, 'policy.set_proposed', {
+        candidateId: id,
+        digest,
+        base: given.base,
+        ...(given.restores === undefined ? {} : { restores: given.restores }),
+        loosenings,
+        by: person.id,
+      });
+  });
+  return viewOf(control, control.db, row);
+}
+
+function stateOf(row: CandidateRow, newest: VersionRow | undefined, nowMs: number): PolicyCandidate['state'] {
+  if (row.version !== null) return 'applied';
+  if (newest !== undefined && newest.version !== row.base) return 'overtaken';
+  if (row.expires_at <= nowMs) return 'expired';
+  return row.reason === null ? 'plan' : 'waiting';
+}
+
+const confirmedBy = (row: CandidateRow): string[] => JSON.parse(row.confirmed_by) as string[];
+
+async function viewOf(control: Control, db: Db | Tx, row: CandidateRow): Promise<PolicyCandidate> {
+  const { tenant } = control.config;
+  const findings = JSON.parse(row.findings) as Findings;
+  const newest = await newestVersion(db, tenant);
+  const by = confirmedBy(row);
+  const people = await peopleByIds(db, tenant, [row.proposed_by, ...by]);
+  const nameOf = (id: string) => people.get(id)?.name ?? 'nobody known';
+  return {
+    id: row.id,
+    state: stateOf(row, newest, control.clock.nowMs()),
+    base: row.base,
+    digest: row.digest,
+    same: newest?.digest === row.digest,
+    ...(row.restores === null ? {} : { restores: row.restores }),
+    ...(row.reason === null ? {} : { reason: row.reason }),
+    proposedBy: nameOf(row.proposed_by),
+    proposedAt: new Date(row.proposed_at).toISOString(),
+    expiresAt: new Date(row.expires_at).toISOString(),
+    ...findings,
+    loosens: [...findings.loosens],
+    warnings: [...findings.warnings],
+    confirmations: { needed: row.needed, by: by.map(nameOf) },
+    shownDigest: row.shown_digest,
+    ...(row.version === null ? {} : { version: row.version }),
+  };
+}
+
+/** Refuses `policy.candidate_unknown`. */
+export async function candidateOf(control: Control, id: string): Promise<CandidateRow> {
+  const row = await candidateRow(control.db, control.config.tenant, id);
+  return row ?? refuse('policy.candidate_unknown', 'there is no such candidate, or it has expired');
+}
+
+export async function showCandidate(control: Control, id: string): Promise<PolicyCandidate> {
+  return viewOf(control, control.db, await candidateOf(control, id));
+}
+
+/** Those that wait for people, newest first. */
+export async function waitingCandidates(control: Control): Promise<PolicyCandidate[]> {
+  const rows = await candidateRows(control.db, control.config.tenant, openMax);
+  const views = await Promise.all(rows.map((row) => viewOf(control, control.db, row)));
+  return views.filter(({ state }) => state === 'waiting');
+}
+
+/**
+ * One person's confirmation, present, of exactly what was shown. The last one that it takes puts the set into force in the same transaction. Refuses
+ * `policy.candidate_unknown`, `policy.version_conflict`, `policy.confirmation_invalid`, `people.presence_invalid`, `people.not_allowed`.
+ */
+export async function confirmCandidate(
+  control: Control,
+  id: string,
+  person: Person,
+  given: { readonly shownDigest: string; readonly presence: string },
+): Promise<PolicyCandidate> {
+  const { tenant } = control.config;
+  return control.change(async (tx) => {
+    // One after the other, here and among versions: two administrators at once are two versions, or one is told.
+    await lockActive(tx, tenant);
+    const row = (await candidateRow(tx, tenant, id)) ?? refuse('policy.candidate_unknown');
+    const newest = (await newestVersion(tx, tenant)) ?? refuse('policy.unavailable');
+    const state = stateOf(row, newest, control.clock.nowMs());
+    if (state === 'overtaken') refuseOvertaken(newest, row.base);
+    if (state !== 'waiting' || row.reason === null)
+      return refuse('policy.confirmation_invalid', `the candidate is ${state}`);
+    if (given.shownDigest !== row.shown_digest)
+      refuse('policy.confirmation_invalid', 'what was shown is something else');
+    const subject = { kind: 'policy' as const, id, digest: row.shown_digest };
+    const { method } = await control.presence.consume(tx, person, given.presence, subject);
+    if (method === 'simulated') refuse('people.presence_invalid', 'a simulated presence changes no policy');
+    const before = confirmedBy(row);
+    if (before.includes(person.id))
+      refuse('policy.confirmation_invalid', 'you have confirmed it; somebody else has to as well');
+    const by = [...before, person.id];
+    await control.audit.enqueue(tx, 'policy.set_confirmed', {
+      candidateId: id,
+      digest: row.digest,
+      presence: method,
+      by: person.id,
+    });
+    const last = by.length >= row.needed;
+    if (last && row.needed > 1) await refuseWithoutSecurity(tx, tenant, by, person);
+    const version = last ? (await apply(control, tx, row, row.reason, by)).version : null;
+    const set = { confirmed_by: JSON.stringify(by), version };
+    await updateCandidate(tx, tenant, id, set);
+    return viewOf(control, tx, { ...row, ...set });
+  });
+}
+
+/** Of the two people whom a loosening takes, one answers for security, as the roles are now. */
+async function refuseWithoutSecurity(
+  tx: Tx,
+  tenant: string,
+  by: readonly string[],
+  last: Person,
+): Promise<void> {
+  if (last.roles.includes('security')) return;
+  for (const id of by) if ((await personById(tx, tenant, id))?.roles.includes('security') === true) return;
+  refuse('people.not_allowed', 'Of the people who loosen something, one needs the role security.');
+}
+
+async function apply(
+  control: Control,
+  tx: Tx,
+  row: CandidateRow,
+  reason: string,
+  by: readonly string[],
+): Promise<{ version: number }> {
+  const { loosens } = JSON.parse(row.findings) as Findings;
+  const content = candidateContent(row);
+  return putInForce(control, tx, { content, by, reason, restores: row.restores ?? undefined, loosens });
+}

@@ -1,0 +1,215 @@
+/**
+ * Room: policy (S-2). Cases: questions to a policy set with the answer that is wanted, in YAML beside the policies. Every case of a set has to hold before it
+ * comes into force. Asked of the set alone: whether a tool is registered, a limit spent or an agent stopped is not a matter of policy.
+ */
+import { nameSchema } from '@atf/core/wire/words';
+import { parseStrictYaml } from '@atf/core/identity/strict-yaml';
+import {
+  actionClassSchema,
+  levelSchema,
+  outputTrustSchema,
+  sensitivitySchema,
+  toolRefSchema,
+  uuidSchema,
+} from '@atf/core/wire/words';
+import { casesMax } from '@atf/core/wire/policy';
+import type { PolicyContext, PolicyFacts, PolicyQuestion } from '@atf/core/world';
+import { z } from 'zod';
+import { isCaseFile, type PolicyFiles } from './files.ts';
+
+const caseBytesMax = 1_048_576;
+
+const contextSchema = z.strictObject({
+  approved: z.boolean(),
+  granted: z.boolean(),
+  inDomain: z.boolean(),
+  humanCheckpoint: z.boolean(),
+  limited: z.boolean(),
+  proof: z.enum(['dpop', 'none']),
+}) satisfies z.ZodType<PolicyContext>;
+const toolSchema = z.strictObject({
+  ref: toolRefSchema,
+  sensitivity: sensitivitySchema,
+  outputTrust: outputTrustSchema,
+  domain: nameSchema,
+  reversible: z.boolean(),
+  idempotent: z.boolean(),
+  writeSafe: z.boolean(),
+});
+const agentSchema = z.strictObject({ id: uuidSchema, domains: z.array(nameSchema).max(50) });
+const questionShape = {
+  level: levelSchema.optional(),
+  action: actionClassSchema.optional(),
+  agent: agentSchema.partial().optional(),
+  tool: toolSchema.partial().optional(),
+  context: contextSchema.partial().optional(),
+};
+const words = z.array(z.string().max(200)).max(100);
+const wantSchema = z
+  .strictObject({
+    /** What the set answers to exactly this question. */
+    decision: z.enum(['allow', 'deny']).optional(),
+    /** What happens to the call: `ask` when only an approval would make it lawful. */
+    outcome: z.enum(['allow', 'ask', 'refuse']).optional(),
+    /** The policies that determine the answer, all of them. */
+    policies: words.optional(),
+    /** What is owed then, all of it. */
+    obligations: words.optional(),
+  })
+  .refine(
+    ({ decision, outcome }) => decision !== undefined || outcome !== undefined,
+    'say the decision or the outcome that is wanted',
+  );
+const fileSchema = z.strictObject({
+  defaults: z.strictObject(questionShape).optional(),
+  cases: z
+    .array(z.strictObject({ ...questionShape, name: z.string().min(1).max(300), want: wantSchema }))
+    .min(1)
+    .max(casesMax),
+});
+
+export interface PolicyCase {
+  readonly file: string;
+  readonly name: string;
+  readonly question: PolicyQuestion;
+  readonly want: z.output<typeof wantSchema>;
+}
+
+type Shape = z.output<z.ZodObject<typeof questionShape>>;
+
+const nobody = '00000000-0000-4000-8000-000000000000';
+const noDigest = 'A'.repeat(43);
+const domain = 'any';
+/** What a case does not say, and its file neither. */
+const usual = {
+  tool: {
+    ref: 'any/any',
+    sensitivity: 'internal',
+    outputTrust: 'trusted',
+    domain,
+    reversible: false,
+    idempotent: false,
+    writeSafe: false,
+  },
+  context: {
+    approved: false,
+    granted: true,
+    inDomain: true,
+    humanCheckpoint: false,
+    limited: true,
+    proof: 'dpop',
+  },
+} as const satisfies { tool: z.output<typeof toolSchema>; context: PolicyContext };
+
+function questionOf(defaults: Shape, given: Shape): PolicyQuestion {
+  const level = given.level ?? defaults.level ?? 'intern';
+  const action = given.action ?? defaults.action ?? 'read';
+  const { ref, ...traits } = { ...usual.tool, ...defined(defaults.tool), ...defined(given.tool) };
+  const { id = nobody, domains = [domain] } = { ...defined(defaults.agent), ...defined(given.agent) };
+  const slash = ref.indexOf('/');
+  return {
+    effectiveLevel: level,
+    action,
+    agent: {
+      id,
+      name: 'case',
+      version: '0',
+      manifestDigest: noDigest,
+      level,
+      ownerId: nobody,
+      technicalOwnerId: nobody,
+      purpose: '',
+      domain,
+      dataDomains: domains,
+      tools: [],
+      limits: [],
+      checkpoints: [],
+      assurance: 'claimed',
+      epoch: 0,
+      credentialEpoch: 0,
+    },
+    tool: {
+      server: ref.slice(0, slash),
+      name: ref.slice(slash + 1),
+      state: 'active',
+      definitionDigest: noDigest,
+      definition: {},
+      classification: { ...traits, class: action, arguments: {}, by: 'person' },
+      epoch: 0,
+    },
+    context: { ...usual.context, ...defined(defaults.context), ...defined(given.context) },
+  };
+}
+
+type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
+const defined = <T extends object>(given: T | undefined): Defined<T> =>
+  Object.fromEntries(Object.entries(given ?? {}).filter(([, value]) => value !== undefined)) as Defined<T>;
+
+export type CasesResult =
+  | { readonly ok: true; readonly cases: readonly PolicyCase[] }
+  | { readonly ok: false; readonly problems: readonly string[] };
+
+/** The cases of a set. Refuses what is not a case, by file and place in it. */
+export function readCases({ files }: PolicyFiles): CasesResult {
+  const cases: PolicyCase[] = [];
+  const problems: string[] = [];
+  for (const { name: file, text } of files.filter(({ name }) => isCaseFile(name))) {
+    const read = parseStrictYaml(text, caseBytesMax);
+    const parsed = read.ok ? fileSchema.safeParse(read.value) : undefined;
+    if (!read.ok) problems.push(`${file}: ${read.problem}`);
+    else if (parsed?.success !== true)
+      problems.push(
+        ...(parsed?.error.issues ?? []).map(({ path, message }) => `${file}: ${path.join('.')}: ${message}`),
+      );
+    else {
+      const { defaults = {} } = parsed.data;
+      for (const { name, want, ...given } of parsed.data.cases)
+        cases.push({ file, name, want, question: questionOf(defaults, given) });
+    }
+  }
+  if (cases.length > casesMax) problems.push(`more than ${casesMax} cases`);
+  return problems.length > 0 ? { ok: false, problems } : { ok: true, cases };
+}
+
+const listed = (given: readonly string[]): string => [...given].sort().join(', ') || 'none';
+
+/** What is not as it is wanted; empty: the case holds. */
+export function caseProblems(policy: PolicyFacts, { question, want }: PolicyCase): string[] {
+  const ask = (approved: boolean) => policy.ask({ ...question, context: { ...question.context, approved } });
+  const answer = policy.ask(question);
+  const lawful = ({ decision, errors }: typeof answer) => decision === 'allow' && errors.length === 0;
+  const outcome = !lawful(ask(true)) ? 'refuse' : lawful(answer) ? 'allow' : 'ask';
+  const obligations = lawful(answer)
+    ? answer.reasons
+        .flatMap((id) => (policy.annotations(id)['obligation'] ?? '').split(' '))
+        .filter((word) => word !== '')
+    : [];
+  const differs = (what: string, wanted: string, got: string) =>
+    wanted === got ? [] : [`${what}: wanted ${wanted}, got ${got}`];
+  return [
+    ...answer.errors.map(({ policyId }) => `${policyId} cannot be evaluated`),
+    ...(want.decision === undefined ? [] : differs('decision', want.decision, answer.decision)),
+    ...(want.outcome === undefined ? [] : differs('outcome', want.outcome, outcome)),
+    ...(want.policies === undefined
+      ? []
+      : differs('policies', listed(want.policies), listed(answer.reasons))),
+    ...(want.obligations === undefined
+      ? []
+      : differs('obligations', listed(want.obligations), listed([...new Set(obligations)]))),
+  ];
+}
+
+export interface CaseReport {
+  readonly cases: number;
+  /** `file: name: what is not as wanted`. */
+  readonly failed: readonly string[];
+}
+
+/** Asks every case. */
+export function runCases(policy: PolicyFacts, cases: readonly PolicyCase[]): CaseReport {
+  const failed = cases.flatMap((one) => {
+    const problems = caseProblems(policy, one);
+    return problems.length === 0 ? [] : [`${one.file}: ${one.name}: ${problems.join('; ')}`];
+  });
+  return { cases: cases.length, failed };
+}

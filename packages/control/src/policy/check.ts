@@ -1,0 +1,92 @@
+/**
+ * Room: policy (S-1, S-2). All that has to hold before a set may come into force, whoever brings it: bounds, names, Cedar's schema, our evaluator, settings, and
+ * every case. The same for the folder of a first start, for a candidate over the API, and for files on somebody's disk.
+ */
+import { policyFacts } from '@atf/core/policy/question';
+import { feedFrameBytesMax } from '@atf/core/wire/feed';
+import { policiesMax, policyFileNameSchema, policyFilesMax, policySetBytesMax } from '@atf/core/wire/policy';
+import { readCases, runCases } from './cases.ts';
+import type { Cedar } from './cedar.ts';
+import {
+  compileFiles,
+  isCaseFile,
+  type PolicyFiles,
+  type PolicySet,
+  schemaFile,
+  settingsFile,
+} from './files.ts';
+
+/** Policies reach gateways in one frame of the feed, with room for what is around them. */
+const documentBytesMax = feedFrameBytesMax - 65_536;
+
+export type CheckedSet =
+  | {
+      readonly ok: true;
+      readonly set: PolicySet;
+      readonly cases: number;
+      readonly warnings: readonly string[];
+    }
+  | {
+      readonly ok: false;
+      /** `parse`: it is no valid set. `cases`: it is one, and does not do what its cases want. */
+      readonly because: 'parse' | 'cases';
+      readonly problems: readonly string[];
+    };
+
+function boundsProblems({ files }: PolicyFiles): string[] {
+  const bytes = files.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0);
+  const names = new Set<string>();
+  const problems = files.flatMap(({ name }) => {
+    const known =
+      policyFileNameSchema.safeParse(name).success &&
+      (isCaseFile(name)
+        ? name.endsWith('.yaml')
+        : name.endsWith('.cedar') || name === schemaFile || name === settingsFile);
+    const twice = names.has(name);
+    names.add(name);
+    if (twice) return [`${name}: the same name twice`];
+    return known
+      ? []
+      : [`${name}: not a file of a policy set (*.cedar, ${schemaFile}, ${settingsFile}, cases/*.yaml)`];
+  });
+  if (files.length > policyFilesMax) problems.push(`more than ${policyFilesMax} files`);
+  if (bytes > policySetBytesMax) problems.push(`more than ${policySetBytesMax} bytes in all files together`);
+  return problems;
+}
+
+/** Levels that a policy names and that do not exist: such a policy never applies, and Cedar's validator does not know. */
+function unknownLevels(set: PolicySet): string[] {
+  return set.policies.flatMap(({ id, json }) => {
+    const named = JSON.stringify(json).matchAll(/"type":"ATF::Level","id":"([^"]*)"/g);
+    return [...named]
+      .filter(([, level]) => !['intern', 'junior', 'senior', 'principal'].includes(level ?? ''))
+      .map(([, level]) => `${id}: there is no level ${JSON.stringify(level)}, so this never applies`);
+  });
+}
+
+/** Checks a set whole. */
+export async function checkSet(cedar: Cedar, given: PolicyFiles): Promise<CheckedSet> {
+  const bounds = boundsProblems(given);
+  if (bounds.length > 0) return { ok: false, because: 'parse', problems: bounds };
+  const compiled = await compileFiles(cedar, given);
+  const cases = readCases(given);
+  if (!compiled.ok || !cases.ok) {
+    const problems = [...(compiled.ok ? [] : compiled.problems), ...(cases.ok ? [] : cases.problems)];
+    return { ok: false, because: 'parse', problems };
+  }
+  const { set } = compiled;
+  const levels = unknownLevels(set);
+  if (levels.length > 0) return { ok: false, because: 'parse', problems: levels };
+  if (set.policies.length > policiesMax)
+    return { ok: false, because: 'parse', problems: [`more than ${policiesMax} policies`] };
+  const bytes = Buffer.byteLength(JSON.stringify(set.policies));
+  if (bytes > documentBytesMax)
+    return {
+      ok: false,
+      because: 'parse',
+      problems: [`the policies are ${bytes} bytes in JSON, and gateways take ${documentBytesMax}`],
+    };
+  const { failed } = runCases(policyFacts(set.compiled, set.digest, 0), cases.cases);
+  if (failed.length > 0) return { ok: false, because: 'cases', problems: failed };
+  return { ok: true, set, cases: cases.cases.length, warnings: set.warnings };
+}

@@ -1,0 +1,117 @@
+/** Room: policy. SQL of versions and of candidates for the next one. */
+import type { Selectable } from 'kysely';
+import type { Db, Tx } from '../context.ts';
+import type { PolicyTables } from './tables.ts';
+
+export type VersionRow = Selectable<PolicyTables['policy_version']>;
+export type CandidateRow = Selectable<PolicyTables['policy_candidate']>;
+
+/** Newest first; those before `before`. */
+export async function versionRows(
+  db: Db | Tx,
+  tenant: string,
+  limit: number,
+  before?: number,
+): Promise<VersionRow[]> {
+  let query = db.selectFrom('policy_version').selectAll().where('tenant', '=', tenant);
+  if (before !== undefined) query = query.where('version', '<', before);
+  return query.orderBy('version', 'desc').limit(limit).execute();
+}
+
+/** The version in force, or undefined before the first. */
+export async function newestVersion(db: Db | Tx, tenant: string): Promise<VersionRow | undefined> {
+  const [row] = await versionRows(db, tenant, 1);
+  return row;
+}
+
+/** A version with the content of its set. */
+export async function versionWithSet(
+  db: Db | Tx,
+  tenant: string,
+  version: number,
+): Promise<(VersionRow & Pick<PolicyTables['policy_set'], 'files' | 'policies' | 'settings'>) | undefined> {
+  return db
+    .selectFrom('policy_version')
+    .innerJoin('policy_set', (join) =>
+      join
+        .onRef('policy_set.tenant', '=', 'policy_version.tenant')
+        .onRef('policy_set.digest', '=', 'policy_version.digest'),
+    )
+    .selectAll('policy_version')
+    .select(['policy_set.files', 'policy_set.policies', 'policy_set.settings'])
+    .where('policy_version.tenant', '=', tenant)
+    .where('version', '=', version)
+    .executeTakeFirst();
+}
+
+/** False: there is a version of this number; whoever wrote it at the same time has committed. */
+export async function insertVersion(tx: Tx, row: VersionRow): Promise<boolean> {
+  const done = await tx
+    .insertInto('policy_version')
+    .values(row)
+    .onConflict((conflict) => conflict.constraint('policy_version_pk').doNothing())
+    .executeTakeFirst();
+  return Number(done.numInsertedOrUpdatedRows ?? 0) === 1;
+}
+
+/** Drops what has lapsed and, beyond `openMax`, refuses by returning false. */
+export async function insertCandidate(
+  tx: Tx,
+  row: CandidateRow,
+  nowMs: number,
+  openMax: number,
+): Promise<boolean> {
+  const { tenant } = row;
+  await tx
+    .deleteFrom('policy_candidate')
+    .where('tenant', '=', tenant)
+    .where('expires_at', '<=', nowMs)
+    .execute();
+  const open = await tx
+    .selectFrom('policy_candidate')
+    .select((select) => select.fn.countAll<number>().as('count'))
+    .where('tenant', '=', tenant)
+    .executeTakeFirstOrThrow();
+  if (Number(open.count) >= openMax) return false;
+  await tx.insertInto('policy_candidate').values(row).execute();
+  return true;
+}
+
+export async function candidateRow(
+  db: Db | Tx,
+  tenant: string,
+  id: string,
+): Promise<CandidateRow | undefined> {
+  return db
+    .selectFrom('policy_candidate')
+    .selectAll()
+    .where('tenant', '=', tenant)
+    .where('id', '=', id)
+    .executeTakeFirst();
+}
+
+/** All that is kept, newest first: bounded by how many may be open. */
+export async function candidateRows(db: Db, tenant: string, max: number): Promise<CandidateRow[]> {
+  return db
+    .selectFrom('policy_candidate')
+    .selectAll()
+    .where('tenant', '=', tenant)
+    .orderBy('proposed_at', 'desc')
+    .orderBy('id')
+    .limit(max)
+    .execute();
+}
+
+export async function updateCandidate(
+  tx: Tx,
+  tenant: string,
+  id: string,
+  set: Partial<Pick<CandidateRow, 'confirmed_by' | 'version'>>,
+): Promise<void> {
+  await tx
+    .updateTable('policy_candidate')
+    .set(set)
+    .where('tenant', '=', tenant)
+    .where('id', '=', id)
+    .execute();
+}

@@ -1,0 +1,186 @@
+/**
+ * Room: policy (S-2). What two sets answer to every question that levels, classes, properties of tools and facts of the context can make: the authority
+ * grid, with the order of questions that `decide.ts` has ("could an approval make it lawful?", then "is it lawful alone?"). Agents and tools here are
+ * nobody's: policies that name one are compared by their form (`loosening.ts`) and by the plan over those that are registered.
+ */
+import type { AgentDoc, ToolDoc } from '../wire/feed.ts';
+import {
+  type ActionClass,
+  actionClasses,
+  type Level,
+  levels,
+  outputTrusts,
+  sensitivities,
+} from '../wire/words.ts';
+import type { PolicyAnswer, PolicyContext, PolicyFacts } from '../world.ts';
+
+export type Effective = 'refuse' | 'ask' | 'allow';
+const rank: Readonly<Record<Effective, number>> = { refuse: 0, ask: 1, allow: 2 };
+export const isLooser = (before: Effective, after: Effective): boolean => rank[after] > rank[before];
+
+/** Every value of every fact of the context but the approval, about which the grid asks itself. */
+const contextValues: {
+  readonly [K in Exclude<keyof PolicyContext, 'approved'>]: readonly PolicyContext[K][];
+} = {
+  granted: [true, false],
+  inDomain: [true, false],
+  humanCheckpoint: [false, true],
+  limited: [true, false],
+  proof: ['dpop', 'none'],
+};
+
+/** What the grid found under one level and class. */
+export interface GridChange {
+  readonly level: Level;
+  readonly action: ActionClass;
+  readonly before: Effective;
+  readonly after: Effective;
+  /** `duty`: as lawful as before, but something that was owed is owed no more. */
+  readonly kind: 'outcome' | 'duty';
+  readonly count: number;
+  /** The first situation in which it is so. */
+  readonly example: string;
+}
+
+type Facts = Record<string, string | boolean>;
+
+function* product(values: Readonly<Record<string, readonly (string | boolean)[]>>): Generator<Facts> {
+  const names = Object.keys(values);
+  const at = names.map(() => 0);
+  for (;;) {
+    yield Object.fromEntries(names.map((name, n) => [name, values[name]?.[at[n] ?? 0] ?? false]));
+    let n = names.length - 1;
+    while (n >= 0 && (at[n] ?? 0) + 1 >= (values[names[n] ?? '']?.length ?? 0)) at[n--] = 0;
+    if (n < 0) return;
+    at[n] = (at[n] ?? 0) + 1;
+  }
+}
+
+const nobody = '00000000-0000-4000-8000-000000000000';
+const noDigest = 'A'.repeat(43);
+const domain = 'any';
+
+const agentOf = (level: Level): AgentDoc => ({
+  id: nobody,
+  name: 'any',
+  version: '0',
+  manifestDigest: noDigest,
+  level,
+  ownerId: nobody,
+  technicalOwnerId: nobody,
+  purpose: '',
+  domain,
+  dataDomains: [domain],
+  tools: [],
+  limits: [],
+  checkpoints: [],
+  assurance: 'claimed',
+  epoch: 0,
+  credentialEpoch: 0,
+});
+
+const toolOf = (action: ActionClass, traits: Facts): ToolDoc => ({
+  server: 'any',
+  name: 'any',
+  state: 'active',
+  definitionDigest: noDigest,
+  definition: {},
+  classification: {
+    ...(traits as Pick<
+      ToolDoc['classification'],
+      'sensitivity' | 'outputTrust' | 'reversible' | 'idempotent' | 'writeSafe'
+    >),
+    class: action,
+    domain,
+    arguments: {},
+    by: 'person',
+  },
+  epoch: 0,
+});
+
+interface Cell {
+  readonly agent: AgentDoc;
+  readonly level: Level;
+  readonly action: ActionClass;
+  readonly tool: ToolDoc;
+  readonly context: Facts;
+}
+
+interface Standing {
+  readonly effective: Effective;
+  readonly duties: ReadonlySet<string>;
+}
+
+function standingOf(policy: PolicyFacts, { agent, level, action, tool, context }: Cell): Standing {
+  const ask = (approved: boolean): PolicyAnswer =>
+    policy.ask({
+      agent,
+      effectiveLevel: level,
+      action,
+      tool,
+      context: { ...context, approved } as unknown as PolicyContext,
+    });
+  const lawful = (answer: PolicyAnswer) => answer.decision === 'allow' && answer.errors.length === 0;
+  const withApproval = ask(true);
+  if (!lawful(withApproval)) return { effective: 'refuse', duties: new Set() };
+  const alone = ask(false);
+  // Where a person releases the call, that person knows of it.
+  if (!lawful(alone)) return { effective: 'ask', duties: new Set() };
+  const duties = alone.reasons.flatMap((id) => (policy.annotations(id)['obligation'] ?? '').split(' '));
+  return { effective: 'allow', duties: new Set(duties.filter((word) => word !== '')) };
+}
+
+/** What `after` loosens. Yields often, so that whoever runs it can do something else meanwhile. */
+export function* gridLoosenings(before: PolicyFacts, after: PolicyFacts): Generator<void, GridChange[]> {
+  const found = new Map<string, GridChange>();
+  const traits = {
+    sensitivity: sensitivities,
+    outputTrust: outputTrusts,
+    reversible: [true, false],
+    idempotent: [true, false],
+    writeSafe: [true, false],
+  };
+  for (const level of levels) {
+    const agent = agentOf(level);
+    for (const action of actionClasses) {
+      for (const trait of product(traits)) {
+        const tool = toolOf(action, trait);
+        for (const context of product(contextValues)) {
+          const cell: Cell = { agent, level, action, tool, context };
+          const [was, is] = [standingOf(before, cell), standingOf(after, cell)];
+          const lost = [...was.duties].filter((duty) => !is.duties.has(duty));
+          const looser = isLooser(was.effective, is.effective);
+          if (!looser && (was.effective !== is.effective || lost.length === 0)) continue;
+          const kind = looser ? 'outcome' : 'duty';
+          const key = `${level} ${action} ${kind} ${was.effective} ${is.effective}`;
+          const known = found.get(key);
+          found.set(key, {
+            level,
+            action,
+            before: was.effective,
+            after: is.effective,
+            kind,
+            count: (known?.count ?? 0) + 1,
+            example: known?.example ?? exampleOf({ ...trait, ...context }, lost),
+          });
+        }
+        yield;
+      }
+    }
+  }
+  return [...found.values()];
+}
+
+const exampleOf = (facts: Facts, lost: readonly string[]): string =>
+  [
+    ...Object.entries(facts).map(([name, value]) =>
+      typeof value === 'string' ? `${name} ${value}` : value ? name : `not ${name}`,
+    ),
+    ...lost.map((duty) => `without ${duty}`),
+  ].join(', ');
+
+/** One sentence for a person. */
+export const gridWords = ({ level, action, before, after, kind, count, example }: GridChange): string =>
+  kind === 'outcome'
+    ? `${level}, ${action}: ${before} becomes ${after} in ${count} situations, as: ${example}`
+    : `${level}, ${action}: ${after} as before, with less owed in ${count} situations, as: ${example}`;
