@@ -14,7 +14,8 @@ from here upwards; ATF_DATA_DIR) and --control URL (default: what runs in that d
 --ca FILE (ATF_CA) trusts the authorities of a company, too; --plain-http allows plain HTTP beyond this machine.
 
 Exit codes: 0 done · 1 refused or failed · 2 usage · 3 control cannot be reached
-            4 verification failed · 5 cannot start · 6 nobody decided in time · 130 interrupted`;
+            4 verification failed · 5 cannot start · 6 nobody decided in time
+            7 a plan would change something · 130 interrupted`;
 
 const classes = ['read', 'write', 'send', 'execute', 'admin'];
 const sensitivities = ['public', 'internal', 'confidential', 'restricted'];
@@ -64,6 +65,7 @@ export function addCommands(program: Commander, act: Act): void {
   addTools(program, act);
   addApprovals(program, act);
   addContainment(program, act);
+  addPolicy(program, act);
   addRecords(program, act);
   addBackup(program, act);
   addWitness(program, act);
@@ -304,6 +306,47 @@ function addContainment(program: Commander, act: Act): void {
     .option('--reason <text>', 'for the record', 'resumed from the command line')
     .option('--offline', 'take it out of the stop file of this host; other stops in the file stay')
     .action(act(async () => (await import('./commands/containment.ts')).resume));
+}
+
+function addPolicy(program: Commander, act: Act): void {
+  const policy = program
+    .command('policy')
+    .description('what may never happen, and what only with a person: write, test, plan, apply');
+  const online = async () => import('./commands/policy.ts');
+  const offline = async () => import('./commands/policy-files.ts');
+  common(policy.command('show'))
+    .description('the version in force: who, when, why, its files')
+    .option('--out <dir>', 'write its files into this folder, which is empty or new')
+    .option('--version <n>', 'an earlier version')
+    .action(act(async () => (await online()).showPolicy));
+  common(policy.command('history'))
+    .description('versions, newest first')
+    .option('--limit <n>', 'how many', '20')
+    .action(act(async () => (await online()).policyHistory));
+  common(policy.command('lint [dir]'))
+    .description('check a folder: syntax, schema, settings, what can never apply; needs no running ATF')
+    .action(act(async () => (await offline()).lintPolicies));
+  common(policy.command('format [dir]'))
+    .description("write the .cedar files of a folder as Cedar's formatter does")
+    .option('--check', 'only say which files would change (exit code 1)')
+    .action(act(async () => (await offline()).formatPolicies));
+  common(policy.command('test [dir]'))
+    .description('run the cases of a folder; needs no running ATF')
+    .action(act(async () => (await offline()).testPolicies));
+  common(policy.command('plan [dir]'))
+    .description('which rights would appear and vanish, agent by agent; exit code 7 when any would')
+    .option('--version <n>', 'of an earlier version instead of a folder')
+    .option('--all', 'every change, not only the first 50 agents')
+    .action(act(async () => (await online()).planPolicy));
+  cleared(common(policy.command('apply [dir]')))
+    .description('propose a folder as the next version; people confirm it in the browser, two if it loosens')
+    .requiredOption('--reason <text>', 'why; it stands in the history')
+    .option('--base <n>', 'the version that you changed (default: the one in force now)')
+    .action(act(async () => (await online()).applyPolicy));
+  cleared(common(policy.command('rollback <version>')))
+    .description('propose the content of an earlier version as the next one, by the same rules')
+    .requiredOption('--reason <text>', 'why; it stands in the history')
+    .action(act(async () => (await online()).rollbackPolicy));
 }
 
 function addRecords(program: Commander, act: Act): void {

@@ -12,6 +12,8 @@ export const exitCodes = {
   cannotStart: 5,
   /** Nobody decided in time. */
   undecided: 6,
+  /** A plan found that something would change. */
+  changes: 7,
   interrupted: 130,
 } as const;
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];

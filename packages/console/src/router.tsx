@@ -62,6 +62,16 @@ const clearance = createRoute({
   path: '/clearances/$id',
   component: lazyRouteComponent(() => import('./places/clearance.tsx'), 'ClearancePage'),
 });
+const policy = createRoute({
+  getParentRoute: () => shell,
+  path: '/policy',
+  component: lazyRouteComponent(() => import('./places/policy.tsx'), 'Policy'),
+});
+const policyCandidate = createRoute({
+  getParentRoute: () => shell,
+  path: '/policy/$id',
+  component: lazyRouteComponent(() => import('./places/policy-candidate.tsx'), 'PolicyCandidatePage'),
+});
 const activity = createRoute({
   getParentRoute: () => shell,
   path: '/activity',
@@ -130,6 +140,8 @@ const routeTree = rootRoute.addChildren([
     approvals,
     approval,
     clearance,
+    policy,
+    policyCandidate,
     activity,
     action,
     tools,

@@ -7,6 +7,7 @@ export const places = [
   { to: '/agents', name: 'Agents', icon: 'agents', key: 'a' },
   { to: '/activity', name: 'Activity', icon: 'activity', key: 'y' },
   { to: '/tools', name: 'Tools', icon: 'tools', key: 't' },
+  { to: '/policy', name: 'Policy', icon: 'policy', key: 'l' },
   { to: '/stopped', name: 'Stopped', icon: 'stopped', key: 's' },
   { to: '/notifications', name: 'Told', icon: 'told', key: 'n' },
   { to: '/evidence', name: 'Evidence', icon: 'evidence', key: 'e' },

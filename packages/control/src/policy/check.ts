@@ -2,6 +2,7 @@
  * Room: policy (S-1, S-2). All that has to hold before a set may come into force, whoever brings it: bounds, names, Cedar's schema, our evaluator, settings, and
  * every case. The same for the folder of a first start, for a candidate over the API, and for files on somebody's disk.
  */
+import { overruledPermits } from '@atf/core/policy/loosening';
 import { policyFacts } from '@atf/core/policy/question';
 import { feedFrameBytesMax } from '@atf/core/wire/feed';
 import { policiesMax, policyFileNameSchema, policyFilesMax, policySetBytesMax } from '@atf/core/wire/policy';
@@ -88,5 +89,8 @@ export async function checkSet(cedar: Cedar, given: PolicyFiles): Promise<Checke
     };
   const { failed } = runCases(policyFacts(set.compiled, set.digest, 0), cases.cases);
   if (failed.length > 0) return { ok: false, because: 'cases', problems: failed };
-  return { ok: true, set, cases: cases.cases.length, warnings: set.warnings };
+  const overruled = overruledPermits(set.policies).map(
+    ({ permit, forbid }) => `${permit}: can never apply, ${forbid} forbids all that it permits`,
+  );
+  return { ok: true, set, cases: cases.cases.length, warnings: [...set.warnings, ...overruled] };
 }

@@ -133,6 +133,21 @@ const covers = (wide: Read, narrow: Read): boolean =>
   scopeCovers(wide.resource, narrow.resource) &&
   actionCovers(wide.action, narrow.action);
 
+/** Permits that a forbid without further conditions always overrules: they can never apply. */
+export function overruledPermits(
+  policies: readonly StatedPolicy[],
+): { readonly permit: string; readonly forbid: string }[] {
+  const all = policies.map(read);
+  const forbids = all
+    .filter(({ effect }) => effect === 'forbid')
+    .map((one) => ({ ...one, effect: 'permit' }));
+  if (all.length * forbids.length > comparisonsMax) return [];
+  return all.flatMap((permit) => {
+    const forbid = permit.effect === 'permit' ? forbids.find((one) => covers(one, permit)) : undefined;
+    return forbid === undefined ? [] : [{ permit: permit.id, forbid: forbid.id }];
+  });
+}
+
 const fulfils = (duties: ReadonlySet<string>, wanted: ReadonlySet<string>): boolean =>
   [...wanted].every((duty) => duties.has(duty));
 

@@ -1,0 +1,199 @@
+/** What exactly would come into force, what would it loosen, and do I confirm it? */
+import type { PolicyCandidate } from '@atf/core/wire/policy';
+import { useParams } from '@tanstack/react-router';
+import { useAnswer, useChange } from '../control/queries.ts';
+import { LevelMark } from '../parts/level.tsx';
+import { DecisionMark } from '../parts/outcome.tsx';
+import { Empty, Facts, Page, Panel, Shown } from '../parts/panel.tsx';
+import { Presence } from '../parts/presence.tsx';
+import { ShortId } from '../parts/short-id.tsx';
+import { ExactTime } from '../parts/time.tsx';
+import { UntrustedText } from '../parts/untrusted.tsx';
+
+const everyMs = 5_000;
+const planAgents = 200;
+const cell = 'px-4 py-2 text-left align-top';
+
+export function PolicyCandidatePage() {
+  const { id } = useParams({ from: '/shell/policy/$id' });
+  const candidate = useAnswer('policy.candidate', { params: { id } }, { everyMs });
+  return (
+    <Page title="Policy: the next version?">
+      <Shown answer={candidate} lines={8}>
+        {(found) => (
+          <div className="grid grid-cols-1 items-start gap-4 lg:grid-cols-[minmax(0,1.7fr)_minmax(0,1fr)]">
+            <div className="grid gap-4">
+              <What candidate={found} />
+              <Loosenings candidate={found} />
+              <Plan id={found.id} />
+            </div>
+            <DecisionPanel key={found.shownDigest} candidate={found} />
+          </div>
+        )}
+      </Shown>
+    </Page>
+  );
+}
+
+function What({ candidate }: { readonly candidate: PolicyCandidate }) {
+  const { base, reason, restores, files, policies, proposedBy, proposedAt, expiresAt, digest } = candidate;
+  const changed = Object.entries(policies).flatMap(([what, ids]) =>
+    ids.map((policy) => `${policy} (${what})`),
+  );
+  return (
+    <Panel title="What is proposed">
+      <Facts
+        facts={[
+          {
+            name: 'Why',
+            value: <UntrustedText text={reason ?? 'Only planned with: nobody asked to put it into force.'} />,
+          },
+          {
+            name: 'Made from',
+            value: `version ${base}${restores === undefined ? '' : `, with the content of version ${restores} again`}`,
+          },
+          {
+            name: 'Files',
+            value: (
+              <UntrustedText
+                text={files.map(({ name, change }) => `${name} (${change})`).join(', ') || 'the same'}
+              />
+            ),
+          },
+          { name: 'Policies', value: <UntrustedText text={changed.join(', ') || 'the same'} /> },
+          { name: 'Proposed by', value: <UntrustedText text={proposedBy} /> },
+          { name: 'Proposed', value: <ExactTime at={proposedAt} /> },
+          { name: 'Expires', value: <ExactTime at={expiresAt} /> },
+          { name: 'Content', value: <ShortId id={digest} what="digest of all files" /> },
+        ]}
+      />
+    </Panel>
+  );
+}
+
+function Loosenings({ candidate }: { readonly candidate: PolicyCandidate }) {
+  const { loosens, loosenings } = candidate;
+  return (
+    <Panel title={loosenings === 0 ? 'It loosens nothing' : 'It loosens'}>
+      {loosenings === 0 ? (
+        <p>Compared policy by policy, figure by figure, and over all levels, classes and contexts.</p>
+      ) : (
+        <ul className="list-disc space-y-1 pl-5">
+          {loosens.map((sentence) => (
+            <li key={sentence}>
+              <UntrustedText text={sentence} />
+            </li>
+          ))}
+          {loosenings > loosens.length && <li>and {loosenings - loosens.length} more</li>}
+        </ul>
+      )}
+    </Panel>
+  );
+}
+
+function Plan({ id }: { readonly id: string }) {
+  const plan = useAnswer('policy.plan', { params: { id }, query: { limit: planAgents } });
+  return (
+    <Panel title="Which rights would change" aside="of the agents that are registered" flush>
+      <Shown answer={plan}>
+        {({ items, agents, agentsAll, next }) => (
+          <>
+            {items.length === 0 ? (
+              <Empty>No right of these {agents} agents would change.</Empty>
+            ) : (
+              <table className="w-full">
+                <thead className="border-b border-line text-xs text-ink-3">
+                  <tr>
+                    {['Agent', 'Tool', 'Before', 'After'].map((title) => (
+                      <th key={title} scope="col" className={cell}>
+                        {title}
+                      </th>
+                    ))}
+                  </tr>
+                </thead>
+                <tbody>
+                  {items.flatMap(({ agent, level, changes }) =>
+                    changes.map(({ tool, before, after }) => (
+                      <tr key={`${agent} ${tool}`} className="border-b border-line last:border-b-0">
+                        <th scope="row" className={`${cell} font-normal [overflow-wrap:anywhere]`}>
+                          <UntrustedText text={agent} /> <LevelMark level={level} />
+                        </th>
+                        <td className={`${cell} [overflow-wrap:anywhere]`}>
+                          <UntrustedText text={tool} />
+                        </td>
+                        <td className={cell}>
+                          <DecisionMark outcome={before} />
+                        </td>
+                        <td className={cell}>
+                          <DecisionMark outcome={after} />
+                        </td>
+                      </tr>
+                    )),
+                  )}
+                </tbody>
+              </table>
+            )}
+            {next !== undefined && (
+              <p className="px-4 py-2 text-xs text-ink-3">
+                The first {agents} of {agentsAll} agents; all of them: atf policy plan
+              </p>
+            )}
+          </>
+        )}
+      </Shown>
+    </Panel>
+  );
+}
+
+const after = {
+  plan: 'It was only planned with: nobody can put it into force.',
+  applied: 'It is in force, or was.',
+  overtaken: 'Another version came into force meanwhile: this one counts no more. It can be proposed again.',
+  expired: 'It has expired. It can be proposed again.',
+} as const;
+
+function DecisionPanel({ candidate }: { readonly candidate: PolicyCandidate }) {
+  const confirm = useChange('policy.confirm', [
+    'policy.candidate',
+    'policy.candidates',
+    'policy.show',
+    'policy.history',
+  ]);
+  const { id, shownDigest, state, confirmations } = candidate;
+  if (state !== 'waiting')
+    return (
+      <Panel title="Decided">
+        <p role="status">{after[state]}</p>
+      </Panel>
+    );
+  const left = confirmations.needed - confirmations.by.length;
+  return (
+    <Panel title="Your decision">
+      <div className="space-y-3">
+        {confirmations.by.length > 0 && (
+          <p role="status">
+            <UntrustedText text={confirmations.by.join(', ')} /> confirmed it; one more person has to.
+          </p>
+        )}
+        <p className="text-ink-2">
+          {confirmations.needed === 1
+            ? 'It loosens nothing, so one person is enough.'
+            : 'It loosens something, so two different people confirm it, one of whom answers for security.'}{' '}
+          Leaving this page is the same as no.
+        </p>
+        <Presence
+          verb="Confirm"
+          says={
+            left > 1
+              ? 'This is the first of two confirmations; nothing is in force by it.'
+              : 'This puts it into force: the next call of every agent is decided under it.'
+          }
+          subject={() => ({ kind: 'policy', id, digest: shownDigest })}
+          onToken={async (presence) => {
+            await confirm.mutateAsync({ params: { id }, body: { shownDigest, presence } });
+          }}
+        />
+      </div>
+    </Panel>
+  );
+}
