@@ -104,8 +104,10 @@ export const statuses: Readonly<Record<RequirementId, Status>> = {
   },
   'S-2': {
     status: 'proved',
-    says: 'What a level may do is policy: a golden grid of level and class is checked in, and guardrails hold whatever a person approves.',
+    says: 'What a level may do is policy: a golden grid of level and class is checked in, and guardrails hold whatever a person approves. A new version binds the next call; what it loosens is computed and takes two people.',
     tests: [
+      'tests/e2e/policy.test.ts › changes the next call of a connected agent, and says before whose rights vanish',
+      'tests/e2e/policy.test.ts › goes back by the same rules: what it loosens takes a second person',
       governed('is refused a write with a reason that a model and a person can read, and nothing happens'),
       'tests/golden/levels.test.ts',
     ],

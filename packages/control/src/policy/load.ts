@@ -81,6 +81,9 @@ function settingsDocOf({ config }: Control, settings: Settings): SettingsDoc {
   };
 }
 
+/** Sentences about what a version loosens in its record; all that were found stand in the history. */
+const loosensOnRecord = 10;
+
 /** What a set comes into force with. */
 export interface Activation {
   readonly content: Pick<PolicySet, 'digest' | 'files' | 'policies' | 'settings'>;
@@ -134,7 +137,7 @@ export async function putInForce(
     policies: policies.length,
     files: files.map(({ name }) => name),
     by: by.length === 0 ? ['start'] : [...by],
-    loosens: [...loosens],
+    loosens: loosens.slice(0, loosensOnRecord),
     ...(restores === undefined ? {} : { restores }),
   });
   return { version, epoch };
