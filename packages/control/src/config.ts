@@ -59,8 +59,11 @@ export type ControlOptionsInput = z.input<typeof controlOptionsSchema>;
 /** The repository's root, seen from the source and from the build alike; an installed package has neither folder. */
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
 
+/** The policies that this version of ATF ships. */
+export const shippedPolicyDir = join(root, 'policies');
+
 export function policyDirOf(options: ControlOptions): string {
-  return options.policyDir ?? join(root, 'policies');
+  return options.policyDir ?? shippedPolicyDir;
 }
 
 /** undefined: the console is not built. */

@@ -15,6 +15,7 @@ import { standingRoutes } from './audit/standing.ts';
 import { settleRestoration } from './backup/settle.ts';
 import type { StartedRooms, StartRooms } from './compose.ts';
 import { conformanceRoutes } from './conformance/routes.ts';
+import { shippedPolicyDir } from './config.ts';
 import type { Control } from './context.ts';
 import { startDuties } from './duties.ts';
 import { gatewayRoutes } from './gateways/routes.ts';
@@ -25,6 +26,7 @@ import { notificationRoutes } from './notifications/routes.ts';
 import { measureRoutes } from './measures/routes.ts';
 import { overviewRoutes } from './overview/routes.ts';
 import { peopleRoutes } from './people/routes.ts';
+import { AgainstShipped } from './policy/against-shipped.ts';
 import { Cedar } from './policy/cedar.ts';
 import { loadPolicies } from './policy/load.ts';
 import { decisionRoutes } from './policy/routes.ts';
@@ -56,7 +58,7 @@ function handlersOf(log: ReadableLog, cedar: Cedar): AllHandlers {
     ...activityRoutes(log),
     ...measureRoutes,
     ...overviewRoutes(log),
-    ...conformanceRoutes,
+    ...conformanceRoutes(new AgainstShipped(cedar, shippedPolicyDir)),
     ...gatewayRoutes,
     ...notificationRoutes,
   };

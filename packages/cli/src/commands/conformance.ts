@@ -1,7 +1,7 @@
 /** `atf conformance`: the 25 requirements of the framework, honestly. */
 import type { Command } from '../cli.ts';
 import { exitCodes } from '../exit-codes.ts';
-import type { Output } from '../output.ts';
+import { type Output, style } from '../output.ts';
 import { outcomeStyled } from '../words.ts';
 import type { ResponseOf } from '@atf/core/wire/api';
 
@@ -12,7 +12,10 @@ export const conformance: Command = async (cli) => {
   return exitCodes.ok;
 };
 
-export function printConformance(out: Output, { items, counts }: ResponseOf<'conformance'>): void {
+export function printConformance(
+  out: Output,
+  { items, counts, loosens = [] }: ResponseOf<'conformance'>,
+): void {
   out.table(
     [{ title: 'ID' }, { title: 'REQUIREMENT' }, { title: 'STATUS' }, { title: 'WHAT IS THERE' }],
     items.map((row) => [
@@ -23,4 +26,6 @@ export function printConformance(out: Output, { items, counts }: ResponseOf<'con
     ]),
   );
   out.say`${counts.proved} proved, ${counts.partly} partly, ${counts.not_yet} not yet, of ${items.length}`;
+  for (const sentence of loosens)
+    out.say`${style('yellow', 'Looser than the policies that ATF ships:')} ${sentence}`;
 }

@@ -12,6 +12,7 @@ import { CliFailure, exitCodes } from '../exit-codes.ts';
 import { listLimit } from '../list-limit.ts';
 import { openInBrowser } from '../open-browser.ts';
 import { style } from '../output.ts';
+import { notePolicyFolder } from '../policy-folder-note.ts';
 import { untilDecided } from '../wait.ts';
 import { ago, counted, outcomeStyled } from '../words.ts';
 import { onFolder, policyFolder } from './policy-files.ts';
@@ -64,12 +65,7 @@ export const showPolicy: Command<{ readonly out?: string; readonly version?: str
     [{ title: 'FILE' }, { title: 'LINES', align: 'right' }],
     shown.files.map(({ name, text }) => [name, text.split('\n').length - 1]),
   );
-  if (live.folder.fault !== undefined)
-    cli.out
-      .note`${style('yellow', 'The folder that control was started with cannot be read:')} ${live.folder.fault}`;
-  if (live.folder.differs.length > 0)
-    cli.out
-      .note`${style('yellow', 'The folder that control was started with differs and does not count:')} ${live.folder.differs.join(', ')}. See "atf policy plan DIR", then "atf policy apply DIR".`;
+  notePolicyFolder(cli.out, live);
   if (out !== undefined) {
     const dir = resolve(cli.cwd, out);
     await writeSet(dir, shown.files);

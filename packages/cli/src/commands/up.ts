@@ -17,6 +17,7 @@ import {
   readRunning,
   type Running,
 } from '../place.ts';
+import { notePolicyFolder } from '../policy-folder-note.ts';
 import { freePort } from '../up/free-port.ts';
 import { gatewayKeyFor } from '../up/gateway-key.ts';
 import { PlaneFailed, type PlaneSpec, type ReadyMessage } from '../up/plane.ts';
@@ -306,9 +307,10 @@ interface Up {
 
 async function tellUp(cli: Cli, plan: Plan, { ready, operator, supervisor, tookMs }: Up): Promise<void> {
   const { out } = cli;
-  const [{ person }, { example }] = await Promise.all([
+  const [{ person }, { example }, policy] = await Promise.all([
     operator.call('people.me'),
     operator.call('overview'),
+    operator.call('policy.show'),
   ]);
   const { url: controlUrl, signInUrl } = ready.control;
   const pids = { control: supervisor.pid('control'), gateway: supervisor.pid('gateway') };
@@ -322,6 +324,7 @@ async function tellUp(cli: Cli, plan: Plan, { ready, operator, supervisor, tookM
     pids,
     signInUrl,
     tookMs: Math.round(tookMs),
+    policy: { version: policy.version, folderDiffers: policy.folder.differs },
   });
   const elsewhere = dataDir === join(cli.cwd, dataDirName) ? '' : ` --data ${dataDir}`;
   out.say`${style('green', '✓')} ATF is up (${duration(tookMs)}).${example ? ' This is the example workspace.' : ''}`;
@@ -338,6 +341,7 @@ async function tellUp(cli: Cli, plan: Plan, { ready, operator, supervisor, tookM
     out.say`    ${command}${command.startsWith('npm run') && elsewhere !== '' ? ' --' : ''}${elsewhere}`;
   out.say``;
   out.say`  Ctrl-C stops it.`;
+  notePolicyFolder(out, policy);
 }
 
 const exampleCommands = ['npm run demo', 'npx atf agent list', 'npx atf activity --follow'];

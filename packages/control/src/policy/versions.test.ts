@@ -1,8 +1,10 @@
 import type { Person } from '@atf/core/wire/api';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { conformanceRoutes } from '../conformance/routes.ts';
 import { codeOf, type TestControl, testControl } from '../workspace/control.fixture.ts';
 import { callerOf, type Domain, domainOf } from '../workspace/domain.fixture.ts';
+import { AgainstShipped } from './against-shipped.ts';
 import { Cedar } from './cedar.ts';
 import { type PolicyFiles, readPolicyFiles } from './files.ts';
 import { loadPolicies, policyInForce } from './load.ts';
@@ -14,6 +16,7 @@ let domain: Domain;
 let security: Person;
 let operator: Person;
 let files: PolicyFiles['files'];
+let conformance: ReturnType<typeof callerOf<ReturnType<typeof conformanceRoutes>>>;
 let call: ReturnType<typeof callerOf<ReturnType<typeof versionRoutes>>>;
 
 beforeAll(async () => {
@@ -22,6 +25,8 @@ beforeAll(async () => {
   ({ security, operator } = domain);
   ({ files } = await readPolicyFiles(join(import.meta.dirname, '../../../../policies')));
   call = callerOf(control, versionRoutes(cedar));
+  const shipped = new AgainstShipped(cedar, control.config.policyDir);
+  conformance = callerOf(control, conformanceRoutes(shipped));
   await domain.agent('senior', 'senior');
   await domain.agent('junior', 'junior');
 });
@@ -243,6 +248,17 @@ describe('what loosens', () => {
     expect((await show()).version).toBe(2);
     expect(await confirm(candidate, security)).toMatchObject({ state: 'applied', version: 3 });
     expect(await show()).toMatchObject({ version: 3, by: ['Olga Operator', 'Yuki Security'] });
+  });
+
+  it('stands in the conformance table, against the set that is shipped', async () => {
+    const table = () => conformance('conformance', control.as(operator), {});
+    const { items, loosens } = await table();
+    expect(loosens?.join('\n')).toContain('permit levels.junior_acts is new');
+    expect(items.find(({ id }) => id === 'S-2')).toMatchObject({
+      status: 'partly',
+      says: expect.stringContaining('looser than those that ATF ships'),
+    });
+    expect((await table()).loosens).toEqual(loosens);
   });
 
   it('counts figures of the settings', async () => {

@@ -943,6 +943,8 @@ export const routes = {
     response: z.object({
       items: z.array(conformanceRowSchema),
       counts: z.object({ proved: z.int(), partly: z.int(), not_yet: z.int() }),
+      /** What the policies in force loosen against those that ATF ships; absent: they could not be compared. */
+      loosens: z.array(text(600)).optional(),
     }),
   },
   overview: {
