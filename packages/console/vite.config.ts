@@ -9,10 +9,20 @@ import { defaultClientConditions, defineConfig } from 'vite';
 const control = process.env['ATF_CONTROL'] ?? 'http://localhost:7780';
 const proxied = ['/v1', '/checkpoint', '/tile', '/log', '/healthz', '/readyz', '/openapi.json'];
 
+/** Summaries of routes are for OpenAPI, which control serves; the page carries the table without them. */
+const withoutSummaries = {
+  name: 'atf-without-summaries',
+  enforce: 'pre' as const,
+  transform: (code: string, id: string) =>
+    /core\/src\/wire\/[a-z-]+\.ts$/.test(id)
+      ? { code: code.replace(/\bsummary:\s*'(?:[^'\\\n]|\\.)*'/g, "summary: ''"), map: null }
+      : undefined,
+};
+
 export default defineConfig({
   root: import.meta.dirname,
   resolve: { conditions: ['atf-src', ...defaultClientConditions] },
-  plugins: [react(), tailwindcss()],
+  plugins: [withoutSummaries, react(), tailwindcss()],
   build: {
     outDir: 'dist',
     emptyOutDir: true,

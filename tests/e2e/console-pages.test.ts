@@ -10,6 +10,7 @@ import { gzipSync } from 'node:zlib';
 import type { BrowserContext, Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { answersAt } from '../../packages/console/fixtures/answers.ts';
+import { candidateId } from '../../packages/console/fixtures/answers-policy.ts';
 import { activityItem } from '../../packages/console/fixtures/answers-log.ts';
 import {
   axeFindings,
@@ -42,6 +43,8 @@ const pages = [
   { name: 'action', path: `/activity/${uuid(10_003)}`, waitFor: 'limit-transaction' },
   { name: 'tools', path: '/tools', waitFor: 'back-office/send_email' },
   { name: 'tool', path: '/tools/back-office/send_email', waitFor: 'In quarantine' },
+  { name: 'policy', path: '/policy', waitFor: 'Version 2 is in force' },
+  { name: 'candidate', path: `/policy/${candidateId}`, waitFor: 'one more person has to' },
   { name: 'stopped', path: '/stopped', waitFor: 'Sends mail nobody asked for' },
   { name: 'told', path: '/notifications', waitFor: 'Given up' },
   { name: 'told-one', path: `/notifications/${uuid(401)}`, waitFor: 'Nobody has taken note yet' },
