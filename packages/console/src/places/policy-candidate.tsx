@@ -12,7 +12,6 @@ import { UntrustedText } from '../parts/untrusted.tsx';
 
 const everyMs = 5_000;
 const planAgents = 200;
-const cell = 'px-4 py-2 text-left align-top';
 
 export function PolicyCandidatePage() {
   const { id } = useParams({ from: '/shell/policy/$id' });
@@ -22,7 +21,7 @@ export function PolicyCandidatePage() {
       <Shown answer={candidate} lines={8}>
         {(found) => (
           <div className="grid grid-cols-1 items-start gap-4 lg:grid-cols-[minmax(0,1.7fr)_minmax(0,1fr)]">
-            <div className="grid gap-4">
+            <div className="grid min-w-0 grid-cols-1 gap-4">
               <What candidate={found} />
               <Loosenings candidate={found} />
               <Plan id={found.id} />
@@ -101,37 +100,26 @@ function Plan({ id }: { readonly id: string }) {
             {items.length === 0 ? (
               <Empty>No right of these {agents} agents would change.</Empty>
             ) : (
-              <table className="w-full">
-                <thead className="border-b border-line text-xs text-ink-3">
-                  <tr>
-                    {['Agent', 'Tool', 'Before', 'After'].map((title) => (
-                      <th key={title} scope="col" className={cell}>
-                        {title}
-                      </th>
-                    ))}
-                  </tr>
-                </thead>
-                <tbody>
-                  {items.flatMap(({ agent, level, changes }) =>
-                    changes.map(({ tool, before, after }) => (
-                      <tr key={`${agent} ${tool}`} className="border-b border-line last:border-b-0">
-                        <th scope="row" className={`${cell} font-normal [overflow-wrap:anywhere]`}>
-                          <UntrustedText text={agent} /> <LevelMark level={level} />
-                        </th>
-                        <td className={`${cell} [overflow-wrap:anywhere]`}>
-                          <UntrustedText text={tool} />
-                        </td>
-                        <td className={cell}>
-                          <DecisionMark outcome={before} />
-                        </td>
-                        <td className={cell}>
-                          <DecisionMark outcome={after} />
-                        </td>
-                      </tr>
-                    )),
-                  )}
-                </tbody>
-              </table>
+              <ul>
+                {items.flatMap(({ agent, level, changes }) =>
+                  changes.map(({ tool, before, after }) => (
+                    <li
+                      key={`${agent} ${tool}`}
+                      className="flex flex-wrap items-center gap-x-3 gap-y-1 border-b border-line px-4 py-2 last:border-b-0"
+                    >
+                      <span className="[overflow-wrap:anywhere]">
+                        <UntrustedText text={agent} /> <LevelMark level={level} />
+                      </span>
+                      <code className="[overflow-wrap:anywhere]">
+                        <UntrustedText text={tool} />
+                      </code>
+                      <span className="flex flex-wrap gap-x-2">
+                        <DecisionMark outcome={before} /> becomes <DecisionMark outcome={after} />
+                      </span>
+                    </li>
+                  )),
+                )}
+              </ul>
             )}
             {next !== undefined && (
               <p className="px-4 py-2 text-xs text-ink-3">
