@@ -31,7 +31,7 @@ export const migrations: readonly Migration[] = [
     },
   },
   {
-    name: '0012_policy_versions',
+    name: '0013_policy_versions',
     async up(db) {
       await db.schema
         .createTable('policy_version')
