@@ -2,7 +2,7 @@
  * Backup and restore through the front door (B-1, R-2, R-3; invariants 1, 2, 5 and 8), on both databases: what comes back, what must not come back, and that the
  * log goes on under a new origin which whoever holds the old one can check.
  */
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -36,6 +36,7 @@ describe.each(databases)('backup and restore, %s', (database) => {
   let approvalId: string;
   let agentJoinToken: string;
   let signInUrl: string;
+  let actionAfter: string | undefined;
 
   const urlOf = (name: string): Record<string, string> =>
     cluster === undefined ? {} : { DATABASE_URL: cluster.url.replace(/postgres$/, name) };
@@ -88,6 +89,12 @@ describe.each(databases)('backup and restore, %s', (database) => {
     } else expect(failure(await mark(join(folder, 'nowhere'))).code).toBe('storage.locked');
     const taken = await take();
     expect(taken.code, taken.stderr).toBe(0);
+    if (database === 'postgresql') {
+      // It happens after the backup, and is lost with the database.
+      const { atf: facts } = await call(await reader.mcp('back-office'), 'get_order', order);
+      actionAfter = facts.actionId;
+      expect(actionAfter).toBeDefined();
+    }
     expect(documents(taken)[0]).toMatchObject({ origin: 'atf.internal/log/default' });
     expect(failure(await take()).code).toBe('storage.not_empty');
     const log = await atf(['audit', 'verify', '--offline', backup, '--json']);
@@ -199,6 +206,36 @@ describe.each(databases)('backup and restore, %s', (database) => {
       30_000,
     );
   });
+
+  it.runIf(database === 'postgresql')(
+    'takes in what a gateway recorded after the backup, from its directory, as it was sealed',
+    async () => {
+      const product = after as Product;
+      const bring = (directory: string) => atf(['gateways', 'import', directory, ...inPlace(product)]);
+      expect(failure(await bring(join(product.dataDir, 'gateway'))).code).toBe('audit.batch_invalid');
+      const old = join(before.dataDir, 'gateway');
+      const changed = join(folder, 'changed-gateway');
+      cpSync(old, changed, { recursive: true });
+      for (const name of readdirSync(join(changed, 'spool')).filter((each) => each.startsWith('seg-'))) {
+        const bytes = readFileSync(join(changed, 'spool', name));
+        const at = bytes.lastIndexOf('action.outcome');
+        if (at > 0) bytes.write('action.outcomf', at);
+        writeFileSync(join(changed, 'spool', name), bytes);
+      }
+      const refused = await bring(changed);
+      // What was changed, and what follows it, is no record.
+      expect(refused.code, refused.stderr).toBe(4);
+      const brought = await bring(old);
+      expect(brought.code, brought.stderr).toBe(0);
+      expect(documents(brought)[0]?.['imported']).toBeGreaterThan(0);
+      expect(documents(await bring(old))[0]).toMatchObject({ imported: 0 });
+      const operator = await product.operator();
+      await until('its record to be in the log', async () => {
+        const { items } = await operator.call('activity.list', { query: { agent: 'intern-analyst' } });
+        return items.some(({ actionId }) => actionId === actionAfter) ? true : undefined;
+      });
+    },
+  );
 
   it('its log goes on under a new origin, which names the old one and verifies over both', async () => {
     const product = after as Product;

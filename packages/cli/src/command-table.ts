@@ -400,6 +400,9 @@ function addGateways(program: Commander, act: Act): void {
     .description('a gateway serves no more, from now on and for good')
     .requiredOption('--reason <text>')
     .action(act(async () => (await import('./commands/gateways.ts')).revokeGateway));
+  common(gateways.command('import <dir>'))
+    .description('bring what a revoked gateway recorded and could not ship, from its directory, into the log')
+    .action(act(async () => (await import('./commands/import-spool.ts')).importSpool));
 }
 
 function addPeople(program: Commander, act: Act): void {

@@ -72,6 +72,7 @@ export const events = {
   'audit.log_opened': 'The log was opened.',
   'audit.log_restored':
     'The product was restored from a backup: the log goes on under a new origin, and names the one it continues with its last checkpoint.',
+  'audit.spool_imported': 'A person brought records of a revoked gateway, as it had sealed them.',
   'audit.gap_recorded': 'Records of a gateway are missing; the gap is on record.',
   'audit.gateway_forked': 'A gateway sent two different records for one position.',
   'audit.witness_disagreed':

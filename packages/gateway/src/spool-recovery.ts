@@ -48,6 +48,10 @@ export interface Recovered {
   readonly damaged: readonly string[];
 }
 
+/** Names of segments among these, in the order of their records. */
+export const segmentsIn = (names: readonly string[]): string[] =>
+  names.filter((name) => segmentPattern.test(name)).sort();
+
 export function segmentName(epoch: number, firstSeq: number): string {
   return `seg-${String(epoch).padStart(10, '0')}-${String(firstSeq).padStart(16, '0')}.spool`;
 }
@@ -191,7 +195,7 @@ export async function recoverSpool(disk: SpoolDisk, gateway: string): Promise<Re
   const damaged: string[] = [];
   const segments: Segment[] = [];
   let youngest: { header: SegmentHeader; bytes: number } | undefined;
-  for (const name of names.filter((each) => segmentPattern.test(each)).sort()) {
+  for (const name of segmentsIn(names)) {
     const size = await disk.size(name);
     const opened = await readHeader(disk, name);
     if (opened === undefined) {

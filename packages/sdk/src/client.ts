@@ -112,6 +112,15 @@ export class ControlClient {
     return this.exchange('GET', path, undefined, options);
   }
 
+  /** A raw POST of bytes under the same address and credentials. Resolves with any status. */
+  async post(
+    path: string,
+    body: Uint8Array<ArrayBuffer>,
+    options: CallOptions,
+  ): Promise<{ status: number; bytes: Uint8Array }> {
+    return this.exchange('POST', path, body, options);
+  }
+
   private async request(
     method: string,
     path: string,
@@ -122,7 +131,12 @@ export class ControlClient {
     return { status, text: new TextDecoder().decode(bytes) };
   }
 
-  private async exchange(method: string, path: string, body: string | undefined, options: CallOptions = {}) {
+  private async exchange(
+    method: string,
+    path: string,
+    body: string | Uint8Array<ArrayBuffer> | undefined,
+    options: CallOptions = {},
+  ) {
     const timeout = AbortSignal.timeout(options.timeoutMs ?? this.timeoutMs);
     const signal = options.signal === undefined ? timeout : AbortSignal.any([options.signal, timeout]);
     try {

@@ -17,10 +17,15 @@ export async function allGatewayKeys(db: Db | Tx, tenant: string): Promise<Map<s
   return new Map(rows.map((row) => [row.id, [recordOf(row)]]));
 }
 
-/** Keys with which this gateway may ship now; empty when it is unknown or revoked. */
-export async function shippingKeys(db: Db | Tx, tenant: string, gateway: string): Promise<GatewayKey[]> {
+/** Keys with which this gateway may ship now, or with which it sealed what a person brings after its end; empty when it is in another state, or unknown. */
+export async function shippingKeys(
+  db: Db | Tx,
+  tenant: string,
+  gateway: string,
+  state: 'active' | 'revoked' = 'active',
+): Promise<GatewayKey[]> {
   const row = await gatewayById(db, tenant, gateway);
-  if (row === undefined || row.state !== 'active') return [];
+  if (row?.state !== state) return [];
   const key = importGatewayKey(recordOf(row));
   return key === undefined ? [] : [key];
 }

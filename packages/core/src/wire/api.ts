@@ -990,6 +990,8 @@ export const sessionCookie = 'atf_session';
 export const rawPaths = {
   feed: '/v1/feed',
   spool: '/v1/gateway/spool',
+  /** Frames of a revoked gateway, whose id follows. */
+  importedSpool: '/v1/gateway/spool/imported/',
   activityStream: '/v1/activity/stream',
   /** The newest checkpoint that a quorum of witnesses has cosigned; without witnesses, the newest. */
   checkpoint: '/checkpoint',
