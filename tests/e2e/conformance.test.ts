@@ -40,16 +40,16 @@ const cannotAsk =
   'A released call cannot ask, because nobody waits for it: what its server asks is declined (decision 18).';
 const taskScenarios: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'tasks-lifecycle': {},
-  'tasks-capability-negotiation': {},
-  'tasks-wire-fields': {},
-  'tasks-request-state-removal': {},
-  'tasks-request-headers': {},
-  'tasks-dispatch-and-envelope': {},
   'tasks-mrtr-input': {
     'sep-2663-tasks-get-status-input-required': cannotAsk,
     'tasks-mrtr-tasks-update-resumes': cannotAsk,
     'tasks-mrtr-partial-fulfillment': cannotAsk,
   },
+  'tasks-wire-fields': {},
+  'tasks-dispatch-and-envelope': {},
+  'tasks-request-headers': {},
+  'tasks-capability-negotiation': {},
+  'tasks-request-state-removal': {},
   'tasks-required-task-error': {
     'sep-2663-server-returns-missing-capability-when-required':
       'No call needs tasks: a client without them is told that a person is asked, and repeats the call.',
@@ -148,32 +148,45 @@ describe('the conformance suite of MCP, with the tasks extension', { timeout: 30
     (scenario, at) => [scenario, everythingServers[at % 2] ?? everythingServers[0]] as const,
   );
   const shims = new Map<EverythingServer, string>();
+  const lanes = new Map<EverythingServer, Promise<unknown>>();
+  /** One scenario after the other in front of each server: they wait most of their time. */
+  const inTurn = (server: EverythingServer, work: () => Promise<void>): Promise<void> => {
+    const turn = (lanes.get(server) ?? Promise.resolve()).then(work, work);
+    lanes.set(server, turn);
+    return turn;
+  };
+  const over = new AbortController();
+  let approving: Promise<void>;
+  beforeAll(async () => {
+    approving = approveAll(await product.signIn('paula.reyes@example.com'), over.signal);
+  });
+  afterAll(async () => {
+    over.abort();
+    await approving;
+  });
   // The suite waits ten seconds for a task to end and sends nothing again: on a machine that does much else that may be too short once.
-  it.each(pairs)(
+  it.concurrent.each(pairs)(
     'has %s pass, with a person who approves, in front of %s',
     { retry: 2 },
-    async (scenario, server) => {
-      const url = shims.get(server) ?? (await overseen(server));
-      shims.delete(server);
-      const over = new AbortController();
-      const approving = approveAll(await product.signIn('paula.reyes@example.com'), over.signal);
-      const dir = mkdtempSync(join(reports ?? home, `${scenario}-`));
-      const at = ['--spec-version', '2026-07-28', '--force', '--timeout', '60000'];
-      const ran = await run(suite, [
-        ...['server', '--url', url, '--scenario', scenario],
-        ...[...at, '--output-dir', dir],
-      ]);
-      over.abort();
-      await approving;
-      const [written = ''] = readdirSync(dir);
-      const checks = JSON.parse(readFileSync(join(dir, written, 'checks.json'), 'utf8')) as Check[];
-      const notPassed = checks.filter(({ status }) => status !== 'SUCCESS');
-      expect(checks.length, ran.stderr).toBeGreaterThan(notPassed.length);
-      expect(
-        notPassed.map(({ id }) => id),
-        JSON.stringify(notPassed),
-      ).toEqual(Object.keys(taskScenarios[scenario] ?? {}));
-      shims.set(server, url);
-    },
+    async (scenario, server) =>
+      await inTurn(server, async () => {
+        const url = shims.get(server) ?? (await overseen(server));
+        shims.delete(server);
+        const dir = mkdtempSync(join(reports ?? home, `${scenario}-`));
+        const at = ['--spec-version', '2026-07-28', '--force', '--timeout', '60000'];
+        const ran = await run(suite, [
+          ...['server', '--url', url, '--scenario', scenario],
+          ...[...at, '--output-dir', dir],
+        ]);
+        const [written = ''] = readdirSync(dir);
+        const checks = JSON.parse(readFileSync(join(dir, written, 'checks.json'), 'utf8')) as Check[];
+        const notPassed = checks.filter(({ status }) => status !== 'SUCCESS');
+        expect(checks.length, ran.stderr).toBeGreaterThan(notPassed.length);
+        expect(
+          notPassed.map(({ id }) => id),
+          JSON.stringify(notPassed),
+        ).toEqual(Object.keys(taskScenarios[scenario] ?? {}));
+        shims.set(server, url);
+      }),
   );
 });
