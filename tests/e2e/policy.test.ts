@@ -145,6 +145,14 @@ describe('a policy that is applied', () => {
       confirmations: { needed: 2 },
       loosens: ['forbid guardrails.refunds_frozen is gone'],
     });
+    const params = { id: candidate.id };
+    const [changed, ...rest] = (await second.client.call('policy.candidateFiles', { params })).items;
+    expect(rest).toEqual([]);
+    expect(changed).toMatchObject({
+      name: 'guardrails.cedar',
+      before: expect.stringContaining('refunds_frozen'),
+      after: expect.not.stringContaining('refunds_frozen'),
+    });
     expect(await confirm(second, candidate)).toMatchObject({ state: 'waiting' });
     expect(await codeOf(confirm(second, candidate))).toBe('policy.confirmation_invalid');
     expect(await refund()).toMatchObject({ isError: true, atf: { code: 'policy.forbidden' } });
@@ -159,6 +167,10 @@ describe('a policy that is applied', () => {
       loosens: ['forbid guardrails.refunds_frozen is gone'],
     });
     expect(newest?.['by']).toHaveLength(2);
+    const old = folder('version-2');
+    expect((await cli('policy', 'show', '--version', '2', '--out', old)).code).toBe(0);
+    expect(readFileSync(join(old, 'guardrails.cedar'), 'utf8')).toContain('refunds_frozen');
+    expect((await cli('policy', 'show', '--out', old)).code).toBe(2);
   });
 });
 

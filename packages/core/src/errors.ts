@@ -427,6 +427,12 @@ export const errors = {
     'The policy set does not do what its cases want',
     'Correct the policies, or the cases if the change is meant.',
   ),
+  'policy.too_costly': entry(
+    422,
+    'S-2',
+    'Checking the policy set takes too long; every decision would, too',
+    'Name principal, action or resource in the scope of policies, so that few of them are asked for each call.',
+  ),
   'policy.version_conflict': entry(
     409,
     'S-2',

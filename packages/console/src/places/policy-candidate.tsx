@@ -8,7 +8,8 @@ import { Empty, Facts, Page, Panel, Shown } from '../parts/panel.tsx';
 import { Presence } from '../parts/presence.tsx';
 import { ShortId } from '../parts/short-id.tsx';
 import { ExactTime } from '../parts/time.tsx';
-import { UntrustedText } from '../parts/untrusted.tsx';
+import { Untrusted, UntrustedText } from '../parts/untrusted.tsx';
+import { changedLines } from './changed-lines.ts';
 
 const everyMs = 5_000;
 const planAgents = 200;
@@ -24,6 +25,7 @@ export function PolicyCandidatePage() {
             <div className="grid min-w-0 grid-cols-1 gap-4">
               <What candidate={found} />
               <Loosenings candidate={found} />
+              <Texts id={found.id} />
               <Plan id={found.id} />
             </div>
             <DecisionPanel key={found.shownDigest} candidate={found} />
@@ -86,6 +88,34 @@ function Loosenings({ candidate }: { readonly candidate: PolicyCandidate }) {
           {loosenings > loosens.length && <li>and {loosenings - loosens.length} more</li>}
         </ul>
       )}
+    </Panel>
+  );
+}
+
+function Texts({ id }: { readonly id: string }) {
+  const texts = useAnswer('policy.candidateFiles', { params: { id } });
+  return (
+    <Panel title="Changed files">
+      <Shown answer={texts}>
+        {({ items }) =>
+          items.length === 0 ? (
+            <p>Every file is as it is in force.</p>
+          ) : (
+            <div className="space-y-3">
+              {items.map(({ name, before = '', after: text = '' }) => (
+                <details key={name}>
+                  <summary className="cursor-pointer">
+                    <code>
+                      <UntrustedText text={name} />
+                    </code>
+                  </summary>
+                  <Untrusted text={changedLines(before, text)} by="whoever proposed it" mono />
+                </details>
+              ))}
+            </div>
+          )
+        }
+      </Shown>
     </Panel>
   );
 }

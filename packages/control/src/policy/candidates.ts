@@ -7,8 +7,8 @@ import { randomUUID } from 'node:crypto';
 import { sha256 } from '@atf/core/digest';
 import { refuse } from '@atf/core/errors';
 import { gridLoosenings, gridWords } from '@atf/core/policy/authority-grid';
-import { comparePolicies } from '@atf/core/policy/loosening';
-import type { Person } from '@atf/core/wire/api';
+import { comparePolicies, type PolicyDifference } from '@atf/core/policy/loosening';
+import type { Person, ResponseOf } from '@atf/core/wire/api';
 import {
   type PolicyCandidate,
   candidateShownText,
@@ -99,20 +99,30 @@ function changedFiles(before: Content, after: Content): PolicyCandidate['files']
   });
 }
 
-/** All that one set loosens against another, in sentences: by form, over the authority grid, and by figure. */
-export async function looseningsOf(before: Content, after: Content): Promise<string[]> {
-  if (before.digest === after.digest) return [];
-  const { loosens } = comparePolicies(before.policies, after.policies);
-  const grid = await inSlices(gridLoosenings(factsOfContent(before), factsOfContent(after)));
-  return [...loosens, ...looserSettings(before.settings, after.settings), ...grid.map(gridWords)].map(
-    (words) => words.slice(0, sentenceLengthMax),
-  );
+interface Difference {
+  readonly policies: Pick<PolicyDifference, 'added' | 'changed' | 'removed'>;
+  /** Sentences: by form, by figure, and over the authority grid. */
+  readonly loosens: readonly string[];
 }
 
+async function differenceOf(before: Content, after: Content): Promise<Difference> {
+  const { loosens, ...policies } = await inSlices(comparePolicies(before.policies, after.policies));
+  const figures = looserSettings(before.settings, after.settings);
+  // The same policies answer the same everywhere.
+  if (Object.values(policies).every((ids) => ids.length === 0)) return { policies, loosens: figures };
+  const grid = await inSlices(gridLoosenings(factsOfContent(before), factsOfContent(after)));
+  const all = [...loosens, ...figures, ...grid.map(gridWords)];
+  return { policies, loosens: all.map((words) => words.slice(0, sentenceLengthMax)) };
+}
+
+/** All that one set loosens against another, in sentences. */
+export const looseningsOf = async (before: Content, after: Content): Promise<readonly string[]> =>
+  (await differenceOf(before, after)).loosens;
+
 async function compare(before: Content, after: Content): Promise<Omit<Findings, 'warnings' | 'cases'>> {
-  const { added, changed, removed } = comparePolicies(before.policies, after.policies);
-  const loosens = await looseningsOf(before, after);
+  const { policies, loosens } = await differenceOf(before, after);
   const named = (ids: readonly string[]) => ids.slice(0, namesShown);
+  const { added, changed, removed } = policies;
   return {
     files: changedFiles(before, after).slice(0, policyFilesMax * 2),
     policies: { added: named(added), changed: named(changed), removed: named(removed) },
@@ -210,7 +220,7 @@ export async function propose(
   };
   await control.change(async (tx) => {
     if (!(await insertCandidate(tx, row, nowMs, openMax)))
-      refuse('request.overloaded', 'too many policy candidates are open');
+      refuse('request.overloaded', 'too many policy candidates wait for people');
     if (given.reason !== undefined)
       await control.audit.enqueue(tx, 'policy.set_proposed', {
         candidateId: id,
@@ -268,6 +278,27 @@ export async function candidateOf(control: Control, id: string): Promise<Candida
 
 export async function showCandidate(control: Control, id: string): Promise<PolicyCandidate> {
   return viewOf(control, control.db, await candidateOf(control, id));
+}
+
+/** Text of the files that the candidate changes, before and after. */
+export async function candidateTexts(
+  control: Control,
+  id: string,
+): Promise<ResponseOf<'policy.candidateFiles'>> {
+  const row = await candidateOf(control, id);
+  const base = await versionWithSet(control.db, control.config.tenant, row.base);
+  if (base === undefined) throw new Error('a candidate without its base');
+  const [before, after] = [contentOf(base), candidateContent(row)];
+  const textOf = ({ files }: Content, name: string) => files.find((file) => file.name === name)?.text;
+  const items = changedFiles(before, after).map(({ name }) => {
+    const [was, is] = [textOf(before, name), textOf(after, name)];
+    return {
+      name,
+      ...(was === undefined ? {} : { before: was }),
+      ...(is === undefined ? {} : { after: is }),
+    };
+  });
+  return { items };
 }
 
 /** Those that wait for people, newest first. */

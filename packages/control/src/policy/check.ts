@@ -8,6 +8,7 @@ import { feedFrameBytesMax } from '@atf/core/wire/feed';
 import { policiesMax, policyFileNameSchema, policyFilesMax, policySetBytesMax } from '@atf/core/wire/policy';
 import { readCases, runCases } from './cases.ts';
 import type { Cedar } from './cedar.ts';
+import { inSlices } from './in-slices.ts';
 import {
   compileFiles,
   isCaseFile,
@@ -87,9 +88,10 @@ export async function checkSet(cedar: Cedar, given: PolicyFiles): Promise<Checke
       because: 'parse',
       problems: [`the policies are ${bytes} bytes in JSON, and gateways take ${documentBytesMax}`],
     };
-  const { failed } = runCases(policyFacts(set.compiled, set.digest, 0), cases.cases);
+  const facts = policyFacts(set.compiled, set.digest, 0);
+  const { failed } = await inSlices(runCases(facts, cases.cases));
   if (failed.length > 0) return { ok: false, because: 'cases', problems: failed };
-  const overruled = overruledPermits(set.policies).map(
+  const overruled = (await inSlices(overruledPermits(set.policies))).map(
     ({ permit, forbid }) => `${permit}: can never apply, ${forbid} forbids all that it permits`,
   );
   return { ok: true, set, cases: cases.cases.length, warnings: [...set.warnings, ...overruled] };

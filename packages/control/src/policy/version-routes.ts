@@ -5,7 +5,14 @@ import type { PolicyVersion } from '@atf/core/wire/policy';
 import type { Control, Handlers } from '../context.ts';
 import { actingPerson } from '../identity/acting.ts';
 import { peopleByIds } from '../identity/store.ts';
-import { confirmCandidate, contentOf, propose, showCandidate, waitingCandidates } from './candidates.ts';
+import {
+  candidateTexts,
+  confirmCandidate,
+  contentOf,
+  propose,
+  showCandidate,
+  waitingCandidates,
+} from './candidates.ts';
 import type { Cedar } from './cedar.ts';
 import { folderBeside } from './load.ts';
 import { planPage } from './plan.ts';
@@ -13,6 +20,8 @@ import { activeDigest } from './store.ts';
 import { newestVersion, type VersionRow, versionRows, versionWithSet } from './version-store.ts';
 
 const historyDefault = 50;
+/** Sets that are checked or wait for it. */
+const proposalsWaitingMax = 8;
 
 /** Rows with the names of the people in them. */
 async function viewsOf(control: Control, rows: readonly VersionRow[]): Promise<PolicyVersion[]> {
@@ -39,8 +48,25 @@ async function viewOf(control: Control, row: VersionRow): Promise<PolicyVersion>
 
 type PolicyOperation = Extract<OperationId, `policy.${string}`>;
 
-/** Candidates are checked by `cedar`, one after the other, in a worker that is thrown away. */
-export const versionRoutes = (cedar: Cedar): Handlers<PolicyOperation> => ({
+/** One after the other, because checking a set is work; who waits beyond the bound is refused. */
+class Lane {
+  private last: Promise<unknown> = Promise.resolve();
+  private waiting = 0;
+
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    if (this.waiting >= proposalsWaitingMax)
+      refuse('request.overloaded', 'too many policy sets are being checked');
+    this.waiting += 1;
+    const before = this.last;
+    const mine = before.then(work, work).finally(() => {
+      this.waiting -= 1;
+    });
+    this.last = mine.catch(() => undefined);
+    return mine;
+  }
+}
+
+const routesIn = (cedar: Cedar, lane: Lane): Handlers<PolicyOperation> => ({
   async 'policy.show'(control, { actor }) {
     actingPerson(actor);
     const { db, config } = control;
@@ -73,7 +99,8 @@ export const versionRoutes = (cedar: Cedar): Handlers<PolicyOperation> => ({
   },
 
   async 'policy.propose'(control, { actor, body }) {
-    return propose(control, cedar, actingPerson(actor), body);
+    const person = actingPerson(actor);
+    return lane.run(() => propose(control, cedar, person, body));
   },
 
   async 'policy.candidates'(control, { actor }) {
@@ -86,6 +113,11 @@ export const versionRoutes = (cedar: Cedar): Handlers<PolicyOperation> => ({
     return showCandidate(control, params.id);
   },
 
+  async 'policy.candidateFiles'(control, { actor, params }) {
+    actingPerson(actor);
+    return candidateTexts(control, params.id);
+  },
+
   async 'policy.plan'(control, { actor, params, query }) {
     actingPerson(actor);
     return planPage(control, params.id, query);
@@ -95,3 +127,6 @@ export const versionRoutes = (cedar: Cedar): Handlers<PolicyOperation> => ({
     return confirmCandidate(control, params.id, actingPerson(actor), body);
   },
 });
+
+/** Candidates are checked by `cedar`, in a worker that is thrown away. */
+export const versionRoutes = (cedar: Cedar): Handlers<PolicyOperation> => routesIn(cedar, new Lane());

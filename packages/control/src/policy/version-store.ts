@@ -54,7 +54,10 @@ export async function insertVersion(tx: Tx, row: VersionRow): Promise<boolean> {
   return Number(done.numInsertedOrUpdatedRows ?? 0) === 1;
 }
 
-/** Drops what has lapsed and, beyond `openMax`, refuses by returning false. */
+/**
+ * Drops what has lapsed and, where that is not enough, the oldest that nobody can confirm any more (planned with, applied, or of another base). Beyond
+ * `openMax` that wait for people it refuses by returning false.
+ */
 export async function insertCandidate(
   tx: Tx,
   row: CandidateRow,
@@ -62,17 +65,21 @@ export async function insertCandidate(
   openMax: number,
 ): Promise<boolean> {
   const { tenant } = row;
-  await tx
-    .deleteFrom('policy_candidate')
-    .where('tenant', '=', tenant)
-    .where('expires_at', '<=', nowMs)
-    .execute();
-  const open = await tx
+  const mine = () => tx.deleteFrom('policy_candidate').where('tenant', '=', tenant);
+  await mine().where('expires_at', '<=', nowMs).execute();
+  const kept = await tx
     .selectFrom('policy_candidate')
-    .select((select) => select.fn.countAll<number>().as('count'))
+    .select(['id', 'reason', 'version', 'base'])
     .where('tenant', '=', tenant)
-    .executeTakeFirstOrThrow();
-  if (Number(open.count) >= openMax) return false;
+    .orderBy('proposed_at')
+    .execute();
+  if (kept.length >= openMax) {
+    const idle = kept.find(
+      ({ reason, version, base }) => reason === null || version !== null || base !== row.base,
+    );
+    if (idle === undefined) return false;
+    await mine().where('id', '=', idle.id).execute();
+  }
   await tx.insertInto('policy_candidate').values(row).execute();
   return true;
 }

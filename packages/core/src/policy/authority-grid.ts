@@ -146,6 +146,7 @@ export function* gridLoosenings(before: PolicyFacts, after: PolicyFacts): Genera
       for (const trait of product(traits)) {
         const tool = toolOf(action, trait);
         for (const context of product(contextValues)) {
+          yield;
           const cell: Cell = { agent, level, action, tool, context };
           const [was, is] = [standingOf(before, cell), standingOf(after, cell)];
           const lost = [...was.duties].filter((duty) => !is.duties.has(duty));
@@ -164,7 +165,6 @@ export function* gridLoosenings(before: PolicyFacts, after: PolicyFacts): Genera
             example: known?.example ?? exampleOf({ ...trait, ...context }, lost),
           });
         }
-        yield;
       }
     }
   }

@@ -133,19 +133,31 @@ const covers = (wide: Read, narrow: Read): boolean =>
   scopeCovers(wide.resource, narrow.resource) &&
   actionCovers(wide.action, narrow.action);
 
-/** Permits that a forbid without further conditions always overrules: they can never apply. */
-export function overruledPermits(
+function* readAll(policies: readonly StatedPolicy[]): Generator<void, Read[]> {
+  const all: Read[] = [];
+  for (const policy of policies) {
+    all.push(read(policy));
+    yield;
+  }
+  return all;
+}
+
+/** Permits that a forbid without further conditions always overrules: they can never apply. Yields between policies, as all that is long here. */
+export function* overruledPermits(
   policies: readonly StatedPolicy[],
-): { readonly permit: string; readonly forbid: string }[] {
-  const all = policies.map(read);
+): Generator<void, { readonly permit: string; readonly forbid: string }[]> {
+  const all = yield* readAll(policies);
   const forbids = all
     .filter(({ effect }) => effect === 'forbid')
     .map((one) => ({ ...one, effect: 'permit' }));
-  if (all.length * forbids.length > comparisonsMax) return [];
-  return all.flatMap((permit) => {
+  const found: { permit: string; forbid: string }[] = [];
+  if (all.length * forbids.length > comparisonsMax) return found;
+  for (const permit of all) {
+    yield;
     const forbid = permit.effect === 'permit' ? forbids.find((one) => covers(one, permit)) : undefined;
-    return forbid === undefined ? [] : [{ permit: permit.id, forbid: forbid.id }];
-  });
+    if (forbid !== undefined) found.push({ permit: permit.id, forbid: forbid.id });
+  }
+  return found;
 }
 
 const fulfils = (duties: ReadonlySet<string>, wanted: ReadonlySet<string>): boolean =>
@@ -170,7 +182,7 @@ class Among {
   }
 }
 
-function loosened(before: readonly Read[], after: readonly Read[]): string[] {
+function* loosened(before: readonly Read[], after: readonly Read[]): Generator<void, string[]> {
   const texts = (policies: readonly Read[]) => new Set(policies.map(({ text }) => text));
   const [beforeTexts, afterTexts] = [texts(before), texts(after)];
   const ids = (policies: readonly Read[]) => new Set(policies.map(({ id }) => id));
@@ -178,6 +190,7 @@ function loosened(before: readonly Read[], after: readonly Read[]): string[] {
   const [old, fresh] = [new Among(before), new Among(after)];
   const says: string[] = [];
   for (const permit of after) {
+    yield;
     if (permit.effect !== 'permit' || beforeTexts.has(permit.text)) continue;
     if (old.some(permit.id, (other) => covers(other, permit) && fulfils(permit.duties, other.duties)))
       continue;
@@ -188,6 +201,7 @@ function loosened(before: readonly Read[], after: readonly Read[]): string[] {
     );
   }
   for (const policy of before) {
+    yield;
     if (afterTexts.has(policy.text)) continue;
     if (policy.effect === 'forbid' && !fresh.some(policy.id, (other) => covers(other, policy))) {
       says.push(
@@ -209,11 +223,12 @@ function loosened(before: readonly Read[], after: readonly Read[]): string[] {
 }
 
 /** Compares by id and by form; annotations count only where they oblige to something. */
-export function comparePolicies(
+export function* comparePolicies(
   before: readonly StatedPolicy[],
   after: readonly StatedPolicy[],
-): PolicyDifference {
-  const [old, fresh] = [before.map(read), after.map(read)];
+): Generator<void, PolicyDifference> {
+  const old = yield* readAll(before);
+  const fresh = yield* readAll(after);
   const oldTexts = new Map(old.map(({ id, text }) => [id, text]));
   const freshIds = new Set(fresh.map(({ id }) => id));
   return {
@@ -222,6 +237,6 @@ export function comparePolicies(
       .filter(({ id, text }) => oldTexts.has(id) && oldTexts.get(id) !== text)
       .map(({ id }) => id),
     removed: old.filter(({ id }) => !freshIds.has(id)).map(({ id }) => id),
-    loosens: loosened(old, fresh),
+    loosens: yield* loosened(old, fresh),
   };
 }

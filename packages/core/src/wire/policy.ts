@@ -217,6 +217,16 @@ export const policyRoutes = {
     params: id,
     response: candidateSchema,
   },
+  'policy.candidateFiles': {
+    method: 'GET',
+    path: '/v1/policy/candidates/:id/files',
+    auth: 'person',
+    summary: 'Text of the files that a candidate changes, before and after',
+    params: id,
+    response: list(
+      z.object({ name: z.string(), before: z.string().optional(), after: z.string().optional() }),
+    ),
+  },
   'policy.plan': {
     method: 'GET',
     path: '/v1/policy/candidates/:id/plan',
