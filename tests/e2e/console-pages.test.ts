@@ -22,6 +22,7 @@ import {
 } from '../../packages/console/fixtures/browser.ts';
 import { uuid } from '../../packages/console/fixtures/cast.ts';
 import { type FixtureControl, serveFixtures } from '../../packages/console/fixtures/serve.ts';
+import { until } from './product.ts';
 
 const built = existsSync(join(import.meta.dirname, '../../packages/console/dist/index.html'));
 if (chromiumPath === undefined) process.stderr.write(`${noChromium}\n`);
@@ -103,6 +104,31 @@ describe.skipIf(chromiumPath === undefined || !built)('console pages over fixtur
     },
     120_000,
   );
+
+  it('confirms a policy candidate for exactly the digest that was shown, with presence', async () => {
+    const token = 'presence-token-of-the-fixtures';
+    control.handlers.set('people.beginPresence', () => ({
+      answer: { presenceId: uuid(702), methods: ['passphrase'] },
+    }));
+    control.handlers.set('people.finishPresence', () => ({
+      answer: { presence: token, expiresAt: new Date(Date.now() + 60_000).toISOString() },
+    }));
+    const { 'policy.candidate': candidate } = control.answers;
+    control.handlers.set('policy.confirm', () => ({
+      answer: { ...candidate, state: 'applied', version: 3 },
+    }));
+    await open(`/policy/${candidateId}`, 'permit levels.senior_sends is new');
+    await page.getByRole('button', { name: 'Confirm' }).click();
+    await page.getByLabel('Passphrase').fill('correct horse battery staple');
+    await page.keyboard.press('Enter');
+    const asked = (operation: string) =>
+      until(`the page to ask ${operation}`, () => control.seen.find((one) => one.operation === operation));
+    const shownDigest = candidate?.shownDigest;
+    expect((await asked('policy.confirm')).body).toEqual({ shownDigest, presence: token });
+    expect((await asked('people.beginPresence')).body).toEqual({
+      subject: { kind: 'policy', id: candidateId, digest: shownDigest },
+    });
+  });
 
   it('loads its first page with less than 200 KB of compressed script', async () => {
     const scripts = new Set<string>();
