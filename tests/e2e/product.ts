@@ -90,6 +90,19 @@ export interface McpAgent {
   mcp(server: string): Promise<Client>;
 }
 
+function agentWith(controlUrl: string, credential: Credential, key: AgentKey): McpAgent {
+  const { instanceId, gatewayUrl, tokenType } = credential;
+  const renew = () => renewCredential({ controlUrl, key, instanceId });
+  const governed = agentFetch({ credential, ...(tokenType === 'Bearer' ? {} : { key, renew }) });
+  const mcp = async (server: string) => {
+    const client = new Client({ name: 'e2e', version: '1.0.0' });
+    const url = new URL(`${gatewayUrl}/mcp/${server}`);
+    await client.connect(new StreamableHTTPClientTransport(url, { fetch: governed }));
+    return client;
+  };
+  return { credential, key, fetch: governed, mcp };
+}
+
 export interface Signed {
   readonly client: ControlClient;
   /** What a browser would send along with every request. */
@@ -243,36 +256,29 @@ export class Product {
   /** Enrols a fresh instance of a registered agent, brought in by `by` or the host operator. */
   async agent(
     name: string,
-    { bearer = false, by }: { bearer?: boolean; by?: ControlClient } = {},
+    { bearer = false, by, task }: { bearer?: boolean; by?: ControlClient; task?: string } = {},
   ): Promise<McpAgent> {
     const issuer = by ?? (await this.operator());
     const { id } = await issuer.call('agents.show', { params: { id: name } });
     const { joinToken } = await issuer.call('agents.joinToken', { params: { id } });
     const controlUrl = this.ready.controlUrl;
     const key = await generateAgentKey();
-    const credential = bearer
+    const enrolled = bearer
       ? await enrolBearer({ controlUrl, joinToken })
       : await enrolInstance({ controlUrl, joinToken, key });
-    const governed = agentFetch({
-      credential,
-      ...(bearer
-        ? {}
-        : {
-            key,
-            renew: (current: Credential) =>
-              renewCredential({ controlUrl, key, instanceId: current.instanceId }),
-          }),
-    });
-    const mcp = async (server: string) => {
-      const client = new Client({ name: 'e2e', version: '1.0.0' });
-      await client.connect(
-        new StreamableHTTPClientTransport(new URL(`${credential.gatewayUrl}/mcp/${server}`), {
-          fetch: governed,
-        }),
-      );
-      return client;
-    };
-    return { credential, key, fetch: governed, mcp };
+    const credential =
+      task === undefined
+        ? enrolled
+        : await renewCredential({ controlUrl, key, instanceId: enrolled.instanceId, task });
+    return agentWith(controlUrl, credential, key);
+  }
+
+  /** The same instance in a session of its own that has no task. */
+  async sessionWithoutTask({ credential, key }: McpAgent): Promise<McpAgent> {
+    const { controlUrl } = this.ready;
+    const { instanceId } = credential;
+    const renewed = await renewCredential({ controlUrl, key, instanceId, newSession: true });
+    return agentWith(controlUrl, renewed, key);
   }
 
   /**

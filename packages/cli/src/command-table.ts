@@ -62,6 +62,7 @@ function cleared(command: Commander): Commander {
 export function addCommands(program: Commander, act: Act): void {
   addRunning(program, act);
   addAgents(program, act);
+  addTasks(program, act);
   addTools(program, act);
   addApprovals(program, act);
   addContainment(program, act);
@@ -111,7 +112,26 @@ function addRunning(program: Commander, act: Act): void {
       'enrol with this one-time token first; better in ATF_JOIN_TOKEN: other users see arguments',
     )
     .option('--http [port]', 'serve Streamable HTTP on 127.0.0.1 instead of stdio')
+    .option('--task <id>', 'work on this task, which a person gave (atf task give), and on nothing else')
     .action(act(async () => (await import('./commands/connect.ts')).connect));
+}
+
+function addTasks(program: Commander, act: Act): void {
+  const task = program.command('task').description('tasks: what an agent is to do, in your own words');
+  common(task.command('give <agent> <words...>'))
+    .description('give an agent a task; what does not come from its words is asked about')
+    .option('--minutes <n>', 'how long it may be worked on (480)')
+    .action(act(async () => (await import('./commands/tasks.ts')).giveTask));
+  common(task.command('add <task> <words...>'))
+    .description('add to the words of a task that you gave')
+    .action(act(async () => (await import('./commands/tasks.ts')).addToTask));
+  common(task.command('list'))
+    .description('the newest tasks')
+    .option('--agent <name>', 'of this agent')
+    .action(act(async () => (await import('./commands/tasks.ts')).listTasks));
+  common(task.command('end <task>'))
+    .description('end a task and the session that works on it')
+    .action(act(async () => (await import('./commands/tasks.ts')).endTask));
 }
 
 /** Its options are its own: they pass through unread. */

@@ -1,6 +1,6 @@
 /** The files from which somebody registers an HTTP service (S-1): its OpenAPI document, and the credential with which the gateway makes itself known to it. */
 import { readFileSync, statSync } from 'node:fs';
-import { parseStrictYaml } from '@atf/core/identity/strict-yaml';
+import { parseStrictYaml } from '@atf/core/wire/strict-yaml';
 import { documentLengthMax, type ServiceCredential, serviceCredentialSchema } from '@atf/core/wire/service';
 import { CliFailure, exitCodes } from './exit-codes.ts';
 

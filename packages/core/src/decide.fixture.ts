@@ -1,7 +1,14 @@
 /** A small lawful world for tests of the decision, to be bent in one place per case. Test code; the product does not import it. */
 import { sha256 } from './digest.ts';
 import type { AgentDoc, ApprovalDoc, InstanceDoc, ServerDoc, ToolDoc } from './wire/feed.ts';
-import type { PolicyAnswer, PolicyFacts, PolicyQuestion, Received, World } from './world.ts';
+import {
+  noTask,
+  type PolicyAnswer,
+  type PolicyFacts,
+  type PolicyQuestion,
+  type Received,
+  type World,
+} from './world.ts';
 
 export const uuid = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
 export const manifestDigest = sha256('manifest');
@@ -106,6 +113,7 @@ export function worldOf(more: Partial<World> = {}): World {
     schema: { verdict: 'valid', problems: [] },
     labels: [],
     provenance: [],
+    task: noTask,
     detectors: [],
     ...more,
   };

@@ -6,6 +6,8 @@
 import { type ErrorCode, type Refusal, refusal } from './errors.ts';
 import { containmentOf, touchedBy } from './incident/containment.ts';
 import { effectiveLevel } from './maturity/levels.ts';
+import { worstOrigin } from './segmentation/provenance/argument-origins.ts';
+import { originSentences } from './segmentation/provenance/origin-sentences.ts';
 import { checkTransaction, hasDefinedLimits, humanCheckpointOf } from './segmentation/transaction.ts';
 import type { AgentDoc, ServerDoc, ToolDoc } from './wire/feed.ts';
 import type { ActionClass, Level } from './wire/words.ts';
@@ -20,6 +22,9 @@ import type {
   Received,
   World,
 } from './world.ts';
+
+/** Characters of a reason, as approvals store it. */
+export const becauseLengthMax = 500;
 
 type Step =
   | { readonly pass: string; readonly policies?: readonly string[] }
@@ -99,10 +104,20 @@ interface Asked {
   readonly agent: AgentDoc;
   readonly tool: ToolDoc;
   readonly level: Level;
+  readonly world: World;
 }
 
+/** S-4: where the values of the call come from, and whether the task asks for it. */
+const provenanceContext = ({ task, provenance }: World) => ({
+  task: task.assurance,
+  intent: task.intent,
+  origin: worstOrigin(provenance, ({ role }) => role !== 'amount'),
+  reach: worstOrigin(provenance, ({ address }) => address),
+  amount: worstOrigin(provenance, ({ role }) => role === 'amount'),
+});
+
 function askPolicy(
-  { policy, agent, tool, level }: Asked,
+  { policy, agent, tool, level, world }: Asked,
   received: Received,
   approved: boolean,
 ): PolicyAnswer {
@@ -118,6 +133,7 @@ function askPolicy(
       humanCheckpoint: humanCheckpointOf(agent, tool, received.args) !== undefined,
       limited: hasDefinedLimits(agent, tool),
       proof: received.credential.proof,
+      ...provenanceContext(world),
     },
   });
 }
@@ -194,8 +210,24 @@ function gateMaturity(asked: Asked, received: Received, world: World): Step {
   }
   const point = humanCheckpointOf(asked.agent, asked.tool, received.args);
   const why =
-    point?.reason ?? `level ${asked.level} may ${actionClassOf(asked.tool)} only after a person approves`;
+    point?.reason ??
+    provenanceReason(answer, asked) ??
+    `level ${asked.level} may ${actionClassOf(asked.tool)} only after a person approves`;
   return { ask: refusal('maturity.approval_required', why, { policies: answer.reasons }) };
+}
+
+/** What a person is told when it is about where a value came from or about what the task asks for: the policy says of which (`@because`). */
+function provenanceReason(
+  { reasons }: PolicyAnswer,
+  { policy, world, tool, level }: Asked,
+): string | undefined {
+  const about = new Set(reasons.map((id) => policy.annotations(id)['because']));
+  const told: string[] = [];
+  if (about.has('intent')) told.push(`the task does not ask for what ${tool.name} does`);
+  if (about.has('origin')) told.push(...originSentences(world.provenance));
+  return told.length === 0
+    ? undefined
+    : `${told.join('; ')}. At level ${level} a person decides about this`.slice(0, becauseLengthMax);
 }
 
 /** Invariant 5: the approval of exactly this call, consumed for it, unexpired, under the accepted definition. */
@@ -281,7 +313,7 @@ export function decide(received: Received, world: World): Decision {
   if (early !== undefined || tool === undefined)
     return early ?? answer('refuse', refusal('segmentation.tool_unknown'));
   if (policy === undefined) return take('authorise', no('policy.unavailable')) as Decision;
-  const asked: Asked = { policy, agent, tool, level };
+  const asked: Asked = { policy, agent, tool, level, world };
   return (
     take('authorise', authorise(asked, received)) ??
     take('limit_rate', limitRate(world)) ??

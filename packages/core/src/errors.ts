@@ -126,6 +126,12 @@ export const errors = {
     'There is no such agent',
     'List the agents with `atf agent list`.',
   ),
+  'identity.task_unknown': entry(
+    404,
+    'S-4',
+    'There is no such task, it is over, or another session works on it',
+    'Ask the person who gave it, or list the tasks with `atf task list`.',
+  ),
   'identity.gateway_unknown': entry(
     401,
     'I-2',

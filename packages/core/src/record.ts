@@ -21,6 +21,7 @@ import type {
   Protocol,
   Received,
   SchemaFact,
+  TaskFact,
   World,
 } from './world.ts';
 
@@ -75,6 +76,8 @@ export interface DecisionFacts {
   readonly schema: SchemaFact;
   readonly labels: readonly string[];
   readonly provenance: readonly ProvenanceFact[];
+  /** Absent from records of before sessions had tasks. */
+  readonly task?: TaskFact;
   readonly detectors: readonly DetectorVerdict[];
   readonly epochs: Decision['epochs'];
   readonly credential: { readonly expiresAtMs: number; readonly epoch: number };
@@ -141,6 +144,7 @@ export function factsOf(received: Received, world: World, decision: Decision): D
     schema,
     labels,
     provenance,
+    task,
     detectors,
     sessionRevoked,
     agent,
@@ -157,6 +161,7 @@ export function factsOf(received: Received, world: World, decision: Decision): D
     schema,
     labels,
     provenance,
+    task,
     detectors,
     epochs: decision.epochs,
     credential: { expiresAtMs, epoch: credentialEpoch },

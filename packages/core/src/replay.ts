@@ -8,6 +8,8 @@ import { z } from 'zod';
 import { decide } from './decide.ts';
 import { sha256 } from './digest.ts';
 import type { DecisionFacts, DecisionRecord } from './record.ts';
+import { argumentRoles } from './segmentation/provenance/argument-origins.ts';
+import { origins } from './segmentation/provenance/session-memory.ts';
 import {
   type AgentDoc,
   approvalDocSchema,
@@ -24,6 +26,7 @@ import { digestSchema, levelSchema } from './wire/words.ts';
 import {
   type CredentialFacts,
   type Decision,
+  noTask,
   type PolicyFacts,
   protocols,
   type Received,
@@ -107,8 +110,19 @@ const factsSchema = z.object({
   }),
   labels: verdictWords,
   provenance: z
-    .array(z.object({ argument: z.string(), source: z.enum(['task', 'trusted', 'untrusted', 'unknown']) }))
+    .array(
+      z.object({
+        argument: z.string().max(200),
+        role: z.enum(argumentRoles),
+        address: z.boolean(),
+        origin: z.enum(origins),
+        from: word.optional(),
+      }),
+    )
     .max(1_000),
+  task: z
+    .object({ assurance: z.enum(['person', 'absent']), intent: z.enum(['stated', 'silent']) })
+    .optional(),
   detectors: z
     .array(
       z.object({
@@ -214,6 +228,8 @@ export function rebuild(body: unknown, argsText: string | undefined, sources: Re
     schema: facts.schema,
     labels: facts.labels,
     provenance: facts.provenance,
+    // Records from before sessions had tasks.
+    task: facts.task ?? noTask,
     detectors: facts.detectors,
   };
   return { ok: true, record, received, world };

@@ -5,6 +5,8 @@
 import type { Refusal } from './errors.ts';
 import type { AgentDoc, ApprovalDoc, ContainmentDoc, InstanceDoc, ServerDoc, ToolDoc } from './wire/feed.ts';
 import type { JsonObject } from './wire/json.ts';
+import type { ArgumentOrigin } from './segmentation/provenance/argument-origins.ts';
+import type { Origin } from './segmentation/provenance/session-memory.ts';
 import type { ActionClass, Level } from './wire/words.ts';
 
 /** What the verified credential says; verification itself (signature, proof, replay) happened at the edge. */
@@ -18,6 +20,8 @@ export interface CredentialFacts {
   readonly credentialEpoch: number;
   /** `none`: a plain bearer token; reads as Intern at most. */
   readonly proof: 'dpop' | 'none';
+  /** The task that a person gave to this session. */
+  readonly task?: string;
 }
 
 /** The door through which an action came: MCP, the action API for programs that run their own tools, or plain HTTP. */
@@ -55,11 +59,18 @@ export interface SchemaFact {
   readonly problems: readonly string[];
 }
 
-/** Where an argument came from and which labels a session carries. Empty until provenance is tracked; the fields are in the record already. */
-export interface ProvenanceFact {
-  readonly argument: string;
-  readonly source: 'task' | 'trusted' | 'untrusted' | 'unknown';
+/** Where a value of the call came from (segmentation/provenance): one for each value that decides where it goes, what it is done to, and how much. */
+export type ProvenanceFact = ArgumentOrigin;
+
+/** What a person wants done in this session. `words` never enter the world; what follows from them for this call does. */
+export interface TaskFact {
+  /** Who declared it; `absent`: nobody. */
+  readonly assurance: 'person' | 'absent';
+  /** Whether its words ask for what the tool does (segmentation/provenance/stated-intent.ts). */
+  readonly intent: 'stated' | 'silent';
 }
+
+export const noTask: TaskFact = { assurance: 'absent', intent: 'silent' };
 
 export interface DetectorVerdict {
   readonly detector: string;
@@ -81,6 +92,16 @@ export interface PolicyContext {
   /** A limit for this tool is defined for this agent. */
   readonly limited: boolean;
   readonly proof: 'dpop' | 'none';
+  /** Who declared the task of the session. */
+  readonly task: TaskFact['assurance'];
+  /** Whether the task asks for what the tool does. */
+  readonly intent: TaskFact['intent'];
+  /** The worst origin of the values that say where and to what; `none`: the call has no such value. */
+  readonly origin: Origin | 'none';
+  /** The same of those that reach outside: addresses and account numbers. */
+  readonly reach: Origin | 'none';
+  /** The worst origin of an amount. */
+  readonly amount: Origin | 'none';
 }
 
 export interface PolicyQuestion {
@@ -124,6 +145,7 @@ export interface World {
   readonly schema: SchemaFact;
   readonly labels: readonly string[];
   readonly provenance: readonly ProvenanceFact[];
+  readonly task: TaskFact;
   readonly detectors: readonly DetectorVerdict[];
 }
 

@@ -6,7 +6,7 @@
  * A redemption whose answer was lost is never tried again as if new. This gateway ran nothing for it, and says so to control as soon as control is back;
  * until then its outcome is unknown. An answer never says that nothing happened to a call that another caller ran or runs.
  */
-import { doorsOf, endedBy } from '@atf/core/decide';
+import { becauseLengthMax, doorsOf, endedBy } from '@atf/core/decide';
 import { type Refusal, refusal } from '@atf/core/errors';
 import type { ResponseOf } from '@atf/core/wire/api';
 import type { ApprovalDoc } from '@atf/core/wire/feed';
@@ -22,7 +22,6 @@ import type { ToolResult } from './protocols/protocol.ts';
 import { type Decided, recordDecision } from './record.ts';
 
 const redemptionsMax = 1_024;
-const becauseLengthMax = 500;
 const listedMax = 20;
 
 type Redeemed = ResponseOf<'gateway.redeemApproval'>;

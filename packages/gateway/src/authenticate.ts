@@ -271,5 +271,6 @@ function credentialOf(claims: AccessTokenClaims, proof: CredentialFacts['proof']
     manifestDigest: claims.ver,
     credentialEpoch: claims.cep,
     proof,
+    ...(claims.task === undefined ? {} : { task: claims.task }),
   };
 }

@@ -6,11 +6,19 @@ import { decide } from '@atf/core/decide';
 import { sha256 } from '@atf/core/digest';
 import type { ApprovalDoc, ToolDoc } from '@atf/core/wire/feed';
 import { canonicalJson, type JsonObject } from '@atf/core/wire/json';
-import type { CredentialFacts, Protocol, Received, SchemaFact, World } from '@atf/core/world';
+import {
+  type CredentialFacts,
+  noTask,
+  type Protocol,
+  type Received,
+  type SchemaFact,
+  type World,
+} from '@atf/core/world';
 import type { Hold, Limiter, LimitInput } from './limiter.ts';
 import type { Ports } from './ports.ts';
 import type { Decided } from './record.ts';
 import type { SchemaCheck } from './schema-check.ts';
+import type { SessionMemories } from './session-memories.ts';
 
 /** One call as it will be decided: the canonical text and the value that this text means. */
 export interface ExactCall {
@@ -79,6 +87,7 @@ export function createDecider(
   ports: Ports,
   limiter: Limiter,
   schemas: SchemaCheck,
+  memories: SessionMemories,
   onDecided: (ms: number) => void = () => undefined,
 ): Decider {
   const { snapshot, clock } = ports;
@@ -107,7 +116,9 @@ export function createDecider(
       approval,
       schema: tool === undefined || how.anyArguments ? nothingToCheck : schemas.input(tool, received.args),
       labels: [],
-      provenance: [],
+      ...(how.anyArguments
+        ? { provenance: [], task: noTask }
+        : memories.facts(received.credential, tool, received.args)),
       detectors: [],
     };
     const decision = decide(received, world);

@@ -8,7 +8,7 @@ import { type Refusal, refusal } from '@atf/core/errors';
 import { touchedBy } from '@atf/core/incident/containment';
 import { type Kind, kindOf } from '@atf/core/segmentation/offer';
 import type { ApprovalDoc, ToolDoc } from '@atf/core/wire/feed';
-import type { JsonObject } from '@atf/core/wire/json';
+import type { Json, JsonObject } from '@atf/core/wire/json';
 import type { CredentialFacts, Decision, Protocol, Received } from '@atf/core/world';
 import type { AgentSide } from './agent-input.ts';
 import { answerOf, type CallAnswer, refused } from './answers.ts';
@@ -41,6 +41,7 @@ import { type Decided, recordDecision, recordSubscribed, type Stated } from './r
 import { RefusalCount } from './refusal-count.ts';
 import { RequestStates } from './request-state.ts';
 import { SchemaCheck } from './schema-check.ts';
+import { SessionMemories } from './session-memories.ts';
 import { Stopper } from './stop.ts';
 
 /** What the pipeline reports for metrics: no names of people, no arguments. */
@@ -153,7 +154,8 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
   const authenticator = new Authenticator({ clock, snapshot, publicUrl: options.publicUrl });
   const schemas = new SchemaCheck();
   const limiter = new Limiter({ control: ports.control, monotonicMs: () => clock.monotonicMs() });
-  const decider = createDecider(ports, limiter, schemas, options.onDecided);
+  const memories = new SessionMemories(ports);
+  const decider = createDecider(ports, limiter, schemas, memories, options.onDecided);
   const questions = new QuestionRate();
   const newQuestions = new QuestionRate(newQuestionsRate, 'approvals.queue_full');
   const calls = new CallsUnderWay();
@@ -194,9 +196,13 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     const exact = exactCall(request.serverName, request.toolName, request.args, protocol);
     const received = receivedOf(actionId, credential, exact);
     if (!calls.hasRoom(credential.agentId)) return busy(credential);
+    await memories.prepare(credential);
     await prepare(credential, exact, actionId);
     // What is asked about anyway spends no limit before it is released.
-    const decision = asks ? decider.peek(received, exact) : await decide(received, exact);
+    const first = asks ? decider.peek(received, exact) : await decide(received, exact);
+    // The person may have said by now what their task did not say when it was read.
+    const again = first.decision.outcome === 'ask' && !asks && (await memories.reread(credential));
+    const decision = again ? await decide(received, exact) : first;
     recent.keep(decision);
     const decided = { ...decision, stated }; //                              2 contain, 3 authorise, 4 govern data, 5 gate by maturity
     if (decided.decision.outcome === 'refuse') return await refuse(decided); // 6 record: refusals too
@@ -283,6 +289,8 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     if (gone?.aborted === true) hungUp();
     try {
       const ran = await execute(ports, schemas, decided, underWay);
+      if (ran.result !== undefined && world.tool !== undefined)
+        memories.observe(received.credential, world.tool, received.args, ran.result as unknown as Json);
       observe(decided, ran);
       notifier.after(decided, ran);
       return ran;

@@ -13,7 +13,7 @@
  */
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseStrictYaml } from '@atf/core/identity/strict-yaml';
+import { parseStrictYaml } from '@atf/core/wire/strict-yaml';
 import { nameSchema } from '@atf/core/wire/words';
 import { z } from 'zod';
 

@@ -37,12 +37,18 @@ export async function enrolBearer(
 
 /** A new access token for an enrolled instance; `newSession` starts a session of its own. @throws ControlRefusal when revoked */
 export async function renewCredential(
-  options: EnrolOptions & { readonly instanceId: string; readonly newSession?: boolean },
+  options: EnrolOptions & {
+    readonly instanceId: string;
+    readonly newSession?: boolean;
+    /** A task that a person gave to the agent: the session works on it, and on nothing else. */
+    readonly task?: string;
+  },
 ): Promise<Credential> {
-  const { instanceId, newSession } = options;
+  const { instanceId, newSession, task } = options;
   const body = {
     instanceId,
     ...(newSession === undefined ? {} : { newSession }),
+    ...(task === undefined ? {} : { task }),
     ...resourceOf(options),
   };
   return clientOf(options).call('instances.token', { body }, await proven(options, 'instances.token'));

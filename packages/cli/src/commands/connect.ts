@@ -16,6 +16,7 @@ interface ConnectOptions {
   readonly agent: string;
   readonly joinToken?: string;
   readonly http?: string | boolean;
+  readonly task?: string;
 }
 
 export const connect: Command<ConnectOptions> = async (cli, [server = ''], options) => {
@@ -64,10 +65,16 @@ async function governedFetch(cli: Cli, options: ConnectOptions): Promise<AgentFe
   const home = agentKeyHomeOf(cli.env);
   const { controlUrl } = cli;
   const joinToken = options.joinToken ?? cli.env.ATF_JOIN_TOKEN;
-  const { key, credential } =
+  const { key, credential: first } =
     joinToken === undefined
       ? await resumed(cli, home, options.agent)
       : await enrolledOnce(cli, home, options.agent, joinToken);
+  const { instanceId } = first;
+  // A task has a session of its own.
+  const credential =
+    options.task === undefined
+      ? first
+      : await renewCredential({ controlUrl, key, instanceId, newSession: true, task: options.task });
   const renew = (current: Credential) => renewCredential({ controlUrl, key, instanceId: current.instanceId });
   return agentFetch({ credential, key, renew });
 }

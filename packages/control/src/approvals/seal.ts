@@ -8,7 +8,8 @@ import type { Keys } from '../context.ts';
 const nonceBytes = 12;
 const tagBytes = 16;
 
-export type SealedPart = 'args' | 'stated' | 'outcome';
+/** `task`: not of an approval, but of a task, whose id it is bound to. */
+export type SealedPart = 'args' | 'stated' | 'outcome' | 'task';
 
 export interface Sealed {
   readonly kid: string;

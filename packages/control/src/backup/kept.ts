@@ -1,6 +1,6 @@
 /**
  * Room: backup. What of each table a backup holds. Every table stands here: the type refuses a new one that nobody has thought about. What opens a door for a
- * short time (links, sessions of people, join tokens, presence) is in no backup, so that no restore brings it back.
+ * short time (links, sessions of people, join tokens, presence, tasks) is in no backup, so that no restore brings it back.
  */
 import type { Tables } from '../db/tables.ts';
 
@@ -49,6 +49,7 @@ export const keptOf: Readonly<Record<keyof Tables | 'migration', Kept>> = {
   replica: 'void',
   restoration: 'rows',
   sign_in_link: 'void',
+  task: 'void',
   tool: 'rows',
   tool_classification_prepared: 'rows',
   tool_server: 'rows',

@@ -37,6 +37,8 @@ import {
 import { type AgentRow, lockAgent, updateAgent, versionByDigest } from './store.ts';
 import { putAgentDoc } from './agents.ts';
 import { stopOfAgent } from './documents.ts';
+import type { TaskRow } from './task-store.ts';
+import { takeTask, taskFor } from './task-take.ts';
 
 const joinTokenMs = 15 * 60_000;
 const joinTokenKeptMs = 24 * 3_600_000;
@@ -167,18 +169,25 @@ async function forgetLapsed(control: Control, tx: Tx): Promise<void> {
   }
 }
 
+interface SessionWanted {
+  readonly fresh: boolean;
+  readonly expiresAtMs: number;
+  readonly task: TaskRow | undefined;
+}
+
 async function sessionFor(
   control: Control,
   tx: Tx,
   instance: InstanceRow,
-  fresh: boolean,
-  expiresAtMs: number,
+  { fresh, expiresAtMs, task }: SessionWanted,
 ): Promise<string> {
   const { tenant } = control.config;
   const nowMs = control.clock.nowMs();
   await forgetLapsed(control, tx);
   const open = await openSessionOf(tx, tenant, instance.id);
-  if (open !== undefined && !fresh && nowMs - open.opened_at < sessionMsMax) {
+  // What a session was given stays with it, so its task does not change either.
+  const same = open !== undefined && !fresh && (task === undefined || task.sid === open.sid);
+  if (same && nowMs - open.opened_at < sessionMsMax) {
     await prolongSession(tx, tenant, open.sid, expiresAtMs);
     return open.sid;
   }
@@ -192,7 +201,9 @@ async function sessionFor(
     opened_at: nowMs,
     expires_at: expiresAtMs,
     ended_at: null,
+    task_id: task?.id ?? null,
   });
+  if (task !== undefined) await takeTask(control, tx, task, sid);
   return sid;
 }
 
@@ -200,6 +211,20 @@ export interface CredentialWanted {
   readonly newSession: boolean;
   /** The only resource that may take the token (RFC 8707): the gateway, which is also the default, or one tool server there. */
   readonly resource?: string | undefined;
+  /** The task that the session is to work on; absent: what it works on already. */
+  readonly task?: string | undefined;
+}
+
+/** The task of the session that goes on, or of the one that begins. A session is over with its task. Refuses `identity.task_unknown`. */
+async function taskWanted(
+  control: Control,
+  tx: Tx,
+  instance: InstanceRow,
+  { newSession, task }: CredentialWanted,
+): Promise<TaskRow | undefined> {
+  const open = await openSessionOf(tx, control.config.tenant, instance.id);
+  const wanted = task ?? (newSession ? null : (open?.task_id ?? null));
+  return wanted === null ? undefined : taskFor(control, tx, wanted, instance.agent_id, open?.sid);
 }
 
 interface Resource {
@@ -242,8 +267,13 @@ async function credentialFor(
   const level = effectiveLevel({ level: agent.level, ceiling: agent.ceiling ?? undefined }, proof);
   const seconds = (await settingsInForce(control, tx)).tokenSeconds[level];
   const iat = Math.floor(control.clock.nowMs() / 1000);
-  const exp = iat + seconds;
-  const sid = await sessionFor(control, tx, instance, wanted.newSession, exp * 1000);
+  const task = await taskWanted(control, tx, instance, wanted);
+  const exp = Math.min(iat + seconds, Math.ceil((task?.expires_at ?? Infinity) / 1000));
+  const sid = await sessionFor(control, tx, instance, {
+    fresh: wanted.newSession,
+    expiresAtMs: exp * 1000,
+    task,
+  });
   const version = await versionByDigest(tx, tenant, agent.id, agent.manifest_digest);
   if (version === undefined) throw new Error('an agent without its version');
   const claims = {
@@ -262,6 +292,7 @@ async function credentialFor(
     // What was proved, not what the manifest wishes for: attestation is not there yet.
     assurance: 'claimed' as const,
     ...(instance.jkt === null ? {} : { cnf: { jkt: instance.jkt } }),
+    ...(task === undefined ? {} : { task: task.id }),
   } as const;
   const firstKid = control.keys.publicJwks().keys.at(-1)?.kid ?? '';
   return {

@@ -137,4 +137,30 @@ export const migrations: readonly Migration[] = [
       );
     },
   },
+  {
+    name: '0014_tasks',
+    async up(db) {
+      await db.schema
+        .createTable('task')
+        .addColumn('tenant', 'text', (c) => c.notNull())
+        .addColumn('id', 'text', (c) => c.notNull())
+        .addColumn('agent_id', 'text', (c) => c.notNull())
+        .addColumn('given_by', 'text', (c) => c.notNull())
+        .addColumn('kid', 'text', (c) => c.notNull())
+        .addColumn('box', 'bytea', (c) => c.notNull())
+        .addColumn('given_at', 'bigint', (c) => c.notNull())
+        .addColumn('expires_at', 'bigint', (c) => c.notNull())
+        .addColumn('sid', 'text')
+        .addColumn('ended_at', 'bigint')
+        .addPrimaryKeyConstraint('task_pk', ['tenant', 'id'])
+        .addForeignKeyConstraint('task_agent', ['tenant', 'agent_id'], 'agent', ['tenant', 'id'])
+        .execute();
+      await db.schema
+        .createIndex('task_of_agent')
+        .on('task')
+        .columns(['tenant', 'agent_id', 'expires_at'])
+        .execute();
+      await db.schema.alterTable('agent_session').addColumn('task_id', 'text').execute();
+    },
+  },
 ];

@@ -1,11 +1,12 @@
 /** Room: identity. Handlers of agents and their instances. What an agent may do now is answered by the policy room. */
 import { refuse } from '@atf/core/errors';
 import type { Handlers } from '../context.ts';
-import { actingPerson } from './acting.ts';
+import { actingGateway, actingPerson } from './acting.ts';
 import { agentView, agentViews, listAgents, registerAgent } from './agents.ts';
 import { setCeiling } from './ceiling.ts';
 import { enrol, issueJoinToken, renew, revokeSessions } from './credentials.ts';
 import { agentById, agentByRef, type AgentRow } from './store.ts';
+import { addToTask, endTask, giveTask, listTasks, taskForGateway } from './tasks.ts';
 import type { Person } from '@atf/core/wire/api';
 
 type Operation =
@@ -16,7 +17,12 @@ type Operation =
   | 'agents.revokeSessions'
   | 'agents.ceiling'
   | 'instances.enrol'
-  | 'instances.token';
+  | 'instances.token'
+  | 'tasks.list'
+  | 'tasks.give'
+  | 'tasks.add'
+  | 'tasks.end'
+  | 'gateway.task';
 
 /** Roles open the door; beyond it, owners act on their own agents only. */
 export function answersFor(person: Person, agent: AgentRow): boolean {
@@ -77,7 +83,29 @@ export const identityRoutes: Handlers<Operation> = {
   async 'instances.token'(control, { body, actor }) {
     if (actor.kind !== 'instance' || actor.instanceId !== body.instanceId)
       return refuse('identity.proof_invalid');
-    const { instanceId, newSession, resource } = body;
-    return renew(control, instanceId, actor.jkt, { newSession: newSession === true, resource });
+    const { instanceId, newSession, resource, task } = body;
+    return renew(control, instanceId, actor.jkt, { newSession: newSession === true, resource, task });
+  },
+
+  async 'tasks.list'(control, { query, actor }) {
+    return { items: await listTasks(control, actingPerson(actor), query) };
+  },
+
+  async 'tasks.give'(control, { params, body, actor }) {
+    return giveTask(control, actingPerson(actor), params.id, body);
+  },
+
+  async 'tasks.add'(control, { params, body, actor }) {
+    return addToTask(control, actingPerson(actor), params.id, body.words);
+  },
+
+  async 'tasks.end'(control, { params, actor }) {
+    await endTask(control, actingPerson(actor), params.id);
+    return { ok: true };
+  },
+
+  async 'gateway.task'(control, { params, actor }) {
+    actingGateway(actor);
+    return taskForGateway(control, params.id);
   },
 };

@@ -72,5 +72,21 @@ export interface IdentityTables {
     /** When its last token ends; moves on with every token. */
     expires_at: number;
     ended_at: number | null;
+    /** The task that it works on. */
+    task_id: string | null;
+  };
+  task: {
+    tenant: string;
+    id: string;
+    agent_id: string;
+    given_by: string;
+    /** The words, sealed: a JSON array of turns. */
+    kid: string;
+    box: Uint8Array;
+    given_at: number;
+    expires_at: number;
+    /** The session that has it. */
+    sid: string | null;
+    ended_at: number | null;
   };
 }

@@ -3,7 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { agentDoc, toolDoc } from '@atf/core/decide.fixture';
-import { parseStrictYaml } from '@atf/core/identity/strict-yaml';
+import { origins } from '@atf/core/segmentation/provenance/session-memory';
+import { parseStrictYaml } from '@atf/core/wire/strict-yaml';
 import { cedarCallOf, policyFacts } from '@atf/core/policy/question';
 import { actionClassSchema, levelSchema, levels, sensitivitySchema } from '@atf/core/wire/words';
 import type { PolicyQuestion } from '@atf/core/world';
@@ -31,6 +32,7 @@ const toolSchema = z.strictObject({
   idempotent: z.boolean(),
   writeSafe: z.boolean(),
 });
+const origin = z.enum([...origins, 'none']);
 const contextSchema = z.strictObject({
   approved: z.boolean(),
   granted: z.boolean(),
@@ -38,12 +40,28 @@ const contextSchema = z.strictObject({
   humanCheckpoint: z.boolean(),
   limited: z.boolean(),
   proof: z.enum(['dpop', 'none']),
+  task: z.enum(['person', 'absent']),
+  intent: z.enum(['stated', 'silent']),
+  origin,
+  reach: origin,
+  amount: origin,
 });
+/** What the older cases say nothing of. */
+const noProvenance = {
+  task: 'absent',
+  intent: 'silent',
+  origin: 'none',
+  reach: 'none',
+  amount: 'none',
+} as const;
 const questionSchema = z.strictObject({
   level: levelSchema,
   action: actionClassSchema,
   tool: toolSchema,
-  context: contextSchema,
+  context: z.preprocess(
+    (given) => (typeof given === 'object' ? { ...noProvenance, ...given } : given),
+    contextSchema,
+  ),
 });
 const fileSchema = z.strictObject({
   defaults: questionSchema,
@@ -160,6 +178,11 @@ describe('the set', () => {
         humanCheckpoint: fc.boolean(),
         limited: fc.boolean(),
         proof: fc.constantFrom('dpop' as const, 'none' as const),
+        task: fc.constantFrom('person' as const, 'absent' as const),
+        intent: fc.constantFrom('stated' as const, 'silent' as const),
+        origin: fc.constantFrom(...origin.options),
+        reach: fc.constantFrom(...origin.options),
+        amount: fc.constantFrom(...origin.options),
       }),
     });
     fc.assert(

@@ -9,14 +9,15 @@ import { effectiveLevel } from '@atf/core/maturity/levels';
 import { limitsFor } from '@atf/core/segmentation/transaction';
 import type { AgentDoc, ContainmentDoc, InstanceDoc, ServerDoc, ToolDoc } from '@atf/core/wire/feed';
 import { canonicalJson, type JsonObject } from '@atf/core/wire/json';
-import type {
-  CheckName,
-  Decision,
-  LimitFact,
-  PolicyFacts,
-  Received,
-  SchemaFact,
-  World,
+import {
+  type CheckName,
+  type Decision,
+  type LimitFact,
+  noTask,
+  type PolicyFacts,
+  type Received,
+  type SchemaFact,
+  type World,
 } from '@atf/core/world';
 import type { Control } from '../context.ts';
 import { agentDocOf } from '../identity/documents.ts';
@@ -149,6 +150,7 @@ export function wouldHappen(control: Control, standing: Standing, asked: Asked):
     schema: tool === undefined || asked.schema === 'unchecked' ? unchecked : checkArguments(tool, asked.args),
     labels: [],
     provenance: [],
+    task: noTask,
     detectors: [],
   };
   const decision = decide(received, world);

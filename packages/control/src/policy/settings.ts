@@ -1,7 +1,7 @@
 /**
  * Room: policy (S-2, S-3). The figures of `settings.yaml`: checked like policies, digested and activated together with them.
  */
-import { parseStrictYaml } from '@atf/core/identity/strict-yaml';
+import { parseStrictYaml } from '@atf/core/wire/strict-yaml';
 import { actionClassSchema, levelSchema } from '@atf/core/wire/words';
 import { z } from 'zod';
 

@@ -6,7 +6,7 @@
 import { compileSchema } from '@atf/core/data/schema';
 import { sha256 } from '@atf/core/digest';
 import { refuse } from '@atf/core/errors';
-import { parseStrictYaml } from '@atf/core/identity/strict-yaml';
+import { parseStrictYaml } from '@atf/core/wire/strict-yaml';
 import { leastClassOf, operationOf } from '@atf/core/segmentation/http-operation';
 import { describeService, documentBytesMax, type LeftOut } from '@atf/core/segmentation/openapi';
 import type { BodyOut } from '@atf/core/wire/api';

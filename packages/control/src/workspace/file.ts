@@ -1,5 +1,5 @@
 /** Room: workspace. The file that describes the example workspace (`examples/workspace/workspace.yaml`), checked. */
-import { parseStrictYaml } from '@atf/core/identity/strict-yaml';
+import { parseStrictYaml } from '@atf/core/wire/strict-yaml';
 import { argumentRolesSchema, classificationSchema } from '@atf/core/wire/feed';
 import { levelSchema, nameSchema, outputTrustSchema, roleSchema, toolRefSchema } from '@atf/core/wire/words';
 import { z } from 'zod';

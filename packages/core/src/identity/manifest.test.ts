@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { sha256 } from '../digest.ts';
 import { manifestBytesMax } from '../wire/manifest.ts';
 import { checkOffices, parseManifest } from './manifest.ts';
-import { parseStrictYaml } from './strict-yaml.ts';
+import { parseStrictYaml } from '../wire/strict-yaml.ts';
 
 const text = readFileSync(
   new URL('../../../../examples/workspace/agents/junior-support.yaml', import.meta.url),

@@ -6,7 +6,7 @@ import { sha256 } from '../digest.ts';
 import { type Refusal, refusal } from '../errors.ts';
 import { jsonBoundsDefault, parseStrictText } from '../wire/json.ts';
 import { type Manifest, manifestBytesMax, manifestSchema } from '../wire/manifest.ts';
-import { parseStrictYaml } from './strict-yaml.ts';
+import { parseStrictYaml } from '../wire/strict-yaml.ts';
 
 /** Problems that one refusal lists. */
 const problemsMax = 10;

@@ -79,16 +79,7 @@ function toolEntity(tool: ToolDoc, action: ActionClass): Entity {
   return entity;
 }
 
-function contextRecord({
-  approved,
-  granted,
-  inDomain,
-  humanCheckpoint,
-  limited,
-  proof,
-}: PolicyContext): RecordValue {
-  return record({ approved, granted, inDomain, humanCheckpoint, limited, proof });
-}
+const contextRecord = (context: PolicyContext): RecordValue => record({ ...context });
 
 /** A request and its entities in Cedar's JSON form: what Cedar's own library is asked when both are compared. */
 export interface CedarCall {

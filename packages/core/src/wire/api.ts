@@ -9,6 +9,7 @@ import { manifestBytesMax, manifestSchema } from './manifest.ts';
 import { gatewayRoutes } from './gateway-routes.ts';
 import { notificationRoutes } from './notifications.ts';
 import { policyRoutes } from './policy.ts';
+import { taskRoutes } from './task-routes.ts';
 import { id, list, ok, reason, text } from './shapes.ts';
 import { credentialKinds, documentLengthMax, leftOutSchema, serviceCredentialSchema } from './service.ts';
 import {
@@ -712,6 +713,8 @@ export const routes = {
       instanceId: uuidSchema,
       newSession: z.boolean().optional(),
       resource: resource.optional(),
+      /** A task that a person gave to this agent: a session of its own works on it, and on nothing else. */
+      task: uuidSchema.optional(),
     }),
     response: credentialSchema,
   },
@@ -963,6 +966,7 @@ export const routes = {
   },
   // gateways
   ...gatewayRoutes,
+  ...taskRoutes,
   // notifications
   ...notificationRoutes,
   // policy

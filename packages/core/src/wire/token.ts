@@ -33,6 +33,8 @@ export const accessTokenClaimsSchema = z.object({
   assurance: assuranceSchema,
   /** RFC 9449 §6.1: absent only for a plain bearer token, which reads as Intern at most. */
   cnf: z.object({ jkt: digestSchema }).optional(),
+  /** The task that a person gave to this session; gateways ask control for its words. */
+  task: uuidSchema.optional(),
 });
 export type AccessTokenClaims = z.infer<typeof accessTokenClaimsSchema>;
 

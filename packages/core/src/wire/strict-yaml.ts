@@ -1,9 +1,9 @@
 /**
- * Room: identity (I-3, D-1). YAML for files that people write (manifests, settings), read as strictly as JSON: one document, core schema,
+ * YAML for files that people write (manifests, settings; I-3, D-1) and for what tools return, read as strictly as JSON: one document, core schema,
  * no tags, no anchors or aliases (a few lines of them expand to gigabytes), no duplicate keys, no dates, bounded.
  */
 import { isAlias, isNode, parseDocument, visit } from 'yaml';
-import { type Json, jsonBoundsDefault, parseStrictText } from '../wire/json.ts';
+import { type Json, jsonBoundsDefault, parseStrictText } from './json.ts';
 
 /** Nesting of collections; the parser recurses. */
 const depthMax = 32;
@@ -37,14 +37,19 @@ function representable(value: unknown): boolean {
 }
 
 /** Reads one YAML document. Never throws. Problems name places, not content. */
-export function parseStrictYaml(text: string, bytesMax: number): YamlParsed {
+export function parseStrictYaml(
+  text: string,
+  bytesMax: number,
+  /** `failsafe`: every scalar is the text that stands there. */
+  schema: 'core' | 'failsafe' = 'core',
+): YamlParsed {
   if (Buffer.byteLength(text) > bytesMax) return refused(`longer than ${bytesMax} bytes`);
   if (nestsTooDeep(text)) return refused('nested too deep');
   try {
     // Not `silent`: the library then keeps quiet about further documents in the same text.
     const document = parseDocument(text, {
       version: '1.2',
-      schema: 'core',
+      schema,
       strict: true,
       uniqueKeys: true,
       merge: false,

@@ -1,0 +1,179 @@
+/**
+ * Room: identity (S-4). Tasks: a person gives an agent a piece of work in their own words; one session takes it, and ends with it. Never from an agent's
+ * credential: what an agent says of its own task is worth nothing to whoever asks where a value came from. The words are sealed at rest.
+ */
+import { randomUUID } from 'node:crypto';
+import { refuse } from '@atf/core/errors';
+import type { Person, ResponseOf } from '@atf/core/wire/api';
+import { type Task, taskMinutesDefault, taskTurnsMax } from '@atf/core/wire/task-routes';
+import { openText, sealText } from '../approvals/seal.ts';
+import type { Control } from '../context.ts';
+import { revokeSession } from './credentials.ts';
+import { type AgentRow, agentById, peopleByIds } from './store.ts';
+import { isOver } from './task-take.ts';
+import {
+  agentsAnsweredFor,
+  changeTask,
+  insertTask,
+  lockTask,
+  openTasks,
+  taskById,
+  tasksNewest,
+  type TaskRow,
+} from './task-store.ts';
+
+/** Tasks of one agent that are not over. */
+const openTasksMax = 200;
+const listedMax = 200;
+const keptMs = 24 * 3_600_000;
+
+const isOperator = (person: Person): boolean => person.roles.includes('operator');
+
+function mayGive(person: Person, agent: AgentRow): boolean {
+  return isOperator(person) || agent.owner_id === person.id || agent.technical_owner_id === person.id;
+}
+
+async function agentOf(control: Control, person: Person, id: string): Promise<AgentRow> {
+  const agent =
+    (await agentById(control.db, control.config.tenant, id)) ?? refuse('identity.agent_not_found');
+  if (!mayGive(person, agent)) refuse('people.not_allowed', 'This agent has other owners.');
+  return agent;
+}
+
+const sealed = (control: Control, id: string, turns: readonly string[]) =>
+  sealText(control.keys, control.config.tenant, id, 'task', JSON.stringify(turns));
+
+/** What was changed at rest says nothing: a task without words asks for nothing. */
+function turnsOf(control: Control, { id, kid, box }: TaskRow): string[] {
+  const text = openText(control.keys, control.config.tenant, id, 'task', { kid, box });
+  return text === undefined ? [] : (JSON.parse(text) as string[]);
+}
+
+async function shown(control: Control, rows: readonly TaskRow[]): Promise<Task[]> {
+  const { tenant } = control.config;
+  const people = await peopleByIds(
+    control.db,
+    tenant,
+    rows.map((row) => row.given_by),
+  );
+  const agents = new Map<string, string>();
+  for (const id of new Set(rows.map((row) => row.agent_id)))
+    agents.set(id, (await agentById(control.db, tenant, id))?.name ?? 'unknown');
+  return rows.map((row) => ({
+    id: row.id,
+    agentId: row.agent_id,
+    agent: agents.get(row.agent_id) ?? 'unknown',
+    by: people.get(row.given_by)?.name ?? 'unknown',
+    state: isOver(row, control.clock.nowMs()) ? 'over' : row.sid === null ? 'open' : 'taken',
+    ...(row.sid === null ? {} : { sid: row.sid }),
+    turns: turnsOf(control, row),
+    givenAt: new Date(row.given_at).toISOString(),
+    expiresAt: new Date(row.expires_at).toISOString(),
+  }));
+}
+
+async function shownOne(control: Control, id: string): Promise<Task> {
+  const row = await taskById(control.db, control.config.tenant, id);
+  const [task] = row === undefined ? [] : await shown(control, [row]);
+  return task ?? refuse('identity.task_unknown');
+}
+
+/** Operators see those of every agent, others those of the agents that they answer for. */
+export async function listTasks(
+  control: Control,
+  person: Person,
+  { agentId }: { readonly agentId?: string | undefined },
+): Promise<Task[]> {
+  const { tenant } = control.config;
+  const own = isOperator(person) ? undefined : await agentsAnsweredFor(control.db, tenant, person.id);
+  const wanted = agentId === undefined ? own : own === undefined || own.includes(agentId) ? [agentId] : [];
+  return shown(control, await tasksNewest(control.db, tenant, wanted, listedMax));
+}
+
+/** Gives a task. Refuses agents of others, and more than can be worked on. */
+export async function giveTask(
+  control: Control,
+  person: Person,
+  agentId: string,
+  { words, minutes = taskMinutesDefault }: { readonly words: string; readonly minutes?: number | undefined },
+): Promise<Task> {
+  const { tenant } = control.config;
+  const agent = await agentOf(control, person, agentId);
+  const id = randomUUID();
+  await control.change(async (tx) => {
+    const nowMs = control.clock.nowMs();
+    if ((await openTasks(tx, tenant, agent.id, nowMs)) >= openTasksMax)
+      refuse('request.overloaded', `The agent has ${openTasksMax} tasks that are not over; end some.`);
+    const expiresAtMs = nowMs + minutes * 60_000;
+    await insertTask(
+      tx,
+      {
+        tenant,
+        id,
+        agent_id: agent.id,
+        given_by: person.id,
+        ...sealed(control, id, [words]),
+        given_at: nowMs,
+        expires_at: expiresAtMs,
+        sid: null,
+        ended_at: null,
+      },
+      keptMs,
+    );
+    await control.audit.enqueue(tx, 'identity.task_given', {
+      taskId: id,
+      agentId: agent.id,
+      agent: agent.name,
+      by: person.id,
+      expiresAt: new Date(expiresAtMs).toISOString(),
+    });
+  });
+  return shownOne(control, id);
+}
+
+/** Adds to the words: only who gave it, because they count as that person's. */
+export async function addToTask(control: Control, person: Person, id: string, words: string): Promise<Task> {
+  const { tenant } = control.config;
+  await control.change(async (tx) => {
+    const row = await lockTask(tx, tenant, id);
+    if (row === undefined || isOver(row, control.clock.nowMs())) return refuse('identity.task_unknown');
+    if (row.given_by !== person.id) return refuse('people.not_allowed', 'Another person gave this task.');
+    const turns = [...turnsOf(control, row), words];
+    if (turns.length > taskTurnsMax)
+      return refuse('request.malformed', `A task has at most ${taskTurnsMax} turns; give another one.`);
+    await changeTask(tx, tenant, id, sealed(control, id, turns));
+    await control.audit.enqueue(tx, 'identity.task_extended', {
+      taskId: id,
+      agentId: row.agent_id,
+      by: person.id,
+      turns: turns.length,
+    });
+  });
+  return shownOne(control, id);
+}
+
+/** Ends a task and the session that works on it. Ending twice is ending once. */
+export async function endTask(control: Control, person: Person, id: string): Promise<void> {
+  const { tenant } = control.config;
+  const found = (await taskById(control.db, tenant, id)) ?? refuse('identity.task_unknown');
+  await agentOf(control, person, found.agent_id);
+  await control.change(async (tx) => {
+    const row = await lockTask(tx, tenant, id);
+    if (row === undefined || row.ended_at !== null) return;
+    await changeTask(tx, tenant, id, { ended_at: control.clock.nowMs() });
+    if (row.sid !== null) await revokeSession(control, tx, row.sid);
+    await control.audit.enqueue(tx, 'identity.task_ended', {
+      taskId: id,
+      agentId: row.agent_id,
+      by: person.id,
+    });
+  });
+}
+
+/** What a gateway is told: the words of a task on which a session works now. */
+export async function taskForGateway(control: Control, id: string): Promise<ResponseOf<'gateway.task'>> {
+  const row = await taskById(control.db, control.config.tenant, id);
+  if (row === undefined || row.sid === null || isOver(row, control.clock.nowMs()))
+    return refuse('identity.task_unknown');
+  return { agentId: row.agent_id, sid: row.sid, turns: turnsOf(control, row) };
+}

@@ -1,0 +1,77 @@
+/**
+ * Room: segmentation (S-2). Whether a person's words ask for what a tool does, by its verb: a task that asks when a meeting is does not ask to send anything.
+ * Lexical and English; words in another language ask for nothing here, and a person is asked. Pure.
+ */
+import { wordsOf } from '../classify.ts';
+
+const sets = [
+  'send email mail message dm post reply respond answer forward notify tell inform contact text publish announce write msg submit',
+  'create add make schedule book set put plan new arrange organize organise reserve register open write generate insert log record save draft',
+  'update change edit modify reschedule move rename append adjust correct set replace extend postpone add mark upgrade',
+  'append add put write',
+  'invite add register',
+  'share give grant',
+  'delete remove cancel clear erase drop discard',
+  'pay transfer send wire refund buy purchase order settle return exchange',
+  'run execute deploy start trigger launch',
+];
+
+/** Verb → what says the same. */
+const alike = new Map<string, Set<string>>();
+for (const set of sets)
+  for (const word of set.split(' '))
+    alike.set(word, new Set([...(alike.get(word) ?? []), ...set.split(' ')]));
+
+/** Verbs that are as often nouns: they count where a sentence asks with them. */
+const alsoNouns = new Set(
+  'email mail message text post contact answer order book record log register transfer return exchange plan update change file mark set schedule buy purchase draft edit invite move run start trigger dm share reply forward refund'.split(
+    ' ',
+  ),
+);
+/** After these a verb asks. */
+const asking = new Set('please and then to also you or should must can will could would just not'.split(' '));
+
+function formsOf(verb: string): Set<string> {
+  const stem = verb.endsWith('e') ? verb.slice(0, -1) : verb;
+  const plural = verb.endsWith('y') ? `${verb.slice(0, -1)}ies` : `${verb}s`;
+  return new Set([verb, `re${verb}`, plural, `${verb}es`, `${stem}ing`, `${stem}ed`, `${verb}ed`]);
+}
+
+/** The words of the task with where sentences and clauses begin. */
+function tokensOf(task: string): { readonly word: string; readonly begins: boolean }[] {
+  return task
+    .toLowerCase()
+    .split(/(?<=[.!?:;,)\n])\s*/)
+    .flatMap((clause) =>
+      clause
+        .split(/[^\p{L}\p{N}]+/u)
+        .filter((word) => word !== '')
+        .map((word, at) => ({ word, begins: at === 0 })),
+    );
+}
+
+/**
+ * Whether `task` (the person's own words) asks for what the tool named `tool` does. A tool whose name holds no verb that is known here asks for nothing
+ * that could be compared, and counts as asked for.
+ */
+export function intentStated(task: string, tool: string): boolean {
+  const name = wordsOf(tool);
+  const verb = name.find((word) => alike.has(word));
+  const wanted = verb === undefined ? undefined : alike.get(verb);
+  if (wanted === undefined) return true;
+  const tokens = tokensOf(task);
+  for (const each of wanted) {
+    const forms = formsOf(each);
+    const said = tokens.some(({ word, begins }, at) => {
+      if (!forms.has(word)) return false;
+      // "Tell me", "send me": the answer is for the person.
+      if (tokens[at + 1]?.word === 'me') return false;
+      if (!alsoNouns.has(each)) return true;
+      if (word !== each && word !== `re${each}` && !word.endsWith('ing')) return false;
+      const before = tokens[at - 1]?.word ?? '';
+      return begins || asking.has(before) || /^[0-9]+$/.test(before);
+    });
+    if (said) return true;
+  }
+  return false;
+}

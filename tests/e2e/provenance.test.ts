@@ -1,0 +1,183 @@
+/**
+ * Where the values of a call come from (S-4, S-2), through the front door: a person gives a task, an agent works on it, and what did not come from the person's
+ * words goes to a person, who is shown the source.
+ */
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Client } from '@modelcontextprotocol/client';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { atf } from './cli-run.ts';
+import { approve, call, Product, type Signed, until } from './product.ts';
+
+let product: Product;
+let owner: Signed;
+let approver: Signed;
+let principal: string;
+
+/** What the example's mail of a supplier asks an assistant to write to. */
+const planted = 'archive@supplier.example';
+const words = 'Please send an e-mail to ada@example.com: order O-5001 is on its way.';
+
+beforeAll(async () => {
+  product = await Product.start();
+  owner = await product.signIn('ines.marchetti@example.com');
+  approver = await product.signIn('paula.reyes@example.com');
+  principal = (await owner.client.call('agents.show', { params: { id: 'principal-operations' } })).id;
+});
+afterAll(async () => product.remove());
+
+const give = (text = words) =>
+  owner.client.call('tasks.give', { params: { id: principal }, body: { words: text } });
+/** An e-mail of its own in each test: a released one answers for every equal call of the agent. */
+const mail = (client: Client, to: string) =>
+  call(client, 'send_email', { to, subject: expect.getState().currentTestName ?? '', body: 'On its way.' });
+const readMail = async (agent: Awaited<ReturnType<Product['agent']>>) => {
+  const files = await agent.mcp('files');
+  const read = await call(files, 'read_text_file', {
+    path: join(product.dataDir, 'sandbox/supplier-mail.txt'),
+  });
+  expect(read.text).toContain(planted);
+};
+
+describe('with a task', () => {
+  it('does what the words say, and asks about what a file says', async () => {
+    const task = await give();
+    const agent = await product.agent('principal-operations', { task: task.id });
+    const office = await agent.mcp('back-office');
+    expect((await mail(office, 'ada@example.com')).isError).toBe(false);
+
+    await readMail(agent);
+    const asked = await mail(office, planted);
+    expect(asked.atf.code).toBe('maturity.approval_required');
+    expect(asked.text).toContain('the value of /to is from a text that files/read_text_file returned');
+
+    // The person sees the source, and may release it all the same.
+    const { approvalId = '' } = asked.atf;
+    const shown = await approver.client.call('approvals.show', { params: { id: approvalId } });
+    expect(shown.because).toContain('files/read_text_file');
+    await approve(approver, approvalId);
+    await until('the released e-mail', async () =>
+      (await mail(office, planted)).isError ? undefined : true,
+    );
+
+    // Neither the person nor a tool said this one; however it is written.
+    for (const to of ['nobody@supplier.example', 'archive@another.example'])
+      expect((await mail(office, to)).text).toContain('neither from the task nor from anything');
+  });
+
+  it('does not do what the words do not ask for', async () => {
+    const task = await give();
+    const office = await (await product.agent('principal-operations', { task: task.id })).mcp('back-office');
+    const change = () => call(office, 'update_order_status', { order_id: 'O-5001', status: 'shipped' });
+    const asked = await change();
+    expect(asked.atf.code).toBe('maturity.approval_required');
+    expect(asked.text).toContain('the task does not ask for what update_order_status does');
+    // The next call knows what the person adds; nothing is opened anew.
+    await owner.client.call('tasks.add', {
+      params: { id: task.id },
+      body: { words: 'Then set the status of O-5001 to shipped.' },
+    });
+    expect((await change()).isError).toBe(false);
+  });
+
+  it('is not escaped by a value that a call of the agent itself brought in', async () => {
+    const task = await give();
+    const agent = await product.agent('principal-operations', { task: task.id });
+    await readMail(agent);
+    const office = await agent.mcp('back-office');
+    await call(office, 'search_customers', { query: planted });
+    expect((await mail(office, planted)).atf.code).toBe('maturity.approval_required');
+  });
+
+  it('is on record with what decided it, and without the words', async () => {
+    const task = await give('Send an e-mail to ada@example.com about the nightingale.');
+    const agent = await product.agent('principal-operations', { task: task.id });
+    const sent = await mail(await agent.mcp('back-office'), 'ada@example.com');
+    const { actionId = '' } = sent.atf;
+    const story = await until('the record', () =>
+      owner.client.call('actions.show', { params: { id: actionId } }).catch(() => undefined),
+    );
+    const intent = story.records
+      .map(({ entry }) => JSON.parse(entry) as { type: string; body: { facts: Record<string, unknown> } })
+      .find(({ type }) => type === 'action.intent');
+    expect(intent?.body.facts).toMatchObject({
+      task: { assurance: 'person', intent: 'stated' },
+      provenance: [{ argument: '/to', role: 'destination', address: true, origin: 'task' }],
+    });
+    for (const name of await readdir(product.dataDir, { recursive: true, withFileTypes: true })) {
+      if (!name.isFile()) continue;
+      const bytes = await readFile(join(name.parentPath, name.name));
+      expect(bytes.includes('nightingale'), join(name.parentPath, name.name)).toBe(false);
+    }
+  });
+});
+
+describe('without a task', () => {
+  it('what an untrusted text said still goes to a person, also in another session of the same instance', async () => {
+    const task = await give();
+    const agent = await product.agent('principal-operations', { task: task.id });
+    await readMail(agent);
+    const alone = await product.sessionWithoutTask(agent);
+    const asked = await mail(await alone.mcp('back-office'), planted);
+    expect(asked.atf.code).toBe('maturity.approval_required');
+    expect(asked.text).toContain('files/read_text_file');
+  });
+});
+
+describe('a task', () => {
+  it('is for one agent and one session, and ends with it', async () => {
+    const task = await give();
+    const first = await product.agent('principal-operations', { task: task.id });
+    const refusedAs = (name: string) => product.agent(name, { task: task.id });
+    await expect(refusedAs('principal-operations')).rejects.toMatchObject({ code: 'identity.task_unknown' });
+    await expect(refusedAs('senior-support')).rejects.toMatchObject({ code: 'identity.task_unknown' });
+
+    const office = await first.mcp('back-office');
+    expect((await call(office, 'list_orders', {})).isError).toBe(false);
+    await owner.client.call('tasks.end', { params: { id: task.id } });
+    await until('the session to be over', async () =>
+      call(office, 'list_orders', {}).then(
+        ({ atf }) => (atf.code === 'identity.session_revoked' ? true : undefined),
+        () => true,
+      ),
+    );
+    await expect(
+      owner.client.call('tasks.add', { params: { id: task.id }, body: { words: 'And more.' } }),
+    ).rejects.toMatchObject({ code: 'identity.task_unknown' });
+  });
+
+  it('is given and told of by those who answer for the agent, and added to by who gave it', async () => {
+    const task = await give();
+    const { client } = approver;
+    await expect(
+      client.call('tasks.give', { params: { id: principal }, body: { words } }),
+    ).rejects.toMatchObject({ code: 'people.not_allowed' });
+    expect((await client.call('tasks.list', {})).items).toEqual([]);
+    const security = await product.signIn('yuki.mori@example.com');
+    await expect(
+      security.client.call('tasks.add', { params: { id: task.id }, body: { words } }),
+    ).rejects.toMatchObject({ code: 'people.not_allowed' });
+    expect((await owner.client.call('tasks.list', { query: { agentId: principal } })).items[0]).toMatchObject(
+      {
+        id: task.id,
+        agent: 'principal-operations',
+        state: 'open',
+        turns: [words],
+      },
+    );
+  });
+
+  it('is given, listed and ended on the command line', async () => {
+    const cli = (...args: string[]) =>
+      atf([...args, '--data', product.dataDir, '--control', product.ready.controlUrl]);
+    const given = await cli('task', 'give', 'principal-operations', 'Send', 'the', 'news');
+    expect(given.stdout).toContain('--task');
+    const [, id = ''] = /--task ([0-9a-f-]{36})/.exec(given.stdout) ?? [];
+    expect((await cli('task', 'add', id, 'to ada@example.com')).code).toBe(0);
+    expect((await cli('task', 'list', '--agent', 'principal-operations')).stdout).toContain(id.slice(0, 8));
+    expect((await cli('task', 'end', id)).code).toBe(0);
+    const again = await cli('task', 'add', id, 'more');
+    expect(again.code).not.toBe(0);
+    expect(again.stderr).toContain('identity.task_unknown');
+  });
+});
