@@ -20,12 +20,14 @@ const usage = `Usage: node tools/run.mjs COMMAND [options]
   test [files]      everything that is checked, then one line: N passed, N failed
   check             formatting, types and lint only
   bench             measure, and write bench/results
+  bench:agentdojo   run recorded attacks and benign tasks through the pipeline (--data, --classification, --json)
   build             install and build, nothing else
 `;
 
 const nodeMajorMin = 20;
 const demo = 'examples/demo/main.ts';
 const bench = 'bench/run.ts';
+const agentDojo = 'bench/agentdojo.ts';
 const cli = 'packages/cli/bin/atf.js';
 
 const commands = {
@@ -33,6 +35,7 @@ const commands = {
   demo: (node, args) => run(node, [join(root, demo), ...args]),
   atf: (node, args) => run(node, [join(root, cli), ...args]),
   bench: (node, args) => run(node, [join(root, bench), ...args]),
+  'bench:agentdojo': (node, args) => run(node, [join(root, agentDojo), ...args]),
   build: async () => 0,
   check: async (node) => (await import('./checks.mjs')).check(node),
   test: async (node, args) => (await import('./checks.mjs')).test(node, args),

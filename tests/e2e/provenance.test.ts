@@ -2,11 +2,11 @@
  * Where the values of a call come from (S-4, S-2), through the front door: a person gives a task, an agent works on it, and what did not come from the person's
  * words goes to a person, who is shown the source.
  */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Client } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { atf } from './cli-run.ts';
+import { atf, documents } from './cli-run.ts';
 import { approve, call, Product, type Signed, until } from './product.ts';
 
 let product: Product;
@@ -106,8 +106,9 @@ describe('with a task', () => {
     });
     for (const name of await readdir(product.dataDir, { recursive: true, withFileTypes: true })) {
       if (!name.isFile()) continue;
-      const bytes = await readFile(join(name.parentPath, name.name));
-      expect(bytes.includes('nightingale'), join(name.parentPath, name.name)).toBe(false);
+      // Files of the log come and go while it grows.
+      const bytes = await readFile(join(name.parentPath, name.name)).catch(() => undefined);
+      expect(bytes?.includes('nightingale') ?? false, join(name.parentPath, name.name)).toBe(false);
     }
   });
 });
@@ -179,5 +180,44 @@ describe('a task', () => {
     const again = await cli('task', 'add', id, 'more');
     expect(again.code).not.toBe(0);
     expect(again.stderr).toContain('identity.task_unknown');
+  });
+});
+
+describe('a file of classifications', () => {
+  const classify = async (name: string, said: string) => {
+    const file = join(product.dataDir, `${name}.yaml`);
+    await writeFile(file, said);
+    return atf([
+      ...['tool', 'classify', 'files', '--file', file],
+      ...['--data', product.dataDir, '--control', product.ready.controlUrl, '--json'],
+    ]);
+  };
+  it('says what several tools are, all or none', async () => {
+    const written = await classify(
+      'good',
+      'write_file: { writeSafe: true, reversible: true }\nread_text_file: { sensitivity: confidential }\n',
+    );
+    expect(documents(written).map(({ name, reviewed }) => [name, reviewed])).toEqual([
+      ['write_file', true],
+      ['read_text_file', true],
+    ]);
+    const unknown = await classify(
+      'unknown',
+      'read_text_file: { sensitivity: public }\nno_such_tool: { class: read }\n',
+    );
+    expect(unknown.code).not.toBe(0);
+    const params = { server: 'files', name: 'read_text_file' };
+    expect((await owner.client.call('tools.show', { params })).classification.sensitivity).toBe(
+      'confidential',
+    );
+    for (const odd of [
+      'read_text_file: { class: harmless }',
+      'read_text_file: { by: person }',
+      '[1]',
+      'a: &x [*x]',
+    ]) {
+      const refused = await classify('odd', odd);
+      expect(refused.code, odd).toBe(2);
+    }
   });
 });

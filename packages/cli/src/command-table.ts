@@ -250,7 +250,11 @@ function addTools(program: Commander, act: Act): void {
     .description('one tool (server/tool): classification, definition, difference to what is offered')
     .action(act(async () => (await import('./commands/tools.ts')).showTool));
   cleared(common(tool.command('classify <tool>')))
-    .description('correct the classification of a tool')
+    .description('correct the classification of a tool, or with --file of many tools of a server')
+    .option(
+      '--file <file>',
+      'what you say about the tools of this server, in YAML: tool name → classification',
+    )
     .addOption(new Option('--class <class>').choices(classes))
     .addOption(new Option('--sensitivity <word>').choices(sensitivities))
     .addOption(new Option('--output <trust>').choices(['trusted', 'untrusted']))

@@ -8,7 +8,8 @@ const credentialBytesMax = 16_384;
 /** Permission bits that let anybody but the owner read. */
 const othersRead = 0o077;
 
-function readText(file: string, bytesMax: number): string {
+/** @throws CliFailure when there is no such file, or it is too large */
+export function readText(file: string, bytesMax: number): string {
   const found = statSync(file, { throwIfNoEntry: false });
   if (found?.isFile() !== true || found.size > bytesMax)
     throw new CliFailure(exitCodes.usage, `${file} is not a file of at most ${bytesMax} bytes`);

@@ -2,7 +2,8 @@
 import type { BodyIn, Tool } from '@atf/core/wire/api';
 import { askKinds, mayAskSchema } from '@atf/core/wire/words';
 import type { ControlClient } from '@atf/sdk/client';
-import type { Command } from '../cli.ts';
+import { readClassifications } from '../classification-files.ts';
+import type { Cli, Command } from '../cli.ts';
 import { type ClearingOptions, withClearance } from '../clearance.ts';
 import { confirm } from '../confirm.ts';
 import { CliFailure, exitCodes } from '../exit-codes.ts';
@@ -245,6 +246,7 @@ function showDiff(out: Output, tool: Tool): void {
 }
 
 interface ClassifyOptions extends ClearingOptions {
+  readonly file?: string;
   readonly class?: Tool['effectiveClass'];
   readonly sensitivity?: Tool['classification']['sensitivity'];
   readonly output?: 'trusted' | 'untrusted';
@@ -260,7 +262,22 @@ interface ClassifyOptions extends ClearingOptions {
   readonly query?: string;
 }
 
+/** Every tool that the file names, all or none, with one clearance. */
+async function classifyByFile(cli: Cli, name: string, file: string, options: ClassifyOptions): Promise<void> {
+  const body = { tools: readClassifications(file) };
+  const operator = await cli.operator();
+  const call = { params: { name }, body };
+  const { items } = await withClearance(cli, operator, 'servers.classify', call, options);
+  for (const tool of items) cli.out.document(tool);
+  cli.out
+    .say`${style('green', '✓')} ${counted(items.length, 'tool')} of ${name} ${items.length === 1 ? 'is' : 'are'} what ${file} says.`;
+}
+
 export const classifyTool: Command<ClassifyOptions> = async (cli, [ref = ''], options) => {
+  if (options.file !== undefined) {
+    await classifyByFile(cli, ref, options.file, options);
+    return exitCodes.ok;
+  }
   const operator = await cli.operator();
   const roles = await rolesOf(operator, ref, options);
   const body: BodyIn<'tools.classify'> = {

@@ -16,6 +16,7 @@ const titles: Readonly<Record<Clearance['operation'], string>> = {
   'people.link': 'Make a sign-in link',
   'servers.mayAsk': 'Change what a tool server may ask for',
   'tools.classify': 'Change the classification of a tool',
+  'servers.classify': 'Change the classifications of several tools',
   'tools.accept': 'Accept a definition',
   'targets.add': 'Add a target of notifications',
   'targets.remove': 'Remove a target of notifications',

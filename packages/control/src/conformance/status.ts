@@ -122,9 +122,10 @@ export const statuses: Readonly<Record<RequirementId, Status>> = {
   },
   'S-4': {
     status: 'partly',
-    says: 'The amount of one call is limited and refused above, unreadable amounts too. Limits are per agent and tool; risk does not adjust them yet.',
+    says: 'The amount of one call is limited and refused above, unreadable amounts too. A recipient, an object or an amount that only an untrusted text suggested waits for a person, who sees the source. Limits are per agent and tool; risk does not adjust them yet.',
     tests: [
       governed('refunds within its limit, people are told what and why; above it is refused with the reason'),
+      'tests/e2e/provenance.test.ts',
     ],
   },
   'S-5': nothing('No cumulative or cascade limits yet.'),

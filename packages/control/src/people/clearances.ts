@@ -107,6 +107,8 @@ async function saysOf(control: Control, tx: Tx, given: BodyOut<'clearances.ask'>
       return `Changes what the tool server ${params['name'] ?? ''} may ask agents for while their calls run: words of a person, words of a model, names of folders.`;
     case 'tools.classify':
       return `Changes what ${tool} counts as: which agents may call it, and when a person is asked.`;
+    case 'servers.classify':
+      return `Changes what tools of ${params['name'] ?? ''} count as: which agents may call them, and when a person is asked.`;
     case 'targets.add':
       return 'Sends what people are told to this address as well. Whoever reads there learns what agents do, who answers for them and what waits. Addresses and passwords are shown as digests.';
     case 'targets.remove': {

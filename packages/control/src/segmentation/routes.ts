@@ -21,6 +21,7 @@ type Operation =
   | 'tools.list'
   | 'tools.show'
   | 'tools.classify'
+  | 'servers.classify'
   | 'tools.accept'
   | 'gateway.leaseCalls'
   | 'gateway.discovered';
@@ -85,6 +86,18 @@ export const segmentationRoutes: Handlers<Operation> = {
       return classifyTool(control, tx, params.server, params.name, body, by.id);
     });
     return toolViewOf(row);
+  },
+
+  async 'servers.classify'(control, { params, body, actor, headers }) {
+    const by = actingPerson(actor);
+    const rows = await control.change(async (tx) => {
+      await demandClearance(control, tx, { operation: 'servers.classify', params, body, headers, by });
+      const changed = [];
+      for (const [name, said] of Object.entries(body.tools))
+        changed.push(await classifyTool(control, tx, params.name, name, said, by.id));
+      return changed;
+    });
+    return { items: rows.map(toolViewOf) };
   },
 
   async 'tools.accept'(control, { params, body, actor, headers }) {

@@ -18,7 +18,7 @@ const verbs: Record<ActionClass, ReadonlySet<string>> = {
     'get list read search find fetch show describe view lookup query retrieve download inspect browse count summarize check compare calculate',
   ),
   write: words(
-    'create update write set edit add insert put modify change rename move copy append save replace patch assign cancel close reopen approve reject refund archive restore merge upsert increment mark complete register import',
+    'create update write set edit add insert put modify change rename move copy append save replace patch assign cancel close reopen approve reject refund archive restore merge upsert increment mark complete register import reschedule',
   ),
   send: words('send publish forward broadcast notify tweet dispatch submit upload transmit'),
   execute: words(

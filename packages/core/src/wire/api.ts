@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { classificationSchema, containmentDocSchema } from './feed.ts';
+import { saidOfToolSchema, saidOfToolsSchema } from './classification-file.ts';
 import { canonicalJson } from './json.ts';
 import { manifestBytesMax, manifestSchema } from './manifest.ts';
 import { gatewayRoutes } from './gateway-routes.ts';
@@ -234,6 +235,7 @@ export const clearedOperations = [
   'people.link',
   'servers.mayAsk',
   'tools.classify',
+  'servers.classify',
   'tools.accept',
   'targets.add',
   'targets.remove',
@@ -802,8 +804,19 @@ export const routes = {
     clearance: true,
     summary: 'Correct the classification of a tool',
     params: z.object({ server: nameSchema, name: text(governedNameLengthMax) }),
-    body: classificationSchema.omit({ by: true }).partial(),
+    body: saidOfToolSchema,
     response: toolSchema,
+  },
+  'servers.classify': {
+    method: 'PATCH',
+    path: '/v1/servers/:name/classifications',
+    auth: 'person',
+    roles: ['operator', 'technical_owner', 'security'],
+    clearance: true,
+    summary: 'Correct the classifications of several tools of a server, all or none',
+    params: z.object({ name: nameSchema }),
+    body: z.strictObject({ tools: saidOfToolsSchema }),
+    response: list(toolSchema),
   },
   'tools.accept': {
     method: 'POST',

@@ -6,9 +6,9 @@ import type { PayloadFrame } from '@atf/core/audit/spool-frame';
 import { refusal } from '@atf/core/errors';
 import { policyFactsOf } from '@atf/core/policy/question';
 import type { OperationId, ResponseOf } from '@atf/core/wire/api';
-import { type ApprovalDoc, leaseMs } from '@atf/core/wire/feed';
+import { type ApprovalDoc, leaseMs, type PolicyDoc } from '@atf/core/wire/feed';
 import type { JsonObject } from '@atf/core/wire/json';
-import type { CredentialFacts } from '@atf/core/world';
+import type { CredentialFacts, PolicyFacts } from '@atf/core/world';
 import { Lease } from '../lease.ts';
 import { createPipeline, type Pipeline } from '../pipeline.ts';
 import type {
@@ -159,6 +159,8 @@ export class FakeApprovals implements ControlPort {
   readonly #told: (doc: ApprovalDoc) => void;
   readonly #clock: VirtualClock;
   readonly budgets = new Budgets();
+  /** Tasks of sessions, by id. */
+  readonly tasks = new Map<string, ResponseOf<'gateway.task'>>();
   lose = false;
   away = false;
 
@@ -188,6 +190,7 @@ export class FakeApprovals implements ControlPort {
 
   #answer(operation: OperationId, id: string, body: Record<string, string>): object | undefined {
     if (operation === 'gateway.requestApproval') return this.#store(body);
+    if (operation === 'gateway.task') return this.tasks.get(id);
     const approval = this.stored.get(id);
     if (operation === 'gateway.notify') return { ok: true };
     if (approval === undefined) return undefined;
@@ -298,6 +301,17 @@ function seeded(seed: string): (bytes: number) => Uint8Array {
   };
 }
 
+const compiled = new Map<string, PolicyFacts | undefined>();
+
+/** Many pipelines of one test have the same policies. */
+function compiledOnce(doc: PolicyDoc): PolicyFacts | undefined {
+  if (!compiled.has(doc.digest)) {
+    const facts = policyFactsOf(doc);
+    compiled.set(doc.digest, facts.ok ? facts.facts : undefined);
+  }
+  return compiled.get(doc.digest);
+}
+
 /** A pipeline with a Junior (2) and a Senior (3) that may use `office/look` (read) and `office/pay` (write). */
 export function bench(seed = 'bench'): Bench {
   const clock = new VirtualClock();
@@ -305,10 +319,7 @@ export function bench(seed = 'bench'): Bench {
   const snapshot = new Snapshot({
     clock,
     lease,
-    compilePolicy: (doc) => {
-      const compiled = policyFactsOf(doc);
-      return compiled.ok ? compiled.facts : undefined;
-    },
+    compilePolicy: compiledOnce,
   });
   const spool = new FakeSpool();
   const upstream = new FakeUpstream();

@@ -1,10 +1,11 @@
 /**
  * Room: segmentation (S-4, D-1). What a tool returned, taken apart: a value that is a field of structured output says less about who wrote it than
- * a sentence does. JSON and YAML count as structure when the whole text is that; everything else is one text. Names of fields are no values. Pure,
- * total and bounded.
+ * a sentence does. JSON and YAML count as structure when the whole text is that; everything else is one text, and so is what a tool read out of a document, whose
+ * writer could give it any form. Names of fields are no values. Pure, total and bounded.
  */
 import { parseStrictYaml } from '../../wire/strict-yaml.ts';
 import { isJsonObject, type Json } from '../../wire/json.ts';
+import { wordsOf } from '../classify.ts';
 
 /** Characters of one text that are looked at for structure; a longer one is text. */
 const structuredMax = 131_072;
@@ -45,19 +46,37 @@ function valuesOf(text: string, into: string[]): void {
   else collect(structure, into, 0);
 }
 
-function walk(value: Json, into: string[], depth: number): void {
+function walk(value: Json, document: boolean, into: string[], depth: number): void {
   if (value === null || depth > depthMax) return;
-  if (typeof value === 'string') valuesOf(value, into);
-  else if (Array.isArray(value)) {
-    for (const item of value) walk(item, into, depth + 1);
+  if (typeof value === 'string') {
+    if (document) into.push(value);
+    else valuesOf(value, into);
+  } else if (Array.isArray(value)) {
+    for (const item of value) walk(item, document, into, depth + 1);
   } else if (isJsonObject(value)) {
-    for (const [name, item] of Object.entries(value)) if (!unread.has(name)) walk(item, into, depth + 1);
+    for (const [name, item] of Object.entries(value))
+      if (!unread.has(name)) walk(item, document, into, depth + 1);
   } else into.push(String(value));
 }
 
 /** The values in the result of a call, whichever kind of result of MCP it is: contents, structured content, messages of a prompt. */
-export function leavesOf(result: Json): string[] {
+export function leavesOf(result: Json, document = false): string[] {
   const found: string[] = [];
-  walk(result, found, 0);
+  walk(result, document, found, 0);
   return found;
+}
+
+const reading = new Set(
+  'get read fetch open download load cat view show visit browse retrieve extract crawl scrape'.split(' '),
+);
+const documents = new Set(
+  'file webpage page website site url uri html document doc pdf text content contents attachment body resource article note'.split(
+    ' ',
+  ),
+);
+
+/** Whether a tool, by its name, hands out what stands in a document: the one thing whose form, too, is its writer's. */
+export function readsDocuments(tool: string): boolean {
+  const words = wordsOf(tool);
+  return words.some((word) => reading.has(word)) && words.some((word) => documents.has(word));
 }

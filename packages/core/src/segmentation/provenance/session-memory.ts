@@ -3,8 +3,18 @@
  * said where a value comes from. Nothing of it leaves but names of tools. Deterministic; bounded: what no longer fits is forgotten oldest first, and
  * the memory says so.
  */
-import { leavesOf } from './leaves.ts';
-import { addressesIn, joined, plainText, plainValue } from './plain-text.ts';
+import { leavesOf, readsDocuments } from './leaves.ts';
+import {
+  addressesIn,
+  groupedPattern,
+  isAddress,
+  namesAddress,
+  plainText,
+  plainValue,
+  wordsBesideAddresses,
+  writtenText,
+  writtenValue,
+} from './plain-text.ts';
 import type { Json, JsonObject } from '../../wire/json.ts';
 
 /**
@@ -36,8 +46,8 @@ interface Seen {
   readonly trusted: boolean;
   /** Plain values, each between bars. */
   readonly text: string;
-  /** The same without spaces. */
-  readonly joined: string;
+  /** The same with the punctuation of addresses. */
+  readonly written: string;
   readonly addresses: readonly string[];
 }
 
@@ -45,8 +55,6 @@ interface Seen {
 const keptMax = 262_144;
 const observationsMax = 2_000;
 const addressesPerObservation = 200;
-/** From this length on a value is also found when it is written with blanks in between. */
-const joinedFrom = 8;
 /** A number this short stands in every text by chance. */
 const chanceDigits = /^[0-9]{1,3}$/;
 /** Words of addresses that name nobody. */
@@ -59,8 +67,8 @@ const generic = new Set(
 export class SessionMemory {
   #words = '';
   #task = ' ';
-  #taskJoined = '';
-  #taskAddresses: readonly string[] = [];
+  #taskWritten = '';
+  #taskNames: ReadonlySet<string> = new Set();
   #seen: Seen[] = [];
   #kept = 0;
   /** Something that the session was given is not known here any more. */
@@ -68,38 +76,34 @@ export class SessionMemory {
 
   /** The person's words, all turns. */
   setTask(words: string): void {
-    const plain = plainText(words);
     this.#words = words;
-    this.#taskAddresses = addressesIn(words, addressesPerObservation);
-    this.#task = ` ${plain} `;
-    this.#taskJoined = joined(plain);
+    this.#task = ` ${plainText(words)} `;
+    this.#taskWritten = writtenText(words);
+    this.#taskNames = wordsBesideAddresses(words);
   }
 
   /** Takes in what a call returned. A value that the call was given says nothing new, and keeps the origin that it had. */
   observe({ tool, trusted, args, result }: Observation): void {
     const given = new Set(leavesOf(args).map(plainValue));
-    const leaves = this.#bounded(leavesOf(result));
-    const values = leaves.map(plainValue).filter((value) => value !== '' && !given.has(value));
+    const leaves = this.#bounded(leavesOf(result, readsDocuments(tool.slice(tool.indexOf('/') + 1))));
+    const news = leaves.filter((leaf) => !given.has(plainValue(leaf)));
+    const values = news.map(plainValue).filter((value) => value !== '');
     if (values.length === 0) return;
     const text = ` | ${values.join(' | ')} | `;
-    const addresses = leaves.flatMap((leaf) => addressesIn(leaf, addressesPerObservation));
-    this.#seen.push({
-      tool,
-      trusted,
-      text,
-      joined: joined(text),
-      addresses: addresses.slice(0, addressesPerObservation),
-    });
-    this.#kept += text.length;
+    const written = ` | ${news.map(writtenValue).join(' | ')} | `;
+    const addresses = news.flatMap((leaf) => addressesIn(leaf, addressesPerObservation));
+    this.#seen.push({ tool, trusted, text, written, addresses: addresses.slice(0, addressesPerObservation) });
+    this.#kept += text.length + written.length;
     while (this.#kept > keptMax || this.#seen.length > observationsMax) {
-      this.#kept -= this.#seen.shift()?.text.length ?? 0;
+      const oldest = this.#seen.shift();
+      this.#kept -= (oldest?.text.length ?? 0) + (oldest?.written.length ?? 0);
       this.forgotten = true;
     }
   }
 
   /** The first values that fit; a memory that left something out says so. */
   #bounded(leaves: readonly string[]): string[] {
-    let left = keptMax / 2;
+    let left = keptMax / 4;
     const fitting: string[] = [];
     for (const leaf of leaves) {
       fitting.push(leaf.slice(0, left));
@@ -123,21 +127,18 @@ export class SessionMemory {
   }
 
   find(value: string): Found {
-    const plain = plainValue(value);
-    const long = joined(plain);
-    const split = long.length >= joinedFrom;
-    if (plain === '') return { origin: 'unknown' };
-    if (this.#task.includes(` ${plain} `) || (split && this.#taskJoined.includes(long)))
-      return { origin: 'task' };
+    const sought = soughtOf(value);
+    if (sought === undefined) return { origin: 'unknown' };
+    if (stands(this.#task, this.#taskWritten, sought)) return { origin: 'task' };
     let field: string | undefined;
     let text: string | undefined;
     for (const seen of this.#seen) {
-      const place = placeIn(seen, plain, split ? long : undefined);
+      const place = placeIn(seen, sought);
       if (place !== undefined && seen.trusted) return { origin: 'trusted', from: seen.tool };
       if (place?.field === true) field ??= seen.tool;
       if (place?.text === true) text ??= seen.tool;
     }
-    if (field !== undefined && (text === undefined || chanceDigits.test(plain)))
+    if (field !== undefined && (text === undefined || chanceDigits.test(sought.plain)))
       return { origin: 'listed', from: field };
     if (this.#isNamed(value)) return { origin: 'named', ...(text === undefined ? {} : { from: text }) };
     if (text !== undefined) return { origin: 'untrusted', from: text };
@@ -150,35 +151,48 @@ export class SessionMemory {
     const at = value.indexOf('@');
     const names = plainValue(at < 0 ? value : value.slice(0, at)).split(' ');
     const shared = names.filter(
-      (name) =>
-        name.length >= 3 && !generic.has(name) && !/^[0-9]+$/.test(name) && this.#task.includes(` ${name} `),
+      (name) => name.length >= 3 && !generic.has(name) && !/^[0-9]+$/.test(name) && this.#taskNames.has(name),
     );
     if (shared.length === 0) return false;
     const own = plainValue(value);
-    const rivals = (addresses: readonly string[]) =>
+    return !this.#seen.some(({ addresses }) =>
       addresses.some((other) => {
         const plain = plainValue(other);
         const sameKind = other.includes('@') === at >= 0;
         return sameKind && plain !== own && shared.some((name) => plain.split(' ').includes(name));
-      });
-    return !rivals(this.#taskAddresses) && !this.#seen.some(({ addresses }) => rivals(addresses));
+      }),
+    );
   }
+}
+
+interface Sought {
+  readonly plain: string;
+  /** Set for addresses, which are compared as they are written. */
+  readonly address: string | undefined;
+  readonly grouped: RegExp | undefined;
+}
+
+function soughtOf(value: string): Sought | undefined {
+  const plain = plainValue(value);
+  if (plain === '') return undefined;
+  const address = isAddress(value) && !/^[A-Z]{2}[0-9]{2}/.test(value) ? writtenValue(value) : undefined;
+  return { plain, address, grouped: groupedPattern(plain) };
+}
+
+function stands(text: string, written: string, { plain, address, grouped }: Sought): boolean {
+  if (address !== undefined) return namesAddress(written, address);
+  return text.includes(` ${plain} `) || grouped?.test(text) === true;
 }
 
 /** As a whole field, inside of a longer text, or both. */
 function placeIn(
-  seen: Seen,
-  plain: string,
-  long: string | undefined,
+  { text, written }: Seen,
+  sought: Sought,
 ): { readonly field: boolean; readonly text: boolean } | undefined {
-  const wanted = ` ${plain} `;
-  let field = false;
-  let text = false;
-  for (let at = seen.text.indexOf(wanted); at >= 0; at = seen.text.indexOf(wanted, at + 1)) {
-    if (seen.text[at - 1] === '|' && seen.text[at + wanted.length] === '|') field = true;
-    else text = true;
-    if (field && text) break;
-  }
-  if (!field && !text && long !== undefined) text = seen.joined.includes(long);
-  return field || text ? { field, text } : undefined;
+  const { plain, address } = sought;
+  const among = address === undefined ? text : written;
+  const field = among.includes(` | ${address ?? plain} | `);
+  const without = field ? among.replaceAll(` | ${address ?? plain} |`, ' |') : among;
+  const inText = stands(without, without, sought);
+  return field || inText ? { field, text: inText } : undefined;
 }
