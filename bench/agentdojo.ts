@@ -4,7 +4,8 @@
  * calls that change or send something and ran without a person, and benign tasks in which nobody was asked anything.
  *
  * Options: `--data DIR` (one `SUITE.json` and `SUITE.attacked.jsonl[.gz]` for each suite), `--classification DIR` (`SUITE.yaml`, as `atf tool classify --file` reads
- * it; where there is none, the automatic classification alone), `--tau DIR` (benign traces without results), `--json FILE`.
+ * it; where there is none, the automatic classification alone), `--tau DIR` (benign traces without results), `--json FILE`, `--quick` (one attack of five, and only the
+ * profiles that are shipped).
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -26,6 +27,7 @@ const { values: options } = parseArgs({
     tau: { type: 'string', default: join(shared, 'tau') },
     classification: { type: 'string', default: join(root, 'bench/agentdojo/classification') },
     json: { type: 'string' },
+    quick: { type: 'boolean', default: false },
   },
 });
 
@@ -137,6 +139,9 @@ async function measure(
   return tally;
 }
 
+/** With `--quick` one of this many. */
+const quickStep = 5;
+
 const percent = (part: number, of: number): string =>
   of === 0 ? '–' : `${((100 * part) / of).toFixed(of < 1000 ? 1 : 2)} %`;
 
@@ -199,13 +204,13 @@ if (!existsSync(options.data)) {
   const results: Result[] = [];
   for (const name of names) {
     const suite = suiteSchema.parse(JSON.parse(readFileSync(join(options.data, `${name}.json`), 'utf8')));
-    const attacks = attacksOf(name);
+    const attacks = attacksOf(name).filter((_, at) => !options.quick || at % quickStep === 0);
     const reviewed = reviewedOf(name);
     if (reviewed === undefined)
       process.stdout.write(`${name}: no ${name}.yaml; the automatic classification alone\n`);
     for (const said of reviewed === undefined ? [undefined] : [reviewed, undefined]) {
       const tools = toolsOf(suite, said);
-      for (const profile of profiles) {
+      for (const profile of options.quick ? (['default', 'strict'] as const) : profiles) {
         const tally = await measure(suite, attacks, tools, profile);
         results.push({
           suite: name,
