@@ -104,6 +104,15 @@ export interface PolicyContext {
   readonly amount: Origin | 'none';
 }
 
+/** What stands in the context when no task was given and the call has no value that says where or to what. */
+export const noProvenance = {
+  task: 'absent',
+  intent: 'silent',
+  origin: 'none',
+  reach: 'none',
+  amount: 'none',
+} as const satisfies Partial<PolicyContext>;
+
 export interface PolicyQuestion {
   readonly agent: AgentDoc;
   readonly effectiveLevel: Level;

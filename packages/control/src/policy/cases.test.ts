@@ -7,7 +7,7 @@ import { origins } from '@atf/core/segmentation/provenance/session-memory';
 import { parseStrictYaml } from '@atf/core/wire/strict-yaml';
 import { cedarCallOf, policyFacts } from '@atf/core/policy/question';
 import { actionClassSchema, levelSchema, levels, sensitivitySchema } from '@atf/core/wire/words';
-import type { PolicyQuestion } from '@atf/core/world';
+import { noProvenance, type PolicyQuestion } from '@atf/core/world';
 import { isAuthorized } from '@cedar-policy/cedar-wasm/nodejs';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -46,14 +46,6 @@ const contextSchema = z.strictObject({
   reach: origin,
   amount: origin,
 });
-/** What the older cases say nothing of. */
-const noProvenance = {
-  task: 'absent',
-  intent: 'silent',
-  origin: 'none',
-  reach: 'none',
-  amount: 'none',
-} as const;
 const questionSchema = z.strictObject({
   level: levelSchema,
   action: actionClassSchema,

@@ -3,7 +3,8 @@
  * comes into force. Asked of the set alone: whether a tool is registered, a limit spent or an agent stopped is not a matter of policy.
  */
 import { nameSchema } from '@atf/core/wire/words';
-import { parseStrictYaml } from '@atf/core/identity/strict-yaml';
+import { origins } from '@atf/core/segmentation/provenance/session-memory';
+import { parseStrictYaml } from '@atf/core/wire/strict-yaml';
 import {
   actionClassSchema,
   levelSchema,
@@ -13,12 +14,13 @@ import {
   uuidSchema,
 } from '@atf/core/wire/words';
 import { casesMax } from '@atf/core/wire/policy';
-import type { PolicyContext, PolicyFacts, PolicyQuestion } from '@atf/core/world';
+import { noProvenance, type PolicyContext, type PolicyFacts, type PolicyQuestion } from '@atf/core/world';
 import { z } from 'zod';
 import { isCaseFile, type PolicyFiles } from './files.ts';
 
 const caseBytesMax = 1_048_576;
 
+const origin = z.enum([...origins, 'none']);
 const contextSchema = z.strictObject({
   approved: z.boolean(),
   granted: z.boolean(),
@@ -26,6 +28,11 @@ const contextSchema = z.strictObject({
   humanCheckpoint: z.boolean(),
   limited: z.boolean(),
   proof: z.enum(['dpop', 'none']),
+  task: z.enum(['person', 'absent']),
+  intent: z.enum(['stated', 'silent']),
+  origin,
+  reach: origin,
+  amount: origin,
 }) satisfies z.ZodType<PolicyContext>;
 const toolSchema = z.strictObject({
   ref: toolRefSchema,
@@ -98,6 +105,7 @@ const usual = {
     humanCheckpoint: false,
     limited: true,
     proof: 'dpop',
+    ...noProvenance,
   },
 } as const satisfies { tool: z.output<typeof toolSchema>; context: PolicyContext };
 

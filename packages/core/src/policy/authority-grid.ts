@@ -12,15 +12,17 @@ import {
   outputTrusts,
   sensitivities,
 } from '../wire/words.ts';
-import type { PolicyAnswer, PolicyContext, PolicyFacts } from '../world.ts';
+import { noProvenance, type PolicyAnswer, type PolicyContext, type PolicyFacts } from '../world.ts';
 
 export type Effective = 'refuse' | 'ask' | 'allow';
 const rank: Readonly<Record<Effective, number>> = { refuse: 0, ask: 1, allow: 2 };
 export const isLooser = (before: Effective, after: Effective): boolean => rank[after] > rank[before];
 
-/** Every value of every fact of the context but the approval, about which the grid asks itself. */
+type Provenance = Pick<PolicyContext, keyof typeof noProvenance>;
+
+/** Every value of every fact of the context but the approval, about which the grid asks itself, and what {@link provenances} names. */
 const contextValues: {
-  readonly [K in Exclude<keyof PolicyContext, 'approved'>]: readonly PolicyContext[K][];
+  readonly [K in Exclude<keyof PolicyContext, 'approved' | keyof Provenance>]: readonly PolicyContext[K][];
 } = {
   granted: [true, false],
   inDomain: [true, false],
@@ -28,6 +30,17 @@ const contextValues: {
   limited: [true, false],
   proof: ['dpop', 'none'],
 };
+
+/** Situations of a task and of where values come from that stand for the others: all of them would be some thousand times the grid. */
+const provenances: readonly Provenance[] = [
+  noProvenance,
+  { ...noProvenance, origin: 'untrusted', reach: 'untrusted' },
+  { ...noProvenance, task: 'person', intent: 'stated', origin: 'task', reach: 'task' },
+  { ...noProvenance, task: 'person', intent: 'silent', origin: 'task', reach: 'task' },
+  { ...noProvenance, task: 'person', intent: 'stated', origin: 'untrusted', reach: 'untrusted' },
+  { ...noProvenance, task: 'person', intent: 'stated', origin: 'unknown', reach: 'unknown' },
+  { ...noProvenance, task: 'person', intent: 'stated', origin: 'task', amount: 'untrusted' },
+];
 
 /** What the grid found under one level and class. */
 export interface GridChange {
@@ -140,12 +153,17 @@ export function* gridLoosenings(before: PolicyFacts, after: PolicyFacts): Genera
     idempotent: [true, false],
     writeSafe: [true, false],
   };
+  const contexts = [...product(contextValues)].flatMap((facts) => {
+    // Where nothing is granted anyway, tasks and origins are told apart by the form of the policies alone.
+    const granted = facts['granted'] === true && facts['inDomain'] === true && facts['proof'] === 'dpop';
+    return (granted ? provenances : [noProvenance]).map((each): Facts => ({ ...facts, ...each }));
+  });
   for (const level of levels) {
     const agent = agentOf(level);
     for (const action of actionClasses) {
       for (const trait of product(traits)) {
         const tool = toolOf(action, trait);
-        for (const context of product(contextValues)) {
+        for (const context of contexts) {
           yield;
           const cell: Cell = { agent, level, action, tool, context };
           const [was, is] = [standingOf(before, cell), standingOf(after, cell)];
