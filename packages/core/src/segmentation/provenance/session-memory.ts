@@ -54,6 +54,8 @@ interface Seen {
 /** Characters of plain values that are kept for one session. */
 const keptMax = 262_144;
 const observationsMax = 2_000;
+/** Characters of an argument that is looked for in what the call returns; a longer one is text, and no value that decides. */
+const echoMax = 4_096;
 const addressesPerObservation = 200;
 /** A number this short stands in every text by chance. */
 const chanceDigits = /^[0-9]{1,3}$/;
@@ -84,7 +86,11 @@ export class SessionMemory {
 
   /** Takes in what a call returned. A value that the call was given says nothing new, and keeps the origin that it had. */
   observe({ tool, trusted, args, result }: Observation): void {
-    const given = new Set(leavesOf(args).map(plainValue));
+    const given = new Set(
+      leavesOf(args)
+        .filter(({ length }) => length <= echoMax)
+        .map(plainValue),
+    );
     const leaves = this.#bounded(leavesOf(result, readsDocuments(tool.slice(tool.indexOf('/') + 1))));
     const news = leaves.filter((leaf) => !given.has(plainValue(leaf)));
     const values = news.map(plainValue).filter((value) => value !== '');
