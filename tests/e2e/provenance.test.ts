@@ -6,6 +6,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Client } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { renewCredential } from '@atf/sdk/enrol';
 import { atf, documents } from './cli-run.ts';
 import { approve, call, Product, type Signed, until } from './product.ts';
 
@@ -145,6 +146,21 @@ describe('a task', () => {
     await expect(
       owner.client.call('tasks.add', { params: { id: task.id }, body: { words: 'And more.' } }),
     ).rejects.toMatchObject({ code: 'identity.task_unknown' });
+  });
+
+  it('is taken up by another copy of the agent when its session is over, with what was read for it', async () => {
+    const task = await give();
+    const first = await product.agent('principal-operations', { task: task.id });
+    await readMail(first);
+    await product.sessionWithoutTask(first);
+    const second = await product.agent('principal-operations', { task: task.id });
+    const asked = await mail(await second.mcp('back-office'), planted);
+    expect(asked.text).toContain('files/read_text_file');
+    // Renewals go on with it.
+    const { controlUrl } = product.ready;
+    const { instanceId, sid } = second.credential;
+    const again = await renewCredential({ controlUrl, key: second.key, instanceId, task: task.id });
+    expect(again.sid).toBe(sid);
   });
 
   it('is given and told of by those who answer for the agent, and added to by who gave it', async () => {

@@ -223,6 +223,7 @@ function provenanceReason(
 ): string | undefined {
   const about = new Set(reasons.map((id) => policy.annotations(id)['because']));
   const told: string[] = [];
+  if (about.has('task')) told.push('nobody gave this session a task');
   if (about.has('intent')) told.push(`the task does not ask for what ${tool.name} does`);
   if (about.has('origin')) told.push(...originSentences(world.provenance));
   return told.length === 0

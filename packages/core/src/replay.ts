@@ -10,6 +10,7 @@ import { sha256 } from './digest.ts';
 import type { DecisionFacts, DecisionRecord } from './record.ts';
 import { argumentRoles } from './segmentation/provenance/argument-origins.ts';
 import { origins } from './segmentation/provenance/session-memory.ts';
+import { intents } from './segmentation/provenance/stated-intent.ts';
 import {
   type AgentDoc,
   approvalDocSchema,
@@ -120,9 +121,7 @@ const factsSchema = z.object({
       }),
     )
     .max(1_000),
-  task: z
-    .object({ assurance: z.enum(['person', 'absent']), intent: z.enum(['stated', 'silent']) })
-    .optional(),
+  task: z.object({ assurance: z.enum(['person', 'absent']), intent: z.enum(intents) }).optional(),
   detectors: z
     .array(
       z.object({

@@ -7,6 +7,7 @@ import type { AgentDoc, ApprovalDoc, ContainmentDoc, InstanceDoc, ServerDoc, Too
 import type { JsonObject } from './wire/json.ts';
 import type { ArgumentOrigin } from './segmentation/provenance/argument-origins.ts';
 import type { Origin } from './segmentation/provenance/session-memory.ts';
+import type { Intent } from './segmentation/provenance/stated-intent.ts';
 import type { ActionClass, Level } from './wire/words.ts';
 
 /** What the verified credential says; verification itself (signature, proof, replay) happened at the edge. */
@@ -67,7 +68,7 @@ export interface TaskFact {
   /** Who declared it; `absent`: nobody. */
   readonly assurance: 'person' | 'absent';
   /** Whether its words ask for what the tool does (segmentation/provenance/stated-intent.ts). */
-  readonly intent: 'stated' | 'silent';
+  readonly intent: Intent;
 }
 
 export const noTask: TaskFact = { assurance: 'absent', intent: 'silent' };

@@ -5,8 +5,8 @@
  */
 import { actionClassOf } from '@atf/core/decide';
 import { argumentOrigins } from '@atf/core/segmentation/provenance/argument-origins';
-import { SessionMemory } from '@atf/core/segmentation/provenance/session-memory';
-import { intentStated } from '@atf/core/segmentation/provenance/stated-intent';
+import { seenOf, SessionMemory } from '@atf/core/segmentation/provenance/session-memory';
+import { intentOf } from '@atf/core/segmentation/provenance/stated-intent';
 import type { ToolDoc } from '@atf/core/wire/feed';
 import type { Json, JsonObject } from '@atf/core/wire/json';
 import { type CredentialFacts, noTask, type World } from '@atf/core/world';
@@ -14,8 +14,8 @@ import type { ClockPort, ControlPort } from './ports.ts';
 
 const memoriesMax = 10_000;
 /** Characters over all memories; beyond them the session that was idle for longest is forgotten. */
-const keptMax = 33_554_432;
-/** A person may add to the words of a task: they are read again when they are older than this. */
+const keptMax = 67_108_864;
+/** A person may add to the words of a task: they are read again when they are older than this, also when they could not be read. */
 const wordsFreshMs = 2_000;
 
 interface Held {
@@ -26,17 +26,24 @@ interface Held {
 
 export type ProvenanceFacts = Pick<World, 'provenance' | 'task'>;
 
+interface Remembered {
+  readonly memory: SessionMemory;
+  readonly revision: number;
+  readonly facts: ProvenanceFacts;
+}
+
 const instanceKey = ({ instanceId }: CredentialFacts): string => `instance ${instanceId}`;
+/** Whoever goes on with a task goes on with what was read for it. */
 const keyOf = (credential: CredentialFacts): string =>
-  credential.task === undefined ? instanceKey(credential) : `session ${credential.sid}`;
+  credential.task === undefined ? instanceKey(credential) : `task ${credential.task}`;
 
 export class SessionMemories {
   readonly #control: ControlPort;
   readonly #clock: ClockPort;
   /** In the order of their last use. */
   readonly #held = new Map<string, Held>();
-  /** Sessions whose memory had to go. */
-  readonly #lost = new Set<string>();
+  /** One call is decided more than once. */
+  readonly #facts = new WeakMap<JsonObject, Remembered>();
   #kept = 0;
 
   constructor({ control, clock }: { readonly control: ControlPort; readonly clock: ClockPort }) {
@@ -46,76 +53,75 @@ export class SessionMemories {
 
   /** Has the words of the task read, once for those who ask at the same time. Bounded by the port; without words every value is unknown. */
   async prepare(credential: CredentialFacts): Promise<void> {
-    const { task } = credential;
-    if (task === undefined) return;
-    const held = this.#of(credential);
-    const nowMs = this.#clock.monotonicMs();
-    if (held.readMs !== undefined && nowMs - held.readMs < wordsFreshMs) return;
-    held.reading ??= this.#read(held, task, credential).finally(() => {
-      held.reading = undefined;
-    });
+    if (credential.task === undefined) return;
+    const held = this.#at(keyOf(credential));
+    const { readMs } = held;
+    if (readMs !== undefined && this.#clock.monotonicMs() - readMs < wordsFreshMs) return;
+    const reading = this.#read(held, credential.task, credential);
     // Words are only ever added: those that are held are not waited for again.
-    if (held.readMs === undefined) await held.reading;
+    if (readMs === undefined) await reading;
+  }
+
+  /** Has the words read anew before a person is asked about something that they may say by now. Gives whether there are others. */
+  async reread(credential: CredentialFacts): Promise<boolean> {
+    if (credential.task === undefined) return false;
+    const held = this.#at(keyOf(credential));
+    const before = held.memory.task;
+    await this.#read(held, credential.task, credential);
+    return held.memory.task !== before;
   }
 
   async #read(held: Held, id: string, { agentId, sid }: CredentialFacts): Promise<void> {
-    const answer = await this.#control.request('gateway.task', { params: { id } });
-    if (!answer.ok || answer.value.agentId !== agentId || answer.value.sid !== sid) return;
-    held.memory.setTask(answer.value.turns.join('\n'));
-    held.readMs = this.#clock.monotonicMs();
-  }
-
-  /** Has the words of the task read anew before a person is asked about something that they may say by now. Gives whether there are any. */
-  async reread(credential: CredentialFacts): Promise<boolean> {
-    if (credential.task === undefined) return false;
-    const held = this.#of(credential);
-    const before = held.memory.task;
-    held.reading ??= this.#read(held, credential.task, credential).finally(() => {
-      held.reading = undefined;
-    });
+    held.reading ??= this.#control
+      .request('gateway.task', { params: { id } })
+      .then((answer) => {
+        if (answer.ok && answer.value.agentId === agentId && answer.value.sid === sid)
+          held.memory.setTask(answer.value.turns.join('\n'));
+        held.readMs = this.#clock.monotonicMs();
+      })
+      .finally(() => {
+        held.reading = undefined;
+      });
     await held.reading;
-    return held.memory.task !== before;
   }
 
   /** Where the values of a call come from. Reading is free to go anywhere that policy lets it. */
   facts(credential: CredentialFacts, tool: ToolDoc | undefined, args: JsonObject): ProvenanceFacts {
     if (tool === undefined || actionClassOf(tool) === 'read') return { provenance: [], task: noTask };
-    const { memory } = this.#of(credential);
-    return {
+    const { memory } = this.#at(keyOf(credential));
+    const known = this.#facts.get(args);
+    if (known?.memory === memory && known.revision === memory.revision) return known.facts;
+    const facts: ProvenanceFacts = {
       provenance: argumentOrigins(memory, args, tool.classification.arguments),
       task:
         credential.task === undefined
           ? noTask
-          : { assurance: 'person', intent: intentStated(memory.task, tool.name) ? 'stated' : 'silent' },
+          : { assurance: 'person', intent: intentOf(memory.task, tool.name) },
     };
+    this.#facts.set(args, { memory, revision: memory.revision, facts });
+    return facts;
   }
 
   /** Takes in what a call returned, before its caller has it. */
   observe(credential: CredentialFacts, tool: ToolDoc, args: JsonObject, result: Json): void {
     const trusted = tool.classification.outputTrust === 'trusted';
-    const observation = { tool: `${tool.server}/${tool.name}`, trusted, args, result };
+    const seen = seenOf({ tool: `${tool.server}/${tool.name}`, trusted, args, result });
     // What was read for a task is not unread when the instance goes on without one.
     for (const key of new Set([keyOf(credential), instanceKey(credential)])) {
       const { memory } = this.#at(key);
       const before = memory.kept;
-      memory.observe(observation);
+      memory.add(seen);
       this.#kept += memory.kept - before;
     }
     this.#forget();
   }
 
-  #of(credential: CredentialFacts): Held {
-    return this.#at(keyOf(credential));
-  }
-
   #at(key: string): Held {
     const known = this.#held.get(key);
     const held = known ?? { memory: new SessionMemory(), readMs: undefined, reading: undefined };
-    if (known === undefined) {
-      held.memory.forgotten = this.#lost.has(key);
-      this.#forget();
-    } else this.#held.delete(key);
+    this.#held.delete(key);
     this.#held.set(key, held);
+    if (known === undefined) this.#forget();
     return held;
   }
 
@@ -124,9 +130,6 @@ export class SessionMemories {
       if (this.#held.size <= memoriesMax && this.#kept <= keptMax) return;
       this.#held.delete(key);
       this.#kept -= memory.kept;
-      const [oldest] = this.#lost;
-      if (this.#lost.size >= memoriesMax && oldest !== undefined) this.#lost.delete(oldest);
-      this.#lost.add(key);
     }
   }
 }

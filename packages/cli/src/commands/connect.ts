@@ -67,15 +67,14 @@ async function governedFetch(cli: Cli, options: ConnectOptions): Promise<AgentFe
   const joinToken = options.joinToken ?? cli.env.ATF_JOIN_TOKEN;
   const { key, credential: first } =
     joinToken === undefined
-      ? await resumed(cli, home, options.agent)
+      ? await resumed(cli, home, options.agent, options.task)
       : await enrolledOnce(cli, home, options.agent, joinToken);
   const { instanceId } = first;
-  // A task has a session of its own.
-  const credential =
-    options.task === undefined
-      ? first
-      : await renewCredential({ controlUrl, key, instanceId, newSession: true, task: options.task });
-  const renew = (current: Credential) => renewCredential({ controlUrl, key, instanceId: current.instanceId });
+  const { task } = options;
+  const onTask = { controlUrl, key, instanceId, ...(task === undefined ? {} : { task }) };
+  // The first credential of an enrolment is for no task yet.
+  const credential = joinToken === undefined || task === undefined ? first : await renewCredential(onTask);
+  const renew = (current: Credential) => renewCredential({ ...onTask, instanceId: current.instanceId });
   return agentFetch({ credential, key, renew });
 }
 
@@ -109,7 +108,7 @@ async function enrolled(cli: Cli, home: AgentKeyHome, agent: string, joinToken: 
   return { key, credential };
 }
 
-async function resumed(cli: Cli, home: AgentKeyHome, agent: string) {
+async function resumed(cli: Cli, home: AgentKeyHome, agent: string, task?: string) {
   const { controlUrl } = cli;
   const stored = readInstance(home, controlUrl, agent);
   if (stored === undefined) {
@@ -119,12 +118,12 @@ async function resumed(cli: Cli, home: AgentKeyHome, agent: string) {
     });
   }
   const key = await importAgentKey(stored.key);
-  // Every start of the host is a session of its own.
+  // Every start of the host is a session of its own; a task has one, which goes on.
   const credential = await renewCredential({
     controlUrl,
     key,
     instanceId: stored.instanceId,
-    newSession: true,
+    ...(task === undefined ? { newSession: true } : { task }),
   });
   return { key, credential };
 }

@@ -9,7 +9,7 @@ import { type Task, taskMinutesDefault, taskTurnsMax } from '@atf/core/wire/task
 import { openText, sealText } from '../approvals/seal.ts';
 import type { Control } from '../context.ts';
 import { revokeSession } from './credentials.ts';
-import { type AgentRow, agentById, peopleByIds } from './store.ts';
+import { type AgentRow, agentById, lockAgent, peopleByIds } from './store.ts';
 import { isOver } from './task-take.ts';
 import {
   agentsAnsweredFor,
@@ -25,6 +25,8 @@ import {
 /** Tasks of one agent that are not over. */
 const openTasksMax = 200;
 const listedMax = 200;
+/** Characters of a turn that a list shows. */
+const shownOfTurn = 200;
 const keptMs = 24 * 3_600_000;
 
 const isOperator = (person: Person): boolean => person.roles.includes('operator');
@@ -87,7 +89,8 @@ export async function listTasks(
   const { tenant } = control.config;
   const own = isOperator(person) ? undefined : await agentsAnsweredFor(control.db, tenant, person.id);
   const wanted = agentId === undefined ? own : own === undefined || own.includes(agentId) ? [agentId] : [];
-  return shown(control, await tasksNewest(control.db, tenant, wanted, listedMax));
+  const tasks = await shown(control, await tasksNewest(control.db, tenant, wanted, listedMax));
+  return tasks.map((task) => ({ ...task, turns: task.turns.map((turn) => turn.slice(0, shownOfTurn)) }));
 }
 
 /** Gives a task. Refuses agents of others, and more than can be worked on. */
@@ -102,6 +105,7 @@ export async function giveTask(
   const id = randomUUID();
   await control.change(async (tx) => {
     const nowMs = control.clock.nowMs();
+    await lockAgent(tx, tenant, agent.id);
     if ((await openTasks(tx, tenant, agent.id, nowMs)) >= openTasksMax)
       refuse('request.overloaded', `The agent has ${openTasksMax} tasks that are not over; end some.`);
     const expiresAtMs = nowMs + minutes * 60_000;
@@ -134,6 +138,8 @@ export async function giveTask(
 /** Adds to the words: only who gave it, because they count as that person's. */
 export async function addToTask(control: Control, person: Person, id: string, words: string): Promise<Task> {
   const { tenant } = control.config;
+  const found = (await taskById(control.db, tenant, id)) ?? refuse('identity.task_unknown');
+  await agentOf(control, person, found.agent_id);
   await control.change(async (tx) => {
     const row = await lockTask(tx, tenant, id);
     if (row === undefined || isOver(row, control.clock.nowMs())) return refuse('identity.task_unknown');

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { agentDoc, toolDoc } from '@atf/core/decide.fixture';
 import { origins } from '@atf/core/segmentation/provenance/session-memory';
+import { intents } from '@atf/core/segmentation/provenance/stated-intent';
 import { parseStrictYaml } from '@atf/core/wire/strict-yaml';
 import { cedarCallOf, policyFacts } from '@atf/core/policy/question';
 import { actionClassSchema, levelSchema, levels, sensitivitySchema } from '@atf/core/wire/words';
@@ -41,7 +42,7 @@ const contextSchema = z.strictObject({
   limited: z.boolean(),
   proof: z.enum(['dpop', 'none']),
   task: z.enum(['person', 'absent']),
-  intent: z.enum(['stated', 'silent']),
+  intent: z.enum(intents),
   origin,
   reach: origin,
   amount: origin,
@@ -171,7 +172,7 @@ describe('the set', () => {
         limited: fc.boolean(),
         proof: fc.constantFrom('dpop' as const, 'none' as const),
         task: fc.constantFrom('person' as const, 'absent' as const),
-        intent: fc.constantFrom('stated' as const, 'silent' as const),
+        intent: fc.constantFrom(...intents),
         origin: fc.constantFrom(...origin.options),
         reach: fc.constantFrom(...origin.options),
         amount: fc.constantFrom(...origin.options),
@@ -256,5 +257,13 @@ describe('loading', () => {
     const [first, ...rest] = given.files;
     if (first === undefined) throw new Error('no files');
     expect(policyDigest({ files: [{ ...first, name: `x${first.name}` }, ...rest] })).not.toBe(set.digest);
+  });
+});
+
+describe('templates', () => {
+  it.each(readdirSync(join(dir, 'templates')))('%s stands beside the shipped policies', async (name) => {
+    const template = { name, text: readFileSync(join(dir, 'templates', name), 'utf8') };
+    const together = await compileFiles(cedar, { files: [...given.files, template] });
+    expect(together).toMatchObject({ ok: true, set: { warnings: [] } });
   });
 });

@@ -4,6 +4,7 @@
  */
 import { nameSchema } from '@atf/core/wire/words';
 import { origins } from '@atf/core/segmentation/provenance/session-memory';
+import { intents } from '@atf/core/segmentation/provenance/stated-intent';
 import { parseStrictYaml } from '@atf/core/wire/strict-yaml';
 import {
   actionClassSchema,
@@ -29,7 +30,7 @@ const contextSchema = z.strictObject({
   limited: z.boolean(),
   proof: z.enum(['dpop', 'none']),
   task: z.enum(['person', 'absent']),
-  intent: z.enum(['stated', 'silent']),
+  intent: z.enum(intents),
   origin,
   reach: origin,
   amount: origin,

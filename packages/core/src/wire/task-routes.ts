@@ -38,7 +38,8 @@ export const taskRoutes = {
     method: 'GET',
     path: '/v1/tasks',
     auth: 'person',
-    summary: 'The newest tasks of the agents that you answer for; of all agents for operators',
+    summary:
+      'The newest tasks of the agents that you answer for, of all agents for operators, with the beginning of each turn',
     query: z.object({ agentId: uuidSchema.optional() }),
     response: list(taskSchema),
   },

@@ -1,12 +1,12 @@
 /**
  * Room: segmentation (S-4). Which values of a call decide where something goes, what it is done to, and how much of it; and where each of them comes from. A
- * value of any other argument is content, of which only the addresses are looked at. Roles are those of the tool's classification, and for arguments that it does
+ * value of any other argument is content, and of it, and of names of members, only the addresses are looked at. Roles are those of the tool's classification, and for arguments that it does
  * not name those that their names say. Pure and bounded.
  */
 import { wordsOf } from '../classify.ts';
 import type { Classification } from '../../wire/feed.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../wire/json.ts';
-import { addressesIn, isAddress } from './plain-text.ts';
+import { addressesIn, reachesOutside, unreadable } from './plain-text.ts';
 import { type Found, type Origin, origins, type SessionMemory } from './session-memory.ts';
 
 export const argumentRoles = ['destination', 'object', 'amount', 'content'] as const;
@@ -20,7 +20,7 @@ export interface ArgumentOrigin extends Found {
   readonly address: boolean;
 }
 
-/** Values of one call that are looked at; further ones count as unknown. */
+/** Values of one call that are looked at; further ones count as untrusted. */
 const valuesMax = 64;
 const depthMax = 16;
 const pointerMax = 200;
@@ -53,24 +53,42 @@ interface Value {
   readonly value: string;
 }
 
-/** Every value that decides, with the pointer to it. Members of an object that is an argument have roles of their own. */
+/** What holds a part of an address is compared by the addresses in it, never by its words. */
+const holdsAddress = /@|\/\/|[\p{L}\p{N}-]\.\p{L}{2}/u;
+
+/** The values of one string that decide. */
+function* valuesIn(argument: string, role: ArgumentRole, text: string): Generator<Value> {
+  if (role !== 'content' && !holdsAddress.test(text)) {
+    if (text !== '') yield { argument, role, value: text };
+    return;
+  }
+  if (role !== 'content' && reachesOutside(text)) {
+    yield { argument, role, value: text };
+    return;
+  }
+  const found = addressesIn(text, valuesMax + 1, role !== 'content');
+  for (const value of found) yield { argument, role, value };
+  // An address that cannot be made out is one all the same.
+  if (role !== 'content' && found.length === 0) yield { argument, role, value: text };
+}
+
+/** Every value that decides, with the pointer to it. A member of an argument that is an object has the role of that argument, unless its own name says more. */
 function* valuesOf(args: JsonObject, roles: Classification['arguments']): Generator<Value> {
   function* walk(value: Json, pointer: string, role: ArgumentRole, depth: number): Generator<Value> {
     if (value === null || typeof value === 'boolean') return;
-    if (Array.isArray(value)) {
+    if (depth > depthMax) yield { argument: pointer, role: 'destination', value: unreadable };
+    else if (Array.isArray(value)) {
       for (const [at, item] of value.entries()) yield* walk(item, `${pointer}/${at}`, role, depth + 1);
     } else if (isJsonObject(value)) {
-      if (depth > depthMax) yield { argument: pointer, role: 'destination', value: '' };
-      else
-        for (const [name, item] of Object.entries(value))
-          yield* walk(item, `${pointer}/${escaped(name)}`, roleOfName(name), depth + 1);
-    } else if (role === 'content') {
-      for (const found of addressesIn(String(value), valuesMax + 1))
-        yield { argument: pointer, role, value: found };
-    } else if (value !== '') yield { argument: pointer, role, value: String(value) };
+      for (const [name, item] of Object.entries(value)) {
+        const below = `${pointer}/${escaped(name)}`;
+        yield* valuesIn(below, 'content', name);
+        const own = depth === 0 ? roleOf(name, roles) : roleOfName(name);
+        yield* walk(item, below, own === 'content' ? role : own, depth + 1);
+      }
+    } else yield* valuesIn(pointer, role, String(value));
   }
-  for (const [name, value] of Object.entries(args))
-    yield* walk(value, `/${escaped(name)}`, roleOf(name, roles), 0);
+  yield* walk(args, '', 'content', 0);
 }
 
 const escaped = (name: string): string => name.replaceAll('~', '~0').replaceAll('/', '~1');
@@ -84,11 +102,13 @@ export function argumentOrigins(
   const found: ArgumentOrigin[] = [];
   for (const { argument, role, value } of valuesOf(args, roles)) {
     const place = { argument: argument.slice(0, pointerMax), role };
-    if (found.length >= valuesMax) {
-      found.push({ ...place, address: true, origin: 'unknown' });
-      break;
-    }
-    found.push({ ...place, address: isAddress(value), ...memory.find(value) });
+    // What is not looked at may be anything.
+    if (found.length >= valuesMax || value.includes(unreadable))
+      found.push({ ...place, address: true, origin: 'untrusted' });
+    else if (role === 'amount' && value.startsWith('-'))
+      found.push({ ...place, address: false, origin: 'unknown' });
+    else found.push({ ...place, address: reachesOutside(value), ...memory.find(value) });
+    if (found.length > valuesMax) break;
   }
   return found;
 }

@@ -1,30 +1,30 @@
 /**
  * Room: segmentation (S-4). What a session has been given: the words of the person who wants something done, and what its tools returned, so that it can be
- * said where a value comes from. Nothing of it leaves but names of tools. Deterministic; bounded: what no longer fits is forgotten oldest first, and
- * the memory says so.
+ * said where a value comes from. Nothing of it leaves but names of tools. Deterministic; bounded: what no longer fits is forgotten oldest first.
  */
-import { leavesOf, readsDocuments } from './leaves.ts';
+import type { Json, JsonObject } from '../../wire/json.ts';
+import { leavesOf, readsDocuments, stringsOf } from './leaves.ts';
 import {
   addressesIn,
-  groupedPattern,
+  holdsNumber,
   isAddress,
+  isMail,
   namesAddress,
+  namesIn,
+  numberIn,
   plainText,
-  plainValue,
-  wordsBesideAddresses,
+  writtenAddress,
   writtenText,
-  writtenValue,
 } from './plain-text.ts';
-import type { Json, JsonObject } from '../../wire/json.ts';
 
 /**
- * Where a value stands.
+ * Where a value stands, from the best to the worst.
  * - `task`: in the words of the person; - `trusted`: in what a trusted tool returned;
  * - `listed`: a whole field of what an untrusted tool returned, and in none of its texts;
- * - `named`: in a text of an untrusted tool, but it bears a name that stands in the task, and nothing else of its kind does;
- * - `untrusted`: in a text of an untrusted tool, or nowhere in a memory that had to forget; - `unknown`: nowhere.
+ * - `named`: a mail address in a text of an untrusted tool that bears a name out of the task, as nothing else does that the session was given;
+ * - `unknown`: nowhere; - `untrusted`: in a text of an untrusted tool.
  */
-export const origins = ['task', 'trusted', 'listed', 'named', 'untrusted', 'unknown'] as const;
+export const origins = ['task', 'trusted', 'listed', 'named', 'unknown', 'untrusted'] as const;
 export type Origin = (typeof origins)[number];
 
 export interface Found {
@@ -41,90 +41,113 @@ export interface Observation {
   readonly result: Json;
 }
 
-interface Seen {
-  readonly tool: string;
-  readonly trusted: boolean;
-  /** Plain values, each between bars. */
-  readonly text: string;
-  /** The same with the punctuation of addresses. */
+/** A text as it is searched. Values stand between line ends, with a space on each side. */
+interface Searched {
+  readonly plain: string;
+  readonly joined: string;
   readonly written: string;
-  readonly addresses: readonly string[];
 }
 
-/** Characters of plain values that are kept for one session. */
-const keptMax = 262_144;
+/** What a call returned, ready to be searched. */
+export interface Seen {
+  readonly tool: string;
+  readonly trusted: boolean;
+  readonly said: Searched;
+  /** What the call was given: that it comes back says nothing new. */
+  readonly given: Searched;
+  /** Mail addresses, as written. */
+  readonly mails: readonly string[];
+  /** Something was left out. */
+  readonly cut: boolean;
+}
+
+/** Characters that are kept for one session, over all forms of each text. */
+const keptMax = 524_288;
+const saidMax = 65_536;
+const givenMax = 16_384;
 const observationsMax = 2_000;
-/** Characters of an argument that is looked for in what the call returns; a longer one is text, and no value that decides. */
-const echoMax = 4_096;
-const addressesPerObservation = 200;
+const mailsMax = 200;
 /** A number this short stands in every text by chance. */
 const chanceDigits = /^[0-9]{1,3}$/;
 /** Words of addresses that name nobody. */
 const generic = new Set(
-  'www com org net http https info mail email contact admin support help office team sales noreply reply the and for you html php index home page web website site online'.split(
+  'info mail email contact admin support help office team sales noreply reply order orders billing invoice accounts service news hello'.split(
     ' ',
   ),
 );
 
+/** A text is no whole field, also when it is nothing but the value. */
+const inText = (value: string): string => `\r ${value} \r`;
+
+function searched(fields: readonly string[], texts: readonly string[]): Searched {
+  const lines = (form: (value: string) => string) =>
+    `\n ${[...fields.map(form), ...texts.map((text) => inText(form(text)))].join(' \n ')} \n`;
+  const plain = lines(plainText);
+  return {
+    plain,
+    joined: plain.replaceAll(' ', ''),
+    written: lines((value) => (isAddress(value) ? writtenAddress(value) : writtenText(value))),
+  };
+}
+
+const lengthOf = ({ said, given }: Seen): number =>
+  said.plain.length + said.joined.length + said.written.length + given.plain.length * 3;
+
+/** The first values that fit. */
+function within(
+  values: readonly string[],
+  max: number,
+): { readonly values: string[]; readonly cut: boolean } {
+  const fitting: string[] = [];
+  let left = max;
+  for (const value of values) {
+    if (left <= 0) return { values: fitting, cut: true };
+    fitting.push(value.slice(0, left));
+    left -= value.length;
+  }
+  return { values: fitting, cut: left < 0 };
+}
+
+/** Takes a result apart, once for every memory that is to have it. */
+export function seenOf({ tool, trusted, args, result }: Observation): Seen {
+  const name = tool.slice(tool.indexOf('/') + 1);
+  const given = within(stringsOf(args), givenMax);
+  // Of arguments that are too long to be looked through nobody can say what came back: it counts as text.
+  const leaves = leavesOf(result, given.cut || readsDocuments(name));
+  const fields = within(leaves.fields, saidMax);
+  const texts = within(leaves.texts, saidMax);
+  const mails = [...fields.values, ...texts.values]
+    .flatMap((value) => addressesIn(value, mailsMax).filter(isMail))
+    .map(writtenAddress);
+  return {
+    tool,
+    trusted: trusted && !given.cut,
+    said: searched(fields.values, texts.values),
+    given: searched([], given.values),
+    mails: [...new Set(mails)].slice(0, mailsMax),
+    cut: fields.cut || texts.cut || mails.length > mailsMax,
+  };
+}
+
 export class SessionMemory {
   #words = '';
-  #task = ' ';
-  #taskWritten = '';
-  #taskNames: ReadonlySet<string> = new Set();
+  #task: Searched = searched([], []);
+  #names: ReadonlySet<string> = new Set();
+  #taskMails: readonly string[] = [];
   #seen: Seen[] = [];
   #kept = 0;
-  /** Something that the session was given is not known here any more. */
-  forgotten = false;
+  #cut = false;
+  /** Rises with everything that it is given. */
+  revision = 0;
 
   /** The person's words, all turns. */
   setTask(words: string): void {
+    if (words === this.#words) return;
     this.#words = words;
-    this.#task = ` ${plainText(words)} `;
-    this.#taskWritten = writtenText(words);
-    this.#taskNames = wordsBesideAddresses(words);
-  }
-
-  /** Takes in what a call returned. A value that the call was given says nothing new, and keeps the origin that it had. */
-  observe({ tool, trusted, args, result }: Observation): void {
-    const given = new Set(
-      leavesOf(args)
-        .filter(({ length }) => length <= echoMax)
-        .map(plainValue),
-    );
-    const leaves = this.#bounded(leavesOf(result, readsDocuments(tool.slice(tool.indexOf('/') + 1))));
-    const news = leaves.filter((leaf) => !given.has(plainValue(leaf)));
-    const values = news.map(plainValue).filter((value) => value !== '');
-    if (values.length === 0) return;
-    const text = ` | ${values.join(' | ')} | `;
-    const written = ` | ${news.map(writtenValue).join(' | ')} | `;
-    const addresses = news.flatMap((leaf) => addressesIn(leaf, addressesPerObservation));
-    this.#seen.push({ tool, trusted, text, written, addresses: addresses.slice(0, addressesPerObservation) });
-    this.#kept += text.length + written.length;
-    while (this.#kept > keptMax || this.#seen.length > observationsMax) {
-      const oldest = this.#seen.shift();
-      this.#kept -= (oldest?.text.length ?? 0) + (oldest?.written.length ?? 0);
-      this.forgotten = true;
-    }
-  }
-
-  /** The first values that fit; a memory that left something out says so. */
-  #bounded(leaves: readonly string[]): string[] {
-    let left = keptMax / 4;
-    const fitting: string[] = [];
-    for (const leaf of leaves) {
-      fitting.push(leaf.slice(0, left));
-      left -= leaf.length;
-      if (left <= 0) {
-        this.forgotten ||= left < 0 || fitting.length < leaves.length;
-        break;
-      }
-    }
-    return fitting;
-  }
-
-  /** Characters that are kept. */
-  get kept(): number {
-    return this.#kept;
+    this.#task = searched([], [words]);
+    this.#names = namesIn(words);
+    this.#taskMails = addressesIn(words, mailsMax).filter(isMail).map(writtenAddress);
+    this.revision++;
   }
 
   /** The person's words; empty: none are known. */
@@ -132,73 +155,97 @@ export class SessionMemory {
     return this.#words;
   }
 
+  /** Characters that are kept. */
+  get kept(): number {
+    return this.#kept;
+  }
+
+  add(seen: Seen): void {
+    this.#seen.push(seen);
+    this.#kept += lengthOf(seen);
+    this.#cut ||= seen.cut;
+    this.revision++;
+    while (this.#kept > keptMax || this.#seen.length > observationsMax) {
+      const oldest = this.#seen.shift();
+      this.#kept -= oldest === undefined ? this.#kept : lengthOf(oldest);
+      this.#cut = true;
+    }
+  }
+
   find(value: string): Found {
     const sought = soughtOf(value);
     if (sought === undefined) return { origin: 'unknown' };
-    if (stands(this.#task, this.#taskWritten, sought)) return { origin: 'task' };
+    if (stands(this.#task, sought)) return { origin: 'task' };
     let field: string | undefined;
     let text: string | undefined;
     for (const seen of this.#seen) {
       const place = placeIn(seen, sought);
-      if (place !== undefined && seen.trusted) return { origin: 'trusted', from: seen.tool };
-      if (place?.field === true) field ??= seen.tool;
-      if (place?.text === true) text ??= seen.tool;
+      if (place === undefined) continue;
+      if (seen.trusted) return { origin: 'trusted', from: seen.tool };
+      if (place.field) field ??= seen.tool;
+      if (place.text) text ??= seen.tool;
     }
     if (field !== undefined && (text === undefined || chanceDigits.test(sought.plain)))
       return { origin: 'listed', from: field };
-    if (this.#isNamed(value)) return { origin: 'named', ...(text === undefined ? {} : { from: text }) };
-    if (text !== undefined) return { origin: 'untrusted', from: text };
-    // It may have stood in what is not known any more.
-    return { origin: this.forgotten ? 'untrusted' : 'unknown' };
+    if (text === undefined) return { origin: 'unknown' };
+    return { origin: this.#isNamed(value) ? 'named' : 'untrusted', from: text };
   }
 
-  /** Whether the task names it (`Dora`, for `dora@example.com`), and nothing else of its kind that the session has seen. */
+  /** Whether the task names it (`Dora`, for `dora@example.com`), and no other mail address that the session was given, or might have been. */
   #isNamed(value: string): boolean {
-    const at = value.indexOf('@');
-    const names = plainValue(at < 0 ? value : value.slice(0, at)).split(' ');
-    const shared = names.filter(
-      (name) => name.length >= 3 && !generic.has(name) && !/^[0-9]+$/.test(name) && this.#taskNames.has(name),
-    );
+    if (!isMail(value.trim()) || this.#cut) return false;
+    const own = writtenAddress(value);
+    const shared = namesOf(own).filter((name) => this.#names.has(name));
     if (shared.length === 0) return false;
-    const own = plainValue(value);
-    return !this.#seen.some(({ addresses }) =>
-      addresses.some((other) => {
-        const plain = plainValue(other);
-        const sameKind = other.includes('@') === at >= 0;
-        return sameKind && plain !== own && shared.some((name) => plain.split(' ').includes(name));
-      }),
-    );
+    const rivals = (mails: readonly string[]) =>
+      mails.some((other) => other !== own && namesOf(other).some((name) => shared.includes(name)));
+    return !rivals(this.#taskMails) && !this.#seen.some(({ mails }) => rivals(mails));
   }
 }
+
+const namesOf = (mail: string): string[] =>
+  plainText(mail.slice(0, mail.indexOf('@')))
+    .split(' ')
+    .filter((name) => name.length >= 3 && !generic.has(name));
 
 interface Sought {
   readonly plain: string;
   /** Set for addresses, which are compared as they are written. */
   readonly address: string | undefined;
-  readonly grouped: RegExp | undefined;
+  readonly number: string | undefined;
 }
 
 function soughtOf(value: string): Sought | undefined {
-  const plain = plainValue(value);
-  if (plain === '') return undefined;
-  const address = isAddress(value) && !/^[A-Z]{2}[0-9]{2}/.test(value) ? writtenValue(value) : undefined;
-  return { plain, address, grouped: groupedPattern(plain) };
+  const plain = plainText(value);
+  if (plain === '' || plain.length > saidMax) return undefined;
+  const address = isAddress(value) ? writtenAddress(value) : undefined;
+  return { plain, address, number: address === undefined ? numberIn(plain) : undefined };
 }
 
-function stands(text: string, written: string, { plain, address, grouped }: Sought): boolean {
-  if (address !== undefined) return namesAddress(written, address);
-  return text.includes(` ${plain} `) || grouped?.test(text) === true;
+function stands({ plain, joined, written }: Searched, sought: Sought): boolean {
+  if (sought.address !== undefined) return namesAddress(written, sought.address);
+  if (plain.includes(` ${sought.plain} `)) return true;
+  return sought.number !== undefined && holdsNumber(plain, joined, sought.number);
 }
 
-/** As a whole field, inside of a longer text, or both. */
-function placeIn(
-  { text, written }: Seen,
-  sought: Sought,
-): { readonly field: boolean; readonly text: boolean } | undefined {
-  const { plain, address } = sought;
-  const among = address === undefined ? text : written;
-  const field = among.includes(` | ${address ?? plain} | `);
-  const without = field ? among.replaceAll(` | ${address ?? plain} |`, ' |') : among;
-  const inText = stands(without, without, sought);
-  return field || inText ? { field, text: inText } : undefined;
+interface Place {
+  readonly field: boolean;
+  readonly text: boolean;
+}
+
+/** As a whole field, inside of a longer text, or both; undefined: not there, or only because the call was given it. */
+function placeIn({ said, given }: Seen, sought: Sought): Place | undefined {
+  const { address } = sought;
+  const whole = address === undefined ? `\n ${sought.plain} \n` : `\n ${address} \n`;
+  const among = address === undefined ? said.plain : said.written;
+  const field = among.includes(whole);
+  if (!field && !stands(said, sought)) return undefined;
+  if (stands(given, sought)) return undefined;
+  if (!field) return { field, text: true };
+  const rest = { plain: said.plain, joined: said.joined, written: said.written };
+  // Line ends stay where the field was, so that nothing grows together.
+  const without = among.replaceAll(whole, '\n\n').replaceAll(whole, '\n\n');
+  const left =
+    address === undefined ? { ...rest, plain: without, joined: '' } : { ...rest, written: without };
+  return { field, text: stands(left, sought) };
 }

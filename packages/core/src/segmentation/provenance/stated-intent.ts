@@ -14,6 +14,7 @@ const sets = [
   'delete remove cancel clear erase drop discard',
   'pay transfer send wire refund buy purchase order settle return exchange',
   'run execute deploy start trigger launch',
+  'get read fetch open visit look find search check show list download summarize summarise review what which who when where how',
 ];
 
 /** Verb → what says the same. */
@@ -29,16 +30,24 @@ const alsoNouns = new Set(
   ),
 );
 /** After these a verb asks. */
-const asking = new Set('please and then to also you or should must can will could would just not'.split(' '));
+const asking = new Set('please and then to also you or should must can will could would just'.split(' '));
+/** Shortly after these a verb is what is not to be done. */
+const negating = new Set('not never don dont t without avoid no'.split(' '));
+const negatedWithin = 3;
 
+/** `reschedule`, `rescheduling`; what was done before asks for nothing. */
 function formsOf(verb: string): Set<string> {
   const stem = verb.endsWith('e') ? verb.slice(0, -1) : verb;
-  const plural = verb.endsWith('y') ? `${verb.slice(0, -1)}ies` : `${verb}s`;
-  return new Set([verb, `re${verb}`, plural, `${verb}es`, `${stem}ing`, `${stem}ed`, `${verb}ed`]);
+  return new Set([verb, `re${verb}`, `${stem}ing`]);
+}
+
+interface Token {
+  readonly word: string;
+  readonly begins: boolean;
 }
 
 /** The words of the task with where sentences and clauses begin. */
-function tokensOf(task: string): { readonly word: string; readonly begins: boolean }[] {
+function tokensOf(task: string): Token[] {
   return task
     .toLowerCase()
     .split(/(?<=[.!?:;,)\n])\s*/)
@@ -50,28 +59,39 @@ function tokensOf(task: string): { readonly word: string; readonly begins: boole
     );
 }
 
+export const intents = ['stated', 'silent', 'unclear'] as const;
+export type Intent = (typeof intents)[number];
+
 /**
- * Whether `task` (the person's own words) asks for what the tool named `tool` does. A tool whose name holds no verb that is known here asks for nothing
- * that could be compared, and counts as asked for.
+ * Whether `task` (the person's own words) asks for what the tool named `tool` does. `unclear`: the name holds no verb that is known here, so that nothing can be
+ * compared. Without words nothing is asked for.
  */
-export function intentStated(task: string, tool: string): boolean {
-  const name = wordsOf(tool);
-  const verb = name.find((word) => alike.has(word));
-  const wanted = verb === undefined ? undefined : alike.get(verb);
-  if (wanted === undefined) return true;
+export function intentOf(task: string, tool: string): Intent {
   const tokens = tokensOf(task);
+  if (tokens.length === 0) return 'silent';
+  const verb = wordsOf(tool).find((word) => alike.has(word));
+  const wanted = verb === undefined ? undefined : alike.get(verb);
+  if (wanted === undefined) return 'unclear';
   for (const each of wanted) {
     const forms = formsOf(each);
     const said = tokens.some(({ word, begins }, at) => {
       if (!forms.has(word)) return false;
       // "Tell me", "send me": the answer is for the person.
       if (tokens[at + 1]?.word === 'me') return false;
+      if (isNegated(tokens, at)) return false;
       if (!alsoNouns.has(each)) return true;
-      if (word !== each && word !== `re${each}` && !word.endsWith('ing')) return false;
       const before = tokens[at - 1]?.word ?? '';
       return begins || asking.has(before) || /^[0-9]+$/.test(before);
     });
-    if (said) return true;
+    if (said) return 'stated';
+  }
+  return 'silent';
+}
+
+function isNegated(tokens: readonly Token[], at: number): boolean {
+  for (let back = at; back > Math.max(0, at - negatedWithin); back--) {
+    if (tokens[back]?.begins === true) return false;
+    if (negating.has(tokens[back - 1]?.word ?? '')) return true;
   }
   return false;
 }
