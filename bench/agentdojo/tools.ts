@@ -1,7 +1,7 @@
 /** The tools of a suite as a gateway knows them: definition and classification. */
 import { classify } from '@atf/core/segmentation/classify';
 import { definitionDigest } from '@atf/core/segmentation/definition';
-import type { SaidOfTools } from '@atf/core/wire/classification-file';
+import type { SaidOfTools } from '@atf/core/wire/classifications';
 import { classificationSchema, type ToolDoc } from '@atf/core/wire/feed';
 import type { Suite } from './suite.ts';
 

@@ -9,20 +9,29 @@ import { defaultClientConditions, defineConfig } from 'vite';
 const control = process.env['ATF_CONTROL'] ?? 'http://localhost:7780';
 const proxied = ['/v1', '/checkpoint', '/tile', '/log', '/healthz', '/readyz', '/openapi.json'];
 
-/** Summaries of routes are for OpenAPI, which control serves; the page carries the table without them. */
-const withoutSummaries = {
-  name: 'atf-without-summaries',
+const literal = String.raw`(?:'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")`;
+const summaries = new RegExp(`\\bsummary:\\s*${literal},?`, 'g');
+/** Of what the page itself can find wrong with a request (`request.malformed`) the words stay. */
+const errorWords = new RegExp(
+  `('(?!request\\.)[a-z_]+\\.[a-z_]+':\\s*entry\\(\\s*\\d+,\\s*${literal},\\s*)${literal},\\s*${literal}`,
+  'g',
+);
+
+/** Summaries of routes are for OpenAPI, and words of errors come with each answer of control: the page carries the tables without them. */
+const withoutWords = {
+  name: 'atf-without-words',
   enforce: 'pre' as const,
-  transform: (code: string, id: string) =>
-    /core\/src\/wire\/[a-z-]+\.ts$/.test(id)
-      ? { code: code.replace(/\bsummary:\s*'(?:[^'\\\n]|\\.)*'/g, "summary: ''"), map: null }
-      : undefined,
+  transform(code: string, id: string) {
+    if (/core\/src\/wire\/[a-z-]+\.ts$/.test(id)) return { code: code.replace(summaries, ''), map: null };
+    if (/core\/src\/errors\.ts$/.test(id)) return { code: code.replace(errorWords, "$1'', ''"), map: null };
+    return undefined;
+  },
 };
 
 export default defineConfig({
   root: import.meta.dirname,
   resolve: { conditions: ['atf-src', ...defaultClientConditions] },
-  plugins: [withoutSummaries, react(), tailwindcss()],
+  plugins: [withoutWords, react(), tailwindcss()],
   build: {
     outDir: 'dist',
     emptyOutDir: true,

@@ -1,9 +1,6 @@
 /** What a person says about the tools of a server, in a file (S-1). */
-import {
-  classificationFileBytesMax,
-  parseClassificationFile,
-  type SaidOfTools,
-} from '@atf/core/wire/classification-file';
+import { classificationFileBytesMax, parseClassificationFile } from '@atf/core/wire/classification-file';
+import type { SaidOfTools } from '@atf/core/wire/classifications';
 import { CliFailure, exitCodes } from './exit-codes.ts';
 import { readText } from './service-files.ts';
 

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { classificationSchema, containmentDocSchema } from './feed.ts';
-import { saidOfToolSchema, saidOfToolsSchema } from './classification-file.ts';
+import { saidOfToolSchema, saidOfToolsSchema } from './classifications.ts';
 import { canonicalJson } from './json.ts';
 import { manifestBytesMax, manifestSchema } from './manifest.ts';
 import { gatewayRoutes } from './gateway-routes.ts';
