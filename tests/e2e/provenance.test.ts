@@ -94,20 +94,26 @@ describe('with a task', () => {
     const task = await give('Send an e-mail to ada@example.com about the nightingale.');
     const agent = await product.agent('principal-operations', { task: task.id });
     const sent = await mail(await agent.mcp('back-office'), 'ada@example.com');
+    expect(sent.isError, sent.text).toBe(false);
     const { actionId = '' } = sent.atf;
-    const story = await until('the record', () =>
-      owner.client.call('actions.show', { params: { id: actionId } }).catch(() => undefined),
-    );
-    const intent = story.records
-      .map(({ entry }) => JSON.parse(entry) as { type: string; body: { facts: Record<string, unknown> } })
-      .find(({ type }) => type === 'action.intent');
-    expect(intent?.body.facts).toMatchObject({
+    const intent = await until('the intent on record', async () => {
+      const story = await owner.client
+        .call('actions.show', { params: { id: actionId } })
+        .catch(() => undefined);
+      return story?.records
+        .map(({ entry }) => JSON.parse(entry) as { type: string; body: { facts: Record<string, unknown> } })
+        .find(({ type }) => type === 'action.intent');
+    });
+    expect(intent.body.facts).toMatchObject({
       task: { assurance: 'person', intent: 'stated' },
       provenance: [{ argument: '/to', role: 'destination', address: true, origin: 'task' }],
     });
-    for (const name of await readdir(product.dataDir, { recursive: true, withFileTypes: true })) {
+    // Files and folders of the log come and go while it grows.
+    const names = await until('the folder to be listed', () =>
+      readdir(product.dataDir, { recursive: true, withFileTypes: true }).catch(() => undefined),
+    );
+    for (const name of names) {
       if (!name.isFile()) continue;
-      // Files of the log come and go while it grows.
       const bytes = await readFile(join(name.parentPath, name.name)).catch(() => undefined);
       expect(bytes?.includes('nightingale') ?? false, join(name.parentPath, name.name)).toBe(false);
     }
