@@ -1,4 +1,5 @@
 /** One recorded trace as one session: the real pipeline under a virtual clock, tools that return what was recorded. */
+import { actionClassOf } from '@atf/core/decide';
 import type { PolicyDoc, ToolDoc } from '@atf/core/wire/feed';
 import { agentDoc, serverDoc, uuid } from '../../packages/gateway/src/testing/documents.fixture.ts';
 import { bench, type Bench, credentialOf } from '../../packages/gateway/src/testing/ports.fixture.ts';
@@ -59,7 +60,8 @@ export class Trace {
   }
 
   classOf(name: string): string {
-    return this.#setting.tools.find((tool) => tool.name === name)?.classification.class ?? 'admin';
+    const tool = this.#setting.tools.find((each) => each.name === name);
+    return tool === undefined ? 'admin' : actionClassOf(tool);
   }
 
   /** One call. Its recorded result is what the tool returns, if it runs. `approved`: a person releases what is asked about. */

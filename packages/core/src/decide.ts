@@ -6,6 +6,7 @@
 import { type ErrorCode, type Refusal, refusal } from './errors.ts';
 import { containmentOf, touchedBy } from './incident/containment.ts';
 import { effectiveLevel } from './maturity/levels.ts';
+import { obligationWords } from './policy/obligations.ts';
 import { worstOrigin } from './segmentation/provenance/argument-origins.ts';
 import { originSentences } from './segmentation/provenance/origin-sentences.ts';
 import { checkTransaction, hasDefinedLimits, humanCheckpointOf } from './segmentation/transaction.ts';
@@ -251,7 +252,7 @@ function approvalReleases(
 function obligationsOf(policy: PolicyFacts, policies: readonly string[]): Obligation[] {
   const found = new Set<Obligation>();
   for (const id of policies) {
-    for (const word of (policy.annotations(id)['obligation'] ?? '').split(' ')) {
+    for (const word of obligationWords(policy.annotations(id))) {
       if (word === 'notify' || word === 'review_output') found.add(word);
     }
   }

@@ -5,10 +5,11 @@ import { useAnswer, useChange } from '../control/queries.ts';
 import { LevelMark } from '../parts/level.tsx';
 import { DecisionMark } from '../parts/outcome.tsx';
 import { Empty, Facts, Page, Panel, Shown } from '../parts/panel.tsx';
+import { PolicyFile } from '../parts/policy-file.tsx';
 import { Presence } from '../parts/presence.tsx';
 import { ShortId } from '../parts/short-id.tsx';
 import { ExactTime } from '../parts/time.tsx';
-import { Untrusted, UntrustedText } from '../parts/untrusted.tsx';
+import { UntrustedText } from '../parts/untrusted.tsx';
 import { changedLines } from './changed-lines.ts';
 
 const everyMs = 5_000;
@@ -103,14 +104,12 @@ function Texts({ id }: { readonly id: string }) {
           ) : (
             <div className="space-y-3">
               {items.map(({ name, before = '', after: text = '' }) => (
-                <details key={name}>
-                  <summary className="cursor-pointer">
-                    <code>
-                      <UntrustedText text={name} />
-                    </code>
-                  </summary>
-                  <Untrusted text={changedLines(before, text)} by="whoever proposed it" mono />
-                </details>
+                <PolicyFile
+                  key={name}
+                  name={name}
+                  text={changedLines(before, text)}
+                  by="whoever proposed it"
+                />
               ))}
             </div>
           )

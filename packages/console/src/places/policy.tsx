@@ -2,9 +2,10 @@
 import { Link } from '@tanstack/react-router';
 import { useAnswer } from '../control/queries.ts';
 import { Empty, Facts, Page, Panel, Shown } from '../parts/panel.tsx';
+import { PolicyFile } from '../parts/policy-file.tsx';
 import { ShortId } from '../parts/short-id.tsx';
 import { ExactTime, Time } from '../parts/time.tsx';
-import { Untrusted, UntrustedText } from '../parts/untrusted.tsx';
+import { UntrustedText } from '../parts/untrusted.tsx';
 
 const everyMs = 5_000;
 
@@ -72,14 +73,7 @@ function InForce() {
               ]}
             />
             {found.files.map(({ name, text }) => (
-              <details key={name}>
-                <summary className="cursor-pointer">
-                  <code>
-                    <UntrustedText text={name} />
-                  </code>
-                </summary>
-                <Untrusted text={text} by="whoever wrote this file" mono />
-              </details>
+              <PolicyFile key={name} name={name} text={text} by="whoever wrote this file" />
             ))}
           </div>
         </Panel>

@@ -2,6 +2,7 @@
 import { refuse } from '@atf/core/errors';
 import type { Person } from '@atf/core/wire/api';
 import type { Actor } from '../context.ts';
+import type { AgentRow } from './store.ts';
 
 export function actingPerson(actor: Actor): Person {
   return actor.kind === 'person' ? actor.person : refuse('people.sign_in_required');
@@ -9,4 +10,9 @@ export function actingPerson(actor: Actor): Person {
 
 export function actingGateway(actor: Actor): string {
   return actor.kind === 'gateway' ? actor.gatewayId : refuse('identity.gateway_unknown');
+}
+
+/** Roles open the door; beyond it, owners act on their own agents only. */
+export function answersFor(person: Person, agent: AgentRow): boolean {
+  return agent.owner_id === person.id || agent.technical_owner_id === person.id;
 }

@@ -1,13 +1,12 @@
 /** Room: identity. Handlers of agents and their instances. What an agent may do now is answered by the policy room. */
 import { refuse } from '@atf/core/errors';
 import type { Handlers } from '../context.ts';
-import { actingGateway, actingPerson } from './acting.ts';
+import { actingGateway, actingPerson, answersFor } from './acting.ts';
 import { agentView, agentViews, listAgents, registerAgent } from './agents.ts';
 import { setCeiling } from './ceiling.ts';
 import { enrol, issueJoinToken, renew, revokeSessions } from './credentials.ts';
-import { agentById, agentByRef, type AgentRow } from './store.ts';
+import { agentById, agentByRef } from './store.ts';
 import { addToTask, endTask, giveTask, listTasks, taskForGateway } from './tasks.ts';
-import type { Person } from '@atf/core/wire/api';
 
 type Operation =
   | 'agents.list'
@@ -23,11 +22,6 @@ type Operation =
   | 'tasks.add'
   | 'tasks.end'
   | 'gateway.task';
-
-/** Roles open the door; beyond it, owners act on their own agents only. */
-export function answersFor(person: Person, agent: AgentRow): boolean {
-  return agent.owner_id === person.id || agent.technical_owner_id === person.id;
-}
 
 export const identityRoutes: Handlers<Operation> = {
   async 'agents.list'(control, { query }) {

@@ -8,8 +8,9 @@ import type { Person, ResponseOf } from '@atf/core/wire/api';
 import { type Task, taskMinutesDefault, taskTurnsMax } from '@atf/core/wire/task-routes';
 import { openText, sealText } from '../approvals/seal.ts';
 import type { Control } from '../context.ts';
+import { answersFor } from './acting.ts';
 import { revokeSession } from './credentials.ts';
-import { type AgentRow, agentById, lockAgent, peopleByIds } from './store.ts';
+import { type AgentRow, agentById, agentNames, lockAgent, peopleByIds } from './store.ts';
 import { isOver } from './task-take.ts';
 import {
   agentsAnsweredFor,
@@ -31,14 +32,11 @@ const keptMs = 24 * 3_600_000;
 
 const isOperator = (person: Person): boolean => person.roles.includes('operator');
 
-function mayGive(person: Person, agent: AgentRow): boolean {
-  return isOperator(person) || agent.owner_id === person.id || agent.technical_owner_id === person.id;
-}
-
 async function agentOf(control: Control, person: Person, id: string): Promise<AgentRow> {
   const agent =
     (await agentById(control.db, control.config.tenant, id)) ?? refuse('identity.agent_not_found');
-  if (!mayGive(person, agent)) refuse('people.not_allowed', 'This agent has other owners.');
+  if (!isOperator(person) && !answersFor(person, agent))
+    refuse('people.not_allowed', 'This agent has other owners.');
   return agent;
 }
 
@@ -58,9 +56,11 @@ async function shown(control: Control, rows: readonly TaskRow[]): Promise<Task[]
     tenant,
     rows.map((row) => row.given_by),
   );
-  const agents = new Map<string, string>();
-  for (const id of new Set(rows.map((row) => row.agent_id)))
-    agents.set(id, (await agentById(control.db, tenant, id))?.name ?? 'unknown');
+  const agents = await agentNames(
+    control.db,
+    tenant,
+    rows.map((row) => row.agent_id),
+  );
   return rows.map((row) => ({
     id: row.id,
     agentId: row.agent_id,

@@ -2,13 +2,15 @@
  * Room: policy (S-2). Cases: questions to a policy set with the answer that is wanted, in YAML beside the policies. Every case of a set has to hold before it
  * comes into force. Asked of the set alone: whether a tool is registered, a limit spent or an agent stopped is not a matter of policy.
  */
-import { nameSchema } from '@atf/core/wire/words';
+import { anyAgent, anyDomain, anyTool, nobody } from '@atf/core/policy/anybody';
+import { obligationWords } from '@atf/core/policy/obligations';
 import { origins } from '@atf/core/segmentation/provenance/session-memory';
 import { intents } from '@atf/core/segmentation/provenance/stated-intent';
 import { parseStrictYaml } from '@atf/core/wire/strict-yaml';
 import {
   actionClassSchema,
   levelSchema,
+  nameSchema,
   outputTrustSchema,
   sensitivitySchema,
   toolRefSchema,
@@ -85,16 +87,13 @@ export interface PolicyCase {
 
 type Shape = z.output<z.ZodObject<typeof questionShape>>;
 
-const nobody = '00000000-0000-4000-8000-000000000000';
-const noDigest = 'A'.repeat(43);
-const domain = 'any';
 /** What a case does not say, and its file neither. */
 const usual = {
   tool: {
     ref: 'any/any',
     sensitivity: 'internal',
     outputTrust: 'trusted',
-    domain,
+    domain: anyDomain,
     reversible: false,
     idempotent: false,
     writeSafe: false,
@@ -114,38 +113,12 @@ function questionOf(defaults: Shape, given: Shape): PolicyQuestion {
   const level = given.level ?? defaults.level ?? 'intern';
   const action = given.action ?? defaults.action ?? 'read';
   const { ref, ...traits } = { ...usual.tool, ...defined(defaults.tool), ...defined(given.tool) };
-  const { id = nobody, domains = [domain] } = { ...defined(defaults.agent), ...defined(given.agent) };
-  const slash = ref.indexOf('/');
+  const { id = nobody, domains = [anyDomain] } = { ...defined(defaults.agent), ...defined(given.agent) };
   return {
     effectiveLevel: level,
     action,
-    agent: {
-      id,
-      name: 'case',
-      version: '0',
-      manifestDigest: noDigest,
-      level,
-      ownerId: nobody,
-      technicalOwnerId: nobody,
-      purpose: '',
-      domain,
-      dataDomains: domains,
-      tools: [],
-      limits: [],
-      checkpoints: [],
-      assurance: 'claimed',
-      epoch: 0,
-      credentialEpoch: 0,
-    },
-    tool: {
-      server: ref.slice(0, slash),
-      name: ref.slice(slash + 1),
-      state: 'active',
-      definitionDigest: noDigest,
-      definition: {},
-      classification: { ...traits, class: action, arguments: {}, by: 'person' },
-      epoch: 0,
-    },
+    agent: anyAgent(level, id, domains),
+    tool: anyTool(action, traits, ref),
     context: { ...usual.context, ...defined(defaults.context), ...defined(given.context) },
   };
 }
@@ -189,9 +162,7 @@ export function caseProblems(policy: PolicyFacts, { question, want }: PolicyCase
   const lawful = ({ decision, errors }: typeof answer) => decision === 'allow' && errors.length === 0;
   const outcome = !lawful(ask(true)) ? 'refuse' : lawful(answer) ? 'allow' : 'ask';
   const obligations = lawful(answer)
-    ? answer.reasons
-        .flatMap((id) => (policy.annotations(id)['obligation'] ?? '').split(' '))
-        .filter((word) => word !== '')
+    ? answer.reasons.flatMap((id) => obligationWords(policy.annotations(id)))
     : [];
   const differs = (what: string, wanted: string, got: string) =>
     wanted === got ? [] : [`${what}: wanted ${wanted}, got ${got}`];

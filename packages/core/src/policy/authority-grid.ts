@@ -12,6 +12,8 @@ import {
   outputTrusts,
   sensitivities,
 } from '../wire/words.ts';
+import { anyAgent, anyTool, type ToolTraits } from './anybody.ts';
+import { obligationWords } from './obligations.ts';
 import { noProvenance, type PolicyAnswer, type PolicyContext, type PolicyFacts } from '../world.ts';
 
 export type Effective = 'refuse' | 'ask' | 'allow';
@@ -69,48 +71,6 @@ function* product(values: Readonly<Record<string, readonly (string | boolean)[]>
   }
 }
 
-const nobody = '00000000-0000-4000-8000-000000000000';
-const noDigest = 'A'.repeat(43);
-const domain = 'any';
-
-const agentOf = (level: Level): AgentDoc => ({
-  id: nobody,
-  name: 'any',
-  version: '0',
-  manifestDigest: noDigest,
-  level,
-  ownerId: nobody,
-  technicalOwnerId: nobody,
-  purpose: '',
-  domain,
-  dataDomains: [domain],
-  tools: [],
-  limits: [],
-  checkpoints: [],
-  assurance: 'claimed',
-  epoch: 0,
-  credentialEpoch: 0,
-});
-
-const toolOf = (action: ActionClass, traits: Facts): ToolDoc => ({
-  server: 'any',
-  name: 'any',
-  state: 'active',
-  definitionDigest: noDigest,
-  definition: {},
-  classification: {
-    ...(traits as Pick<
-      ToolDoc['classification'],
-      'sensitivity' | 'outputTrust' | 'reversible' | 'idempotent' | 'writeSafe'
-    >),
-    class: action,
-    domain,
-    arguments: {},
-    by: 'person',
-  },
-  epoch: 0,
-});
-
 interface Cell {
   readonly agent: AgentDoc;
   readonly level: Level;
@@ -139,8 +99,8 @@ function standingOf(policy: PolicyFacts, { agent, level, action, tool, context }
   const alone = ask(false);
   // Where a person releases the call, that person knows of it.
   if (!lawful(alone)) return { effective: 'ask', duties: new Set() };
-  const duties = alone.reasons.flatMap((id) => (policy.annotations(id)['obligation'] ?? '').split(' '));
-  return { effective: 'allow', duties: new Set(duties.filter((word) => word !== '')) };
+  const duties = alone.reasons.flatMap((id) => obligationWords(policy.annotations(id)));
+  return { effective: 'allow', duties: new Set(duties) };
 }
 
 /** What `after` loosens. Yields often, so that whoever runs it can do something else meanwhile. */
@@ -159,10 +119,10 @@ export function* gridLoosenings(before: PolicyFacts, after: PolicyFacts): Genera
     return (granted ? provenances : [noProvenance]).map((each): Facts => ({ ...facts, ...each }));
   });
   for (const level of levels) {
-    const agent = agentOf(level);
+    const agent = anyAgent(level);
     for (const action of actionClasses) {
       for (const trait of product(traits)) {
-        const tool = toolOf(action, trait);
+        const tool = anyTool(action, trait as unknown as ToolTraits);
         for (const context of contexts) {
           yield;
           const cell: Cell = { agent, level, action, tool, context };

@@ -6,6 +6,7 @@
  */
 import { canonicalJson, type Json } from '../wire/json.ts';
 import { levels } from '../wire/words.ts';
+import { obligationWords } from './obligations.ts';
 
 /** A policy as the feed document holds it: Cedar's JSON form, checked and compiled before. */
 export interface StatedPolicy {
@@ -70,7 +71,7 @@ function read({ id, annotations, json }: StatedPolicy): Read {
       (clause) => new Set(operands(clause, or).map((one) => `${kind} ${canonical(one)}`)),
     );
   });
-  const duties = new Set((annotations['obligation'] ?? '').split(' ').filter((word) => word !== ''));
+  const duties = new Set(obligationWords(annotations));
   const text = canonical({
     effect,
     principal,

@@ -10,34 +10,35 @@ import { isJsonObject, type JsonObject } from '../wire/json.ts';
 import { type Kind, kindOf } from './offer.ts';
 import { type ActionClass, actionClasses, type Sensitivity, sensitivities } from '../wire/words.ts';
 
-const words = (text: string) => new Set(text.split(' '));
+/** The words of a list, as it is easiest to read. */
+export const wordSet = (text: string): ReadonlySet<string> => new Set(text.split(' '));
 
 /** Verbs that say the same wherever they stand in a name. */
 const verbs: Record<ActionClass, ReadonlySet<string>> = {
-  read: words(
+  read: wordSet(
     'get list read search find fetch show describe view lookup query retrieve download inspect browse count summarize check compare calculate',
   ),
-  write: words(
+  write: wordSet(
     'create update write set edit add insert put modify change rename move copy append save replace patch assign cancel close reopen approve reject refund archive restore merge upsert increment mark complete register import reschedule',
   ),
-  send: words('send publish forward broadcast notify tweet dispatch submit upload transmit'),
-  execute: words(
+  send: wordSet('send publish forward broadcast notify tweet dispatch submit upload transmit'),
+  execute: wordSet(
     'execute exec run eval invoke trigger deploy launch spawn start stop restart install build schedule',
   ),
-  admin: words(
+  admin: wordSet(
     'delete remove destroy drop purge truncate wipe erase grant revoke impersonate configure reset uninstall shutdown disable enable ban kill',
   ),
 };
 /** Words that are verbs only where a name begins: `email_customer`, not `get_email`. */
 const leadingVerbs: Record<ActionClass, ReadonlySet<string>> = {
-  read: words('tree diff status'),
-  write: words('book order pay transfer charge issue log tag label comment'),
-  send: words('email mail message post share reply text sms call invite share'),
-  execute: words('test process automate script shell bash command cmd'),
-  admin: words('admin configure permission role'),
+  read: wordSet('tree diff status'),
+  write: wordSet('book order pay transfer charge issue log tag label comment'),
+  send: wordSet('email mail message post share reply text sms call invite share'),
+  execute: wordSet('test process automate script shell bash command cmd'),
+  admin: wordSet('admin configure permission role'),
 };
 /** After these a name begins anew: `lookup_and_post`. */
-const joiningWords = words('and or then');
+const joiningWords = wordSet('and or then');
 /** Two words that are one verb. */
 const phrases: Readonly<Record<string, ActionClass>> = {
   'check out': 'write',
@@ -52,19 +53,19 @@ const phrases: Readonly<Record<string, ActionClass>> = {
   'call back': 'send',
 };
 /** Arguments through which anything can be done. */
-const executableArguments = words('command cmd script shell bash sql statement code');
+const executableArguments = wordSet('command cmd script shell bash sql statement code');
 /** Arguments that say where a request goes: what is asked of an address that the agent chooses carries data there. */
-const addressArguments = words('url uri webhook endpoint callback recipient recipients destination');
+const addressArguments = wordSet('url uri webhook endpoint callback recipient recipients destination');
 const sensitiveWords: readonly (readonly [Sensitivity, ReadonlySet<string>])[] = [
   [
     'restricted',
-    words(
+    wordSet(
       'secret secrets password passwords credential credentials token tokens apikey privatekey payroll salary patient medical diagnosis',
     ),
   ],
   [
     'confidential',
-    words(
+    wordSet(
       'customer customers user users person people employee employees email emails phone address addresses contact contacts account accounts iban invoice invoices payment payments',
     ),
   ],

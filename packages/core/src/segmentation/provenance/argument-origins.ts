@@ -3,7 +3,7 @@
  * value of any other argument is content, and of it, and of names of members, only the addresses are looked at. Roles are those of the tool's classification, and for arguments that it does
  * not name those that their names say. Pure and bounded.
  */
-import { wordsOf } from '../classify.ts';
+import { wordSet, wordsOf } from '../classify.ts';
 import type { Classification } from '../../wire/feed.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../wire/json.ts';
 import { addressesIn, reachesOutside, unreadable } from './plain-text.ts';
@@ -25,12 +25,11 @@ const valuesMax = 64;
 const depthMax = 16;
 const pointerMax = 200;
 
-const words = (text: string) => new Set(text.split(' '));
-const amountWords = words('amount total sum price quantity');
-const destinationWords = words(
+const amountWords = wordSet('amount total sum price quantity');
+const destinationWords = wordSet(
   'to recipient recipients cc bcc destination webhook url uri iban account channel email emails phone participant participants attendee attendees invitee invitees user users member members host domain endpoint callback address target receiver',
 );
-const objectWords = words('path file filename key source');
+const objectWords = wordSet('path file filename key source');
 
 function roleOfName(name: string): ArgumentRole {
   const parts = wordsOf(name);

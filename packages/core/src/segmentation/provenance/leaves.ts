@@ -5,7 +5,7 @@
  */
 import { isJsonObject, type Json } from '../../wire/json.ts';
 import { parseStrictYaml } from '../../wire/strict-yaml.ts';
-import { wordsOf } from '../classify.ts';
+import { wordSet, wordsOf } from '../classify.ts';
 import { kindOf } from '../offer.ts';
 
 /** Characters of one result that are looked at for structure; what is beyond is text. YAML costs more to read. */
@@ -98,13 +98,11 @@ export function leavesOf(result: Json, document = false): Leaves {
   return { fields, texts };
 }
 
-const reading = new Set(
-  'get read fetch open download load cat view show visit browse retrieve extract crawl scrape'.split(' '),
+const reading = wordSet(
+  'get read fetch open download load cat view show visit browse retrieve extract crawl scrape',
 );
-const documents = new Set(
-  'file webpage page website site url uri html document doc pdf text content contents attachment body resource article note email mail message comment issue post review ticket log'.split(
-    ' ',
-  ),
+const documents = wordSet(
+  'file webpage page website site url uri html document doc pdf text content contents attachment body resource article note email mail message comment issue post review ticket log',
 );
 
 /** Whether a tool, by its name, hands out what stands in a document: the one thing whose form, too, is its writer's. Resources and prompts do. */

@@ -3,6 +3,7 @@
  * said where a value comes from. Nothing of it leaves but names of tools. Deterministic; bounded: what no longer fits is forgotten oldest first.
  */
 import type { Json, JsonObject } from '../../wire/json.ts';
+import { wordSet } from '../classify.ts';
 import { leavesOf, readsDocuments, stringsOf } from './leaves.ts';
 import {
   addressesIn,
@@ -70,10 +71,8 @@ const mailsMax = 200;
 /** A number this short stands in every text by chance. */
 const chanceDigits = /^[0-9]{1,3}$/;
 /** Words of addresses that name nobody. */
-const generic = new Set(
-  'info mail email contact admin support help office team sales noreply reply order orders billing invoice accounts service news hello'.split(
-    ' ',
-  ),
+const generic = wordSet(
+  'info mail email contact admin support help office team sales noreply reply order orders billing invoice accounts service news hello',
 );
 
 /** A text is no whole field, also when it is nothing but the value. */
@@ -242,10 +241,9 @@ function placeIn({ said, given }: Seen, sought: Sought): Place | undefined {
   if (!field && !stands(said, sought)) return undefined;
   if (stands(given, sought)) return undefined;
   if (!field) return { field, text: true };
-  const rest = { plain: said.plain, joined: said.joined, written: said.written };
   // Line ends stay where the field was, so that nothing grows together.
   const without = among.replaceAll(whole, '\n\n').replaceAll(whole, '\n\n');
   const left =
-    address === undefined ? { ...rest, plain: without, joined: '' } : { ...rest, written: without };
+    address === undefined ? { ...said, plain: without, joined: '' } : { ...said, written: without };
   return { field, text: stands(left, sought) };
 }

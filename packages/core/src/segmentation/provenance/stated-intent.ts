@@ -2,7 +2,7 @@
  * Room: segmentation (S-2). Whether a person's words ask for what a tool does, by its verb: a task that asks when a meeting is does not ask to send anything.
  * Lexical and English; words in another language ask for nothing here, and a person is asked. Pure.
  */
-import { wordsOf } from '../classify.ts';
+import { wordSet, wordsOf } from '../classify.ts';
 
 const sets = [
   'send email mail message dm post reply respond answer forward notify tell inform contact text publish announce write msg submit',
@@ -24,15 +24,13 @@ for (const set of sets)
     alike.set(word, new Set([...(alike.get(word) ?? []), ...set.split(' ')]));
 
 /** Verbs that are as often nouns: they count where a sentence asks with them. */
-const alsoNouns = new Set(
-  'email mail message text post contact answer order book record log register transfer return exchange plan update change file mark set schedule buy purchase draft edit invite move run start trigger dm share reply forward refund'.split(
-    ' ',
-  ),
+const alsoNouns = wordSet(
+  'email mail message text post contact answer order book record log register transfer return exchange plan update change file mark set schedule buy purchase draft edit invite move run start trigger dm share reply forward refund',
 );
 /** After these a verb asks. */
-const asking = new Set('please and then to also you or should must can will could would just'.split(' '));
+const asking = wordSet('please and then to also you or should must can will could would just');
 /** Shortly after these a verb is what is not to be done. */
-const negating = new Set('not never don dont t without avoid no'.split(' '));
+const negating = wordSet('not never don dont t without avoid no');
 const negatedWithin = 3;
 
 /** `reschedule`, `rescheduling`; what was done before asks for nothing. */
