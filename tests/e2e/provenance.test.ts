@@ -2,12 +2,15 @@
  * Where the values of a call come from (S-4, S-2), through the front door: a person gives a task, an agent works on it, and what did not come from the person's
  * words goes to a person, who is shown the source.
  */
+import { mkdtempSync, rmSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Client } from '@modelcontextprotocol/client';
+import { Client } from '@modelcontextprotocol/client';
+import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { renewCredential } from '@atf/sdk/enrol';
-import { atf, documents } from './cli-run.ts';
+import { atf, atfBin, documents } from './cli-run.ts';
 import { approve, call, Product, type Signed, until } from './product.ts';
 
 let product: Product;
@@ -167,6 +170,34 @@ describe('a task', () => {
     const { instanceId, sid } = second.credential;
     const again = await renewCredential({ controlUrl, key: second.key, instanceId, task: task.id });
     expect(again.sid).toBe(sid);
+  });
+
+  it('is worked on through atf connect, and goes on when the host starts the command again', async () => {
+    const task = await give();
+    const operator = await product.operator();
+    const { joinToken } = await operator.call('agents.joinToken', { params: { id: principal } });
+    const config = mkdtempSync(join(tmpdir(), 'atf-task-'));
+    const from = ['back-office', '--agent', 'principal-operations', '--control', product.ready.controlUrl];
+    const command = {
+      command: process.execPath,
+      args: [atfBin, 'connect', ...from, '--task', task.id],
+      env: { ATF_JOIN_TOKEN: joinToken, XDG_CONFIG_HOME: config, PATH: process.env['PATH'] ?? '' },
+    };
+    try {
+      for (const start of [1, 2]) {
+        const client = new Client({ name: 'host', version: '1.0.0' });
+        await client.connect(new StdioClientTransport(command));
+        const asked = await call(client, 'update_order_status', { order_id: 'O-5002', status: 'shipped' });
+        expect(asked.text, `start ${start}`).toContain(
+          'the task does not ask for what update_order_status does',
+        );
+        await client.close();
+      }
+      const { items } = await owner.client.call('tasks.list', { query: { agentId: principal } });
+      expect(items.find(({ id }) => id === task.id)?.state).toBe('taken');
+    } finally {
+      rmSync(config, { recursive: true, force: true });
+    }
   });
 
   it('is given and told of by those who answer for the agent, and added to by who gave it', async () => {
