@@ -24,6 +24,7 @@ import { EntityUid, RecordValue } from '@atf/core/policy/runtime-value';
 import { fromArguments } from '@atf/core/policy/values';
 import { type Policy, PolicyEngine } from '@microsoft/agent-governance-sdk';
 import { number, type Part, type Row } from './part.ts';
+import { sample } from './sample.ts';
 
 interface DecideRow {
   readonly name: string;
@@ -40,9 +41,6 @@ interface DecideRow {
 const POLICY_COUNTS = [10, 100, 1_000, 10_000];
 const GUARDRAILS = 4;
 const TOOLS_PER_SERVER = 10;
-const WARM_UP_MS = 300;
-const MEASURE_MS = 1_500;
-const SAMPLES_MIN = 20;
 const CALLS = 512;
 
 interface Grant {
@@ -269,61 +267,6 @@ const sdkDecide = (grants: readonly Grant[]): Decide => {
   };
 };
 
-interface Measured {
-  readonly opsPerSecond: number;
-  readonly p50Us: number;
-  readonly p99Us: number;
-}
-
-const quantile = (sorted: readonly number[], share: number): number =>
-  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
-
-/** Processor time of this thread so far: what one core does in a second, whatever else the machine is doing. */
-const threadMs = (): number => {
-  const { user, system } = process.threadCpuUsage();
-  return (user + system) / 1_000;
-};
-
-/** Throughput without a clock in the loop of fast calls (in rounds of all calls), then single calls for the quantiles. */
-const measure = (decide: Decide, calls: readonly Call[]): Measured => {
-  const slow = timeOf(() => decide(calls[0] as Call)) > 2_000;
-  const round = slow ? calls.slice(0, 1) : calls;
-  const run = (durationMs: number, roundsMin: number): { operations: number; busyMs: number } => {
-    let operations = 0;
-    const started = performance.now();
-    const busyBefore = threadMs();
-    for (let rounds = 0; rounds < roundsMin || performance.now() - started < durationMs; rounds++) {
-      for (const call of round) decide(call);
-      operations += round.length;
-    }
-    return { operations, busyMs: threadMs() - busyBefore };
-  };
-  run(slow ? 0 : WARM_UP_MS, 1);
-  const { operations, busyMs } = run(MEASURE_MS, slow ? 3 : 1);
-  const samples: number[] = [];
-  const samplingStarted = performance.now();
-  for (
-    let index = 0;
-    samples.length < SAMPLES_MIN || performance.now() - samplingStarted < MEASURE_MS / 3;
-    index++
-  ) {
-    const call = calls[index % calls.length] as Call;
-    samples.push(timeOf(() => decide(call)));
-  }
-  samples.sort((left, right) => left - right);
-  return {
-    opsPerSecond: (operations * 1_000) / busyMs,
-    p50Us: quantile(samples, 0.5),
-    p99Us: quantile(samples, 0.99),
-  };
-};
-
-const timeOf = (action: () => unknown): number => {
-  const started = performance.now();
-  action();
-  return (performance.now() - started) * 1_000;
-};
-
 /** All candidates at one size; they must agree on every call, or the comparison would mean nothing. */
 const measureAt = (policies: number): readonly DecideRow[] => {
   const grants = grantsOf(policies);
@@ -343,7 +286,7 @@ const measureAt = (policies: number): readonly DecideRow[] => {
     if (given.some((allow, index) => allow !== wanted[index]))
       throw new Error(`${name} decides otherwise than atf`);
   }
-  const measured = candidates.map(([name, decide]) => ({ name, policies, ...measure(decide, calls) }));
+  const measured = candidates.map(([name, decide]) => ({ name, policies, ...sample(decide, calls) }));
   const base = measured[0]?.opsPerSecond ?? 0;
   return measured.map((row, index) => ({ ...row, ratio: index === 0 ? undefined : base / row.opsPerSecond }));
 };

@@ -37,6 +37,7 @@ import { genesisHash } from '@atf/core/audit/spool-frame';
 import { tileWidth } from '@atf/core/audit/tiles';
 import { growTree, readEdge } from '@atf/core/audit/tree-edge';
 import { routes } from '@atf/core/wire/api';
+import type { JsonObject } from '@atf/core/wire/json';
 import { gatewayKeyOf } from '@atf/gateway/gateway-key';
 import { sealText } from '@atf/gateway/payload';
 import { ControlClient } from '@atf/sdk/client';
@@ -86,6 +87,7 @@ model: { provider: none, name: none }
 interface Known {
   readonly agentId: string;
   readonly agent: string;
+  readonly manifestDigest: string;
   readonly instanceId: string;
   readonly sid: string;
 }
@@ -118,7 +120,7 @@ async function makeAgents(control: Control): Promise<Known[]> {
         const expires_at = nowMs + 3_600_000;
         const session = { tenant, sid, agent_id: agentId, instance_id: instanceId, opened_at: nowMs };
         await openSession(tx, { ...session, expires_at, ended_at: null, task_id: null });
-        known.push({ agentId, agent: agent.name, instanceId, sid });
+        known.push({ agentId, agent: agent.name, manifestDigest: agent.manifest_digest, instanceId, sid });
       }
     });
     if (from % 1_000 === 0) say(`${known.length} agents`);
@@ -196,6 +198,14 @@ class Chain {
   }
 }
 
+/** What a decision says of its agent, so that it can be made again from its record. */
+function decidedFor({ agentId, instanceId, sid, manifestDigest }: Known, { body }: Entry): JsonObject {
+  const facts = body['facts'] as JsonObject;
+  const agent = { ...(facts['agent'] as JsonObject), manifestDigest };
+  const instance = { ...(facts['instance'] as JsonObject), agentId };
+  return { instanceId, sid, manifestDigest, facts: { ...facts, agent, instance } };
+}
+
 /** Before the rooms of control start, so that nobody else writes the log: each step is durable and complete, as the sequencer's are. */
 async function makeRecords(control: Control, agents: readonly Known[], gateway: Enrolled): Promise<void> {
   const { db, change, config, keys } = control;
@@ -209,7 +219,8 @@ async function makeRecords(control: Control, agents: readonly Known[], gateway: 
   const firstMs = Date.now() - overMs;
   const recordOf = (n: number, actionId: string) => {
     const template = n % 2 === 0 ? intent : outcome;
-    const { agentId, agent, instanceId, sid } = agents[(n >> 1) % agents.length] as Known;
+    const known = agents[(n >> 1) % agents.length] as Known;
+    const { agentId, agent, sid } = known;
     const text = JSON.stringify({ order_id: `O-${n}`, note: 'x'.repeat(n % 64) });
     const { ref, frame } = sealText(actionId, text, wrapping, randomBytes);
     const { v: _v, source: _source, ...rest } = template;
@@ -226,7 +237,7 @@ async function makeRecords(control: Control, agents: readonly Known[], gateway: 
         actionId,
         agentId,
         agent,
-        ...(template === intent ? { instanceId, sid } : {}),
+        ...(template === intent ? decidedFor(known, template) : {}),
         payload: { ...ref },
       },
     });

@@ -9,8 +9,10 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { actionsPart } from './actions.ts';
+import { backtestPart } from './backtest.ts';
 import { connectedPart } from './connected.ts';
 import { decidePart } from './decide-cedar.ts';
+import { wholeDecisionPart } from './decide-whole.ts';
 import { callPart, httpPart } from './governed-call.ts';
 import { largePart } from './large.ts';
 import type { Part, Row } from './part.ts';
@@ -20,6 +22,7 @@ import { gatewaysPart, killPart } from './two-gateways.ts';
 
 const parts: readonly Part[] = [
   decidePart,
+  wholeDecisionPart,
   callPart,
   httpPart,
   actionsPart,
@@ -29,6 +32,7 @@ const parts: readonly Part[] = [
   killPart,
   startPart,
   largePart,
+  backtestPart,
 ];
 const quickCalls = 200;
 

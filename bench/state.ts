@@ -28,7 +28,7 @@ export interface StateSize {
 }
 
 /** Raised when the past is made in another way. */
-const form = 1;
+const form = 2;
 
 /** The state of this size on this database, from the cache or made now. */
 export async function stateOf(database: DatabaseKind, { agents, records }: StateSize): Promise<State> {

@@ -38,6 +38,11 @@ const pages = [
   { name: 'overview', path: '/', waitFor: 'Decisions per minute' },
   { name: 'agents', path: '/agents', waitFor: 'junior-support' },
   { name: 'agent', path: '/agents/junior-support', waitFor: 'What it may do now' },
+  {
+    name: 'rights',
+    path: '/agents/junior-support/rights?at=2026-11-21T14:30:00.000Z',
+    waitFor: 'What this cannot know',
+  },
   { name: 'approvals', path: '/approvals', waitFor: 'back-office/create_refund' },
   { name: 'approval', path: `/approvals/${uuid(201)}`, waitFor: 'Exactly this will run, once' },
   { name: 'activity', path: '/activity', waitFor: 'back-office/list_orders' },
@@ -46,6 +51,8 @@ const pages = [
   { name: 'tool', path: '/tools/back-office/send_email', waitFor: 'In quarantine' },
   { name: 'policy', path: '/policy', waitFor: 'Version 2 is in force' },
   { name: 'candidate', path: `/policy/${candidateId}`, waitFor: 'one more person has to' },
+  { name: 'combinations', path: '/policy/combinations', waitFor: 'What would end it' },
+  { name: 'try-level', path: '/agents/junior-support/try-level', waitFor: 'records, 20,480 a second' },
   { name: 'stopped', path: '/stopped', waitFor: 'Sends mail nobody asked for' },
   { name: 'told', path: '/notifications', waitFor: 'Given up' },
   { name: 'told-one', path: `/notifications/${uuid(401)}`, waitFor: 'Nobody has taken note yet' },
@@ -128,6 +135,65 @@ describe.skipIf(chromiumPath === undefined || !built)('console pages over fixtur
     expect((await asked('people.beginPresence')).body).toEqual({
       subject: { kind: 'policy', id: candidateId, digest: shownDigest },
     });
+  });
+
+  it('draws a combination, says the same in words, and shows another by keyboard', async () => {
+    const drawing = page.getByRole('group', { name: 'The combination as a drawing' });
+    await open('/policy/combinations', 'What would end it');
+    await drawing.getByRole('link', { name: /send_email.*cut here/ }).waitFor();
+    await page.getByRole('listitem').filter({ hasText: 'sends, internal' }).first().waitFor();
+    const across = page.getByRole('button', { name: 'Untrusted text and harm, across agents' });
+    await across.focus();
+    await page.keyboard.press('Enter');
+    await drawing.getByText('back-office (orders)').waitFor();
+    expect(new URL(page.url()).searchParams.get('finding')).toBe('MoLJviZ2rB3qYyWc');
+    await photograph(page, 'pages-combinations-across', true);
+    await drawing.getByRole('link', { name: /^senior-support/ }).focus();
+    await page.keyboard.press('Enter');
+    await page.waitForURL('**/agents/senior-support');
+  });
+
+  it('asks what an agent might do at a moment that a person names', async () => {
+    await open('/agents/junior-support/rights', 'What this cannot know');
+    await page.getByLabel('Moment, UTC').fill('2026-11-20T08:15:00');
+    await page.getByRole('button', { name: 'Show that moment' }).click();
+    await until('the page to ask for that moment', () =>
+      control.seen.find(
+        ({ operation, query }) =>
+          operation === 'agents.rightsAt' && query['at'] === '2026-11-20T08:15:00.000Z',
+      ),
+    );
+    expect(new URL(page.url()).searchParams.get('at')).toBe('2026-11-20T08:15:00.000Z');
+  });
+
+  it('says so when nothing is dangerous together, and when it cannot be known', async () => {
+    const { 'policy.analysis': found } = control.answers;
+    const nothing = { ...found, findings: [], counts: { high: 0, medium: 0, low: 0 } };
+    control.handlers.set('policy.analysis', () => ({ answer: nothing }));
+    await open('/policy/combinations', 'Nothing dangerous comes together here');
+  });
+
+  it('tries the candidate that is shown, and the level that is chosen, and ends what runs', async () => {
+    const [ended, running] = control.answers['backtests.list']?.items ?? [];
+    if (ended === undefined || running === undefined) throw new Error('two backtests in the fixtures');
+    control.handlers.set('backtests.start', () => ({ answer: ended }));
+    control.handlers.set('backtests.cancel', () => ({ answer: { ...running, state: 'cancelled' } }));
+    control.handlers.set('shadow.stop', () => ({
+      answer: { ...control.answers['shadow.show']?.shadow, state: 'stopped' } as never,
+    }));
+    const asked = (operation: string) =>
+      until(`the page to ask ${operation}`, () => control.seen.find((one) => one.operation === operation));
+    await open(`/policy/${candidateId}`, '1,235 of 48,211 decisions');
+    await page.getByLabel('Of the last').selectOption('7');
+    await page.getByRole('button', { name: 'Backtest' }).click();
+    expect((await asked('backtests.start')).body).toEqual({ candidate: candidateId, days: 7 });
+    await page.getByRole('button', { name: 'End the shadow' }).click();
+    await asked('shadow.stop');
+    await open('/agents/junior-support', 'What would it have done at another level?');
+    await page.getByText('What would it have done at another level?').click();
+    await page.getByText('records, 20,480 a second').waitFor();
+    await page.getByRole('button', { name: 'End it' }).click();
+    expect((await asked('backtests.cancel')).params).toEqual({ id: running.id });
   });
 
   it('loads its first page with less than 200 KB of compressed script', async () => {

@@ -15,11 +15,12 @@ const lookMs = 500;
 /** Within it a call is answered, shipped, sequenced and signed. */
 const settleMs = 2_200;
 
-/** What a read that nothing stops may come to: the manifest, the rate and the definition still count, and clients hang up. */
+/** What a read that nothing stops may come to: the manifest, rates, totals and the definition still count, and clients hang up. */
 const lawfulAtRest = new Set([
   'given',
   'segmentation.tool_not_granted',
   'segmentation.rate_exceeded',
+  'segmentation.total_exceeded',
   'segmentation.tool_quarantined',
   'identity.instance_unknown',
   'upstream.aborted',

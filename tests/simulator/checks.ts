@@ -33,8 +33,18 @@ import {
   type Told,
   touchedBy,
 } from './observed.ts';
+import { refundsAtOnce, refundTotal, searchTotal } from './scene.ts';
 import { type Trace, Violation } from './trace.ts';
 import type { VirtualTime } from './virtual-time.ts';
+
+const refunds = 'office/refund_order';
+const totals: ReadonlyMap<string, number> = new Map([
+  [refunds, refundTotal],
+  ['wiki/search', searchTotal],
+]);
+
+const spentBy = (name: string, args: string): number =>
+  name === refunds ? ((JSON.parse(args) as { readonly amount?: number }).amount ?? 0) : 1;
 
 /** Nothing of what was stopped begins later than this (invariant 2). */
 const stopMsMax = 1_000;
@@ -72,6 +82,7 @@ export class Checks {
   readonly #byKey = new Map<string, Running>();
   readonly #offered = new WeakMap<object, ReadonlyMap<string, string>>();
   readonly #effectsOf = new Map<string, number>();
+  readonly #spent = new Map<string, number>();
 
   readonly #onFound: (violation: Violation) => void;
 
@@ -360,6 +371,7 @@ export class Checks {
       }
     }
     this.#authorised(record, key, args, about);
+    this.#withinTotals(running, about);
     const times = (this.#effectsOf.get(key) ?? 0) + 1;
     this.#effectsOf.set(key, times);
     if (times > 1)
@@ -369,6 +381,32 @@ export class Checks {
         ...about,
       );
     this.effects.push({ gateway, server, tool, key, args, intent, atMs: nowMs });
+  }
+
+  /** Invariant 4 for what all calls of an agent together may do: a run is shorter than any period, so nothing of it comes back. */
+  #withinTotals({ server, tool, args, intent }: Running, about: string[]): void {
+    const { agentId } = intent.record;
+    const name = `${server}/${tool}`;
+    const bound = totals.get(name);
+    if (bound === undefined) return;
+    const spent = (this.#spent.get(`${agentId} ${name}`) ?? 0) + spentBy(name, args);
+    this.#spent.set(`${agentId} ${name}`, spent);
+    if (spent > bound) this.fail('totals', `${name} did ${spent} of ${bound}`, ...about);
+    const running = [...this.#running].filter(
+      (other) =>
+        other.process.alive &&
+        other.intent.record.agentId === agentId &&
+        `${other.server}/${other.tool}` === name,
+    ).length;
+    if (name === refunds && running > refundsAtOnce)
+      this.fail('totals', `${name} runs ${running} times at once`, ...about);
+  }
+
+  /** A tool that says that it failed has given back what the call would have cost, but not the call. */
+  saidFailed({ server, tool, args, intent }: Running): void {
+    const name = `${server}/${tool}`;
+    const key = `${intent.record.agentId} ${name}`;
+    if (name === refunds) this.#spent.set(key, (this.#spent.get(key) ?? 0) - spentBy(name, args));
   }
 
   /** The level table said otherwise, and approvals against what control showed. */

@@ -311,7 +311,18 @@ export class ControlState {
       case 'gateway.leaseCalls':
         if (this.#input.control.database.down) return undefined;
         return { ok: true, value: this.#budgetsFor(gateway).lease(call.body, this.#input.nowMs()) };
+      case 'gateway.reserveTotals':
+        if (this.#input.control.database.down) return undefined;
+        return {
+          ok: true,
+          value: this.#budgetsFor(gateway).reserve(call.body, this.#input.nowMs(), gateway),
+        };
+      case 'gateway.settleTotals':
+        if (this.#input.control.database.down) return undefined;
+        return { ok: true, value: this.#budgetsFor(gateway).settle(call.body, this.#input.nowMs()) };
       case 'gateway.started':
+        this.#budgetsFor(gateway).started(gateway, (call.body as { upMs: number }).upMs, this.#input.nowMs());
+        return { ok: true, value: { ok: true } };
       case 'gateway.notify':
         return { ok: true, value: { ok: true } };
       default:

@@ -109,8 +109,56 @@ const mutants: readonly {
   {
     name: 'each gateway has a rate limit of its own',
     mutation: () => ({ ownBudgets: true }),
-    seeds: [17, 22, 3],
-    found: ['rate limits'],
+    seeds: [17, 22, 7],
+    found: ['rate limits', 'totals'],
+  },
+  {
+    name: 'every total has room',
+    mutation: () => ({
+      ports: (ports) => ({
+        ...ports,
+        control: {
+          request: async (operation, call) =>
+            operation === 'gateway.reserveTotals'
+              ? ({
+                  ok: true,
+                  value: {
+                    answers: (call.body as BodyIn<'gateway.reserveTotals'>).asks.map(({ totals }) => ({
+                      reserved: true,
+                      totals: totals.map(({ max }) => ({ ok: true, left: max })),
+                    })),
+                  },
+                } as never)
+              : ports.control.request(operation, call),
+        },
+      }),
+    }),
+    seeds: [6, 7, 9],
+    found: ['totals'],
+  },
+  {
+    name: 'what a call did is given back when it has ended',
+    mutation: () => ({
+      ports: (ports) => ({
+        ...ports,
+        control: {
+          request: async (operation, call) => {
+            const settled = (call.body as Partial<BodyIn<'gateway.settleTotals'>> | undefined)?.settled;
+            if (operation !== 'gateway.settleTotals' || settled === undefined)
+              return ports.control.request(operation, call);
+            const body = {
+              settled: settled.map((each) => ({
+                ...each,
+                totals: each.totals.map((total) => ({ ...total, spent: 0 })),
+              })),
+            };
+            return ports.control.request(operation, { ...call, body } as typeof call);
+          },
+        },
+      }),
+    }),
+    seeds: [7, 9, 12],
+    found: ['totals'],
   },
   {
     name: 'a lease is measured on the wall clock',

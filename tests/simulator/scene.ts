@@ -154,6 +154,11 @@ export const firstServers: readonly ServerDoc[] = [
   },
 ];
 
+/** What each agent may refund in all, in EUR, and at one time; how often it may search. Nothing of it comes back within a run. */
+export const refundTotal = 150;
+export const refundsAtOnce = 2;
+export const searchTotal = 6;
+
 const ladder: readonly Level[] = ['intern', 'junior', 'senior', 'senior', 'principal'];
 
 export interface FirstAgent {
@@ -172,6 +177,13 @@ export function firstAgents(random: Random): FirstAgent[] {
       tools,
       limits: [
         { tool: 'office/refund_order', amountMax: 100, currency: 'EUR' },
+        {
+          tool: 'office/refund_order',
+          total: { amount: refundTotal, per: 'hour' },
+          currency: 'EUR',
+          concurrent: refundsAtOnce,
+        },
+        { tool: 'wiki/search', total: { calls: searchTotal, per: 'day' } },
         { tool: 'wiki/run_job', calls: { max: random.int(1, 3), perSeconds: 1 } },
       ],
       checkpoints:

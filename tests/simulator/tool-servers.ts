@@ -201,7 +201,13 @@ export class ToolServers {
             this.#crash(connection);
             return settle(fault('upstream.unavailable', true));
           }
-          settle(this.#result(mood));
+          const outcome = this.#result(mood);
+          const failed =
+            outcome.kind === 'result'
+              ? outcome.result.isError === true
+              : outcome.fault.code === 'upstream.call_refused';
+          if (failed) this.#checks.saidFailed(running);
+          settle(outcome);
         });
       });
     });

@@ -15,9 +15,10 @@ from here upwards; ATF_DATA_DIR) and --control URL (default: what runs in that d
 
 Exit codes: 0 done · 1 refused or failed · 2 usage · 3 control cannot be reached
             4 verification failed · 5 cannot start · 6 nobody decided in time
-            7 a plan would change something · 130 interrupted`;
+            7 a plan would change something · 8 a dangerous combination · 130 interrupted`;
 
 const classes = ['read', 'write', 'send', 'execute', 'admin'];
+const dialects = ['postgresql', 'mysql', 'sqlite'];
 const sensitivities = ['public', 'internal', 'confidential', 'restricted'];
 const outcomes = ['allowed', 'waiting', 'refused', 'stopped', 'done', 'failed', 'unknown'];
 const levels = ['intern', 'junior', 'senior', 'principal'];
@@ -71,6 +72,8 @@ export function addCommands(program: Commander, act: Act): void {
   addBackup(program, act);
   addWitness(program, act);
   addGateways(program, act);
+  addPoints(program, act);
+  addEgress(program, act);
   addPeople(program, act);
   addNotify(program, act);
 }
@@ -183,6 +186,10 @@ function addAgents(program: Commander, act: Act): void {
   common(agent.command('show <name>'))
     .description('one agent: who answers for it, and what it may do, tool by tool')
     .action(act(async () => (await import('./commands/agents.ts')).showAgent));
+  common(agent.command('rights <name>'))
+    .description('what it may do tool by tool and why, now or at a moment that has passed')
+    .option('--at <time>', 'a moment that has passed, as 2026-11-21T14:30:00Z (default: now)')
+    .action(act(async () => (await import('./commands/rights.ts')).agentRights));
   common(agent.command('enrol <name>'))
     .description('issue a one-time join token for a new instance')
     .action(act(async () => (await import('./commands/agents.ts')).enrolAgent));
@@ -192,6 +199,11 @@ function addAgents(program: Commander, act: Act): void {
     .option('--no-open', 'print the address of the console, open no browser')
     .option('--wait <seconds>', 'how long to wait for the person', '600')
     .action(act(async () => (await import('./commands/ceiling.ts')).ceiling));
+  common(agent.command('try-level <agent>'))
+    .description('which recorded decisions would be others, had this agent had another level')
+    .addArgument(new Argument('<level>', 'the level').choices(levels))
+    .option('--days <n>', 'of the last days', '30')
+    .action(act(async () => (await import('./commands/backtest.ts')).tryLevel));
 }
 
 function addTools(program: Commander, act: Act): void {
@@ -270,6 +282,10 @@ function addTools(program: Commander, act: Act): void {
     .option('--destination <name>', 'argument that says where something goes')
     .option('--object <name>', 'argument that names what is changed')
     .option('--query <name>', 'argument that is searched for')
+    .option('--sql <name>', 'argument that is a statement in SQL')
+    .addOption(new Option('--dialect <word>', 'the database that reads it').choices(dialects))
+    .option('--schema <name>', 'the schema in which it finds a table without one')
+    .option('--functions <names>', 'further functions and types that only compute, with commas')
     .action(act(async () => (await import('./commands/tools.ts')).classifyTool));
   cleared(common(tool.command('accept <tool>')))
     .description('accept the definition on offer of a quarantined tool')
@@ -349,6 +365,7 @@ function addPolicy(program: Commander, act: Act): void {
     .action(act(async () => (await online()).policyHistory));
   common(policy.command('lint [dir]'))
     .description('check a folder: syntax, schema, settings, what can never apply; needs no running ATF')
+    .option('--application', 'it is the set of an application; its cases are run, too')
     .action(act(async () => (await offline()).lintPolicies));
   common(policy.command('format [dir]'))
     .description("write the .cedar files of a folder as Cedar's formatter does")
@@ -358,11 +375,55 @@ function addPolicy(program: Commander, act: Act): void {
     .description('run the cases of a folder; needs no running ATF')
     .action(act(async () => (await offline()).testPolicies));
   common(policy.command('plan [dir]'))
+    .option('--application <name>', 'the set of this application instead of the one about agents')
     .description('which rights would appear and vanish, agent by agent; exit code 7 when any would')
     .option('--version <n>', 'of an earlier version instead of a folder')
     .option('--all', 'every change, not only the first 50 agents')
     .action(act(async () => (await online()).planPolicy));
+  common(policy.command('backtest [target]'))
+    .description(
+      'which recorded decisions would be others under a folder, or a candidate (its id); exit code 7 when any would',
+    )
+    .option('--days <n>', 'of the last days', '30')
+    .option('--agent <name>', 'only decisions about this agent')
+    .action(act(async () => (await import('./commands/backtest.ts')).backtestPolicy));
+  common(policy.command('analyze'))
+    .description('rights that are dangerous together: private data and a way out, untrusted text and harm')
+    .option('--agent <name>', 'only what this agent takes part in')
+    .addOption(new Option('--level <level>', 'as if every agent had this level').choices(levels))
+    .addOption(
+      new Option('--through <word>', 'the least free right that counts; what takes more is a break')
+        .choices(['alone', 'task', 'person'])
+        .default('task'),
+    )
+    .option('--policies <dir>', 'under the policies of this folder instead of those in force')
+    .addOption(
+      new Option('--fail-on <severity>', 'exit code 8 when one as bad as this is found').choices([
+        'low',
+        'medium',
+        'high',
+      ]),
+    )
+    .option('--accepted <file>', 'findings that people have accepted, with a reason and an end (YAML)')
+    .option('--all', 'every finding in full, not only the first 20')
+    .action(act(async () => (await import('./commands/policy-analysis.ts')).analyzePolicy));
+  const shadow = policy
+    .command('shadow')
+    .description(
+      'a candidate beside the set in force: asked for every decision, counted, and deciding nothing',
+    );
+  common(shadow.command('start [target]'))
+    .description('put a folder, or a candidate (its id), into the shadow')
+    .option('--hours <n>', 'it ends by itself then', '168')
+    .action(act(async () => (await import('./commands/shadow.ts')).startShadow));
+  common(shadow.command('status'))
+    .description('which decisions would have been others until now')
+    .action(act(async () => (await import('./commands/shadow.ts')).shadowStatus));
+  common(shadow.command('stop'))
+    .description('end it; what was counted stays until the next one')
+    .action(act(async () => (await import('./commands/shadow.ts')).stopShadow));
   cleared(common(policy.command('apply [dir]')))
+    .option('--application <name>', 'the set of this application; two people confirm it')
     .description('propose a folder as the next version; people confirm it in the browser, two if it loosens')
     .requiredOption('--reason <text>', 'why; it stands in the history')
     .option('--base <n>', 'the version that you changed (default: the one in force now)')
@@ -427,6 +488,40 @@ function addGateways(program: Commander, act: Act): void {
   common(gateways.command('import <dir>'))
     .description('bring what a revoked gateway recorded and could not ship, from its directory, into the log')
     .action(act(async () => (await import('./commands/import-spool.ts')).importSpool));
+}
+
+function addPoints(program: Commander, act: Act): void {
+  const point = program
+    .command('point')
+    .description('enforcement points of others that ask for decisions: add, list, revoke');
+  common(point.command('add <name>'))
+    .description('register a gateway, mesh or application that may ask; its credential is shown once')
+    .option('--agent <name...>', 'agents whose calls it asks about (AuthZEN)')
+    .option('--application <name>', 'the application set that answers everything else that it asks')
+    .option('--service <service=url...>', 'HTTP services whose requests it hands in (Envoy ext_authz)')
+    .option('--proves', 'it makes sure that agents hold their keys; otherwise they count as Interns')
+    .option('--per-minute <n>', 'questions a minute (6000)')
+    .action(act(async () => (await import('./commands/points.ts')).addPoint));
+  common(point.command('list'))
+    .description('who may ask about what')
+    .action(act(async () => (await import('./commands/points.ts')).listPoints));
+  common(point.command('revoke <name>'))
+    .description('it may ask nothing any more')
+    .requiredOption('--reason <text>')
+    .action(act(async () => (await import('./commands/points.ts')).revokePoint));
+}
+
+function addEgress(program: Commander, act: Act): void {
+  common(program.command('egress <name>'))
+    .description('where an agent may connect to now, from its rights: for the network that enforces it')
+    .addOption(
+      new Option('--format <form>').choices(['networkpolicy', 'envoy', 'json']).default('networkpolicy'),
+    )
+    .option('--gateway', 'of a gateway instead of an agent')
+    .option('--namespace <name>', 'namespace of the policy and of the pods')
+    .option('--own <server=url...>', 'where tools connect to that the agent runs itself')
+    .option('--pin <host=range...>', 'addresses of a host that has a name only, like 203.0.113.7/32')
+    .action(act(async () => (await import('./commands/egress.ts')).egress));
 }
 
 function addPeople(program: Commander, act: Act): void {

@@ -14,6 +14,8 @@ export const exitCodes = {
   undecided: 6,
   /** A plan found that something would change. */
   changes: 7,
+  /** An analysis found a combination as bad as asked for, and nobody has accepted it. */
+  dangerous: 8,
   interrupted: 130,
 } as const;
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];

@@ -45,6 +45,17 @@ const agent = createRoute({
   path: '/agents/$id',
   component: lazyRouteComponent(() => import('./places/agent.tsx'), 'AgentPage'),
 });
+const tryLevel = createRoute({
+  getParentRoute: () => shell,
+  path: '/agents/$id/try-level',
+  component: lazyRouteComponent(() => import('./places/try-level.tsx'), 'TryLevelPage'),
+});
+const agentRights = createRoute({
+  getParentRoute: () => shell,
+  path: '/agents/$id/rights',
+  validateSearch: (search: Record<string, unknown>) => kept({ at: text(search['at']) }),
+  component: lazyRouteComponent(() => import('./places/agent-rights.tsx'), 'AgentRights'),
+});
 const approvals = createRoute({
   getParentRoute: () => shell,
   path: '/approvals',
@@ -66,6 +77,17 @@ const policy = createRoute({
   getParentRoute: () => shell,
   path: '/policy',
   component: lazyRouteComponent(() => import('./places/policy.tsx'), 'Policy'),
+});
+const combinations = createRoute({
+  getParentRoute: () => shell,
+  path: '/policy/combinations',
+  validateSearch: (search: Record<string, unknown>) =>
+    kept({
+      agent: text(search['agent']),
+      through: oneOf(search['through'], ['alone', 'task', 'person'] as const),
+      finding: text(search['finding']),
+    }),
+  component: lazyRouteComponent(() => import('./places/combinations.tsx'), 'Combinations'),
 });
 const policyCandidate = createRoute({
   getParentRoute: () => shell,
@@ -137,10 +159,13 @@ const routeTree = rootRoute.addChildren([
     overview,
     agents,
     agent,
+    tryLevel,
+    agentRights,
     approvals,
     approval,
     clearance,
     policy,
+    combinations,
     policyCandidate,
     activity,
     action,

@@ -13,6 +13,7 @@ import { regularly } from './regularly.ts';
 import { Lead, type LeadWork } from './replicas/lead.ts';
 import { forgetProofs } from './replicas/store.ts';
 import { dropWholeBudgets } from './segmentation/budget-store.ts';
+import { forgetTotals } from './segmentation/totals.ts';
 
 /** Approvals are looked at this often: they expire by time. */
 const upkeepEveryMs = 1_000;
@@ -44,6 +45,7 @@ async function begin(held: Control, log: RunningLog): Promise<Work> {
     regularly(held, sessionsEveryMs, 'stops of sessions', () => forgetSessions(held)),
     regularly(held, watchEveryMs, 'watch over gateways', () => watch.look()),
     regularly(held, forgetEveryMs, 'budgets that are whole again', () => dropWholeBudgets(held.db, tenant)),
+    regularly(held, forgetEveryMs, 'totals that count no more', () => forgetTotals(held)),
     ...(held.shared === undefined
       ? []
       : [regularly(held, forgetEveryMs, 'proofs that lapsed', () => forgetProofs(held.db, tenant))]),

@@ -19,6 +19,7 @@ import { shippedPolicyDir } from './config.ts';
 import type { Control } from './context.ts';
 import { startDuties } from './duties.ts';
 import { gatewayRoutes } from './gateways/routes.ts';
+import { enforcementRoutes } from './identity/points.ts';
 import { identityRoutes } from './identity/routes.ts';
 import { openStops } from './incident/containment.ts';
 import { incidentRoutes } from './incident/routes.ts';
@@ -27,9 +28,14 @@ import { measureRoutes } from './measures/routes.ts';
 import { overviewRoutes } from './overview/routes.ts';
 import { peopleRoutes } from './people/routes.ts';
 import { AgainstShipped } from './policy/against-shipped.ts';
+import { backtestRoutes, Backtests } from './policy/backtest/backtests.ts';
 import { Cedar } from './policy/cedar.ts';
+import { egressHandlers } from './policy/egress.ts';
 import { loadPolicies } from './policy/load.ts';
+import { analysisRoutes } from './policy/analysis.ts';
+import { rightsAtRoutes } from './policy/rights-at.ts';
 import { decisionRoutes } from './policy/routes.ts';
+import { ShadowRoom, shadowRoutes } from './policy/shadow/shadows.ts';
 import { versionRoutes } from './policy/version-routes.ts';
 import { regularly } from './regularly.ts';
 import { segmentationRoutes } from './segmentation/routes.ts';
@@ -45,16 +51,22 @@ async function noteReports(control: Control, intake: Intake): Promise<void> {
   }
 }
 
-function handlersOf(log: ReadableLog, cedar: Cedar): AllHandlers {
+function handlersOf(log: ReadableLog, cedar: Cedar, backtests: Backtests): AllHandlers {
   return {
     ...peopleRoutes,
     ...standingRoutes,
     ...identityRoutes,
+    ...enforcementRoutes,
     ...segmentationRoutes,
     ...approvalRoutes,
     ...incidentRoutes,
     ...decisionRoutes,
+    ...egressHandlers,
+    ...rightsAtRoutes(log),
     ...versionRoutes(cedar),
+    ...backtestRoutes(backtests),
+    ...analysisRoutes(),
+    ...shadowRoutes(new ShadowRoom()),
     ...activityRoutes(log),
     ...measureRoutes,
     ...overviewRoutes(log),
@@ -103,17 +115,19 @@ export const startRooms: StartRooms = async (control, options): Promise<StartedR
   const { db, change, clock, config } = control;
   const intake = new Intake({ db, change, clock, tenant: config.tenant });
   const log = await RunningLog.open(control, options.witnessPolicy);
+  const backtests = new Backtests(log);
   const duties = await startDuties(control, log);
   const endReports = regularly(control, reportsEveryMs, 'reports of gateways', () =>
     noteReports(control, intake),
   );
   const plugins: RoomPlugin[] = [servedLog(log), spoolRoute(control, intake), activityStream(control, log)];
   return {
-    handlers: handlersOf(log, cedar),
+    handlers: handlersOf(log, cedar, backtests),
     plugins,
     committed: () => duties.wake(),
     async close() {
       stops.close();
+      await backtests.close();
       await cedar.close();
       await endReports();
       await duties.close();

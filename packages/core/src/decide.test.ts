@@ -168,7 +168,7 @@ describe('decide', () => {
   it.each([
     [100, 'allow', undefined],
     [100.01, 'refuse', 'segmentation.transaction_exceeded'],
-    ['99.99', 'allow', undefined],
+    ['99.99', 'refuse', 'segmentation.amount_unreadable'],
     ['1e2', 'refuse', 'segmentation.amount_unreadable'],
     [-1, 'refuse', 'segmentation.amount_unreadable'],
     [undefined, 'refuse', 'segmentation.amount_unreadable'],
@@ -177,6 +177,17 @@ describe('decide', () => {
     const args = amount === undefined ? { currency: 'EUR' } : { amount, currency: 'EUR' };
     const decision = decide(receivedOf({ args }), worldOf());
     expect([decision.outcome, decision.refusal?.code]).toEqual([outcome, code]);
+  });
+
+  it('an amount as text counts where the schema of the tool takes text', () => {
+    const definition = { name: 'refund_order', inputSchema: { properties: { amount: { type: 'string' } } } };
+    const outcome = (amount: string) =>
+      decide(
+        receivedOf({ args: { amount, currency: 'EUR' } }),
+        worldOf({ tool: { ...toolDoc, definition } }),
+      );
+    expect(outcome('99.99').outcome).toBe('allow');
+    expect(outcome('100.01').refusal?.code).toBe('segmentation.transaction_exceeded');
   });
 
   it.each([

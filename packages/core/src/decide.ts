@@ -4,13 +4,18 @@
  * It reserves nothing and records nothing: the caller does both in the same tick.
  */
 import { type ErrorCode, type Refusal, refusal } from './errors.ts';
+import { windowWords } from './identity/manifest-words.ts';
 import { containmentOf, touchedBy } from './incident/containment.ts';
-import { effectiveLevel } from './maturity/levels.ts';
+import { effectiveLevel, lowerLevel } from './maturity/levels.ts';
 import { obligationWords } from './policy/obligations.ts';
 import { worstOrigin } from './segmentation/provenance/argument-origins.ts';
 import { originSentences } from './segmentation/provenance/origin-sentences.ts';
+import { checkQuery, isQuery, queryContext, queryWords, raisedBy } from './segmentation/sql/rights.ts';
+import { wantedTotals } from './segmentation/totals.ts';
 import { checkTransaction, hasDefinedLimits, humanCheckpointOf } from './segmentation/transaction.ts';
+import { closedWindows } from './segmentation/windows.ts';
 import type { AgentDoc, ServerDoc, ToolDoc } from './wire/feed.ts';
+import type { HumanCheckpoint } from './wire/manifest.ts';
 import type { ActionClass, Level } from './wire/words.ts';
 import type {
   Check,
@@ -21,6 +26,7 @@ import type {
   PolicyFacts,
   Protocol,
   Received,
+  TotalFact,
   World,
 } from './world.ts';
 
@@ -72,10 +78,10 @@ function contain(received: Received, world: World, agent: AgentDoc): Step {
 }
 
 const doors: Readonly<Record<ServerDoc['transport']['kind'], readonly [Protocol, ...Protocol[]]>> = {
-  stdio: ['mcp'],
-  http: ['mcp'],
-  cooperative: ['action'],
-  openapi: ['mcp', 'http'],
+  stdio: ['mcp', 'authzen'],
+  http: ['mcp', 'authzen'],
+  cooperative: ['action', 'authzen'],
+  openapi: ['mcp', 'http', 'authzen', 'ext_authz'],
 };
 
 /**
@@ -117,11 +123,23 @@ const provenanceContext = ({ task, provenance }: World) => ({
   amount: worstOrigin(provenance, ({ role }) => role === 'amount'),
 });
 
-function askPolicy(
-  { policy, agent, tool, level, world }: Asked,
-  received: Received,
-  approved: boolean,
-): PolicyAnswer {
+/** S-1: one of its data domains, or another one that it was given for a time, from Senior on. */
+function isInDomain({ agent, tool, level, world: { nowMs } }: Asked): boolean {
+  const { domain } = tool.classification;
+  if (agent.dataDomains.includes(domain)) return true;
+  const today = new Date(nowMs).toISOString().slice(0, 10);
+  const given = agent.otherDomains?.some((other) => other.domain === domain && today <= other.until) ?? false;
+  return given && lowerLevel(level, 'senior') === 'senior';
+}
+
+/** A statement that changes through a tool for reading is held to what was declared of either. */
+function checkpointOf({ agent, tool, world }: Asked, { args }: Received): HumanCheckpoint | undefined {
+  const point = humanCheckpointOf(agent, tool, args);
+  return point ?? (world.tool === undefined ? undefined : humanCheckpointOf(agent, world.tool, args));
+}
+
+function askPolicy(asked: Asked, received: Received, approved: boolean): PolicyAnswer {
+  const { policy, agent, tool, level, world } = asked;
   return policy.ask({
     agent,
     effectiveLevel: level,
@@ -130,11 +148,12 @@ function askPolicy(
     context: {
       approved,
       granted: agent.tools.includes(`${tool.server}/${tool.name}`),
-      inDomain: agent.dataDomains.includes(tool.classification.domain),
-      humanCheckpoint: humanCheckpointOf(agent, tool, received.args) !== undefined,
+      inDomain: isInDomain(asked),
+      humanCheckpoint: checkpointOf(asked, received) !== undefined,
       limited: hasDefinedLimits(agent, tool),
       proof: received.credential.proof,
       ...provenanceContext(world),
+      ...queryContext(world.query),
     },
   });
 }
@@ -171,6 +190,25 @@ function authorise(asked: Asked, received: Received): Step {
   };
 }
 
+/** S-1: does the manifest list what the SQL of the call does to which tables? Undefined: the tool takes none. */
+function governQuery({ agent, tool }: Asked, { query }: World): Step | undefined {
+  if (!isQuery(agent, tool)) return undefined;
+  const over = checkQuery(agent, tool, query);
+  if (over !== undefined) return { refuse: over };
+  const does = query?.verdict === 'read' ? queryWords(query.uses) : 'tables are looked at in each call';
+  return { pass: does };
+}
+
+/** S-2: is it a time at which this agent may use this tool? */
+function limitTime({ agent, tool, world }: Asked): Step | undefined {
+  const { windows = [] } = agent;
+  if (windows.length === 0) return undefined;
+  const closed = closedWindows(windows, `${tool.server}/${tool.name}`, world.nowMs);
+  return closed === undefined
+    ? { pass: 'at a time at which it may be used' }
+    : no('segmentation.outside_window', closed.map(windowWords).join('; ').slice(0, becauseLengthMax));
+}
+
 /** S-3. */
 function limitRate(world: World): Step {
   const over = world.limits.find(({ ok }) => !ok);
@@ -188,6 +226,35 @@ function limitRate(world: World): Step {
 function limitTransaction({ agent, tool }: Asked, received: Received): Step {
   const over = checkTransaction(agent, tool, received.args);
   return over === undefined ? { pass: 'within the limits of one action' } : { refuse: over };
+}
+
+const totalWords = ({ of, per, max, currency, left }: TotalFact): string => {
+  const figure = (count: number) =>
+    of === 'amount' ? `${count / 100} ${currency ?? ''}`.trimEnd() : String(count);
+  if (of === 'concurrent') return `at most ${max} at one time`;
+  const rest = left === undefined ? '' : `, ${figure(left)} left`;
+  return `at most ${figure(max)}${of === 'amount' ? '' : ` ${of}`} in one ${per}${rest}`;
+};
+
+/** S-5: every total that binds now must have been reserved, or looked at, by no larger a figure. */
+function limitTotal({ agent, tool, world }: Asked, received: Received): Step | undefined {
+  const { totals = [] } = world;
+  const binding = wantedTotals(agent, tool, received.args);
+  if (totals.length === 0 && binding.length === 0) return undefined;
+  const over = totals.find(({ ok }) => !ok);
+  if (over !== undefined) {
+    const later = over.retryAfterMs === undefined ? {} : { retryAfterMs: over.retryAfterMs };
+    if (over.unheard === true)
+      return {
+        refuse: refusal('containment.feed_stale', `${over.id}: control has not said what is left`, later),
+      };
+    const code = over.of === 'concurrent' ? 'segmentation.too_many_at_once' : 'segmentation.total_exceeded';
+    return { refuse: refusal(code, `${over.id}: ${totalWords(over)}`, later) };
+  }
+  const unasked = binding.find(({ id, max }) => !totals.some((fact) => fact.id === id && fact.max <= max));
+  if (unasked !== undefined)
+    return no('containment.feed_stale', `${unasked.id}: it changed while the call was on its way`);
+  return { pass: `within ${totals.length} totals` };
 }
 
 /** D-1; detectors block here as well. */
@@ -209,12 +276,19 @@ function gateMaturity(asked: Asked, received: Received, world: World): Step {
       : `level ${asked.level} may do this alone`;
     return { pass: how, policies: answer.reasons };
   }
-  const point = humanCheckpointOf(asked.agent, asked.tool, received.args);
+  const point = checkpointOf(asked, received);
   const why =
     point?.reason ??
     provenanceReason(answer, asked) ??
-    `level ${asked.level} may ${actionClassOf(asked.tool)} only after a person approves`;
+    `${statementWords(world)}level ${asked.level} may ${actionClassOf(asked.tool)} only after a person approves`;
   return { ask: refusal('maturity.approval_required', why, { policies: answer.reasons }) };
+}
+
+/** What the SQL of a call would do, before the reason why a person is asked. */
+function statementWords({ query }: World): string {
+  if (query?.verdict !== 'read') return '';
+  const words = queryWords(query.uses);
+  return `${words.length <= becauseLengthMax / 2 ? words : `${words.slice(0, becauseLengthMax / 2)}…`}: `;
 }
 
 /** What a person is told when it is about where a value came from or about what the task asks for: the policy says of which (`@because`). */
@@ -265,7 +339,8 @@ export const endedBy = ({ checks }: Decision): CheckName | undefined => checks.a
 /** Decides one received action in a world of projected facts. Never throws for any input of these types. */
 export function decide(received: Received, world: World): Decision {
   const checks: Check[] = [];
-  const { agent, tool, policy, server } = world;
+  const { agent, policy, server } = world;
+  const tool = world.tool === undefined ? undefined : raisedBy(world.tool, world.query);
   const level = agent === undefined ? undefined : effectiveLevel(agent, received.credential.proof);
   const answer = (outcome: Decision['outcome'], refused?: Refusal): Decision => {
     const policies = refused?.policies ?? checks.at(-1)?.policies ?? [];
@@ -316,10 +391,15 @@ export function decide(received: Received, world: World): Decision {
     return early ?? answer('refuse', refusal('segmentation.tool_unknown'));
   if (policy === undefined) return take('authorise', no('policy.unavailable')) as Decision;
   const asked: Asked = { policy, agent, tool, level, world };
+  const maybe = (name: CheckName, step: Step | undefined) =>
+    step === undefined ? undefined : take(name, step);
   return (
     take('authorise', authorise(asked, received)) ??
+    maybe('govern_query', governQuery(asked, world)) ??
+    maybe('limit_time', limitTime(asked)) ??
     take('limit_rate', limitRate(world)) ??
     take('limit_transaction', limitTransaction(asked, received)) ??
+    maybe('limit_total', limitTotal(asked, received)) ??
     take('govern_data', governData(world)) ??
     take('gate_maturity', gateMaturity(asked, received, world)) ??
     answer('allow')

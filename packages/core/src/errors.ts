@@ -138,6 +138,18 @@ export const errors = {
     'The gateway is not enrolled or was revoked',
     'Enrol the gateway with a new join token.',
   ),
+  'identity.point_unknown': entry(
+    401,
+    'I-2',
+    'The enforcement point is not registered, or its credential is not valid',
+    'Register it with `atf point add` and send what that shows as `Authorization: Bearer`.',
+  ),
+  'identity.point_out_of_scope': entry(
+    403,
+    'S-1',
+    'The enforcement point may not ask about this',
+    'Register it for this agent, application or service (`atf point add`).',
+  ),
   'identity.client_certificate_invalid': entry(
     401,
     'I-2',
@@ -366,6 +378,24 @@ export const errors = {
     'The tool is no longer offered by its server',
     'Use another tool.',
   ),
+  'segmentation.query_unreadable': entry(
+    422,
+    'S-1',
+    'The SQL of the call cannot be read',
+    'Send one statement in the SQL of the database that the tool is classified with; what does not parse does not run.',
+  ),
+  'segmentation.query_not_governed': entry(
+    403,
+    'S-1',
+    'The SQL does something that is not governed',
+    'Use one SELECT, INSERT, UPDATE or DELETE with functions that only compute; a person may add functions to the classification of the tool.',
+  ),
+  'segmentation.table_not_granted': entry(
+    403,
+    'S-1',
+    'The agent may not do this to this table',
+    'Name only tables and columns of the list; ask the owner to add others to `databases` of the manifest.',
+  ),
   'segmentation.tool_not_granted': entry(
     403,
     'S-1',
@@ -376,7 +406,13 @@ export const errors = {
     403,
     'S-1',
     'The tool is outside the domains of this agent',
-    'Ask an agent of that domain, or escalate to the contact of this agent.',
+    'Ask an agent of that domain, or escalate to the contact of this agent. From Senior on the owner can give it another domain for a time (otherDomains).',
+  ),
+  'segmentation.outside_window': entry(
+    403,
+    'S-2',
+    'The agent may not use this tool at this time',
+    'Try again at one of the times that are named; the owner can register a new version of the manifest.',
   ),
   'segmentation.rate_exceeded': entry(
     429,
@@ -389,6 +425,18 @@ export const errors = {
     'S-4',
     'The amount is above the limit of one action',
     'Stay below the limit, or escalate to a person.',
+  ),
+  'segmentation.total_exceeded': entry(
+    403,
+    'S-5',
+    'All calls together would do more than the total allows',
+    'Wait for the time that is named, do less, or have the owner register a new version of the manifest.',
+  ),
+  'segmentation.too_many_at_once': entry(
+    429,
+    'S-5',
+    'As many calls as may run at one time are running',
+    'Wait until one of them has ended, then try again.',
   ),
   'segmentation.amount_unreadable': entry(
     422,
@@ -451,12 +499,37 @@ export const errors = {
     'There is no such version of the policy set',
     'List the versions.',
   ),
+  'policy.application_unknown': entry(
+    404,
+    'S-1',
+    'No application set of this name is in force',
+    'Propose one with `atf policy apply DIR --application NAME`; two people confirm it.',
+  ),
   'policy.candidate_unknown': entry(
     404,
     'S-2',
     'There is no such policy candidate',
     'Propose the set again.',
   ),
+  'policy.backtest_unknown': entry(
+    404,
+    'S-2',
+    'There is no such backtest',
+    'The newest are kept; start it again.',
+  ),
+  'policy.backtest_running': entry(
+    409,
+    'S-2',
+    'A backtest is under way',
+    'Wait until it has ended, or cancel it.',
+  ),
+  'policy.shadow_running': entry(
+    409,
+    'S-2',
+    'A candidate is in the shadow already',
+    'Look at what it has counted, and stop it first.',
+  ),
+  'policy.shadow_unknown': entry(404, 'S-2', 'No candidate is in the shadow', 'Start one.'),
   'policy.confirmation_invalid': entry(
     409,
     'S-2',
@@ -603,6 +676,12 @@ export const errors = {
     'No quorum of witnesses has cosigned this record yet',
     'Try again shortly; atf audit status says which witnesses are missing.',
   ),
+  'audit.past_unknown': entry(
+    422,
+    'B-1',
+    'What was in force at that moment cannot be made again',
+    'Ask about a later moment, or read the recorded decisions of that time (atf activity).',
+  ),
   'audit.not_found': entry(404, 'B-1', 'There is no such record', 'Check the id.'),
   'execution.permit_invalid': entry(
     403,
@@ -663,6 +742,12 @@ export const errors = {
     'R-2',
     'The call to the tool server was cut; the outcome is unknown',
     'Do not repeat a change blindly; look at the target first.',
+  ),
+  'upstream.elsewhere': entry(
+    409,
+    'B-2',
+    'The call was released to somebody else who runs it; what came of it is not known here',
+    'Ask whoever runs it; an enforcement point reports no outcomes.',
   ),
   'request.malformed': entry(400, 'D-1', 'The request is malformed', 'See the detail.'),
   'request.capability_missing': entry(

@@ -27,6 +27,8 @@ export const events = {
   'identity.gateway_address_set': 'A gateway told under which address agents know it.',
   'identity.gateway_revoked': 'A gateway was revoked.',
   'identity.key_created': 'A key of the product was created.',
+  'identity.point_registered': 'An enforcement point of others was registered, with what it may ask about.',
+  'identity.point_revoked': 'An enforcement point may ask nothing any more.',
   'people.person_added': 'A person was registered.',
   'people.link_issued':
     'Somebody made a one-time sign-in link for a person: whoever opens it signs in as that person.',
@@ -50,7 +52,14 @@ export const events = {
   'segmentation.tool_removed': 'A server stopped offering a tool.',
   'policy.set_proposed': 'Somebody proposed a policy set as the next version; it is not in force by that.',
   'policy.set_confirmed': 'A person, present, confirmed exactly the policy set that was proposed.',
+  'policy.backtest_started':
+    'Somebody had recorded decisions made again under a candidate or at another level; nothing ran.',
+  'policy.shadow_started': 'Gateways ask a candidate beside the set in force, and count; it decides nothing.',
+  'policy.shadow_stopped': 'Somebody ended the shadow before its time.',
   'policy.set_activated': 'A policy set became the one in force.',
+  'policy.application_activated': 'An application set became the one in force under its name.',
+  'policy.question_answered':
+    'An enforcement point asked an application set; the question is sealed, the answer and its policies are not.',
   'maturity.level_bootstrapped':
     'An example agent got its level without evidence; marked, example workspaces only.',
   'maturity.ceiling_set': 'A temporary ceiling on the level was set or lifted.',

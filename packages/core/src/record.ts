@@ -11,6 +11,7 @@ import type {
   ServerDoc,
   ToolDoc,
 } from './wire/feed.ts';
+import type { QueryFact } from './wire/database.ts';
 import type { ActionClass, Level } from './wire/words.ts';
 import type {
   Check,
@@ -22,6 +23,7 @@ import type {
   Received,
   SchemaFact,
   TaskFact,
+  TotalFact,
   World,
 } from './world.ts';
 
@@ -73,12 +75,16 @@ export interface DecisionFacts {
   readonly nowMs: number;
   readonly feedFresh: boolean;
   readonly limits: readonly LimitFact[];
+  /** Absent: no total bound the call. */
+  readonly totals?: readonly TotalFact[];
   readonly schema: SchemaFact;
   readonly labels: readonly string[];
   readonly provenance: readonly ProvenanceFact[];
   /** Absent from records of before sessions had tasks. */
   readonly task?: TaskFact;
   readonly detectors: readonly DetectorVerdict[];
+  /** What the SQL of the call does, without its literals; absent: the tool takes none. */
+  readonly query?: QueryFact;
   readonly epochs: Decision['epochs'];
   readonly credential: { readonly expiresAtMs: number; readonly epoch: number };
   /** How the server is reached; absent: it was not known. */
@@ -141,11 +147,13 @@ export function factsOf(received: Received, world: World, decision: Decision): D
     nowMs,
     feedFresh,
     limits,
+    totals,
     schema,
     labels,
     provenance,
     task,
     detectors,
+    query,
     sessionRevoked,
     agent,
     instance,
@@ -158,11 +166,13 @@ export function factsOf(received: Received, world: World, decision: Decision): D
     nowMs,
     feedFresh,
     limits,
+    ...(totals === undefined ? {} : { totals }),
     schema,
     labels,
     provenance,
     task,
     detectors,
+    ...(query === undefined ? {} : { query }),
     epochs: decision.epochs,
     credential: { expiresAtMs, epoch: credentialEpoch },
     ...(server === undefined ? {} : { transport: server.transport.kind }),

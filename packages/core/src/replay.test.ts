@@ -9,12 +9,12 @@ import {
   permits,
   policyOf,
   receivedOf,
+  recordOf,
   toolDoc,
   uuid,
   worldOf,
 } from './decide.fixture.ts';
 import { sha256 } from './digest.ts';
-import { type DecisionRecord, factsOf } from './record.ts';
 import { rebuild, replay, type ReplaySources } from './replay.ts';
 import { canonicalJson, type JsonObject } from './wire/json.ts';
 import type { PolicyQuestion, Received, World } from './world.ts';
@@ -34,40 +34,6 @@ const argsText = canonicalJson(args);
 
 function receive(more: Partial<Received> = {}): Received {
   return receivedOf({ args, argsDigest: sha256(argsText), ...more });
-}
-
-function recordOf(received: Received, world: World): unknown {
-  const decision = decide(received, world);
-  const { credential } = received;
-  const { agent = agentDoc } = world;
-  const record: DecisionRecord = {
-    actionId: received.actionId,
-    agentId: agent.id,
-    agent: agent.name,
-    agentVersion: agent.version,
-    manifestDigest: credential.manifestDigest,
-    instanceId: credential.instanceId,
-    sid: credential.sid,
-    jti: credential.jti,
-    proof: credential.proof,
-    responsibleId: agent.ownerId,
-    protocol: received.protocol,
-    server: received.server,
-    tool: received.tool,
-    class: decision.actionClass,
-    definitionDigest: world.tool?.definitionDigest,
-    level: decision.effectiveLevel,
-    outcome: decision.outcome,
-    code: decision.refusal?.code,
-    checks: decision.checks,
-    policies: decision.policies,
-    policyDigest: world.policy?.digest,
-    obligations: decision.obligations,
-    approvalId: world.approval?.id,
-    facts: factsOf(received, world, decision),
-    payload: undefined,
-  };
-  return JSON.parse(JSON.stringify(record));
 }
 
 const sources: ReplaySources = {

@@ -11,6 +11,7 @@ import type { DecisionFacts, DecisionRecord } from './record.ts';
 import { argumentRoles } from './segmentation/provenance/argument-origins.ts';
 import { origins } from './segmentation/provenance/session-memory.ts';
 import { intents } from './segmentation/provenance/stated-intent.ts';
+import { amountMatters } from './segmentation/transaction.ts';
 import {
   type AgentDoc,
   approvalDocSchema,
@@ -21,6 +22,7 @@ import {
   type ToolDoc,
   toolDocSchema,
 } from './wire/feed.ts';
+import { queryFactSchema } from './wire/database.ts';
 import { canonicalJson, isJsonObject, type Json, type JsonObject, parseStrictText } from './wire/json.ts';
 import type { Manifest } from './wire/manifest.ts';
 import { digestSchema, levelSchema } from './wire/words.ts';
@@ -37,8 +39,9 @@ import {
 /** What of a manifest enters a decision. */
 export type DecidingManifest = Pick<
   Manifest,
-  'purpose' | 'domain' | 'dataDomains' | 'tools' | 'limits' | 'checkpoints' | 'assurance'
->;
+  'purpose' | 'domain' | 'dataDomains' | 'tools' | 'limits' | 'checkpoints' | 'databases' | 'assurance'
+> &
+  Pick<Partial<AgentDoc>, 'windows' | 'otherDomains'>;
 
 /** Content by digest. What was deleted is undefined; what is answered is trusted to have that digest. */
 export interface ReplaySources {
@@ -105,6 +108,22 @@ const factsSchema = z.object({
       }),
     )
     .max(1_000),
+  totals: z
+    .array(
+      z.object({
+        id: word,
+        of: z.enum(['amount', 'records', 'calls', 'concurrent']),
+        per: z.enum(['hour', 'day', 'task', 'call']),
+        max: z.number(),
+        currency: word.optional(),
+        ok: z.boolean(),
+        left: z.number().optional(),
+        retryAfterMs: z.number().optional(),
+        unheard: z.literal(true).optional(),
+      }),
+    )
+    .max(1_000)
+    .optional(),
   schema: z.object({
     verdict: z.enum(['valid', 'invalid', 'unusable']),
     problems: z.array(z.string()).max(1_000),
@@ -132,6 +151,7 @@ const factsSchema = z.object({
       }),
     )
     .max(1_000),
+  query: queryFactSchema.optional(),
   epochs: z.object({ agent: count, credential: count, tool: count, server: count, policy: count }),
   credential: z.object({ expiresAtMs: z.number(), epoch: count }),
   transport: z.enum(['stdio', 'http', 'cooperative', 'openapi']).optional(),
@@ -185,33 +205,74 @@ const missing = (fact: MissingFact): Rebuilt => ({ ok: false, missing: fact });
 /** A digest that no arguments have: of text that is no JSON. */
 const otherArguments = sha256('other arguments');
 
+/** What was known of an action, before its arguments. */
+export interface OpenedRecord {
+  readonly record: DecisionRecord;
+  /** Whether the decision depends on what the arguments say. Where it does not, they may have been erased. */
+  readonly needsArguments: boolean;
+  /** `argsText`: canonical JSON; undefined: they are not known, or not needed. */
+  world(argsText: string | undefined): Rebuilt;
+}
+
+/** Reads a record strictly and finds what its digests lead to. `body` is the body of `action.intent`, `action.refused` or `action.asked`. */
+export function openRecord(
+  body: unknown,
+  sources: ReplaySources,
+): OpenedRecord | { readonly missing: MissingFact } {
+  const read = recordSchema.safeParse(body);
+  if (!read.success) return { missing: { what: 'record', path: read.error.issues[0]?.path.join('.') ?? '' } };
+  const record = body as DecisionRecord;
+  const agent = agentOf(record, sources);
+  if (agent !== undefined && 'what' in agent) return { missing: agent };
+  const tool = toolOf(record, sources);
+  if (tool !== undefined && 'what' in tool) return { missing: tool };
+  const policy = policyOf(record, sources);
+  if (policy !== undefined && 'what' in policy) return { missing: policy };
+  const needsArguments = agent !== undefined && tool !== undefined && amountMatters(agent, tool);
+  return {
+    record,
+    needsArguments,
+    world: (argsText) => {
+      if (argsText === undefined) {
+        if (needsArguments) return missing({ what: 'arguments' });
+        return worldOf(record, unread, { agent, tool, policy });
+      }
+      const parsed = parseStrictText(argsText);
+      if (!parsed.ok || !isJsonObject(parsed.value)) return missing({ what: 'arguments' });
+      const args = { args: parsed.value, argsDigest: sha256(argsText) };
+      return worldOf(record, args, { agent, tool, policy });
+    },
+  };
+}
+
 /**
- * Builds again what was received and known. `body` is the body of `action.intent`, `action.refused` or `action.asked`; `argsText` the
- * decrypted payload, undefined when it was erased.
+ * Builds again what was received and known. `body` as in `openRecord`; `argsText` the decrypted payload, undefined when it was erased: then nothing is built,
+ * whether the decision would need it or not.
  */
 export function rebuild(body: unknown, argsText: string | undefined, sources: ReplaySources): Rebuilt {
-  const read = recordSchema.safeParse(body);
-  if (!read.success) return missing({ what: 'record', path: read.error.issues[0]?.path.join('.') ?? '' });
-  const record = body as DecisionRecord;
+  const opened = openRecord(body, sources);
+  if ('missing' in opened) return missing(opened.missing);
+  return argsText === undefined ? missing({ what: 'arguments' }) : opened.world(argsText);
+}
+
+type ExactArguments = Pick<Received, 'args' | 'argsDigest'>;
+/** Stands for arguments that nothing asks about. */
+const unread: ExactArguments = { args: {}, argsDigest: sha256('{}') };
+
+function worldOf(
+  record: DecisionRecord,
+  args: ExactArguments,
+  { agent, tool, policy }: Pick<World, 'agent' | 'tool' | 'policy'>,
+): Rebuilt {
   const { facts } = record;
-  const parsed = argsText === undefined ? undefined : parseStrictText(argsText);
-  if (argsText === undefined || parsed?.ok !== true || !isJsonObject(parsed.value))
-    return missing({ what: 'arguments' });
   const received: Received = {
     actionId: record.actionId,
     protocol: record.protocol,
     server: record.server,
     tool: record.tool,
-    args: parsed.value,
-    argsDigest: sha256(argsText),
+    ...args,
     credential: credentialOf(record),
   };
-  const agent = agentOf(record, sources);
-  if (agent !== undefined && 'what' in agent) return missing(agent);
-  const tool = toolOf(record, sources);
-  if (tool !== undefined && 'what' in tool) return missing(tool);
-  const policy = policyOf(record, sources);
-  if (policy !== undefined && 'what' in policy) return missing(policy);
   const world: World = {
     nowMs: facts.nowMs,
     feedFresh: facts.feedFresh,
@@ -223,6 +284,7 @@ export function rebuild(body: unknown, argsText: string | undefined, sources: Re
     containments: facts.stops.map((stop) => ({ ...stop, reason: '', by: '' })),
     policy,
     limits: facts.limits,
+    ...(facts.totals === undefined ? {} : { totals: facts.totals }),
     approval: approvalOf(facts, received),
     schema: facts.schema,
     labels: facts.labels,
@@ -230,6 +292,7 @@ export function rebuild(body: unknown, argsText: string | undefined, sources: Re
     // Records from before sessions had tasks.
     task: facts.task ?? noTask,
     detectors: facts.detectors,
+    query: facts.query,
   };
   return { ok: true, record, received, world };
 }
@@ -253,7 +316,8 @@ function agentOf(record: DecisionRecord, sources: ReplaySources): AgentDoc | Mis
   const digest = facts.agent.manifestDigest;
   const manifest = sources.manifest(digest);
   if (manifest === undefined) return { what: 'manifest', digest };
-  const { purpose, domain, dataDomains, tools, limits, checkpoints, assurance } = manifest;
+  const { purpose, domain, dataDomains, tools, limits, checkpoints, databases, assurance } = manifest;
+  const { windows = [], otherDomains = [] } = manifest;
   return {
     id: record.agentId,
     name: record.agent,
@@ -266,6 +330,9 @@ function agentOf(record: DecisionRecord, sources: ReplaySources): AgentDoc | Mis
     tools,
     limits,
     checkpoints,
+    ...(databases === undefined ? {} : { databases }),
+    windows,
+    otherDomains,
     assurance,
     epoch: facts.epochs.agent,
     credentialEpoch: facts.epochs.credential,

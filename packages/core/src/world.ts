@@ -4,6 +4,7 @@
  */
 import type { Refusal } from './errors.ts';
 import type { AgentDoc, ApprovalDoc, ContainmentDoc, InstanceDoc, ServerDoc, ToolDoc } from './wire/feed.ts';
+import type { QueryFact } from './wire/database.ts';
 import type { JsonObject } from './wire/json.ts';
 import type { ArgumentOrigin } from './segmentation/provenance/argument-origins.ts';
 import type { Origin } from './segmentation/provenance/session-memory.ts';
@@ -25,8 +26,11 @@ export interface CredentialFacts {
   readonly task?: string;
 }
 
-/** The door through which an action came: MCP, the action API for programs that run their own tools, or plain HTTP. */
-export const protocols = ['mcp', 'action', 'http'] as const;
+/**
+ * The door through which an action came: MCP, the action API for programs that run their own tools, plain HTTP, or a question of somebody else's enforcement
+ * point, which runs what is allowed (AuthZEN, Envoy ext_authz).
+ */
+export const protocols = ['mcp', 'action', 'http', 'authzen', 'ext_authz'] as const;
 export type Protocol = (typeof protocols)[number];
 
 /** One action as it was received, after strict parsing. `args` never enters the record in clear. */
@@ -50,6 +54,23 @@ export interface LimitFact {
   readonly perSeconds: number;
   readonly retryAfterMs: number;
   /** Not `ok` because control did not say whether a call is left. */
+  readonly unheard?: true;
+}
+
+/** A total that binds the call (segmentation/totals.ts), reserved or looked at before the decision. */
+export interface TotalFact {
+  readonly id: string;
+  readonly of: 'amount' | 'records' | 'calls' | 'concurrent';
+  readonly per: 'hour' | 'day' | 'task' | 'call';
+  /** In hundredths where it is an amount. */
+  readonly max: number;
+  readonly currency?: string;
+  readonly ok: boolean;
+  /** What was left before this call; absent: control was not asked. */
+  readonly left?: number;
+  /** Absent where waiting does not help. */
+  readonly retryAfterMs?: number;
+  /** Not `ok` because control did not say whether anything is left. */
   readonly unheard?: true;
 }
 
@@ -103,6 +124,12 @@ export interface PolicyContext {
   readonly reach: Origin | 'none';
   /** The worst origin of an amount. */
   readonly amount: Origin | 'none';
+  /** Tables that the SQL of the call touches, with and without their schema; empty where the call is no SQL. */
+  readonly tables: readonly string[];
+  /** The same of columns: `table.column`, `table.*`. */
+  readonly columns: readonly string[];
+  /** What it does to them: read, insert, update, delete. */
+  readonly operations: readonly string[];
 }
 
 /** What stands in the context when no task was given and the call has no value that says where or to what. */
@@ -113,6 +140,9 @@ export const noProvenance = {
   reach: 'none',
   amount: 'none',
 } as const satisfies Partial<PolicyContext>;
+
+/** What stands in the context when the call is no SQL, or its statement is not known. */
+export const noQuery = { tables: [], columns: [], operations: [] } as const satisfies Partial<PolicyContext>;
 
 export interface PolicyQuestion {
   readonly agent: AgentDoc;
@@ -150,6 +180,8 @@ export interface World {
   readonly containments: readonly ContainmentDoc[];
   readonly policy: PolicyFacts | undefined;
   readonly limits: readonly LimitFact[];
+  /** Absent: no total binds this call. */
+  readonly totals?: readonly TotalFact[];
   /** The approval under which this call is redeemed, if it is. */
   readonly approval: ApprovalDoc | undefined;
   readonly schema: SchemaFact;
@@ -157,6 +189,8 @@ export interface World {
   readonly provenance: readonly ProvenanceFact[];
   readonly task: TaskFact;
   readonly detectors: readonly DetectorVerdict[];
+  /** What the SQL of the call does; absent: the tool takes none. */
+  readonly query?: QueryFact | undefined;
 }
 
 export type CheckName =
@@ -164,8 +198,11 @@ export type CheckName =
   | 'contain'
   | 'resolve'
   | 'authorise'
+  | 'govern_query'
+  | 'limit_time'
   | 'limit_rate'
   | 'limit_transaction'
+  | 'limit_total'
   | 'govern_data'
   | 'gate_maturity';
 

@@ -203,7 +203,7 @@ export class Approvals {
     const { actionId, credential } = decided.received;
     const ids = { actionId, approvalId };
     const joined = this.#redemptions.has(approvalId);
-    const settled = await this.#redeem(approvalId, credential, actionId);
+    const settled = await this.#redeem(approvalId, credential, actionId, decided.received.protocol);
     if (settled.kind === 'stored' && settled.outcome.status === 'not_executed') return undefined;
     // Whoever ran it has intent and outcome on record; everybody else gets a record of having asked.
     if (joined || settled.kind !== 'ran') {
@@ -235,7 +235,10 @@ export class Approvals {
     const ids = { actionId, approvalId };
     // An equal call was released already, and this gateway had not heard of it.
     if (state === 'approved')
-      return answerOfSettled(await this.#redeem(approvalId, credential, actionId), ids);
+      return answerOfSettled(
+        await this.#redeem(approvalId, credential, actionId, decided.received.protocol),
+        ids,
+      );
     return waiting(requiredOf(decided), ids, expiresAt);
   }
 
@@ -268,7 +271,13 @@ export class Approvals {
     return answer;
   }
 
-  #redeem(approvalId: string, credential: CredentialFacts, actionId: string): Promise<Settled> {
+  /** `protocol`: the door at which the call itself was asked for again; absent: somebody asked after the approval. */
+  #redeem(
+    approvalId: string,
+    credential: CredentialFacts,
+    actionId: string,
+    protocol?: Protocol,
+  ): Promise<Settled> {
     const running = this.#redemptions.get(approvalId);
     if (running !== undefined) return running;
     if (this.#redemptions.size >= redemptionsMax) {
@@ -276,14 +285,19 @@ export class Approvals {
       const uncertain = state !== undefined && spentStates.has(state);
       return Promise.resolve({ kind: 'refused', refusal: refusal('request.overloaded'), uncertain });
     }
-    const redemption = this.#redeemOnce(approvalId, credential, actionId).finally(() =>
+    const redemption = this.#redeemOnce(approvalId, credential, actionId, protocol).finally(() =>
       this.#redemptions.delete(approvalId),
     );
     this.#redemptions.set(approvalId, redemption);
     return redemption;
   }
 
-  async #redeemOnce(id: string, credential: CredentialFacts, actionId: string): Promise<Settled> {
+  async #redeemOnce(
+    id: string,
+    credential: CredentialFacts,
+    actionId: string,
+    protocol: Protocol | undefined,
+  ): Promise<Settled> {
     const unready = await this.#prepare(id, credential);
     if (unready !== undefined) return { kind: 'refused', refusal: unready, uncertain: false };
     const { ports, reports } = this.#input;
@@ -305,8 +319,10 @@ export class Approvals {
       return { kind: 'refused', refusal: why, uncertain: answer.sent };
     }
     if (!answer.value.released) return unreleased(answer.value);
-    const ran = await this.#run(id, answer.value, credential, actionId);
-    const text = ran.resultText === undefined ? {} : { resultText: ran.resultText };
+    const ran = await this.#run(id, answer.value, credential, actionId, protocol);
+    // What was not given now is not given by asking again.
+    const given = ran.resultText !== undefined && ran.refusal === undefined;
+    const text = given ? { resultText: ran.resultText } : {};
     await reports.tell(id, actionId, { status: ran.status, ...text });
     return { kind: 'ran', ran };
   }
@@ -324,9 +340,15 @@ export class Approvals {
   }
 
   /** The stored bytes, decided again with the approval held. */
-  async #run(id: string, redeemed: Redeemed, credential: CredentialFacts, actionId: string): Promise<Ran> {
+  async #run(
+    id: string,
+    redeemed: Redeemed,
+    credential: CredentialFacts,
+    actionId: string,
+    protocol: Protocol | undefined,
+  ): Promise<Ran> {
     const { decider, release, ports } = this.#input;
-    const call = storedCall(redeemed, this.#doorsOf(redeemed.tool)[0]);
+    const call = storedCall(redeemed, protocol ?? this.#doorsOf(redeemed.tool)[0]);
     if (call === undefined) return notExecuted(refusal('approvals.digest_mismatch'));
     const { agentId, sid } = credential;
     const { tool, argsDigest, definitionDigest, expiresAt, decidedBy } = redeemed;

@@ -99,6 +99,14 @@ const no = (code: Refusal['code'], detail?: string): Authenticated => ({
   refusal: refusal(code, detail),
 });
 
+interface Asked {
+  readonly method: string;
+  /** Path at this gateway: what the token must be for. */
+  readonly url: string;
+  /** What the proof must name. */
+  readonly at: string;
+}
+
 interface Verified {
   readonly claims: AccessTokenClaims;
   readonly generation: number;
@@ -131,10 +139,11 @@ export class Authenticator {
     this.#replay = input.replay ?? new ReplayCache();
   }
 
-  /** `source`: the address of the peer. */
+  /** `source`: the address of the peer. `at`: the whole address that the caller has sent its request to, where that is not one of this gateway. */
   authenticate(
     { headers, method, url }: Pick<RawRequest, 'headers' | 'method' | 'url'>,
     source: string,
+    at?: string,
   ): Authenticated {
     const { authorization, dpop } = headers;
     if (typeof authorization !== 'string') return no('identity.credential_missing');
@@ -156,7 +165,7 @@ export class Authenticator {
       digest,
       scheme.toLowerCase() === 'dpop' ? dpop : undefined,
       scheme.toLowerCase(),
-      { method, url },
+      { method, url, at: at ?? `${this.#publicUrl()}${url}` },
     );
     if (!verdict.ok) this.#failures.set(blamed, spent.nextMs);
     return verdict;
@@ -178,7 +187,7 @@ export class Authenticator {
     digest: string,
     proof: string | readonly string[] | undefined,
     scheme: string,
-    request: { readonly method: string; readonly url: string },
+    request: Asked,
   ): Authenticated {
     const claims = this.#claims(token, digest);
     if ('code' in claims) return { ok: false, refusal: claims };
@@ -234,13 +243,13 @@ export class Authenticator {
     proof: string,
     accessToken: string,
     claims: AccessTokenClaims,
-    { method, url }: { readonly method: string; readonly url: string },
+    { method, at }: Asked,
   ): Refusal | undefined {
     const nowMs = this.#clock.nowMs();
     const verdict = verifyDpopProof({
       proof,
       method,
-      url: `${this.#publicUrl()}${url}`,
+      url: at,
       accessToken,
       nowMs,
       sinceMs: this.#sinceMs(),

@@ -3,6 +3,9 @@
  * with no `await` between. Which checks there are and in which order stands in core's `decide.ts`, and only there.
  */
 import { decide } from '@atf/core/decide';
+import { siblingArgument } from '@atf/core/segmentation/http-siblings';
+import { anyQuery } from '@atf/core/segmentation/sql/query-fact';
+import { raisedBy } from '@atf/core/segmentation/sql/rights';
 import { sha256 } from '@atf/core/digest';
 import type { ApprovalDoc, ToolDoc } from '@atf/core/wire/feed';
 import { canonicalJson, type JsonObject } from '@atf/core/wire/json';
@@ -12,13 +15,16 @@ import {
   type Protocol,
   type Received,
   type SchemaFact,
+  type TotalFact,
   type World,
 } from '@atf/core/world';
 import type { Hold, Limiter, LimitInput } from './limiter.ts';
 import type { Ports } from './ports.ts';
+import { queryOf } from './query-reader.ts';
 import type { Decided } from './record.ts';
 import type { SchemaCheck } from './schema-check.ts';
 import type { SessionMemories } from './session-memories.ts';
+import type { TotalHold, Totals } from './totals.ts';
 
 /** One call as it will be decided: the canonical text and the value that this text means. */
 export interface ExactCall {
@@ -70,38 +76,68 @@ export function toolAsOffered(
 
 const nothingToCheck: SchemaFact = { verdict: 'valid', problems: [] };
 
+/** What a call has got of what it may do, before it is decided. */
+export interface Holds {
+  readonly rates: Hold;
+  /** Undefined: no total binds it. */
+  readonly totals: TotalHold | undefined;
+}
+
 export interface Decider {
-  /** Gets hold of one call of every rate limit that binds this one. */
-  hold(received: Received): Promise<Hold>;
+  /** Gets hold of one call of every rate limit that binds this one, and reserves what it does of every total. */
+  hold(received: Received): Promise<Holds>;
   /** The same of what was leased before; undefined: control has to be asked. */
-  holdNow(received: Received): Hold | undefined;
+  holdNow(received: Received): Holds | undefined;
   /** Decides in this tick, spending nothing, before control is asked for a lease. */
   first(received: Received, call: ExactCall): Decided;
   /** Decides in this tick; spends what `hold` has when the outcome is `allow`, and gives it back otherwise. */
-  decide(received: Received, call: ExactCall, approval: ApprovalDoc | undefined, hold: Hold): Decided;
+  decide(received: Received, call: ExactCall, approval: ApprovalDoc | undefined, hold: Holds): Decided;
   /** The same decision without reserving anything; with `anyArguments` without looking at the arguments. */
   peek(received: Received, call: ExactCall, anyArguments?: boolean): Decided;
 }
 
+/** The totals as the decision sees them. What was to be reserved and is not, is not there: `decide()` refuses it. */
+function bindingTotals(
+  named: readonly TotalFact[],
+  { hold, anyArguments }: { readonly hold: Holds | undefined; readonly anyArguments: boolean },
+): readonly TotalFact[] {
+  if (hold !== undefined) return hold.totals?.facts ?? [];
+  return anyArguments ? named.map((fact) => ({ ...fact, ok: true })) : named;
+}
+
 export function createDecider(
   ports: Ports,
-  limiter: Limiter,
+  { limiter, totals }: { readonly limiter: Limiter; readonly totals: Totals },
   schemas: SchemaCheck,
   memories: SessionMemories,
   onDecided: (ms: number) => void = () => undefined,
 ): Decider {
   const { snapshot, clock } = ports;
+  /** The schema of the tool, and for HTTP services that the arguments do not make another operation of it. */
+  const checked = (tool: ToolDoc, { server, args }: Received): SchemaFact => {
+    const fact = schemas.input(tool, args);
+    if (fact.verdict !== 'valid' || snapshot.server(server)?.transport.kind !== 'openapi') return fact;
+    const argument = siblingArgument(tool, snapshot.toolsOf(server), args);
+    return argument === undefined
+      ? fact
+      : { verdict: 'invalid', problems: [`/${argument}: the path of another operation of this service`] };
+  };
   const inThisTick = (
     received: Received,
     call: ExactCall,
     approval: ApprovalDoc | undefined,
-    how: { readonly hold: Hold | undefined; readonly anyArguments: boolean },
+    how: { readonly hold: Holds | undefined; readonly anyArguments: boolean },
   ): Decided => {
     const { credential, server, tool: name } = received;
     const agent = snapshot.agent(credential.agentId);
     const tool = toolAsOffered(ports, server, name, credential.instanceId);
     const { proof } = credential;
-    const limits = limiter.look({ agent, tool, settings: snapshot.settings(), proof }, how.hold);
+    const query =
+      tool === undefined ? undefined : how.anyArguments ? anyQuery(tool) : queryOf(tool, received.args);
+    // Reading is free to name anything; a change that comes as SQL through a tool for reading is not.
+    const used = tool === undefined ? undefined : raisedBy(tool, query);
+    const limits = limiter.look({ agent, tool, settings: snapshot.settings(), proof }, how.hold?.rates);
+    const binding = bindingTotals(totals.look({ agent, tool, args: received.args }), how);
     const world: World = {
       nowMs: clock.nowMs(),
       feedFresh: snapshot.fresh(),
@@ -113,16 +149,21 @@ export function createDecider(
       containments: snapshot.containments(),
       policy: snapshot.policy(),
       limits,
+      ...(binding.length === 0 ? {} : { totals: binding }),
       approval,
-      schema: tool === undefined || how.anyArguments ? nothingToCheck : schemas.input(tool, received.args),
+      schema: tool === undefined || how.anyArguments ? nothingToCheck : checked(tool, received),
       labels: [],
       ...(how.anyArguments
         ? { provenance: [], task: noTask }
-        : memories.facts(received.credential, tool, received.args)),
+        : memories.facts(received.credential, used, received.args, query)),
       detectors: [],
+      query,
     };
     const decision = decide(received, world);
-    if (how.hold !== undefined && decision.outcome !== 'allow') limiter.giveBack(how.hold);
+    if (how.hold !== undefined && decision.outcome !== 'allow') {
+      limiter.giveBack(how.hold.rates);
+      totals.end(received.actionId);
+    }
     return { received, argsText: call.argsText, world, decision, approvalId: approval?.id };
   };
   const limitsOf = ({ credential, server, tool: name }: Received): LimitInput => {
@@ -137,8 +178,20 @@ export function createDecider(
     return decided;
   };
   return {
-    hold: (received) => limiter.hold(limitsOf(received)),
-    holdNow: (received) => limiter.holdNow(limitsOf(received)),
+    async hold(received) {
+      const input = limitsOf(received);
+      const rates = await limiter.hold(input);
+      const { actionId, args, credential } = received;
+      // What a rate refuses reserves nothing.
+      if (rates.missing.size > 0) return { rates, totals: undefined };
+      return { rates, totals: await totals.reserve(actionId, { ...input, args }, credential.task) };
+    },
+    holdNow(received) {
+      const input = limitsOf(received);
+      if (totals.bind({ ...input, args: received.args })) return undefined;
+      const rates = limiter.holdNow(input);
+      return rates === undefined ? undefined : { rates, totals: undefined };
+    },
     first: (received, call) =>
       timed(() => inThisTick(received, call, undefined, { hold: undefined, anyArguments: false })),
     decide: (received, call, approval, hold) =>

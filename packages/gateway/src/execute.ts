@@ -16,6 +16,7 @@ import { logOfCall } from './protocols/mcp-log.ts';
 import type { ToolResult, UpstreamCallOutcome } from './protocols/protocol.ts';
 import { type Decided, type Outcome, recordDecision, recordOutcome } from './record.ts';
 import type { SchemaCheck } from './schema-check.ts';
+import type { Totals } from './totals.ts';
 
 /** Characters of a result as canonical JSON; control stores no longer outcome (wire/api.ts, `storedOutcomeSchema`). */
 export const resultLengthMax = 4_194_304;
@@ -38,7 +39,7 @@ export interface Ran {
 /** Step 6 and following. */
 export async function execute(
   ports: Ports,
-  schemas: SchemaCheck,
+  { schemas, totals }: { readonly schemas: SchemaCheck; readonly totals: Totals },
   decided: Decided,
   call: CallUnderWay,
 ): Promise<Ran> {
@@ -47,12 +48,14 @@ export async function execute(
     return { status: 'not_executed', result: undefined, resultText: undefined, refusal: unrecorded };
   const startedMs = ports.clock.nowMs();
   const startedMonotonicMs = ports.clock.monotonicMs();
-  const ran = (await isReplicated(ports, decided))
+  const came = (await isReplicated(ports, decided))
     ? await lookAndDispatch(ports, schemas, decided, call)
     : without(
         'not_executed',
         refusal('audit.record_unavailable', 'Control did not take the record in time.'),
       );
+  const { actionId, protocol } = decided.received;
+  const ran = await totals.settle(actionId, came, protocol === 'action' && call.dispatched);
   const outcome: Outcome = {
     status: ran.status,
     code: ran.refusal?.code,
@@ -127,12 +130,13 @@ async function lookAndDispatch(
   return inspectOutput(schemas, decided, outcome, call, log?.all ?? []);
 }
 
-const dispatched = ({ received, decision, approvalId }: Decided): DispatchedAction => ({
+const dispatched = ({ received, decision, world, approvalId }: Decided): DispatchedAction => ({
   actionId: received.actionId,
   argsDigest: received.argsDigest,
   approvalId,
   effectiveLevel: decision.effectiveLevel,
   obligations: decision.obligations,
+  whole: world.totals?.some(({ of }) => of === 'records') ?? false,
 });
 
 const without = (status: OutcomeStatus, why: Refusal): Ran => ({

@@ -16,13 +16,19 @@ import type { Logger } from 'pino';
 import type { GatewayConfig } from './config.ts';
 import { createConnect, createDial } from './connect-server.ts';
 import { ControlClient } from './control-client.ts';
+import { AuthzenFront } from './authzen-front.ts';
+import { AuthzenSearch } from './authzen-search.ts';
 import { Discovery } from './discovery.ts';
 import { enrol, type Enrolled, type Enrolment, readEnrolment } from './enrol.ts';
+import { EnforcementDoor } from './enforcement-door.ts';
+import { EnforcementPoints } from './enforcement-points.ts';
+import { ExtAuthzFront } from './ext-authz-front.ts';
 import { Feed, type FeedInput } from './feed.ts';
 import { ActionFront } from './action-front.ts';
 import { HttpFront } from './http-front.ts';
 import { type GatewayKey, openGatewayKey } from './gateway-key.ts';
 import { Cooperative } from './protocols/cooperative.ts';
+import { Elsewhere } from './protocols/elsewhere.ts';
 import { HttpServices } from './protocols/http-service.ts';
 import { routedUpstream } from './routed-upstream.ts';
 import { Lease } from './lease.ts';
@@ -32,8 +38,9 @@ import { findOrphans, type Orphan, recordOrphans, reportOrphans } from './orphan
 import { createPipeline, type Pipeline } from './pipeline.ts';
 import { RandomPool } from './random-pool.ts';
 import type { ClockPort, Ports } from './ports.ts';
-import { GatewayServer } from './server.ts';
+import { GatewayServer, serverBoundsDefault } from './server.ts';
 import { ServersFile } from './servers-file.ts';
+import { Shadow } from './shadow.ts';
 import { Shipper } from './ship.ts';
 import { Snapshot } from './snapshot.ts';
 import { openSpool, type Spool } from './spool.ts';
@@ -109,9 +116,11 @@ interface Built {
   readonly pipeline: Pipeline;
   readonly actions: ActionFront;
   readonly httpFront: HttpFront;
+  readonly enforcement: EnforcementDoor;
   readonly shipper: Shipper;
   readonly metrics: Metrics;
   readonly decideTimes: RecentTimes;
+  readonly shadow: Shadow;
   /** Known once the port is. */
   publicUrl: string;
   /** A tool server says that a resource changed: to whoever listens, once the door is open. */
@@ -247,12 +256,13 @@ function build({ key, options, control, spool, enrolled, orphans }: Opened): Bui
     onRefused: (code) => log.error({ code }, 'control does not take the records of this gateway'),
   });
   const cooperative = new Cooperative(() => clock.nowMs());
+  const elsewhere = new Elsewhere(snapshot);
   const ports: Ports = {
     clock,
     random,
     spool,
     snapshot,
-    upstream: routedUpstream(upstreams, services, cooperative, snapshot),
+    upstream: routedUpstream(upstreams, services, cooperative, snapshot, elsewhere),
     control,
     wrappingKey: () => payloadKey.current(),
     replicated: (boundMs) => shipper.replicated(boundMs),
@@ -264,11 +274,21 @@ function build({ key, options, control, spool, enrolled, orphans }: Opened): Bui
     spoolFailed: () => spool.state().failed,
     notificationsDropped: () => pipeline.notifier.dropped,
   });
+  const shadow = new Shadow({
+    clock,
+    control,
+    compile: (doc) => {
+      const compiled = policyFactsOf(doc);
+      return compiled.ok ? compiled.facts : undefined;
+    },
+    later: (work, ms) => void (ms < 1 ? setImmediate(work) : setTimeout(work, ms).unref()),
+  });
   const startedMs = clock.monotonicMs();
   const decideTimes = new RecentTimes();
   const pipeline: Pipeline = createPipeline(ports, {
     publicUrl: () => built.publicUrl,
     onObserved: (observed) => metrics.observed(observed),
+    onDecision: (decided) => shadow.observe(decided),
     onDecided: (ms) => {
       decideTimes.add(ms);
       metrics.decided(ms);
@@ -286,6 +306,17 @@ function build({ key, options, control, spool, enrolled, orphans }: Opened): Bui
     verifyingKey: key.publicKey,
   });
   const httpFront = new HttpFront({ pipeline, services, snapshot });
+  const points = new EnforcementPoints({ control, monotonicMs: () => clock.monotonicMs() });
+  const enforcement = new EnforcementDoor({
+    pipeline,
+    points,
+    authzen: new AuthzenFront({ ports, pipeline, elsewhere, points }),
+    search: new AuthzenSearch({ ports, pipeline, elsewhere, points }),
+    extAuthz: new ExtAuthzFront({ pipeline, elsewhere, services: httpFront, snapshot }),
+    fresh: () => snapshot.fresh(),
+    publicUrl: () => built.publicUrl,
+    bodyBytesMax: serverBoundsDefault.bodyBytesMax,
+  });
   const notReady = (): string | undefined => {
     if (!snapshot.fresh()) return 'control was not heard in time';
     if (payloadKey.current() === undefined) return 'no key for payloads yet';
@@ -303,9 +334,11 @@ function build({ key, options, control, spool, enrolled, orphans }: Opened): Bui
     pipeline,
     actions,
     httpFront,
+    enforcement,
     shipper,
     metrics,
     decideTimes,
+    shadow,
     publicUrl,
     onUpdated: () => undefined,
     notReady,
@@ -332,11 +365,12 @@ const onCertificate =
 
 /** Opens the door. @throws RefusalError `storage.port_taken`. */
 async function open({ options, doorTls }: Opened, built: Built): Promise<GatewayServer> {
-  const { metrics, pipeline, actions, httpFront, notReady } = built;
+  const { metrics, pipeline, actions, httpFront, enforcement, notReady } = built;
   const server = new GatewayServer({
     pipeline,
     actions,
     services: httpFront,
+    enforcement,
     ...(doorTls === undefined ? {} : { tls: { tls: doorTls, onChange: onCertificate(options.log) } }),
     publicUrl: () => built.publicUrl,
     hosts: (port) => hostsOf(options, port),
@@ -443,6 +477,7 @@ async function run(opened: Opened): Promise<RunningGateway> {
     services,
     discovery,
     shipper,
+    shadow,
     notReady,
   } = built;
   snapshot.onApplied((topic, key, body, before) => {
@@ -464,6 +499,7 @@ async function run(opened: Opened): Promise<RunningGateway> {
   const ticker = setInterval(() => {
     void payloadKey.tick(clock.monotonicMs());
     void pipeline.refusals.flush();
+    void shadow.tick();
     pipeline.limiter.sweep();
     upstreams.sweep((name) => snapshot.server(name));
     services.sweep((name) => snapshot.server(name));

@@ -69,7 +69,7 @@ export class HttpFront {
   ): Promise<Understanding | EncodedResponse | HttpProblem> {
     const { pipeline } = this.#input;
     const { server } = asked.address;
-    const understood = understand(this.#indexOf(server), asked);
+    const understood = understand(this.indexOf(server), asked);
     if (!understood.ok) return this.#malformed(credential, understood.refusal);
     if (understood.value !== undefined) return understood.value;
     const call = { protocol: 'http', serverName: server, toolName: unknownOperation, args: {} } as const;
@@ -126,7 +126,8 @@ export class HttpFront {
     return { refusal, stepUp: false };
   }
 
-  #indexOf(server: string): OperationIndex {
+  /** The operations of a service; none of what is no service. */
+  indexOf(server: string): OperationIndex {
     const held = this.#indexes.get(server);
     if (held !== undefined) return held;
     const { snapshot } = this.#input;

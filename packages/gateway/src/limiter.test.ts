@@ -1,9 +1,11 @@
 import { refusal } from '@atf/core/errors';
+import type { SettingsDoc } from '@atf/core/wire/feed';
 import { describe, expect, it } from 'vitest';
 import { type Hold, leasedMsOf, Limiter, type LimitInput } from './limiter.ts';
 import type { ControlPort } from './ports.ts';
 import { Budgets } from './testing/budgets.fixture.ts';
-import { agentDoc, settingsDoc } from './testing/documents.fixture.ts';
+import { agentDoc, settingsDoc, uuid } from './testing/documents.fixture.ts';
+import { tools } from './testing/ports.fixture.ts';
 
 const leasedMs = leasedMsOf({ max: 1, perSeconds: 60 });
 
@@ -156,5 +158,32 @@ describe('rate limits (S-3)', () => {
     await new Promise((done) => setImmediate(done));
     expect(await admitted(limiter, bound(60, 60, 2))).toBeDefined();
     expect(limiter.size).toBe(1);
+  });
+
+  it('are shared by all agents of an owner, of the fleet, and of those who call one tool', async () => {
+    const world = new World();
+    const limiter = world.limiter();
+    const of = (
+      n: number,
+      owner: number,
+      name: string,
+      callsShared: SettingsDoc['callsShared'],
+    ): LimitInput => ({
+      agent: { ...agentDoc(n, 'intern', []), ownerId: uuid(owner) },
+      tool: { ...tools.pay, name },
+      settings: { ...settingsDoc, callsShared },
+      proof: 'dpop',
+    });
+    const rate = (max: number) => ({ max, perSeconds: 3_600 });
+    const admits = async (n: number, owner: number, name: string, shared: SettingsDoc['callsShared']) =>
+      count([limiter], of(n, owner, name, shared), 9);
+    expect(await admits(1, 91, 'a', { owner: rate(4) })).toBe(4);
+    expect(await admits(2, 91, 'b', { owner: rate(4) })).toBe(0);
+    expect(await admits(3, 92, 'a', { owner: rate(4) })).toBe(4);
+    expect(await admits(1, 91, 'a', { fleet: rate(5) })).toBe(5);
+    expect(await admits(3, 92, 'b', { fleet: rate(5) })).toBe(0);
+    const byTool = { tool: rate(6), tools: { 'office/c': rate(2) } };
+    expect([await admits(1, 91, 'd', byTool), await admits(2, 91, 'd', byTool)]).toEqual([6, 0]);
+    expect([await admits(1, 91, 'c', byTool), await admits(3, 92, 'c', byTool)]).toEqual([2, 0]);
   });
 });

@@ -26,7 +26,12 @@ const roundsMax = 100;
 
 interface NamedRate extends Rate {
   readonly id: string;
+  /** Whose calls count together: an agent, the owner of several, or {@link everybody}. */
+  readonly holder: string;
 }
+
+/** Stands for the whole fleet where the holder of a rate is named. */
+export const everybody = '00000000-0000-4000-8000-000000000000';
 
 export interface LimitInput {
   readonly agent: AgentDoc | undefined;
@@ -42,18 +47,34 @@ function ratesFor({ agent, tool, settings, proof }: LimitInput): NamedRate[] {
   const name = tool === undefined ? undefined : `${tool.server}/${tool.name}`;
   for (const limit of agent.limits) {
     if (limit.calls === undefined || (limit.tool !== undefined && limit.tool !== name)) continue;
-    rates.push({ id: limit.tool === undefined ? 'rate:agent' : `rate:${limit.tool}`, ...limit.calls });
+    const id = limit.tool === undefined ? 'rate:agent' : `rate:${limit.tool}`;
+    rates.push({ id, holder: agent.id, ...limit.calls });
   }
   if (!rates.some(({ id }) => id === 'rate:agent')) {
     const level = settings?.callsDefault[effectiveLevel(agent, proof)];
-    if (level !== undefined) rates.push({ id: 'rate:agent', ...level });
+    if (level !== undefined) rates.push({ id: 'rate:agent', holder: agent.id, ...level });
   }
-  return rates;
+  return [...rates, ...sharedRates(agent, name, settings?.callsShared)];
+}
+
+/** Rates that agents share (S-3): all of one owner, the whole fleet, all who call one tool. */
+function sharedRates(
+  { ownerId }: AgentDoc,
+  name: string | undefined,
+  shared: SettingsDoc['callsShared'],
+): NamedRate[] {
+  if (shared === undefined) return [];
+  const { owner, fleet, tools = {}, tool } = shared;
+  const ofTool = name === undefined ? undefined : Object.hasOwn(tools, name) ? tools[name] : tool;
+  return [
+    ...(owner === undefined ? [] : [{ id: 'rate:owner', holder: ownerId, ...owner }]),
+    ...(fleet === undefined ? [] : [{ id: 'rate:fleet', holder: everybody, ...fleet }]),
+    ...(ofTool === undefined ? [] : [{ id: `rate:all:${name}`, holder: everybody, ...ofTool }]),
+  ];
 }
 
 /** Leased calls of one limit. */
 interface Counter {
-  readonly agentId: string;
   readonly rate: NamedRate;
   leases: { count: number; readonly granted: number; readonly untilMs: number }[];
   /** What the next lease holds: twice as much after one that was spent, and what was used of one that ran out. */
@@ -105,7 +126,7 @@ export class Limiter {
     const nowMs = this.#input.monotonicMs();
     const kept = new Map<string, number>();
     for (const rate of rates) {
-      const key = keyOf(input.agent.id, rate);
+      const key = keyOf(rate);
       const counter = this.#counters.get(key);
       const untilMs = counter === undefined ? undefined : this.#spend(counter, nowMs);
       if (untilMs === undefined) {
@@ -124,8 +145,8 @@ export class Limiter {
     const kept = new Map<string, number>();
     const missing = new Map<string, Missing>();
     for (const rate of rates) {
-      const key = keyOf(input.agent.id, rate);
-      const got = await this.#obtain(key, input.agent.id, rate);
+      const key = keyOf(rate);
+      const got = await this.#obtain(key, rate);
       if (typeof got === 'number') kept.set(key, got);
       else missing.set(key, got);
     }
@@ -137,7 +158,7 @@ export class Limiter {
     const nowMs = this.#input.monotonicMs();
     return ratesFor(input).map((rate) => {
       const { id, max, perSeconds } = rate;
-      const key = keyOf(input.agent?.id ?? '', rate);
+      const key = keyOf(rate);
       if (hold !== undefined) {
         const ok = (hold.kept.get(key) ?? 0) > nowMs;
         const missing = hold.missing.get(key) ?? { retryAfterMs: askAgainMs };
@@ -176,8 +197,8 @@ export class Limiter {
   }
 
   /** Until when one call is held, or why none is. */
-  async #obtain(key: string, agentId: string, rate: NamedRate): Promise<number | Missing> {
-    const counter = this.#counterFor(key, agentId, rate);
+  async #obtain(key: string, rate: NamedRate): Promise<number | Missing> {
+    const counter = this.#counterFor(key, rate);
     if (counter === undefined) return { retryAfterMs: leasedMsMax, unheard: true };
     for (let round = 0; round < roundsMax; round++) {
       const nowMs = this.#input.monotonicMs();
@@ -192,14 +213,13 @@ export class Limiter {
     return missingOf(counter, askAgainMs);
   }
 
-  #counterFor(key: string, agentId: string, rate: NamedRate): Counter | undefined {
+  #counterFor(key: string, rate: NamedRate): Counter | undefined {
     const known = this.#counters.get(key);
     if (known !== undefined) return known;
     const max = this.#input.countersMax ?? limitCountersMax;
     if (this.#counters.size >= max) this.sweep();
     if (this.#counters.size >= max) return undefined;
     const counter: Counter = {
-      agentId,
       rate,
       leases: [],
       size: 1,
@@ -273,9 +293,9 @@ export class Limiter {
   async #lease(counters: readonly Counter[]): Promise<void> {
     const sentMs = this.#input.monotonicMs();
     const asks = counters.map((counter) => {
-      const { id, max, perSeconds } = counter.rate;
+      const { id, holder, max, perSeconds } = counter.rate;
       const wanted = wantedOf(counter);
-      return { agentId: counter.agentId, limit: id, max, perSeconds, wanted };
+      return { agentId: holder, limit: id, max, perSeconds, wanted };
     });
     const answer = await this.#input.control.request('gateway.leaseCalls', { body: { asks } });
     const nowMs = this.#input.monotonicMs();
@@ -298,8 +318,7 @@ const missingOf = ({ unheard }: Counter, waitMs: number): Missing => ({
   ...(unheard ? { unheard } : {}),
 });
 
-const keyOf = (agentId: string, { id, max, perSeconds }: NamedRate): string =>
-  `${agentId} ${id} ${max} ${perSeconds}`;
+const keyOf = ({ holder, id, max, perSeconds }: NamedRate): string => `${holder} ${id} ${max} ${perSeconds}`;
 
 /** How long calls of this rate may be held. */
 export const leasedMsOf = ({ perSeconds }: Rate): number =>

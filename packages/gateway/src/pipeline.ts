@@ -9,7 +9,7 @@ import { touchedBy } from '@atf/core/incident/containment';
 import { type Kind, kindOf } from '@atf/core/segmentation/offer';
 import type { ApprovalDoc, ToolDoc } from '@atf/core/wire/feed';
 import type { Json, JsonObject } from '@atf/core/wire/json';
-import type { CredentialFacts, Decision, Protocol, Received } from '@atf/core/world';
+import type { CheckName, CredentialFacts, Decision, Protocol, Received } from '@atf/core/world';
 import type { AgentSide } from './agent-input.ts';
 import { answerOf, type CallAnswer, refused } from './answers.ts';
 import { Approvals, type Standing } from './approvals.ts';
@@ -43,6 +43,7 @@ import { RequestStates } from './request-state.ts';
 import { SchemaCheck } from './schema-check.ts';
 import { SessionMemories } from './session-memories.ts';
 import { Stopper } from './stop.ts';
+import { Totals } from './totals.ts';
 
 /** What the pipeline reports for metrics: no names of people, no arguments. */
 export interface Observed {
@@ -56,6 +57,8 @@ export interface PipelineOptions {
   /** Address by which agents know this gateway, without a trailing slash: what `htu` of their proofs names. */
   readonly publicUrl: () => string;
   readonly onObserved?: (observed: Observed) => void;
+  /** Each decision that was made, once, when it counts no more what anybody does with it. */
+  readonly onDecision?: (decided: Decided) => void;
   /** Milliseconds that each decision took. */
   readonly onDecided?: (ms: number) => void;
   /** Milliseconds since this process could have been given anything. */
@@ -89,7 +92,11 @@ export interface Redemption {
 }
 
 export interface Pipeline {
-  authenticate(raw: Pick<RawRequest, 'headers' | 'method' | 'url'>, source: string): Authenticated;
+  authenticate(
+    raw: Pick<RawRequest, 'headers' | 'method' | 'url'>,
+    source: string,
+    at?: string,
+  ): Authenticated;
   /** `gone` fires when the client hangs up: reads are cut, writes that were sent go on. */
   call(credential: CredentialFacts, request: CallRequest, gone: AbortSignal): Promise<CallAnswer>;
   /** Redeems an approval of this agent through this door, or says how it stands. */
@@ -131,6 +138,8 @@ export interface Pipeline {
   served(credential: CredentialFacts, server: string): boolean;
   /** Whether a read of this resource would be allowed now. */
   mayRead(credential: CredentialFacts, server: string, uri: string): boolean;
+  /** Whether exactly this call would be allowed now, asked by an enforcement point; nothing is spent or recorded. */
+  mayCall(credential: CredentialFacts, call: Pick<CallRequest, 'serverName' | 'toolName' | 'args'>): boolean;
   /** Has the server tell when a resource changes that this credential may read; a refusal otherwise. */
   subscribe(credential: CredentialFacts, server: string, uri: string): Promise<Refusal | undefined>;
   /** Nobody wants to be told of it any more. */
@@ -154,8 +163,14 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
   const authenticator = new Authenticator({ clock, snapshot, publicUrl: options.publicUrl });
   const schemas = new SchemaCheck();
   const limiter = new Limiter({ control: ports.control, monotonicMs: () => clock.monotonicMs() });
+  const totals = new Totals({
+    control: ports.control,
+    newId: () => newActionId(ports),
+    pause: options.pause,
+    monotonicMs: () => clock.monotonicMs(),
+  });
   const memories = new SessionMemories(ports);
-  const decider = createDecider(ports, limiter, schemas, memories, options.onDecided);
+  const decider = createDecider(ports, { limiter, totals }, schemas, memories, options.onDecided);
   const questions = new QuestionRate();
   const newQuestions = new QuestionRate(newQuestionsRate, 'approvals.queue_full');
   const calls = new CallsUnderWay();
@@ -275,20 +290,22 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
             onProgress: request?.onProgress,
             side: request?.side,
           });
-    if (underWay === undefined)
+    if (underWay === undefined) {
+      totals.end(received.actionId);
       return {
         status: 'not_executed',
         result: undefined,
         resultText: undefined,
         refusal: refusal('request.overloaded'),
       };
+    }
     const hungUp = () => {
       if (!underWay.dispatched || underWay.actionClass === 'read') stopper.cancel(underWay);
     };
     gone?.addEventListener('abort', hungUp, { once: true });
     if (gone?.aborted === true) hungUp();
     try {
-      const ran = await execute(ports, schemas, decided, underWay);
+      const ran = await execute(ports, { schemas, totals }, decided, underWay);
       if (ran.result !== undefined && world.tool !== undefined)
         memories.observe(received.credential, world.tool, received.args, ran.result as unknown as Json);
       observe(decided, ran);
@@ -296,12 +313,15 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
       return ran;
     } finally {
       gone?.removeEventListener('abort', hungUp);
+      totals.end(received.actionId, underWay.dispatched);
       calls.end(underWay);
     }
   }
 
   /** Step 9. Baselines and anomalies hang here later. */
-  function observe({ decision, world }: Decided, ran: Ran | undefined): void {
+  function observe(decided: Decided, ran: Ran | undefined): void {
+    const { decision, world } = decided;
+    options.onDecision?.(decided);
     const code = ran === undefined ? decision.refusal?.code : ran.refusal?.code;
     options.onObserved?.({
       outcome: decision.outcome,
@@ -471,8 +491,8 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     return { kind: 'problem', refusal: refusal('request.overloaded') };
   }
 
-  const authenticate: Pipeline['authenticate'] = (raw, source) => {
-    const verdict = authenticator.authenticate(raw, source);
+  const authenticate: Pipeline['authenticate'] = (raw, source, at) => {
+    const verdict = authenticator.authenticate(raw, source, at);
     if (!verdict.ok) refusals.unauthenticated(source, verdict.refusal.code);
     return verdict;
   };
@@ -504,6 +524,10 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     served: (credential, server) => notServed(credential, server, 'mcp') === undefined,
     mayRead: (credential, server, uri) =>
       readOf(credential, server, uri).decided.decision.outcome === 'allow',
+    mayCall: (credential, { serverName, toolName, args }) => {
+      const exact = exactCall(serverName, toolName, args, 'authzen');
+      return decider.peek(receivedOf('search', credential, exact), exact).decision.outcome === 'allow';
+    },
     subscribe,
     unsubscribe,
     admit,
@@ -519,10 +543,17 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
   };
 }
 
+const momentary: ReadonlySet<CheckName> = new Set([
+  'limit_time',
+  'limit_rate',
+  'limit_transaction',
+  'limit_total',
+]);
+
 /** A refusal that depends on the arguments or the moment does not hide a tool. */
 function isMomentary(decision: Decision): boolean {
   const ended = endedBy(decision);
-  return ended === 'limit_rate' || ended === 'limit_transaction';
+  return ended !== undefined && momentary.has(ended);
 }
 
 const listOf: Readonly<Record<Kind, OfferedList>> = {

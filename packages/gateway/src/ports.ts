@@ -97,6 +97,8 @@ export interface DispatchedAction {
   readonly approvalId: string | undefined;
   readonly effectiveLevel: Level | undefined;
   readonly obligations: readonly string[];
+  /** Its answer is counted before it leaves, so it may not be streamed. */
+  readonly whole: boolean;
 }
 
 export interface CallTarget {

@@ -1,10 +1,11 @@
 /**
  * Room: segmentation (S-1). One port for all tools: those of tool servers over their connections, those of HTTP services, those of cooperative servers by the
- * program that asked. What a program will run is what a person accepted, so that there is no other definition to compare with.
+ * program that asked, and of whatever an enforcement point asks about by nobody here. What a program will run is what a person accepted, so that there is no other definition to compare with.
  */
 import type { ServerDoc } from '@atf/core/wire/feed';
 import type { SnapshotPort, UpstreamPort } from './ports.ts';
 import type { Cooperative } from './protocols/cooperative.ts';
+import type { Elsewhere } from './protocols/elsewhere.ts';
 
 type Asked = Omit<UpstreamPort, 'kill' | 'watch'>;
 
@@ -13,6 +14,7 @@ export function routedUpstream(
   services: Asked,
   cooperative: Pick<Cooperative, 'call'>,
   snapshot: Pick<SnapshotPort, 'tool'>,
+  elsewhere: Elsewhere,
 ): UpstreamPort {
   const programs: Asked = {
     prepare: () => Promise.resolve({ ok: true }),
@@ -27,9 +29,16 @@ export function routedUpstream(
     return transport.kind === 'openapi' ? services : connected;
   };
   return {
-    prepare: (server, instanceId) => of(server).prepare(server, instanceId),
-    live: (server, instanceId, name) => of(server).live(server, instanceId, name),
-    call: (target, args, options) => of(target.server).call(target, args, options),
+    prepare: (server, instanceId) =>
+      elsewhere.asks(server.name, instanceId) ? elsewhere.prepare() : of(server).prepare(server, instanceId),
+    live: (server, instanceId, name) =>
+      elsewhere.asks(server.name, instanceId)
+        ? elsewhere.live(server, name)
+        : of(server).live(server, instanceId, name),
+    call: (target, args, options) =>
+      elsewhere.expects(target.action.actionId)
+        ? elsewhere.call(target)
+        : of(target.server).call(target, args, options),
     watch: (server, instanceId, uri, on) =>
       of(server) === connected
         ? connected.watch(server, instanceId, uri, on)

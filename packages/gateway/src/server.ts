@@ -5,11 +5,15 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { problemOf, type Refusal, refusal } from '@atf/core/errors';
+import { authzenPaths } from '@atf/core/wire/authzen';
 import type { FeedTopic } from '@atf/core/wire/feed';
 import { type ActionFront, type ActionReply, matchAction } from './action-front.ts';
 import { actionDocument } from './action-openapi.ts';
 import type { AnswerStream, HttpFront } from './http-front.ts';
 import { finishStream, openStream, readsStreams, streamFor } from './agent-stream.ts';
+import { type EnforcementDoor, isEnforcement, isExtAuthz } from './enforcement-door.ts';
+import { denying } from './ext-authz-front.ts';
+import { closing, goneOf, pathOf, plain, readBody, text } from './http-io.ts';
 import type { Listeners } from './listeners.ts';
 import { McpFront } from './mcp-front.ts';
 import type { Pipeline } from './pipeline.ts';
@@ -49,6 +53,7 @@ export interface ServerInput {
   readonly pipeline: Pipeline;
   readonly actions: ActionFront;
   readonly services: HttpFront;
+  readonly enforcement: EnforcementDoor;
   /** Values of `Host` under which this gateway is known, in lower case. Asked once the port is known. */
   readonly hosts: (port: number) => readonly string[];
   /** Address by which agents know this gateway, without a trailing slash. */
@@ -134,16 +139,18 @@ export class GatewayServer {
       write(response, await this.#answer(request, response));
     } catch (error) {
       const id = this.#input.onFault(error);
-      write(response, encodeProblem(null, refusal('internal.fault', `Fault ${id}`)));
+      const fault = encodeProblem(null, refusal('internal.fault', `Fault ${id}`));
+      write(response, isExtAuthz(pathOf(request.url ?? '/')) ? denying(fault) : fault);
     } finally {
       this.#requests--;
     }
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<EncodedResponse> {
-    if (!this.#hosts.has((request.headers.host ?? '').toLowerCase()))
-      return plain(refusal('request.origin_refused', 'The Host is not one of this gateway.'));
     const path = pathOf(request.url ?? '/');
+    // A proxy hands in a request with the Host that it had; which one that may be is known once the proxy is.
+    if (!isExtAuthz(path) && !this.#hosts.has((request.headers.host ?? '').toLowerCase()))
+      return plain(refusal('request.origin_refused', 'The Host is not one of this gateway.'));
     if (request.method === 'GET' && path === '/healthz')
       return text(200, 'text/plain; charset=utf-8', 'ok\n');
     if (request.method === 'GET' && path === '/readyz') return this.#readiness();
@@ -154,11 +161,17 @@ export class GatewayServer {
     if (request.method === 'GET' && path.startsWith(metadataPath)) return this.#metadata(path);
     if (request.method === 'GET' && path === '/openapi.json')
       return text(200, 'application/json', actionDocument(this.#input.publicUrl()));
+    if (request.method === 'GET' && path === authzenPaths.metadata) return this.#input.enforcement.metadata();
     const isAction = path.startsWith('/v1/');
     const isService = path.startsWith(httpPrefix);
-    if (!isAction && !isService && !path.startsWith('/mcp/')) return plain(refusal('request.not_found'));
-    if (this.#draining || this.#requests > this.#bounds.requestsMax)
-      return plain(refusal('request.overloaded'));
+    const isQuestion = isEnforcement(path);
+    if (!isAction && !isService && !isQuestion && !path.startsWith('/mcp/'))
+      return plain(refusal('request.not_found'));
+    if (this.#draining || this.#requests > this.#bounds.requestsMax) {
+      const busy = plain(refusal('request.overloaded'));
+      return isExtAuthz(path) ? denying(busy) : busy;
+    }
+    if (isQuestion) return await this.#input.enforcement.answer(request, response);
     if (isService) return await this.#service(request, response);
     return isAction ? await this.#action(request, response, path) : await this.#mcp(request, response);
   }
@@ -332,44 +345,12 @@ export class GatewayServer {
 
 type Head = Omit<RawRequest, 'body'>;
 
-/** Fires when the caller hangs up before it was answered. */
-function goneOf(response: ServerResponse): AbortSignal {
-  const gone = new AbortController();
-  response.once('close', () => {
-    if (!response.writableEnded) gone.abort('gone');
-  });
-  return gone.signal;
-}
-
-const pathOf = (url: string): string => url.split('?', 1)[0] ?? '/';
-
 function protocolRefused(raw: RawRequest): EncodedResponse {
   const parsed = parseAgentRequest(raw, parseOptionsDefault);
   return parsed.kind === 'refusal'
     ? encodeProtocolRefusal(parsed)
     : plain(refusal('request.method_not_allowed'));
 }
-
-function plain(refused: Refusal, more: Record<string, string> = {}): EncodedResponse {
-  const document = problemOf(refused);
-  const encoded = text(document.status, 'application/problem+json', JSON.stringify(document));
-  return closing({ ...encoded, headers: { ...encoded.headers, ...more } });
-}
-
-function text(status: number, type: string, content: string): EncodedResponse {
-  const body = Buffer.from(content);
-  return {
-    status,
-    headers: { 'content-type': type, 'content-length': String(body.byteLength), 'cache-control': 'no-store' },
-    body,
-  };
-}
-
-/** What was not read must not be taken for the next request. */
-const closing = (response: EncodedResponse): EncodedResponse => ({
-  ...response,
-  headers: { ...response.headers, connection: 'close' },
-});
 
 function write(response: ServerResponse, encoded: EncodedResponse): void {
   const { status, headers, body } = encoded;
@@ -399,23 +380,4 @@ function streamInto(response: ServerResponse): AnswerStream & { begun(): boolean
 function endStream(response: ServerResponse, whole: boolean): void {
   if (whole) response.end();
   else response.destroy();
-}
-
-/** The body, bounded while it is read. */
-function readBody(request: IncomingMessage, bytesMax: number): Promise<Uint8Array | 'too_large' | 'gone'> {
-  if (Number(request.headers['content-length'] ?? 0) > bytesMax) return Promise.resolve('too_large');
-  return new Promise((resolve) => {
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    request.on('data', (chunk: Buffer) => {
-      bytes += chunk.byteLength;
-      if (bytes <= bytesMax) return void chunks.push(chunk);
-      request.pause();
-      request.removeAllListeners('data');
-      resolve('too_large');
-    });
-    request.once('end', () => resolve(Buffer.concat(chunks)));
-    request.once('error', () => resolve('gone'));
-    request.once('close', () => resolve('gone'));
-  });
 }

@@ -6,7 +6,9 @@
 import { actionClassOf } from '@atf/core/decide';
 import { argumentOrigins } from '@atf/core/segmentation/provenance/argument-origins';
 import { seenOf, SessionMemory } from '@atf/core/segmentation/provenance/session-memory';
-import { intentOf } from '@atf/core/segmentation/provenance/stated-intent';
+import { type Intent, intentOf } from '@atf/core/segmentation/provenance/stated-intent';
+import { changesOf, literalsIn } from '@atf/core/segmentation/sql/changes';
+import type { QueryFact } from '@atf/core/wire/database';
 import type { ToolDoc } from '@atf/core/wire/feed';
 import type { Json, JsonObject } from '@atf/core/wire/json';
 import { type CredentialFacts, noTask, type World } from '@atf/core/world';
@@ -36,6 +38,13 @@ const instanceKey = ({ instanceId }: CredentialFacts): string => `instance ${ins
 /** Whoever goes on with a task goes on with what was read for it. */
 const keyOf = (credential: CredentialFacts): string =>
   credential.task === undefined ? instanceKey(credential) : `task ${credential.task}`;
+
+const severity: readonly Intent[] = ['stated', 'unclear', 'silent'];
+const worstIntent = (intents: readonly Intent[]): Intent =>
+  intents.reduce(
+    (worst, each) => (severity.indexOf(each) > severity.indexOf(worst) ? each : worst),
+    'stated',
+  );
 
 export class SessionMemories {
   readonly #control: ControlPort;
@@ -86,17 +95,32 @@ export class SessionMemories {
   }
 
   /** Where the values of a call come from. Reading is free to go anywhere that policy lets it. */
-  facts(credential: CredentialFacts, tool: ToolDoc | undefined, args: JsonObject): ProvenanceFacts {
+  facts(
+    credential: CredentialFacts,
+    tool: ToolDoc | undefined,
+    args: JsonObject,
+    query?: QueryFact,
+  ): ProvenanceFacts {
     if (tool === undefined || actionClassOf(tool) === 'read') return { provenance: [], task: noTask };
     const { memory } = this.#at(keyOf(credential));
     const known = this.#facts.get(args);
     if (known?.memory === memory && known.revision === memory.revision) return known.facts;
+    const changes = changesOf(query);
+    const { arguments: roles } = tool.classification;
+    const { sql } = roles;
+    // What a statement changes is said by its own words, not by the name of the tool; and each value in it says which rows and to what.
+    const asked =
+      sql === undefined || changes.length === 0
+        ? { args, roles, does: [tool.name] }
+        : {
+            args: { ...args, [sql]: literalsIn(String(args[sql])) },
+            roles: { ...roles, object: sql },
+            does: changes,
+          };
+    const intents = asked.does.map((does) => intentOf(memory.task, does));
     const facts: ProvenanceFacts = {
-      provenance: argumentOrigins(memory, args, tool.classification.arguments),
-      task:
-        credential.task === undefined
-          ? noTask
-          : { assurance: 'person', intent: intentOf(memory.task, tool.name) },
+      provenance: argumentOrigins(memory, asked.args, asked.roles),
+      task: credential.task === undefined ? noTask : { assurance: 'person', intent: worstIntent(intents) },
     };
     this.#facts.set(args, { memory, revision: memory.revision, facts });
     return facts;

@@ -28,6 +28,11 @@ export interface AgentFetchOptions {
   readonly key?: AgentKey;
   /** Gets a new credential, usually `renewCredential` through `instances.token`. Called by one request at a time. */
   readonly renew?: (current: Credential) => Promise<Credential>;
+  /**
+   * Origins besides the gateway's to which the token may go: services behind a proxy that asks the gateway (Envoy ext_authz). Only with a key: a plain bearer
+   * token would be worth something to whoever sees it.
+   */
+  readonly origins?: readonly string[];
   /** The fetch underneath. */
   readonly fetch?: typeof globalThis.fetch;
   /** Unix milliseconds. */
@@ -51,6 +56,9 @@ export function agentFetch(options: AgentFetchOptions): AgentFetch {
   const send = options.fetch ?? ((input, init) => globalThis.fetch(input, init));
   const pause = options.pause ?? ((ms) => new Promise((resolve) => setTimeout(resolve, ms)));
   const holder = new CredentialHolder(options, nowMs);
+  const others = new Set((options.origins ?? []).map((each) => new URL(each).origin));
+  if (others.size > 0 && options.credential.tokenType !== 'DPoP')
+    throw new TypeError('a plain bearer token goes to the gateway only');
   if (options.credential.tokenType === 'DPoP' && options.key === undefined) {
     throw new TypeError('a DPoP credential needs the key that it is bound to');
   }
@@ -74,7 +82,8 @@ export function agentFetch(options: AgentFetchOptions): AgentFetch {
   const fetchAsAgent = async (input: string | URL | Request, init: RequestInit = {}): Promise<Response> => {
     const request = requestOf(input, init);
     const credential = await holder.fresh();
-    if (new URL(request.url).origin !== new URL(credential.gatewayUrl).origin) {
+    const { origin } = new URL(request.url);
+    if (origin !== new URL(credential.gatewayUrl).origin && !others.has(origin)) {
       throw new TypeError('this fetch sends its token only to the gateway that the credential names');
     }
     const repeatable = isRepeatable(request.init.body);

@@ -5,8 +5,12 @@ import {
   assuranceWords,
   checkpointWords,
   limitWords,
+  otherDomainWords,
+  spentWords,
+  windowWords,
   slaWords,
   spawnWords,
+  tableRightsWords,
 } from '@atf/core/identity/manifest-words';
 import type { Agent } from '@atf/core/wire/api';
 import { manifestBytesMax } from '@atf/core/wire/manifest';
@@ -93,7 +97,8 @@ export const showAgent: Command = async (cli, [name = '']) => {
   const operator = await cli.operator();
   const agent = await operator.call('agents.show', { params: { id: name } });
   const rights = await operator.call('agents.rights', { params: { id: agent.id } });
-  cli.out.document({ agent, rights: rights.items });
+  const totals = await operator.call('agents.totals', { params: { id: agent.id } });
+  cli.out.document({ agent, rights: rights.items, totals: totals.items });
   const { out } = cli;
   const { manifest } = agent;
   out.say`${style('bold', agent.name)} ${agent.version}, level ${levelOf(agent)}, ${stateOf(agent)}${agent.bootstrap ? ', level set by the example workspace' : ''}`;
@@ -116,11 +121,26 @@ export const showAgent: Command = async (cli, [name = '']) => {
     [{ title: 'WHAT IT DECLARES' }, { title: '' }],
     [
       ['domain', `${manifest.domain}; data of ${manifest.dataDomains.join(', ')}`],
+      ...(manifest.otherDomains ?? []).map((other) => [
+        'other domain',
+        `${otherDomainWords(other)} (${other.because})`,
+      ]),
+      ...(manifest.windows ?? []).map((window) => [
+        'when',
+        `${window.tool ?? 'other tools'}: ${windowWords(window)}`,
+      ]),
       ...manifest.limits.map((limit) => ['limit', `${limit.tool ?? 'all tools'}: ${limitWords(limit)}`]),
+      ...totals.items.map((total) => ['spent', `${total.tool ?? 'all tools'}: ${spentWords(total)}`]),
       ...manifest.checkpoints.map((point) => [
         'checkpoint',
         `${point.tool ?? point.class ?? ''}: ${checkpointWords(point)} (${point.reason})`,
       ]),
+      ...(manifest.databases ?? []).flatMap(({ tool, tables }) =>
+        Object.entries(tables).map(([table, rights]) => [
+          'table',
+          `${tool}: ${table}: ${tableRightsWords(rights)}`,
+        ]),
+      ),
       ['model', [provider, model, version].filter((word) => word !== undefined).join(' ')],
       ['assurance', assuranceWords(manifest)],
       ['may start others', spawnWords(manifest)],

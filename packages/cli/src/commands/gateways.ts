@@ -50,7 +50,8 @@ export const gatewayJoinToken: Command<{ readonly server?: readonly string[] }> 
   return exitCodes.ok;
 };
 
-async function idOf(operator: ControlClient, named: string): Promise<string> {
+/** Of the one gateway of this id or name. */
+export async function gatewayIdOf(operator: ControlClient, named: string): Promise<string> {
   const { items } = await operator.call('gateways.list');
   const found = items.filter(({ id, name, state }) => id === named || (name === named && state === 'active'));
   if (found.length > 1)
@@ -62,7 +63,7 @@ async function idOf(operator: ControlClient, named: string): Promise<string> {
 
 export const revokeGateway: Command<{ readonly reason: string }> = async (cli, [named = ''], { reason }) => {
   const operator = await cli.operator();
-  const id = await idOf(operator, named);
+  const id = await gatewayIdOf(operator, named);
   await operator.call('gateways.revoke', { params: { id }, body: { reason } });
   cli.out.document({ revoked: id });
   cli.out.say`${style('green', '✓')} ${named} is revoked: it serves nobody, and its key does not come back.`;

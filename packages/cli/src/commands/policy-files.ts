@@ -23,6 +23,7 @@ type Formatted =
   | { readonly ok: false; readonly problems: readonly string[] };
 interface Folder {
   lintFolder(dir: string): Promise<Lint>;
+  lintApplicationFolder(dir: string): Promise<Lint>;
   testFolder(dir: string): Promise<Tested>;
   formatFolder(dir: string, options: { readonly write: boolean }): Promise<Formatted>;
   readPolicyFiles(dir: string): Promise<{ readonly files: readonly { name: string; text: string }[] }>;
@@ -53,9 +54,15 @@ function tellProblems(cli: Cli, problems: readonly string[]): void {
   for (const problem of problems) cli.out.say`${style('red', '✗')} ${problem}`;
 }
 
-export const lintPolicies: Command = async (cli, [given]) => {
+interface OfApplication {
+  readonly application?: boolean;
+}
+
+export const lintPolicies: Command<OfApplication> = async (cli, [given], { application = false }) => {
   const dir = policyFolder(cli, given);
-  const report = await onFolder(dir, (folder) => folder.lintFolder(dir));
+  const report = await onFolder(dir, (folder) =>
+    application ? folder.lintApplicationFolder(dir) : folder.lintFolder(dir),
+  );
   cli.out.document(report);
   tellProblems(cli, report.problems);
   for (const warning of report.warnings) cli.out.say`${style('yellow', '!')} ${warning}`;
@@ -63,8 +70,8 @@ export const lintPolicies: Command = async (cli, [given]) => {
     cli.out.say`${counted(report.problems.length, 'problem')} in ${dir}`;
     return exitCodes.refused;
   }
-  cli.out
-    .say`${style('green', '✓')} ${report.policies} policies, ${counted(report.cases, 'case')}: valid. Whether the cases hold: atf policy test`;
+  const next = application ? 'valid, and the cases hold' : 'valid. Whether the cases hold: atf policy test';
+  cli.out.say`${style('green', '✓')} ${report.policies} policies, ${counted(report.cases, 'case')}: ${next}`;
   return exitCodes.ok;
 };
 

@@ -98,27 +98,39 @@ export const policyHistory: Command<{ readonly limit: string }> = async (cli, _,
   return exitCodes.ok;
 };
 
-async function filesOf(cli: Cli, dir: string | undefined) {
+export async function filesOf(cli: Cli, dir: string | undefined) {
   const folder = policyFolder(cli, dir);
   const { files } = await onFolder(folder, ({ readPolicyFiles }) => readPolicyFiles(folder));
   return files.map(({ name, text }) => ({ name, text }));
 }
 
+/** Of the set about agents, or of an application; 0: it has none yet. */
+async function versionInForce(operator: ControlClient, application: string | undefined): Promise<number> {
+  if (application === undefined) return (await operator.call('policy.show')).version;
+  const { items } = await operator.call('applications.list');
+  return items.find(({ name }) => name === application)?.version ?? 0;
+}
+
 type Given = { readonly files: { name: string; text: string }[] } | { readonly restores: number };
 
-async function propose(
+export async function propose(
   operator: ControlClient,
   given: Given,
-  more: { readonly base?: number; readonly reason?: string } = {},
+  more: { readonly base?: number; readonly reason?: string; readonly application?: string | undefined } = {},
 ): Promise<PolicyCandidate> {
-  const base = more.base ?? (await operator.call('policy.show')).version;
+  const base = more.base ?? (await versionInForce(operator, more.application));
   const reason = more.reason === undefined ? {} : { reason: more.reason };
+  const application = more.application === undefined ? {} : { application: more.application };
   return operator.call(
     'policy.propose',
-    { body: { ...given, ...reason, base } },
+    { body: { ...given, ...reason, ...application, base } },
     { timeoutMs: proposeWithinMs },
   );
 }
+
+/** A candidate to look at only: nobody can put it into force. */
+export const proposePlan = (operator: ControlClient, files: { name: string; text: string }[]) =>
+  propose(operator, { files });
 
 interface Plan {
   readonly items: PlanPage['items'];
@@ -178,19 +190,19 @@ function tellPlan(cli: Cli, { items, agents, rights }: Plan, all: boolean): void
     .say`${counted(items.length, 'agent')} of ${agents} would have other rights; ${counted(rights, 'right')} looked at.`;
 }
 
-export const planPolicy: Command<{ readonly version?: string; readonly all?: boolean }> = async (
-  cli,
-  [dir],
-  { version, all },
-) => {
+export const planPolicy: Command<{
+  readonly version?: string;
+  readonly all?: boolean;
+  readonly application?: string;
+}> = async (cli, [dir], { version, all, application }) => {
   const operator = await cli.operator();
   const given =
     version === undefined ? { files: await filesOf(cli, dir) } : { restores: numbered(version, '--version') };
-  const candidate = await propose(operator, given);
+  const candidate = await propose(operator, given, { application });
   const plan = await planOf(cli, operator, candidate.id);
   cli.out.document({ candidate, ...plan });
   tellCandidate(cli, candidate);
-  tellPlan(cli, plan, all === true);
+  if (application === undefined) tellPlan(cli, plan, all === true);
   const changes = candidate.loosenings > 0 || plan.items.length > 0 || candidate.files.length > 0;
   return changes ? exitCodes.changes : exitCodes.ok;
 };
@@ -201,14 +213,14 @@ async function bring(
   candidate: PolicyCandidate,
   options: ClearingOptions,
 ) {
-  const { id, confirmations } = candidate;
+  const { id, application, confirmations } = candidate;
   tellCandidate(cli, candidate);
-  tellPlan(cli, await planOf(cli, operator, id), false);
+  if (application === undefined) tellPlan(cli, await planOf(cli, operator, id), false);
   const address = `${cli.controlUrl}/policy/${id}`;
   const who =
     confirmations.needed === 1
       ? 'A person confirms it in the console, with passkey or passphrase'
-      : 'It loosens something: two different people confirm it in the console, one of whom answers for security';
+      : 'Two different people confirm it in the console, one of whom answers for security';
   cli.out.note`${who}: ${style('cyan', address)}`;
   if (options.open && process.stdout.isTTY === true) openInBrowser(address);
   cli.out.note`Waiting (Ctrl-C leaves it waiting) …`;
@@ -234,21 +246,24 @@ async function bring(
       },
     );
   cli.out.document(done);
-  cli.out
-    .say`${style('green', '✓')} Version ${done.version ?? 0} is in force: the next call of every agent is decided under it.`;
+  const next =
+    application === undefined
+      ? 'the next call of every agent is decided under it'
+      : `the next questions of ${application} are answered under it`;
+  cli.out.say`${style('green', '✓')} Version ${done.version ?? 0} is in force: ${next}.`;
   return exitCodes.ok;
 }
 
 export const applyPolicy: Command<
-  ClearingOptions & { readonly reason: string; readonly base?: string }
+  ClearingOptions & { readonly reason: string; readonly base?: string; readonly application?: string }
 > = async (cli, [dir], options) => {
   const operator = await cli.operator();
   const files = await filesOf(cli, dir);
-  const { reason, base } = options;
+  const { reason, base, application } = options;
   const candidate = await propose(
     operator,
     { files },
-    { reason, ...(base === undefined ? {} : { base: numbered(base, '--base') }) },
+    { reason, application, ...(base === undefined ? {} : { base: numbered(base, '--base') }) },
   );
   return bring(cli, operator, candidate, options);
 };

@@ -1,5 +1,6 @@
 /** `atf tool …` (S-1): servers, tools, classification, and changed definitions. */
 import type { BodyIn, Tool } from '@atf/core/wire/api';
+import type { Dialect } from '@atf/core/wire/database';
 import { askKinds, mayAskSchema } from '@atf/core/wire/words';
 import type { ControlClient } from '@atf/sdk/client';
 import { readClassifications } from '../classification-files.ts';
@@ -228,12 +229,20 @@ function show(out: Output, tool: Tool): void {
           .map(([role, name]) => `${role}=${name}`)
           .join(', ') || '–',
       ],
+      ...(classification.arguments.sql === undefined ? [] : [['database', databaseWords(classification)]]),
       ['definition', tool.definitionDigest],
     ],
   );
   if (tool.diff.length > 0) showDiff(out, tool);
   out.say`What the server says about it (untrusted):`;
   out.block(JSON.stringify(tool.definition, undefined, 2));
+}
+
+function databaseWords({ database }: Tool['classification']): string {
+  if (database === undefined) return 'nobody has said which: every call is refused; say it with --dialect';
+  const { dialect, schema, functions } = database;
+  const more = functions === undefined ? '' : `; also ${functions.join(', ')}`;
+  return `${dialect}${schema === undefined ? '' : `, schema ${schema}`}${more}`;
 }
 
 function showDiff(out: Output, tool: Tool): void {
@@ -260,6 +269,10 @@ interface ClassifyOptions extends ClearingOptions {
   readonly destination?: string;
   readonly object?: string;
   readonly query?: string;
+  readonly sql?: string;
+  readonly dialect?: Dialect;
+  readonly schema?: string;
+  readonly functions?: string;
 }
 
 /** Every tool that the file names, all or none, with one clearance. */
@@ -290,6 +303,7 @@ export const classifyTool: Command<ClassifyOptions> = async (cli, [ref = ''], op
     ...(options.idempotent === undefined ? {} : { idempotent: options.idempotent === 'yes' }),
     ...(options.writeSafe === undefined ? {} : { writeSafe: options.writeSafe === 'yes' }),
     ...(Object.keys(roles).length === 0 ? {} : { arguments: roles }),
+    ...databaseOf(options),
   };
   if (Object.keys(body).length === 0)
     throw new CliFailure(exitCodes.usage, 'Nothing to correct', {
@@ -301,7 +315,27 @@ export const classifyTool: Command<ClassifyOptions> = async (cli, [ref = ''], op
   return exitCodes.ok;
 };
 
-const argumentRoles = ['amount', 'currency', 'destination', 'object', 'query'] as const;
+const argumentRoles = ['amount', 'currency', 'destination', 'object', 'query', 'sql'] as const;
+
+/** What reads the SQL, said as a whole. */
+function databaseOf({
+  dialect,
+  schema,
+  functions,
+}: ClassifyOptions): Pick<BodyIn<'tools.classify'>, 'database'> {
+  if (dialect === undefined) {
+    if (schema === undefined && functions === undefined) return {};
+    throw new CliFailure(exitCodes.usage, '--schema and --functions need --dialect', {
+      help: 'Say for example --dialect postgresql --schema public.',
+    });
+  }
+  const database = {
+    dialect,
+    ...(schema === undefined ? {} : { schema }),
+    ...(functions === undefined ? {} : { functions: functions.split(',').map((name) => name.trim()) }),
+  };
+  return { database };
+}
 
 /** The roles that were named, beside the ones that stay as they are. */
 async function rolesOf(

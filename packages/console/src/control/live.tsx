@@ -47,7 +47,9 @@ export function madeOldBy(item: ActivityItem): readonly OperationId[] {
     case 'policy':
       return ['agents.rights'];
     case 'action':
-      return item.outcome === 'waiting' ? ['approvals.list', 'overview', 'actions.show'] : ['actions.show'];
+      return item.outcome === 'waiting'
+        ? ['approvals.list', 'overview', 'actions.show']
+        : ['actions.show', 'agents.totals'];
     default:
       return [];
   }

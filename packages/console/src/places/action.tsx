@@ -12,7 +12,7 @@ import { Copy, ShortId } from '../parts/short-id.tsx';
 import { durationWords, ExactTime, Time } from '../parts/time.tsx';
 import { Untrusted, UntrustedText } from '../parts/untrusted.tsx';
 import { useStop } from '../shell/stop-dialog.tsx';
-import { ToolLink } from './agent.tsx';
+import { ToolLink } from '../parts/rights-table.tsx';
 
 export function ActionPage() {
   const { id } = useParams({ from: '/shell/activity/$id' });

@@ -3,8 +3,12 @@ import {
   assuranceWords,
   checkpointWords,
   limitWords,
+  tableRightsWords,
+  otherDomainWords,
+  spentWords,
   slaWords,
   spawnWords,
+  windowWords,
 } from '@atf/core/identity/manifest-words';
 import type { Agent } from '@atf/core/wire/api';
 import { type Level, levels } from '@atf/core/wire/words';
@@ -14,8 +18,9 @@ import { ActivityList } from '../parts/activity-list.tsx';
 import { Button } from '../parts/button.tsx';
 import { Icon } from '../parts/icons.tsx';
 import { LevelBadge, LevelMark, levelNames } from '../parts/level.tsx';
-import { DecisionMark, StateMark } from '../parts/outcome.tsx';
+import { StateMark } from '../parts/outcome.tsx';
 import { Empty, Facts, Page, Panel, Shown } from '../parts/panel.tsx';
+import { RightsTable, ToolLink } from '../parts/rights-table.tsx';
 import { ShortId } from '../parts/short-id.tsx';
 import { ExactTime, Time } from '../parts/time.tsx';
 import { Untrusted, UntrustedText } from '../parts/untrusted.tsx';
@@ -67,6 +72,7 @@ export function AgentPage() {
             </div>
             <RightsPanel agent={found} />
             <LimitsPanel agent={found} />
+            <TablesPanel agent={found} />
             <Panel title="Activity of this agent" flush>
               <ActivityList filter={{ agent: found.name }} label={`Activity of ${found.name}`} />
             </Panel>
@@ -105,7 +111,14 @@ function Ladder({ agent }: { readonly agent: Agent }) {
   return (
     <Panel
       title="Level"
-      aside={agent.ceiling === undefined ? undefined : <>ceiling: {levelNames[agent.ceiling]}</>}
+      aside={
+        <>
+          {agent.ceiling !== undefined && <>ceiling: {levelNames[agent.ceiling]} · </>}
+          <Link to="/agents/$id/try-level" params={{ id: agent.name }} className="underline">
+            What would it have done at another level?
+          </Link>
+        </>
+      }
       flush
     >
       <ol className="grid grid-cols-1 sm:grid-cols-4">
@@ -179,7 +192,12 @@ function PurposePanel({ agent }: { readonly agent: Agent }) {
         <Facts
           facts={[
             { name: 'Domain', value: manifest.domain },
-            { name: 'Data domains', value: manifest.dataDomains.join(', ') },
+            {
+              name: 'Data domains',
+              value: [...manifest.dataDomains, ...(manifest.otherDomains ?? []).map(otherDomainWords)].join(
+                ', ',
+              ),
+            },
             {
               name: 'Model',
               value: (
@@ -223,63 +241,29 @@ function PurposePanel({ agent }: { readonly agent: Agent }) {
   );
 }
 
-const th = 'px-4 py-2 text-left text-xs font-medium text-ink-3';
-const td = 'px-4 py-2 align-top';
-
 function RightsPanel({ agent }: { readonly agent: Agent }) {
   const rights = useAnswer('agents.rights', { params: { id: agent.id } }, { everyMs });
   return (
-    <Panel title="What it may do now" aside="by the policies in force, its level and what is stopped" flush>
+    <Panel
+      title="What it may do now"
+      aside={
+        <span className="flex flex-wrap gap-x-3">
+          <Link to="/agents/$id/rights" params={{ id: agent.name }} className="underline">
+            At another moment
+          </Link>
+          <Link to="/policy/combinations" search={{ agent: agent.name }} className="underline">
+            What of it is dangerous together
+          </Link>
+        </span>
+      }
+      flush
+    >
       <Shown answer={rights}>
         {({ items }) =>
           items.length === 0 ? (
             <Empty>It is granted no tool: every call is refused.</Empty>
           ) : (
-            <table className="w-full">
-              <thead className="border-b border-line max-lg:sr-only">
-                <tr>
-                  <th scope="col" className={th}>
-                    Tool
-                  </th>
-                  <th scope="col" className={th}>
-                    Class
-                  </th>
-                  <th scope="col" className={th}>
-                    Now
-                  </th>
-                  <th scope="col" className={th}>
-                    Because
-                  </th>
-                </tr>
-              </thead>
-              <tbody>
-                {items.map((right) => (
-                  <tr
-                    key={right.tool}
-                    className="border-b border-line last:border-b-0 max-lg:grid max-lg:grid-cols-[minmax(0,1fr)_auto] max-lg:py-1.5"
-                  >
-                    <th
-                      scope="row"
-                      className={`${td} text-left font-normal [overflow-wrap:anywhere] max-lg:py-0.5`}
-                    >
-                      <ToolLink tool={right.tool} />
-                    </th>
-                    <td className={`${td} max-lg:hidden`}>{right.class}</td>
-                    <td className={`${td} max-lg:py-0.5`}>
-                      <DecisionMark outcome={right.outcome} />
-                    </td>
-                    <td
-                      className={`${td} text-ink-2 [overflow-wrap:anywhere] max-lg:col-span-2 max-lg:py-0.5 max-lg:text-xs`}
-                    >
-                      {right.because}
-                      <span className="block text-xs text-ink-3">
-                        {[right.code, ...right.policies].filter((word) => word !== undefined).join(' · ')}
-                      </span>
-                    </td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
+            <RightsTable items={items} />
           )
         }
       </Shown>
@@ -287,30 +271,79 @@ function RightsPanel({ agent }: { readonly agent: Agent }) {
   );
 }
 
-export function ToolLink({ tool }: { readonly tool: string }) {
-  const slash = tool.indexOf('/');
+function TablesPanel({ agent }: { readonly agent: Agent }) {
+  const { databases = [] } = agent.manifest;
+  if (databases.length === 0) return null;
   return (
-    <Link
-      to="/tools/$server/$name"
-      params={{ server: tool.slice(0, slash), name: tool.slice(slash + 1) }}
-      className="hover:underline"
-    >
-      <code>
-        <UntrustedText text={tool} />
-      </code>
-    </Link>
+    <Panel title="Tables" aside="from the manifest; what is not listed is refused" flush>
+      <ul>
+        {databases.flatMap(({ tool, tables }) =>
+          Object.entries(tables).map(([table, rights]) => (
+            <li
+              key={`${tool} ${table}`}
+              className="grid grid-cols-1 gap-x-4 border-b border-line px-4 py-2 last:border-b-0 md:grid-cols-[minmax(0,1fr)_minmax(0,2fr)]"
+            >
+              <ToolLink tool={tool} />
+              <span className="text-ink-2">
+                <UntrustedText text={`${table}: ${tableRightsWords(rights)}`} />
+              </span>
+            </li>
+          )),
+        )}
+      </ul>
+    </Panel>
+  );
+}
+
+/** What is spent of its totals, as bars. */
+function Spent({ agent }: { readonly agent: Agent }) {
+  const bound = agent.manifest.limits.some(({ total, concurrent }) => (total ?? concurrent) !== undefined);
+  const totals = useAnswer('agents.totals', { params: { id: agent.id } }, { everyMs, enabled: bound });
+  if (!bound) return null;
+  return (
+    <li className="border-b border-line px-4 py-2 last:border-b-0">
+      <Shown answer={totals}>
+        {({ items }) => (
+          <ul className="grid gap-2">
+            {items.map((total) => (
+              <li
+                key={`${total.id} ${total.task ?? ''}`}
+                className="grid grid-cols-1 gap-x-4 md:grid-cols-[minmax(0,1fr)_minmax(0,2fr)]"
+              >
+                {total.tool === undefined ? (
+                  <span>All its tools together</span>
+                ) : (
+                  <ToolLink tool={total.tool} />
+                )}
+                <span className="text-ink-2">
+                  {spentWords(total)}
+                  <meter
+                    className="block h-2 w-full max-w-sm"
+                    aria-label={`spent: ${spentWords(total)}`}
+                    min={0}
+                    max={Math.max(total.max, 1)}
+                    high={total.max * 0.8}
+                    value={Math.min(total.spent, Math.max(total.max, 1))}
+                  />
+                </span>
+              </li>
+            ))}
+          </ul>
+        )}
+      </Shown>
+    </li>
   );
 }
 
 function LimitsPanel({ agent }: { readonly agent: Agent }) {
-  const { limits, checkpoints } = agent.manifest;
+  const { limits, checkpoints, windows = [] } = agent.manifest;
   return (
     <Panel
       title="Limits and human checkpoints"
       aside="from the manifest; defaults of the level apply where none is set"
       flush
     >
-      {limits.length + checkpoints.length === 0 ? (
+      {limits.length + checkpoints.length + windows.length === 0 ? (
         <Empty>None of its own.</Empty>
       ) : (
         <ul>
@@ -327,6 +360,20 @@ function LimitsPanel({ agent }: { readonly agent: Agent }) {
               <span className="text-ink-2">{limitWords(limit)}</span>
             </li>
           ))}
+          {windows.map((window, index) => (
+            <li
+              key={`window ${index}`}
+              className="grid grid-cols-1 gap-x-4 border-b border-line px-4 py-2 last:border-b-0 md:grid-cols-[minmax(0,1fr)_minmax(0,2fr)]"
+            >
+              {window.tool === undefined ? (
+                <span>Its tools without hours of their own</span>
+              ) : (
+                <ToolLink tool={window.tool} />
+              )}
+              <span className="text-ink-2">only {windowWords(window)}</span>
+            </li>
+          ))}
+          <Spent agent={agent} />
           {checkpoints.map((point, index) => (
             <li
               key={`point ${index}`}

@@ -14,7 +14,7 @@ import { Presence } from '../parts/presence.tsx';
 import { ShortId } from '../parts/short-id.tsx';
 import { ExactTime, Time, useNowMs } from '../parts/time.tsx';
 import { Untrusted, UntrustedText } from '../parts/untrusted.tsx';
-import { ToolLink } from './agent.tsx';
+import { ToolLink } from '../parts/rights-table.tsx';
 
 const everyMs = 5_000;
 

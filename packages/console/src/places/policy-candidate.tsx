@@ -10,7 +10,9 @@ import { Presence } from '../parts/presence.tsx';
 import { ShortId } from '../parts/short-id.tsx';
 import { ExactTime } from '../parts/time.tsx';
 import { UntrustedText } from '../parts/untrusted.tsx';
+import { BacktestPanel } from './backtest-panel.tsx';
 import { changedLines } from './changed-lines.ts';
+import { ShadowPanel } from './shadow-panel.tsx';
 
 const everyMs = 5_000;
 const planAgents = 200;
@@ -28,6 +30,15 @@ export function PolicyCandidatePage() {
               <Loosenings candidate={found} />
               <Texts id={found.id} />
               <Plan id={found.id} />
+              <BacktestPanel
+                title="What it would have decided"
+                body={{ candidate: found.id }}
+                about={({ level }) => level === undefined}
+              />
+              <ShadowPanel
+                candidate={found.id}
+                startable={found.state === 'waiting' || found.state === 'plan'}
+              />
             </div>
             <DecisionPanel key={found.shownDigest} candidate={found} />
           </div>
@@ -38,7 +49,8 @@ export function PolicyCandidatePage() {
 }
 
 function What({ candidate }: { readonly candidate: PolicyCandidate }) {
-  const { base, reason, restores, files, policies, proposedBy, proposedAt, expiresAt, digest } = candidate;
+  const { application, base, reason, restores, files, policies, proposedBy, proposedAt, expiresAt, digest } =
+    candidate;
   const changed = Object.entries(policies).flatMap(([what, ids]) =>
     ids.map((policy) => `${policy} (${what})`),
   );
@@ -50,6 +62,11 @@ function What({ candidate }: { readonly candidate: PolicyCandidate }) {
             name: 'Why',
             value: <UntrustedText text={reason ?? 'Only planned with: nobody asked to put it into force.'} />,
           },
+          ...(application === undefined
+            ? []
+            : [
+                { name: 'Application', value: `${application}: it answers its questions, none about agents` },
+              ]),
           {
             name: 'Made from',
             value: `version ${base}${restores === undefined ? '' : `, with the content of version ${restores} again`}`,

@@ -11,7 +11,15 @@ const everyMs = 5_000;
 
 export function Policy() {
   return (
-    <Page title="Policy" sub="What each level may do, and what nobody may. Changed by atf policy apply.">
+    <Page
+      title="Policy"
+      sub="What each level may do, and what nobody may. Changed by atf policy apply."
+      actions={
+        <Link to="/policy/combinations" className="underline">
+          Dangerous combinations
+        </Link>
+      }
+    >
       <div className="grid gap-4">
         <Waiting />
         <InForce />

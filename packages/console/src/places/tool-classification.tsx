@@ -1,5 +1,6 @@
 /** How a tool is classified, and the form in which a person corrects it. */
 import type { Tool } from '@atf/core/wire/api';
+import { dialects } from '@atf/core/wire/database';
 import { actionClasses, outputTrusts, sensitivities } from '@atf/core/wire/words';
 import { type FormEvent, useState } from 'react';
 import { useChange } from '../control/queries.ts';
@@ -90,6 +91,7 @@ const argumentRoles = [
   { key: 'destination', name: 'Destination' },
   { key: 'object', name: 'Object' },
   { key: 'query', name: 'Query' },
+  { key: 'sql', name: 'SQL' },
 ] as const;
 
 function ArgumentFields({ shown, set }: FieldsProps) {
@@ -125,6 +127,40 @@ function ArgumentFields({ shown, set }: FieldsProps) {
   );
 }
 
+/** Which database reads the SQL: what it reads differently from others decides what can be governed. */
+function DatabaseFields({ shown, set }: FieldsProps) {
+  const { database } = shown;
+  return (
+    <fieldset>
+      <legend className={legendClass}>Which database reads its SQL</legend>
+      <div className="grid grid-cols-2 gap-3">
+        <SelectField
+          label="Dialect"
+          value={database?.dialect ?? ''}
+          onChange={({ target }) => {
+            const { database: before, ...rest } = shown;
+            const dialect = dialects.find((each) => each === target.value);
+            set(dialect === undefined ? rest : { ...rest, database: { ...before, dialect } });
+          }}
+          options={[{ value: '', text: 'not said: every call is refused' }, ...optionsOf(dialects)]}
+        />
+        {database !== undefined && (
+          <TextField
+            label="Schema of bare names"
+            maxLength={63}
+            placeholder="none"
+            value={database.schema ?? ''}
+            onChange={({ target }) => {
+              const { schema: _, ...rest } = database;
+              set({ ...shown, database: target.value === '' ? rest : { ...rest, schema: target.value } });
+            }}
+          />
+        )}
+      </div>
+    </fieldset>
+  );
+}
+
 export function ClassificationPanel({ tool }: { readonly tool: Tool }) {
   const { classification, server, name } = tool;
   /** What a person has changed and not saved yet; news from control does not overwrite it. */
@@ -144,6 +180,7 @@ export function ClassificationPanel({ tool }: { readonly tool: Tool }) {
         <KindFields shown={shown} set={setForm} />
         <EffectFields shown={shown} set={setForm} />
         <ArgumentFields shown={shown} set={setForm} />
+        {shown.arguments.sql !== undefined && <DatabaseFields shown={shown} set={setForm} />}
         <div className="flex gap-2">
           <Button type="submit" look="primary" busy={classify.isPending} disabled={form === undefined}>
             Save the correction

@@ -6,6 +6,7 @@ import type { Entry } from '@atf/core/audit/entry';
 import { type ErrorCode, type ErrorEntry, errors } from '@atf/core/errors';
 import { type EventName, events } from '@atf/core/events';
 import type { DecisionRecord, OutcomeRecord } from '@atf/core/record';
+import { queryWords } from '@atf/core/segmentation/sql/rights';
 import type { ActivityItem, DecisionView } from '@atf/core/wire/api';
 import { levels } from '@atf/core/wire/words';
 
@@ -31,8 +32,14 @@ const outcomeOfStatus: Record<OutcomeRecord['status'], Outcome> = {
   unknown: 'unknown',
 };
 
+/** What the SQL of a call does to which tables, where the record says so. */
+function queryIn({ facts }: Pick<DecisionRecord, 'facts'>): string {
+  const query = (facts as DecisionRecord['facts'] | undefined)?.query;
+  return query?.verdict === 'read' ? ` (${queryWords(query.uses)})` : '';
+}
+
 function decisionWords(record: DecisionRecord): Pick<ActivityItem, 'outcome' | 'summary'> {
-  const tool = `${record.server}/${record.tool}`;
+  const tool = `${record.server}/${record.tool}${queryIn(record)}`;
   if (record.outcome === 'allow')
     return { outcome: 'allowed', summary: `may call ${tool}: ${record.checks.at(-1)?.because ?? ''}` };
   if (record.outcome === 'ask')

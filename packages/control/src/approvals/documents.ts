@@ -151,7 +151,9 @@ export async function approvalViews(
     return viewOf(row, {
       agent: agents.get(row.agent_id),
       purpose: versions.get(row.agent_id)?.manifest.purpose ?? '',
-      reversible: tools.get(row.tool)?.reversible ?? false,
+      // Said of the tool as it is classified, not of a statement that does more.
+      reversible:
+        (tools.get(row.tool)?.class ?? 'admin') === row.class && (tools.get(row.tool)?.reversible ?? false),
       inverse: tools.get(row.tool)?.inverse,
       decidedBy: row.decided_by_id === null ? undefined : people.get(row.decided_by_id)?.name,
       // Other calls than this one: what was decided about it is said elsewhere.

@@ -7,7 +7,7 @@ import { sha256 } from '@atf/core/digest';
 import { refuse } from '@atf/core/errors';
 import type { BodyOut, ResponseOf } from '@atf/core/wire/api';
 import { canonicalJson, isJsonObject, parseStrictText } from '@atf/core/wire/json';
-import type { ActionClass } from '@atf/core/wire/words';
+import { type ActionClass, actionClasses } from '@atf/core/wire/words';
 import type { Control, Tx } from '../context.ts';
 import { refuseStopped } from '../identity/credentials.ts';
 import { instanceById } from '../identity/credential-store.ts';
@@ -66,6 +66,9 @@ async function classOfAccepted(
   if (tool.definition_digest !== definitionDigest) refuse('segmentation.definition_stale');
   return tool.classification.class ?? 'admin';
 }
+
+const moreDangerous = (a: ActionClass, b: ActionClass): ActionClass =>
+  actionClasses.indexOf(a) >= actionClasses.indexOf(b) ? a : b;
 
 async function recordExpired(control: Control, tx: Tx, rows: readonly ApprovalRow[]): Promise<void> {
   for (const row of rows) {
@@ -181,14 +184,15 @@ export async function requestApproval(
     if (instance === undefined || instance.agent_id !== agent.id || instance.state !== 'active')
       refuse('identity.instance_unknown');
     await refuseStopped(tx, tenant, agent);
-    // What people are shown, and whether it takes four eyes, is not a gateway's to say.
+    // What people are shown, and whether it takes four eyes, is not a gateway's to say; but a statement may do more than its tool is classified as.
     const registered = await classOfAccepted(tx, tenant, given.tool, given.definitionDigest);
     await refuseNotGranted(tx, tenant, agent, given.tool);
     await expireApprovals(control, tx, waitingPerAgentMax, agent.id);
     const open = await openApprovalFor(tx, tenant, { ...given, agentId: agent.id });
     if (open === undefined && (await openCountOfAgent(tx, tenant, agent.id)) >= waitingPerAgentMax)
       refuse('approvals.queue_full');
-    const row = open ?? (await store(control, tx, agent, { ...given, class: registered }));
+    const row =
+      open ?? (await store(control, tx, agent, { ...given, class: moreDangerous(registered, given.class) }));
     return {
       id: row.id,
       state: row.state,

@@ -15,6 +15,7 @@ import {
   withdrawApproval,
 } from './request.ts';
 import { approvalById, approvalPage, type ApprovalRow } from './store.ts';
+import { forgetInterrupted } from '../segmentation/totals.ts';
 import { loseInterrupted } from './upkeep.ts';
 import { mayReadContent } from './who.ts';
 
@@ -113,6 +114,7 @@ export const approvalRoutes: Handlers<Operation> = {
 
   async 'gateway.started'(control, { body, actor }) {
     await loseInterrupted(control, actingGateway(actor), body.upMs);
+    await forgetInterrupted(control, actingGateway(actor), body.upMs);
     return { ok: true };
   },
 };

@@ -33,6 +33,11 @@ export function nodeReader(
   };
 }
 
+/** The file of bundle `index` as the log of `size` entries has it, or as it is after more were added; undefined when it is missing. */
+export function bundleBytes(store: TileStore, index: number, size: number): Promise<Uint8Array | undefined> {
+  return tileBytes(store, { level: 'entries', index, width: widthAt(0, index, size) });
+}
+
 /** The entries of bundle `index` in the log of `size` entries; undefined when the file is missing or malformed. */
 export async function bundleEntries(
   store: TileStore,
@@ -40,7 +45,7 @@ export async function bundleEntries(
   size: number,
 ): Promise<Uint8Array[] | undefined> {
   const width = widthAt(0, index, size);
-  const bytes = await tileBytes(store, { level: 'entries', index, width });
+  const bytes = await bundleBytes(store, index, size);
   if (bytes === undefined) return undefined;
   const { entries } = decodeBundle(bytes, width);
   return entries.length === width ? entries : undefined;

@@ -6,7 +6,7 @@
 import type { SealedPayload } from '@atf/core/audit/payload';
 import { payloadCommitment } from '@atf/core/audit/payload';
 import type { Audit, Db, Tx } from '../context.ts';
-import { emptyPayload, payloadRow } from './store.ts';
+import { emptyPayload, payloadRow, type PayloadRow, payloadRows } from './store.ts';
 
 export type StoredPayload =
   | { readonly state: 'present'; readonly sealed: SealedPayload }
@@ -17,15 +17,34 @@ export type StoredPayload =
 export async function readPayload(db: Db | Tx, tenant: string, id: string): Promise<StoredPayload> {
   const row = await payloadRow(db, tenant, id);
   if (row === undefined) return { state: 'absent' };
-  const { kid, wrapped_key: wrappedKey, salt, ciphertext, erased_at: erasedAt } = row;
-  if (kid === null || wrappedKey === null || salt === null || ciphertext === null)
-    return { state: 'erased', erasedAt: erasedAt ?? 0 };
+  const sealed = sealedIn(row);
+  return sealed === undefined
+    ? { state: 'erased', erasedAt: row.erased_at ?? 0 }
+    : { state: 'present', sealed };
+}
+
+/** Undefined: it was erased. */
+function sealedIn(row: PayloadRow): SealedPayload | undefined {
+  const { id, kid, wrapped_key: wrappedKey, salt, ciphertext } = row;
+  if (kid === null || wrappedKey === null || salt === null || ciphertext === null) return undefined;
   const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64url');
   const commitment = payloadCommitment(salt, ciphertext);
-  return {
-    state: 'present',
-    sealed: { id, kid, wrappedKey: text(wrappedKey), salt: text(salt), ciphertext, commitment },
-  };
+  return { id, kid, wrappedKey: text(wrappedKey), salt: text(salt), ciphertext, commitment };
+}
+
+/** Those of these payloads that are there and were not erased, by id. */
+export async function payloadsByIds(
+  db: Db | Tx,
+  tenant: string,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, SealedPayload>> {
+  const rows = await payloadRows(db, tenant, ids);
+  return new Map(
+    rows.flatMap((row) => {
+      const sealed = sealedIn(row);
+      return sealed === undefined ? [] : [[row.id, sealed] as const];
+    }),
+  );
 }
 
 /** Erases a payload and records that it was erased, in one transaction. False when there was nothing (left) to erase. */

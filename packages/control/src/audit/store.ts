@@ -251,6 +251,20 @@ export function payloadRow(db: Db | Tx, tenant: string, id: string): Promise<Pay
     .executeTakeFirst();
 }
 
+export async function payloadRows(
+  db: Db | Tx,
+  tenant: string,
+  ids: readonly string[],
+): Promise<PayloadRow[]> {
+  if (ids.length === 0) return [];
+  return db
+    .selectFrom('audit_payload')
+    .selectAll()
+    .where('tenant', '=', tenant)
+    .where('id', 'in', [...new Set(ids)])
+    .execute();
+}
+
 /** Empties a payload; false when there is none or it is empty already. */
 export async function emptyPayload(tx: Tx, tenant: string, id: string, nowMs: number): Promise<boolean> {
   const result = await tx

@@ -1,6 +1,7 @@
 /**
  * Room: backup. What of each table a backup holds. Every table stands here: the type refuses a new one that nobody has thought about. What opens a door for a
- * short time (links, sessions of people, join tokens, presence, tasks) is in no backup, so that no restore brings it back.
+ * short time (links, sessions of people, join tokens, presence, tasks) is in no backup, and neither are enforcement points, so that no restore
+ * brings it back.
  */
 import type { Tables } from '../db/tables.ts';
 
@@ -12,6 +13,7 @@ export const keptOf: Readonly<Record<keyof Tables | 'migration', Kept>> = {
   agent_join_token: 'void',
   agent_session: 'rows',
   agent_version: 'rows',
+  application_version: 'rows',
   approval: 'rows',
   audit_gateway: 'rows',
   audit_index: 'rebuilt',
@@ -24,6 +26,7 @@ export const keptOf: Readonly<Record<keyof Tables | 'migration', Kept>> = {
   containment: 'rows',
   containment_event: 'rows',
   duty: 'void',
+  enforcement_point: 'void',
   feed_doc: 'rows',
   feed_head: 'rows',
   gateway: 'rows',
@@ -40,8 +43,12 @@ export const keptOf: Readonly<Record<keyof Tables | 'migration', Kept>> = {
   passkey_challenge: 'void',
   person: 'rows',
   policy_active: 'rows',
+  policy_backtest: 'void',
+  policy_backtest_change: 'void',
   policy_candidate: 'void',
   policy_set: 'rows',
+  policy_shadow: 'void',
+  policy_shadow_count: 'void',
   policy_version: 'rows',
   presence: 'void',
   presence_failure: 'rows',
@@ -53,6 +60,8 @@ export const keptOf: Readonly<Record<keyof Tables | 'migration', Kept>> = {
   tool: 'rows',
   tool_classification_prepared: 'rows',
   tool_server: 'rows',
+  total_budget: 'rows',
+  total_hold: 'rows',
   workspace_setup: 'rows',
 };
 

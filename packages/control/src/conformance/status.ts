@@ -95,16 +95,17 @@ export const statuses: Readonly<Record<RequirementId, Status>> = {
   'D-5': nothing('The record has fields for labels and provenance; nothing fills them yet.'),
   'S-1': {
     status: 'proved',
-    says: 'Tools are registered, pinned by definition and listed by name for each agent; what is not listed, or has changed, is refused.',
+    says: 'Tools are registered, pinned by definition and listed by name for each agent; what is not listed, or has changed, is refused. Of tools that take SQL, tables, operations and columns are.',
     tests: [
       governed('is refused a tool that is not on its list'),
+      'tests/e2e/sql.test.ts › what is no plain query is refused, and nothing of it reaches the database',
       'tests/e2e/faults.test.ts › a renamed tool is gone under the old name and quarantined under the new one',
       'tests/golden/levels.test.ts',
     ],
   },
   'S-2': {
     status: 'proved',
-    says: 'What a level may do is policy: a golden grid of level and class is checked in, and guardrails hold whatever a person approves. A new version binds the next call; what it loosens is computed and takes two people.',
+    says: 'What a level may do is policy: a golden grid of level and class is checked in, and guardrails hold whatever a person approves; hours, weekdays and dates bound when a tool may be used. A new version binds the next call; what it loosens is computed and takes two people.',
     tests: [
       'tests/e2e/policy.test.ts › changes the next call of a connected agent, and says before whose rights vanish',
       'tests/e2e/policy.test.ts › goes back by the same rules: what it loosens takes a second person',
@@ -114,7 +115,7 @@ export const statuses: Readonly<Record<RequirementId, Status>> = {
   },
   'S-3': {
     status: 'partly',
-    says: 'Rates per agent and per tool are enforced before the call. The database allocates them to all gateways in short leases; without it nothing new is admitted, and a crash resets nothing.',
+    says: 'Rates per agent and tool, and rates that all agents of an owner, of the fleet or of one tool share, are enforced before the call. The database allocates them to all gateways in short leases; without it nothing new is admitted, and a crash resets nothing. They do not adapt to how an agent behaves.',
     tests: [
       declared('asks a person at its checkpoint, keeps to its rate, and is stopped by whom it names'),
       'packages/core/src/segmentation/rate.test.ts',
@@ -122,13 +123,21 @@ export const statuses: Readonly<Record<RequirementId, Status>> = {
   },
   'S-4': {
     status: 'partly',
-    says: 'The amount of one call is limited and refused above, unreadable amounts too. A recipient, an object or an amount that only an untrusted text suggested waits for a person, who sees the source. Limits are per agent and tool; risk does not adjust them yet.',
+    says: 'The amount of one call is limited and refused above, unreadable amounts too. A recipient, an object or an amount that only an untrusted text suggested waits for a person, who sees the source. What all calls together move in an hour, a day or a task is limited as well (S-5). Risk does not adjust limits yet.',
     tests: [
       governed('refunds within its limit, people are told what and why; above it is refused with the reason'),
       'tests/e2e/provenance.test.ts',
     ],
   },
-  'S-5': nothing('No cumulative or cascade limits yet.'),
+  'S-5': {
+    status: 'partly',
+    says: 'Money, records and calls of an hour, a day or a task are limited, and calls at one time: reserved before the call by one allocator for all gateways, settled after, given back on failure, kept over crashes. Depth and fan-out of delegation are not bounded, because agents cannot delegate yet.',
+    tests: [
+      'tests/e2e/totals.test.ts › admits what the total says of many calls at once from several instances, and gives back what failed',
+      'tests/e2e/totals.test.ts › is not reset when %s crashes',
+      'tests/simulator/simulator.test.ts',
+    ],
+  },
   'R-1': nothing('No circuit breaker yet.'),
   'R-2': {
     status: 'proved',

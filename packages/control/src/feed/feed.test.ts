@@ -1,5 +1,5 @@
 import type { ContainmentDoc, ControlFrame } from '@atf/core/wire/feed';
-import { controlFrameSchema } from '@atf/core/wire/feed';
+import { controlFrameSchema, wireHeader, wireVersion } from '@atf/core/wire/feed';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
@@ -116,7 +116,7 @@ class FeedClient {
 
 function connect(from: TestGateway = gateway, headers?: Record<string, string>): Promise<FeedClient> {
   const socket = new WebSocket(`${platform.url.replace('http', 'ws')}/v1/feed`, {
-    headers: headers ?? from.authorization('GET', '/v1/feed'),
+    headers: { [wireHeader]: String(wireVersion), ...(headers ?? from.authorization('GET', '/v1/feed')) },
     perMessageDeflate: false,
   });
   return new Promise((resolve, reject) => {

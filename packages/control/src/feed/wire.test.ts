@@ -84,10 +84,10 @@ async function exchange(socket: WebSocket, frames: readonly unknown[]): Promise<
 }
 
 describe('gateways of other versions', () => {
-  it.each([wireVersionOldest, wireVersion])(
+  it.each([...new Set([wireVersionOldest, wireVersion])])(
     'number %i is taken, and can read everything that it is told',
     async (version) => {
-      const socket = await open(version === 0 ? undefined : String(version));
+      const socket = await open(String(version));
       if (!(socket instanceof WebSocket)) throw new Error(`refused: ${socket.code}`);
       const { frame, topics } = read(version, 'schemas.json') as {
         frame: z.core.JSONSchema.JSONSchema;
@@ -119,6 +119,13 @@ describe('gateways of other versions', () => {
         'policy',
       ] satisfies (keyof typeof feedTopics)[])
         expect(seen).toContain(topic);
+    },
+  );
+
+  it.each([undefined, '0', '1'])(
+    'too old (%j): it would not hold the totals of an agent',
+    async (version) => {
+      expect(await open(version)).toMatchObject({ status: 426, code: 'feed.gateway_too_old' });
     },
   );
 

@@ -90,8 +90,8 @@ export async function issueJoinToken(
   return { joinToken, expiresAt: new Date(expiresAtMs).toISOString() };
 }
 
-/** The instance that holds this key: the one that it has, or a new one. */
-async function instanceFor(
+/** The instance that holds this key: the one that it has, or a new one; without a key always a new one. Refuses more than an agent may have. */
+export async function instanceFor(
   control: Control,
   tx: Tx,
   agent: AgentRow,

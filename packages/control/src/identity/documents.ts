@@ -6,6 +6,17 @@ import type { AgentDoc, ContainmentDoc } from '@atf/core/wire/feed';
 import type { Manifest } from '@atf/core/wire/manifest';
 import type { AgentRow, PersonRef } from './store.ts';
 
+/** What is bound to times. Manifests of before have none of it. */
+function timed({
+  windows = [],
+  otherDomains = [],
+}: Partial<Manifest>): Pick<AgentDoc, 'windows' | 'otherDomains'> {
+  return {
+    ...(windows.length === 0 ? {} : { windows }),
+    ...(otherDomains.length === 0 ? {} : { otherDomains }),
+  };
+}
+
 export function agentDocOf(row: AgentRow, manifest: Manifest): AgentDoc {
   return {
     id: row.id,
@@ -22,6 +33,8 @@ export function agentDocOf(row: AgentRow, manifest: Manifest): AgentDoc {
     tools: manifest.tools,
     limits: manifest.limits,
     checkpoints: manifest.checkpoints,
+    ...(manifest.databases === undefined ? {} : { databases: manifest.databases }),
+    ...timed(manifest),
     assurance: manifest.assurance,
     epoch: row.epoch,
     credentialEpoch: row.credential_epoch,

@@ -163,4 +163,28 @@ export const migrations: readonly Migration[] = [
       await db.schema.alterTable('agent_session').addColumn('task_id', 'text').execute();
     },
   },
+  {
+    name: '0017_enforcement_points',
+    async up(db) {
+      await db.schema
+        .createTable('enforcement_point')
+        .addColumn('tenant', 'text', (c) => c.notNull())
+        .addColumn('id', 'text', (c) => c.notNull())
+        .addColumn('name', 'text', (c) => c.notNull())
+        .addColumn('credential_digest', 'text', (c) => c.notNull())
+        .addColumn('agents', 'text', (c) => c.notNull())
+        .addColumn('application', 'text')
+        .addColumn('services', 'text', (c) => c.notNull())
+        .addColumn('proves', 'boolean', (c) => c.notNull())
+        .addColumn('questions_per_minute', 'integer', (c) => c.notNull())
+        .addColumn('registered_at', 'bigint', (c) => c.notNull())
+        .addColumn('registered_by', 'text', (c) => c.notNull())
+        .addColumn('revoked_at', 'bigint')
+        .addPrimaryKeyConstraint('enforcement_point_pk', ['tenant', 'id'])
+        .execute();
+      await sql`create unique index enforcement_point_name on enforcement_point (tenant, name) where revoked_at is null`.execute(
+        db,
+      );
+    },
+  },
 ];

@@ -166,6 +166,22 @@ export async function versionByDigest(
     .executeTakeFirst();
 }
 
+/** Manifests by their digests, of whichever agent. */
+export async function manifestsByDigests(
+  db: Db | Tx,
+  tenant: string,
+  digests: readonly string[],
+): Promise<Map<string, AgentVersionRow['manifest']>> {
+  if (digests.length === 0) return new Map();
+  const rows = await db
+    .selectFrom('agent_version')
+    .select(['digest', 'manifest'])
+    .where('tenant', '=', tenant)
+    .where('digest', 'in', digests)
+    .execute();
+  return new Map(rows.map(({ digest, manifest }) => [digest, manifest]));
+}
+
 export async function versionNamed(
   db: Db | Tx,
   tenant: string,

@@ -75,6 +75,24 @@ export interface IdentityTables {
     /** The task that it works on. */
     task_id: string | null;
   };
+  /** Enforcement points of others (points.ts). */
+  enforcement_point: {
+    tenant: string;
+    id: string;
+    name: string;
+    /** SHA-256 of the credential; the credential itself is never stored. */
+    credential_digest: string;
+    /** JSON: the agents that it asks about, each with the instance that it holds of them. */
+    agents: string;
+    application: string | null;
+    /** JSON: service → address. */
+    services: string;
+    proves: boolean;
+    questions_per_minute: number;
+    registered_at: number;
+    registered_by: string;
+    revoked_at: number | null;
+  };
   task: {
     tenant: string;
     id: string;

@@ -19,6 +19,9 @@ import type { PolicyFacts } from '@atf/core/world';
 import type { Control, Db, Tx } from '../context.ts';
 import { peopleByIds } from '../identity/store.ts';
 import { personById } from '../people/store.ts';
+import { checkApplication, entitiesFile } from './application-check.ts';
+import { applicationRows, newestApplication, newestApplications } from './application-store.ts';
+import { activateApplication, applicationsMax, storedSet } from './applications.ts';
 import type { Cedar } from './cedar.ts';
 import { checkSet } from './check.ts';
 import type { PolicyFiles, PolicySet } from './files.ts';
@@ -75,8 +78,10 @@ export const contentOf = ({ digest, files, policies, settings }: StoredSet): Con
   settings: settingsSchema.parse(JSON.parse(settings)),
 });
 
-/** The content of a candidate. */
-export function candidateContent({ digest, content }: CandidateRow): Content {
+/** The content of a candidate for the set about agents. Refuses `policy.candidate_unknown` for one of an application. */
+export function candidateContent({ digest, content, application }: CandidateRow): Content {
+  if (application !== null)
+    refuse('policy.candidate_unknown', 'it is a set of an application, which decides about no agent');
   const stored = JSON.parse(content) as {
     files: Content['files'];
     policies: Content['policies'];
@@ -89,7 +94,9 @@ export function candidateContent({ digest, content }: CandidateRow): Content {
 export const factsOfContent = ({ digest, policies }: Content): PolicyFacts =>
   factsOf({ digest, epoch: 0, policies });
 
-function changedFiles(before: Content, after: Content): PolicyCandidate['files'] {
+type Files = Pick<Content, 'files'>;
+
+function changedFiles(before: Files, after: Files): PolicyCandidate['files'] {
   const [was, is] = [before, after].map(({ files }) => new Map(files.map(({ name, text }) => [name, text])));
   const names = [...new Set([...(was?.keys() ?? []), ...(is?.keys() ?? [])])].sort();
   return names.flatMap((name): PolicyCandidate['files'] => {
@@ -132,10 +139,17 @@ async function compare(before: Content, after: Content): Promise<Omit<Findings, 
 }
 
 export interface Proposal {
+  readonly application?: string | undefined;
   readonly base: number;
   readonly files?: PolicyFiles['files'] | undefined;
   readonly restores?: number | undefined;
   readonly reason?: string | undefined;
+}
+
+/** A set that is refused, and why. */
+interface Unusable {
+  readonly because: 'parse' | 'cases';
+  readonly problems: readonly string[];
 }
 
 interface Checked {
@@ -159,24 +173,96 @@ async function checked(control: Control, cedar: Cedar, given: Proposal): Promise
         refuse('policy.version_unknown', `there is no version ${given.restores}`));
   const files = old === undefined ? sorted(given.files ?? []) : { files: contentOf(old).files };
   const result = await checkSet(cedar, files);
-  if (!result.ok) {
-    const shown = result.problems
-      .slice(0, problemsShown)
-      .map((problem) => problem.slice(0, problemLengthMax));
-    const rest = result.problems.length - shown.length;
-    return refuse(
-      result.because === 'cases' ? 'policy.case_failed' : 'policy.invalid',
-      [...shown, ...(rest > 0 ? [`and ${rest} more`] : [])].join('\n').slice(0, 2_000),
-    );
-  }
+  if (!result.ok) return refuseProblems(result);
   const { set, cases, warnings } = result;
   return { content: set, warnings, cases };
 }
 
+function refuseProblems({ because, problems }: Unusable): never {
+  const shown = problems.slice(0, problemsShown).map((problem) => problem.slice(0, problemLengthMax));
+  const rest = problems.length - shown.length;
+  return refuse(
+    because === 'cases' ? 'policy.case_failed' : 'policy.invalid',
+    [...shown, ...(rest > 0 ? [`and ${rest} more`] : [])].join('\n').slice(0, 2_000),
+  );
+}
+
 /** Refuses `policy.version_conflict` when another version than the one that the author saw is in force. */
-function refuseOvertaken(newest: VersionRow, base: number): void {
+function refuseOvertaken(newest: Newest, base: number): void {
   if (newest.version !== base)
     refuse('policy.version_conflict', `version ${newest.version} is in force, not ${base}`);
+}
+
+interface Examined {
+  readonly digest: string;
+  /** As it is stored. */
+  readonly content: string;
+  readonly findings: Findings;
+}
+
+const shownWarnings = (warnings: readonly string[]): string[] =>
+  warnings.slice(0, looseningsShownMax).map((words) => words.slice(0, sentenceLengthMax));
+
+async function examined(control: Control, cedar: Cedar, given: Proposal): Promise<Examined> {
+  const { tenant } = control.config;
+  const live = (await newestVersion(control.db, tenant)) ?? refuse('policy.unavailable');
+  refuseOvertaken(live, given.base);
+  const { content, warnings, cases } = await checked(control, cedar, given);
+  const base = (await versionWithSet(control.db, tenant, given.base)) ?? refuse('policy.version_unknown');
+  const { digest, files, policies, settings } = content;
+  return {
+    digest,
+    content: JSON.stringify({ files, policies, settings }),
+    findings: {
+      ...(await compare(contentOf(base), content)),
+      warnings: shownWarnings(warnings),
+      cases,
+    },
+  };
+}
+
+/** The same for a set of an application: policies are compared by their form, and what is known of entities by whether it changed. */
+async function examinedApplication(
+  control: Control,
+  cedar: Cedar,
+  name: string,
+  given: Proposal,
+): Promise<Examined> {
+  const { tenant } = control.config;
+  if (given.files === undefined || given.restores !== undefined)
+    return refuse('request.malformed', 'an application set is proposed with its files');
+  const rows = await newestApplications(control.db, tenant);
+  if (rows.length >= applicationsMax && !rows.some((row) => row.name === name))
+    refuse('request.overloaded', `there are ${applicationsMax} application sets`);
+  const live = await newestApplication(control.db, tenant, name);
+  refuseOvertaken({ version: live?.version ?? 0 }, given.base);
+  const result = await checkApplication(cedar, name, sorted(given.files));
+  if (!result.ok) return refuseProblems(result);
+  const { set, cases, warnings } = result;
+  const before = live === undefined ? { files: [], policies: [] } : storedSet(live);
+  const { loosens, added, changed, removed } = await inSlices(comparePolicies(before.policies, set.policies));
+  const files = changedFiles(before, set);
+  const all = [
+    ...loosens,
+    ...files.flatMap((file) => (file.name === entitiesFile ? [`${entitiesFile} is ${file.change}`] : [])),
+  ];
+  const { digest, ...content } = set;
+  return {
+    digest,
+    content: JSON.stringify(content),
+    findings: {
+      files: files.slice(0, policyFilesMax * 2),
+      policies: {
+        added: added.slice(0, namesShown),
+        changed: changed.slice(0, namesShown),
+        removed: removed.slice(0, namesShown),
+      },
+      loosens: all.slice(0, looseningsShownMax).map((words) => words.slice(0, sentenceLengthMax)),
+      loosenings: all.length,
+      warnings: shownWarnings(warnings),
+      cases,
+    },
+  };
 }
 
 /** Checks a set as the next version. Refuses `policy.invalid`, `policy.case_failed`, `policy.version_conflict`, `policy.version_unknown`. */
@@ -187,30 +273,35 @@ export async function propose(
   given: Proposal,
 ): Promise<PolicyCandidate> {
   const { tenant } = control.config;
-  const live = (await newestVersion(control.db, tenant)) ?? refuse('policy.unavailable');
-  refuseOvertaken(live, given.base);
-  const { content, warnings, cases } = await checked(control, cedar, given);
-  const base = (await versionWithSet(control.db, tenant, given.base)) ?? refuse('policy.version_unknown');
-  const findings: Findings = {
-    ...(await compare(contentOf(base), content)),
-    warnings: warnings.slice(0, looseningsShownMax).map((words) => words.slice(0, sentenceLengthMax)),
-    cases,
-  };
+  const { digest, content, findings } =
+    given.application === undefined
+      ? await examined(control, cedar, given)
+      : await examinedApplication(control, cedar, given.application, given);
   const id = randomUUID();
-  const { digest, files, policies, settings } = content;
   const nowMs = control.clock.nowMs();
+  const { application } = given;
   const { loosens, loosenings } = findings;
-  const shown = { id, base: given.base, digest, reason: given.reason ?? '', loosens, loosenings };
+  const shown = {
+    id,
+    application,
+    base: given.base,
+    digest,
+    reason: given.reason ?? '',
+    loosens,
+    loosenings,
+  };
   const row: CandidateRow = {
     tenant,
     id,
+    application: application ?? null,
     base: given.base,
     digest,
-    content: JSON.stringify({ files, policies, settings }),
+    content,
     restores: given.restores ?? null,
     reason: given.reason ?? null,
     findings: JSON.stringify(findings),
-    needed: loosenings > 0 ? 2 : 1,
+    // What somebody else's users may do is worth as much as what agents may.
+    needed: loosenings > 0 || application !== undefined ? 2 : 1,
     shown_digest: sha256(candidateShownText({ ...shown, proposedBy: person.name })),
     proposed_by: person.id,
     proposed_at: nowMs,
@@ -224,6 +315,7 @@ export async function propose(
     if (given.reason !== undefined)
       await control.audit.enqueue(tx, 'policy.set_proposed', {
         candidateId: id,
+        ...(application === undefined ? {} : { application }),
         digest,
         base: given.base,
         ...(given.restores === undefined ? {} : { restores: given.restores }),
@@ -234,7 +326,19 @@ export async function propose(
   return viewOf(control, control.db, row);
 }
 
-function stateOf(row: CandidateRow, newest: VersionRow | undefined, nowMs: number): PolicyCandidate['state'] {
+/** What is in force where a candidate wants to be; version 0: nothing yet. */
+type Newest = Pick<VersionRow, 'version'> & { readonly digest?: string };
+
+async function newestFor(
+  db: Db | Tx,
+  tenant: string,
+  { application }: CandidateRow,
+): Promise<Newest | undefined> {
+  if (application === null) return newestVersion(db, tenant);
+  return (await newestApplication(db, tenant, application)) ?? { version: 0 };
+}
+
+function stateOf(row: CandidateRow, newest: Newest | undefined, nowMs: number): PolicyCandidate['state'] {
   if (row.version !== null) return 'applied';
   if (newest !== undefined && newest.version !== row.base) return 'overtaken';
   if (row.expires_at <= nowMs) return 'expired';
@@ -246,13 +350,14 @@ const confirmedBy = (row: CandidateRow): string[] => JSON.parse(row.confirmed_by
 async function viewOf(control: Control, db: Db | Tx, row: CandidateRow): Promise<PolicyCandidate> {
   const { tenant } = control.config;
   const findings = JSON.parse(row.findings) as Findings;
-  const newest = await newestVersion(db, tenant);
+  const newest = await newestFor(db, tenant, row);
   const by = confirmedBy(row);
   const people = await peopleByIds(db, tenant, [row.proposed_by, ...by]);
   const nameOf = (id: string) => people.get(id)?.name ?? 'nobody known';
   return {
     id: row.id,
     state: stateOf(row, newest, control.clock.nowMs()),
+    ...(row.application === null ? {} : { application: row.application }),
     base: row.base,
     digest: row.digest,
     same: newest?.digest === row.digest,
@@ -286,10 +391,8 @@ export async function candidateTexts(
   id: string,
 ): Promise<ResponseOf<'policy.candidateFiles'>> {
   const row = await candidateOf(control, id);
-  const base = await versionWithSet(control.db, control.config.tenant, row.base);
-  if (base === undefined) throw new Error('a candidate without its base');
-  const [before, after] = [contentOf(base), candidateContent(row)];
-  const textOf = ({ files }: Content, name: string) => files.find((file) => file.name === name)?.text;
+  const [before, after] = await bothSides(control, row);
+  const textOf = ({ files }: Files, name: string) => files.find((file) => file.name === name)?.text;
   const items = changedFiles(before, after).map(({ name }) => {
     const [was, is] = [textOf(before, name), textOf(after, name)];
     return {
@@ -299,6 +402,19 @@ export async function candidateTexts(
     };
   });
   return { items };
+}
+
+async function bothSides(control: Control, row: CandidateRow): Promise<[Files, Files]> {
+  const { tenant } = control.config;
+  const { application } = row;
+  if (application === null) {
+    const base = await versionWithSet(control.db, tenant, row.base);
+    if (base === undefined) throw new Error('a candidate without its base');
+    return [contentOf(base), candidateContent(row)];
+  }
+  const versions = await applicationRows(control.db, tenant, application, row.base + 1);
+  const base = versions.find(({ version }) => version === row.base);
+  return [base === undefined ? { files: [] } : storedSet(base), storedSet(row)];
 }
 
 /** Those that wait for people, newest first. */
@@ -323,7 +439,7 @@ export async function confirmCandidate(
     // One after the other, here and among versions: two administrators at once are two versions, or one is told.
     await lockActive(tx, tenant);
     const row = (await candidateRow(tx, tenant, id)) ?? refuse('policy.candidate_unknown');
-    const newest = (await newestVersion(tx, tenant)) ?? refuse('policy.unavailable');
+    const newest = (await newestFor(tx, tenant, row)) ?? refuse('policy.unavailable');
     const state = stateOf(row, newest, control.clock.nowMs());
     if (state === 'overtaken') refuseOvertaken(newest, row.base);
     if (state !== 'waiting' || row.reason === null)
@@ -372,6 +488,12 @@ async function apply(
   by: readonly string[],
 ): Promise<{ version: number }> {
   const { loosens } = JSON.parse(row.findings) as Findings;
+  if (row.application !== null) {
+    const { application: name, digest, content } = row;
+    const version = row.base + 1;
+    await activateApplication(control, tx, { name, version, digest, content, reason }, by);
+    return { version };
+  }
   const content = candidateContent(row);
   return putInForce(control, tx, { content, by, reason, restores: row.restores ?? undefined, loosens });
 }

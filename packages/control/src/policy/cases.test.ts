@@ -11,7 +11,7 @@ import type { PolicyQuestion } from '@atf/core/world';
 import { isAuthorized } from '@cedar-policy/cedar-wasm/nodejs';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { readCases } from './cases.ts';
+import { caseProblems, readCases } from './cases.ts';
 import { Cedar } from './cedar.ts';
 import {
   compileFiles,
@@ -113,6 +113,9 @@ describe('the set', () => {
         origin: origin,
         reach: origin,
         amount: origin,
+        tables: fc.subarray(['orders', 'public.payroll', 'payroll']),
+        columns: fc.subarray(['payroll.salary', 'orders.*']),
+        operations: fc.subarray(['read', 'insert', 'update', 'delete']),
       }),
     });
     fc.assert(
@@ -209,5 +212,32 @@ describe('templates', () => {
     const template = { name, text: readFileSync(join(dir, 'templates', name), 'utf8') };
     const together = await compileFiles(cedar, { files: [...given.files, template] });
     expect(together).toMatchObject({ ok: true, set: { warnings: [] } });
+  });
+
+  it('never-table.cedar holds whatever a manifest lists, under every name of the table', async () => {
+    const template = readFileSync(join(dir, 'templates/never-table.cedar'), 'utf8');
+    const wanted = `defaults: { level: principal, action: read }
+cases:
+  - { name: another table, context: { tables: [public.orders, orders] }, want: { outcome: allow } }
+  - name: the table, with its schema too
+    context: { tables: [hr.payroll, payroll], columns: [hr.payroll.salary, payroll.salary], operations: [read] }
+    want: { outcome: refuse, policies: [never.table] }
+  - { name: a plain column, context: { columns: [customers.name] }, want: { outcome: allow } }
+  - { name: a column that says who it is, context: { columns: [customers.email] }, want: { outcome: ask } }
+  - { name: every column, context: { columns: ['customers.*'] }, want: { outcome: ask, policies: [never.column_alone] } }
+`;
+    const files = [
+      ...given.files,
+      { name: 'never-table.cedar', text: template },
+      { name: 'cases/never-table.yaml', text: wanted },
+    ];
+    const compiled = await compileFiles(cedar, { files });
+    if (!compiled.ok) throw new Error(compiled.problems.join('\n'));
+    const read = readCases({ files });
+    if (!read.ok) throw new Error(read.problems.join('\n'));
+    const stricter = policyFacts(compiled.set.compiled, compiled.set.digest, 1);
+    const own = read.cases.filter(({ file }) => file === 'cases/never-table.yaml');
+    expect(own).toHaveLength(5);
+    expect(own.flatMap((each) => caseProblems(stricter, each))).toEqual([]);
   });
 });

@@ -6,6 +6,7 @@ import { anyAgent, anyDomain, anyTool, nobody } from '@atf/core/policy/anybody';
 import { obligationWords } from '@atf/core/policy/obligations';
 import { origins } from '@atf/core/segmentation/provenance/session-memory';
 import { intents } from '@atf/core/segmentation/provenance/stated-intent';
+import { tableOperations } from '@atf/core/wire/database';
 import { parseStrictYaml } from '@atf/core/wire/strict-yaml';
 import {
   actionClassSchema,
@@ -17,13 +18,20 @@ import {
   uuidSchema,
 } from '@atf/core/wire/words';
 import { casesMax } from '@atf/core/wire/policy';
-import { noProvenance, type PolicyContext, type PolicyFacts, type PolicyQuestion } from '@atf/core/world';
+import {
+  noProvenance,
+  noQuery,
+  type PolicyContext,
+  type PolicyFacts,
+  type PolicyQuestion,
+} from '@atf/core/world';
 import { z } from 'zod';
 import { isCaseFile, type PolicyFiles } from './files.ts';
 
 const caseBytesMax = 1_048_576;
 
 const origin = z.enum([...origins, 'none']);
+const names = z.array(z.string().min(1).max(200)).max(100);
 const contextSchema = z.strictObject({
   approved: z.boolean(),
   granted: z.boolean(),
@@ -36,6 +44,9 @@ const contextSchema = z.strictObject({
   origin,
   reach: origin,
   amount: origin,
+  tables: names,
+  columns: names,
+  operations: z.array(z.enum(tableOperations)).max(tableOperations.length),
 }) satisfies z.ZodType<PolicyContext>;
 const toolSchema = z.strictObject({
   ref: toolRefSchema,
@@ -106,6 +117,7 @@ const usual = {
     limited: true,
     proof: 'dpop',
     ...noProvenance,
+    ...noQuery,
   },
 } as const satisfies { tool: z.output<typeof toolSchema>; context: PolicyContext };
 

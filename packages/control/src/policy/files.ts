@@ -44,11 +44,12 @@ async function namesIn(dir: string, wanted: (name: string) => boolean): Promise<
   return (await readdir(dir)).filter(wanted).sort();
 }
 
-/** Reads `*.cedar`, the schema, the settings and `cases/*.yaml` of a folder. @throws when it cannot be read or holds more than the bounds. */
+/** Reads `*.cedar`, the schema, the settings (of an application set: the entities) and `cases/*.yaml` of a folder. @throws when it cannot be read or holds more than the bounds. */
 export async function readPolicyFiles(dir: string): Promise<PolicyFiles> {
   const top = await namesIn(
     dir,
-    (name) => name.endsWith('.cedar') || name === schemaFile || name === settingsFile,
+    (name) =>
+      name.endsWith('.cedar') || name === schemaFile || name === settingsFile || name === 'entities.yaml',
   );
   const cases = await namesIn(join(dir, casesFolder), (name) => name.endsWith('.yaml')).catch(
     (fault: NodeJS.ErrnoException) => {
@@ -81,7 +82,7 @@ const policyNotes = (doc: PolicyDocument): string[] => [
 ];
 
 /** `levels.cedar:12:5 levels.read: …`, as editors and terminals make links of. */
-function said({ file, line, column, policyId, message }: PolicyTextProblem): string {
+export function said({ file, line, column, policyId, message }: PolicyTextProblem): string {
   const place = [file, line, column].filter((part) => part !== undefined).join(':');
   const where = [place, policyId ?? ''].filter((word) => word !== '').join(' ');
   return where === '' ? message : `${where}: ${message}`;

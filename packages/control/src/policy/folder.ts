@@ -5,6 +5,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { policyFacts } from '@atf/core/policy/question';
+import { checkApplication } from './application-check.ts';
 import { caseProblems, readCases } from './cases.ts';
 import { Cedar } from './cedar.ts';
 import { checkSet } from './check.ts';
@@ -50,6 +51,21 @@ export function lintFolder(dir: string): Promise<LintReport> {
       policies: compiled.set.policies.length,
       cases: cases.cases.length,
     };
+  });
+}
+
+/** The same for the folder of an application set, with its cases. @throws when the folder cannot be read */
+export function lintApplicationFolder(dir: string): Promise<LintReport> {
+  return withCedar(async (cedar) => {
+    const checked = await checkApplication(cedar, 'application', await readPolicyFiles(dir));
+    return checked.ok
+      ? {
+          problems: [],
+          warnings: checked.warnings,
+          policies: checked.set.policies.length,
+          cases: checked.cases,
+        }
+      : { problems: checked.problems, warnings: [], policies: 0, cases: 0 };
   });
 }
 

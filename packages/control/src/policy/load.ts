@@ -68,7 +68,8 @@ export async function settingsInForce(control: Control, db: Db | Tx = control.db
 
 function settingsDocOf({ config }: Control, settings: Settings): SettingsDoc {
   const { tenant, controlUrl, trustDomain } = config;
-  const { tokenSeconds, approvalSeconds, callsDefault, upstreamTimeoutMs, replicated } = settings;
+  const { tokenSeconds, approvalSeconds, callsDefault, callsShared, upstreamTimeoutMs, replicated } =
+    settings;
   return {
     tenant,
     issuer: controlUrl,
@@ -76,6 +77,7 @@ function settingsDocOf({ config }: Control, settings: Settings): SettingsDoc {
     tokenSeconds,
     approvalSeconds,
     callsDefault,
+    ...(Object.keys(callsShared).length === 0 ? {} : { callsShared }),
     upstreamTimeoutMs,
     ...(replicated.length === 0 ? {} : { replicated }),
   };

@@ -75,4 +75,91 @@ export const migrations: readonly Migration[] = [
       `.execute(db);
     },
   },
+  {
+    name: '0016_policy_backtests',
+    async up(db) {
+      await db.schema
+        .createTable('policy_backtest')
+        .addColumn('tenant', 'text', (c) => c.notNull())
+        .addColumn('id', 'text', (c) => c.notNull())
+        .addColumn('candidate', 'text')
+        .addColumn('agent', 'text')
+        .addColumn('level', 'text')
+        .addColumn('base', 'bigint', (c) => c.notNull())
+        .addColumn('days', 'integer', (c) => c.notNull())
+        .addColumn('since', 'bigint', (c) => c.notNull())
+        .addColumn('state', 'text', (c) => c.notNull())
+        .addColumn('by', 'text', (c) => c.notNull())
+        .addColumn('started_at', 'bigint', (c) => c.notNull())
+        .addColumn('beat_at', 'bigint', (c) => c.notNull())
+        .addColumn('ended_at', 'bigint')
+        .addColumn('cancelled', 'boolean', (c) => c.notNull())
+        .addColumn('code', 'text')
+        .addColumn('report', 'text', (c) => c.notNull())
+        .addPrimaryKeyConstraint('policy_backtest_pk', ['tenant', 'id'])
+        .execute();
+      await db.schema
+        .createTable('policy_backtest_change')
+        .addColumn('tenant', 'text', (c) => c.notNull())
+        .addColumn('backtest', 'text', (c) => c.notNull())
+        .addColumn('first', 'bigint', (c) => c.notNull())
+        .addColumn('last', 'bigint', (c) => c.notNull())
+        .addColumn('items', 'text', (c) => c.notNull())
+        .addPrimaryKeyConstraint('policy_backtest_change_pk', ['tenant', 'backtest', 'first'])
+        .addForeignKeyConstraint(
+          'policy_backtest_change_of',
+          ['tenant', 'backtest'],
+          'policy_backtest',
+          ['tenant', 'id'],
+          (c) => c.onDelete('cascade'),
+        )
+        .execute();
+    },
+  },
+  {
+    name: '0017_applications',
+    async up(db) {
+      await db.schema
+        .createTable('application_version')
+        .addColumn('tenant', 'text', (c) => c.notNull())
+        .addColumn('name', 'text', (c) => c.notNull())
+        .addColumn('version', 'bigint', (c) => c.notNull())
+        .addColumn('digest', 'text', (c) => c.notNull())
+        .addColumn('content', 'text', (c) => c.notNull())
+        .addColumn('at', 'bigint', (c) => c.notNull())
+        .addColumn('by', 'text', (c) => c.notNull())
+        .addColumn('reason', 'text', (c) => c.notNull())
+        .addPrimaryKeyConstraint('application_version_pk', ['tenant', 'name', 'version'])
+        .execute();
+      await db.schema.alterTable('policy_candidate').addColumn('application', 'text').execute();
+    },
+  },
+  {
+    name: '0016_policy_shadow',
+    async up(db) {
+      await db.schema
+        .createTable('policy_shadow')
+        .addColumn('tenant', 'text', (c) => c.primaryKey())
+        .addColumn('id', 'text', (c) => c.notNull())
+        .addColumn('candidate', 'text', (c) => c.notNull())
+        .addColumn('digest', 'text', (c) => c.notNull())
+        .addColumn('base', 'bigint', (c) => c.notNull())
+        .addColumn('policies', 'text', (c) => c.notNull())
+        .addColumn('by', 'text', (c) => c.notNull())
+        .addColumn('started_at', 'bigint', (c) => c.notNull())
+        .addColumn('ends_at', 'bigint', (c) => c.notNull())
+        .addColumn('stopped_at', 'bigint')
+        .execute();
+      await db.schema
+        .createTable('policy_shadow_count')
+        .addColumn('tenant', 'text', (c) => c.notNull())
+        .addColumn('gateway', 'text', (c) => c.notNull())
+        .addColumn('boot', 'text', (c) => c.notNull())
+        .addColumn('shadow', 'text', (c) => c.notNull())
+        .addColumn('at', 'bigint', (c) => c.notNull())
+        .addColumn('report', 'text', (c) => c.notNull())
+        .addPrimaryKeyConstraint('policy_shadow_count_pk', ['tenant', 'gateway', 'boot'])
+        .execute();
+    },
+  },
 ];

@@ -89,6 +89,9 @@ export async function planPage(
   const { db, config } = control;
   const { tenant } = config;
   const row = await candidateOf(control, candidateId);
+  // What answers applications decides about no agent.
+  if (row.application !== null)
+    return { items: [], agents: 0, rights: 0, agentsAll: await agentCount(db, tenant) };
   const base = await versionWithSet(db, tenant, row.base);
   if (base === undefined) throw new Error('a candidate without its base');
   const agentsAll = await agentCount(db, tenant);

@@ -6,6 +6,8 @@ import { randomUUID } from 'node:crypto';
 import { decide, doorsOf } from '@atf/core/decide';
 import { sha256 } from '@atf/core/digest';
 import { effectiveLevel } from '@atf/core/maturity/levels';
+import { anyQuery, queryFact } from '@atf/core/segmentation/sql/query-fact';
+import { unspentTotals } from '@atf/core/segmentation/totals';
 import { limitsFor } from '@atf/core/segmentation/transaction';
 import type { AgentDoc, ContainmentDoc, InstanceDoc, ServerDoc, ToolDoc } from '@atf/core/wire/feed';
 import { canonicalJson, type JsonObject } from '@atf/core/wire/json';
@@ -15,8 +17,10 @@ import {
   type LimitFact,
   noTask,
   type PolicyFacts,
+  type ProvenanceFact,
   type Received,
   type SchemaFact,
+  type TaskFact,
   type World,
 } from '@atf/core/world';
 import type { Control } from '../context.ts';
@@ -28,6 +32,7 @@ import { serverByName, toolsOfServer } from '../segmentation/store.ts';
 import { checkArguments } from './arguments-check.ts';
 import { policyInForce, settingsInForce } from './load.ts';
 import type { Settings } from './settings.ts';
+import { sqlParser } from './sql-parser.ts';
 
 /** What does not change between questions about one agent. */
 export interface Standing {
@@ -65,6 +70,12 @@ function freshLimits({ agent, settings }: Standing, tool: ToolDoc | undefined): 
   return [...facts, fresh('rate:agent', settings.callsDefault[effectiveLevel(agent, 'dpop')])];
 }
 
+/** The totals that bind, unspent. */
+function freshTotals(agent: AgentDoc, tool: ToolDoc | undefined, args: JsonObject): Pick<World, 'totals'> {
+  const totals = tool === undefined ? [] : unspentTotals(agent, tool, args);
+  return totals.length === 0 ? {} : { totals };
+}
+
 /** What is registered under the names of a question. */
 export interface Known {
   readonly server: ServerDoc | undefined;
@@ -94,6 +105,11 @@ export interface Asked {
   readonly args: JsonObject;
   /** `unchecked`: the question is about the tool, whatever the arguments. */
   readonly schema: 'checked' | 'unchecked';
+  /** Where its values come from, and what the task of the session says; absent: no value decides, and nobody gave a task. */
+  readonly provenance?: readonly ProvenanceFact[];
+  readonly task?: TaskFact;
+  /** The moment that is asked about, Unix milliseconds; absent: now. */
+  readonly atMs?: number;
 }
 
 /** An instance that is as good as one can be: the question is what the agent may do, not what one copy of it may. */
@@ -123,7 +139,7 @@ const unchecked: SchemaFact = { verdict: 'valid', problems: [] };
 export function wouldHappen(control: Control, standing: Standing, asked: Asked): Decision {
   const { agent, stops, policy } = standing;
   const { server, tool } = asked.docs;
-  const nowMs = control.clock.nowMs();
+  const nowMs = asked.atMs ?? control.clock.nowMs();
   const { instance, credential } = bestInstance(agent, nowMs);
   const received: Received = {
     actionId: randomUUID(),
@@ -146,12 +162,19 @@ export function wouldHappen(control: Control, standing: Standing, asked: Asked):
     containments: stops,
     policy,
     limits: freshLimits(standing, tool),
+    ...freshTotals(agent, tool, asked.args),
     approval: undefined,
     schema: tool === undefined || asked.schema === 'unchecked' ? unchecked : checkArguments(tool, asked.args),
     labels: [],
-    provenance: [],
-    task: noTask,
+    provenance: asked.provenance ?? [],
+    task: asked.task ?? noTask,
     detectors: [],
+    query:
+      tool === undefined
+        ? undefined
+        : asked.schema === 'unchecked'
+          ? anyQuery(tool)
+          : queryFact(sqlParser, tool, asked.args),
   };
   const decision = decide(received, world);
   return {
@@ -167,4 +190,5 @@ export function wouldHappen(control: Control, standing: Standing, asked: Asked):
 const notAsked: Partial<Record<CheckName, (agent: AgentDoc) => string>> = {
   authenticate: ({ name, version }) => `${name} ${version}; taken as an instance that proves its key`,
   limit_rate: () => 'calls made until now are not counted here; the gateway counts them',
+  limit_total: () => 'what was spent until now is not counted here',
 };

@@ -1,6 +1,7 @@
 /** Room: policy (S-1, S-2). What would happen to one call, and what an agent may do tool by tool. Nothing runs and nothing is recorded. */
 import { actionClassOf } from '@atf/core/decide';
 import { type ErrorEntry, errors, refuse } from '@atf/core/errors';
+import { limitWords } from '@atf/core/identity/manifest-words';
 import { limitsFor } from '@atf/core/segmentation/transaction';
 import type { DecisionView, ResponseOf } from '@atf/core/wire/api';
 import type { AgentDoc, ToolDoc } from '@atf/core/wire/feed';
@@ -48,11 +49,8 @@ export function decisionView({
 }
 
 /** Limits and amounts from which a person is asked, in words. */
-function conditionsOf(agent: AgentDoc, tool: ToolDoc): string[] {
-  const limits = limitsFor(agent, tool).flatMap(({ amountMax, currency, calls }) => [
-    ...(amountMax === undefined ? [] : [`at most ${amountMax} ${currency ?? ''}`.trimEnd()]),
-    ...(calls === undefined ? [] : [`${calls.max} calls in ${calls.perSeconds} s`]),
-  ]);
+export function conditionsOf(agent: AgentDoc, tool: ToolDoc): string[] {
+  const limits = limitsFor(agent, tool).map(limitWords);
   const ref = `${tool.server}/${tool.name}`;
   const points = agent.checkpoints.flatMap(({ tool: named, amountAbove, reason }) =>
     named === ref && amountAbove !== undefined ? [`above ${amountAbove} a person is asked: ${reason}`] : [],
@@ -60,7 +58,13 @@ function conditionsOf(agent: AgentDoc, tool: ToolDoc): string[] {
   return [...limits, ...points];
 }
 
-function rightOf({ agent }: Standing, ref: string, decision: Decision, tool: ToolDoc | undefined): Right {
+/** What a decision about a tool says of the agent's right to it. */
+export function rightOf(
+  { agent }: Standing,
+  ref: string,
+  decision: Decision,
+  tool: ToolDoc | undefined,
+): Right {
   const settled = decision.checks.at(-1)?.because ?? '';
   const conditions = tool === undefined || decision.outcome === 'refuse' ? [] : conditionsOf(agent, tool);
   return {

@@ -1,6 +1,27 @@
 /** Room: policy (S-2, S-3). Which figures of the settings became laxer: longer lives, more calls, fewer people, records that are less durable. */
+import type { Rate } from '@atf/core/segmentation/rate';
 import { actionClasses, levels } from '@atf/core/wire/words';
 import type { Settings } from './settings.ts';
+
+/** More at once, or more in the long run, or no bound any more. */
+function looserRate(name: string, was: Rate, is: Rate | undefined): string[] {
+  const words = `${was.max} calls in ${was.perSeconds} s`;
+  if (is === undefined) return [`settings ${name}: ${words} is no longer in it`];
+  return is.max > was.max || is.max * was.perSeconds > was.max * is.perSeconds
+    ? [`settings ${name}: ${words} become ${is.max} in ${is.perSeconds} s`]
+    : [];
+}
+
+/** The shared rates by name. A tool that is no longer named falls under the figure for every other tool. */
+function sharedRates({ callsShared }: Settings): Map<string, Rate> {
+  const { tools = {}, owner, fleet, tool } = callsShared;
+  return new Map([
+    ...Object.entries({ owner, fleet, tool }).flatMap(([name, rate]): [string, Rate][] =>
+      rate === undefined ? [] : [[name, rate]],
+    ),
+    ...Object.entries(tools).map(([tool, rate]): [string, Rate] => [`tools.${tool}`, rate]),
+  ]);
+}
 
 /** One plain sentence each. */
 export function looserSettings(before: Settings, after: Settings): string[] {
@@ -10,13 +31,18 @@ export function looserSettings(before: Settings, after: Settings): string[] {
   };
   for (const level of levels) {
     more(`tokenSeconds.${level}`, before.tokenSeconds[level], after.tokenSeconds[level]);
-    const [was, is] = [before.callsDefault[level], after.callsDefault[level]];
-    // As many at once, or as many in the long run.
-    if (is.max > was.max || is.max * was.perSeconds > was.max * is.perSeconds)
-      says.push(
-        `settings callsDefault.${level}: ${was.max} calls in ${was.perSeconds} s become ${is.max} in ${is.perSeconds} s`,
-      );
+    says.push(...looserRate(`callsDefault.${level}`, before.callsDefault[level], after.callsDefault[level]));
   }
+  const [was, is] = [sharedRates(before), sharedRates(after)];
+  for (const [name, rate] of was) {
+    const now = is.get(name) ?? (name.startsWith('tools.') ? is.get('tool') : undefined);
+    says.push(...looserRate(`callsShared.${name}`, rate, now));
+  }
+  // A tool that is named has its own figure in place of the one for every other tool.
+  const everyTool = was.get('tool');
+  for (const [name, rate] of is)
+    if (name.startsWith('tools.') && !was.has(name) && everyTool !== undefined)
+      says.push(...looserRate(`callsShared.${name}`, everyTool, rate));
   more('approvalSeconds', before.approvalSeconds, after.approvalSeconds);
   for (const action of actionClasses) {
     if (before.fourEyes.includes(action) && !after.fourEyes.includes(action))

@@ -1,6 +1,7 @@
 /**
  * Room: policy (S-2, S-3). The figures of `settings.yaml`: checked like policies, digested and activated together with them.
  */
+import { callsSharedSchema } from '@atf/core/wire/feed';
 import { parseStrictYaml } from '@atf/core/wire/strict-yaml';
 import { actionClassSchema, levelSchema } from '@atf/core/wire/words';
 import { z } from 'zod';
@@ -15,6 +16,8 @@ export const settingsSchema = z.strictObject({
     levelSchema,
     z.strictObject({ max: z.int().min(1).max(1_000_000), perSeconds: z.int().min(1).max(86_400) }),
   ),
+  /** Calls per period that agents share. */
+  callsShared: callsSharedSchema.default({}),
   /** Classes of which a call may not be approved by the person who brought the asking instance in. */
   fourEyes: z.array(actionClassSchema).max(5),
   /** Classes of which the owner and the technical owner may approve calls of their own agent: none unless it is said. */

@@ -7,7 +7,9 @@ import type { JsonObject } from '@atf/core/wire/json';
 export function smallestArguments(agent: AgentDoc, tool: ToolDoc): JsonObject {
   const { amount, currency } = tool.classification.arguments;
   if (amount === undefined) return {};
-  const limit = limitsFor(agent, tool).find((one) => one.amountMax !== undefined);
+  const limit = limitsFor(agent, tool).find(
+    ({ amountMax, total }) => amountMax !== undefined || total?.amount !== undefined,
+  );
   return {
     [amount]: 0,
     ...(currency === undefined || limit?.currency === undefined ? {} : { [currency]: limit.currency }),

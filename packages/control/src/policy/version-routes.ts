@@ -14,6 +14,7 @@ import {
   waitingCandidates,
 } from './candidates.ts';
 import type { Cedar } from './cedar.ts';
+import { Lane } from './lane.ts';
 import { folderBeside } from './load.ts';
 import { planPage } from './plan.ts';
 import { activeDigest } from './store.ts';
@@ -46,25 +47,7 @@ async function viewOf(control: Control, row: VersionRow): Promise<PolicyVersion>
   return view ?? refuse('policy.version_unknown');
 }
 
-type PolicyOperation = Extract<OperationId, `policy.${string}`>;
-
-/** One after the other, because checking a set is work; who waits beyond the bound is refused. */
-class Lane {
-  private last: Promise<unknown> = Promise.resolve();
-  private waiting = 0;
-
-  async run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.waiting >= proposalsWaitingMax)
-      refuse('request.overloaded', 'too many policy sets are being checked');
-    this.waiting += 1;
-    const before = this.last;
-    const mine = before.then(work, work).finally(() => {
-      this.waiting -= 1;
-    });
-    this.last = mine.catch(() => undefined);
-    return mine;
-  }
-}
+type PolicyOperation = Exclude<Extract<OperationId, `policy.${string}`>, 'policy.analysis'>;
 
 const routesIn = (cedar: Cedar, lane: Lane): Handlers<PolicyOperation> => ({
   async 'policy.show'(control, { actor }) {
@@ -129,4 +112,5 @@ const routesIn = (cedar: Cedar, lane: Lane): Handlers<PolicyOperation> => ({
 });
 
 /** Candidates are checked by `cedar`, in a worker that is thrown away. */
-export const versionRoutes = (cedar: Cedar): Handlers<PolicyOperation> => routesIn(cedar, new Lane());
+export const versionRoutes = (cedar: Cedar): Handlers<PolicyOperation> =>
+  routesIn(cedar, new Lane(proposalsWaitingMax, 'too many policy sets are being checked'));

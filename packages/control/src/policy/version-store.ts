@@ -24,6 +24,18 @@ export async function newestVersion(db: Db | Tx, tenant: string): Promise<Versio
   return row;
 }
 
+/** The version that was in force at a moment (Unix milliseconds), or undefined before the first. */
+export async function versionAt(db: Db | Tx, tenant: string, atMs: number): Promise<VersionRow | undefined> {
+  return db
+    .selectFrom('policy_version')
+    .selectAll()
+    .where('tenant', '=', tenant)
+    .where('at', '<=', atMs)
+    .orderBy('version', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+}
+
 /** A version with the content of its set. */
 export async function versionWithSet(
   db: Db | Tx,
@@ -69,13 +81,14 @@ export async function insertCandidate(
   await mine().where('expires_at', '<=', nowMs).execute();
   const kept = await tx
     .selectFrom('policy_candidate')
-    .select(['id', 'reason', 'version', 'base'])
+    .select(['id', 'reason', 'version', 'base', 'application'])
     .where('tenant', '=', tenant)
     .orderBy('proposed_at')
     .execute();
   if (kept.length >= openMax) {
     const idle = kept.find(
-      ({ reason, version, base }) => reason === null || version !== null || base !== row.base,
+      ({ reason, version, base, application }) =>
+        reason === null || version !== null || (application === row.application && base !== row.base),
     );
     if (idle === undefined) return false;
     await mine().where('id', '=', idle.id).execute();

@@ -92,4 +92,41 @@ export const migrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    name: '0019_totals',
+    async up(db) {
+      await db.schema
+        .createTable('total_budget')
+        .addColumn('tenant', 'text', (c) => c.notNull())
+        .addColumn('agent_id', 'text', (c) => c.notNull())
+        .addColumn('total_key', 'text', (c) => c.notNull())
+        .addColumn('slots', 'jsonb', (c) => c.notNull())
+        .addColumn('drop_after', 'double precision', (c) => c.notNull())
+        .addPrimaryKeyConstraint('total_budget_pk', ['tenant', 'agent_id', 'total_key'])
+        .execute();
+      await db.schema
+        .createIndex('total_budget_drop')
+        .on('total_budget')
+        .columns(['tenant', 'drop_after'])
+        .execute();
+      await db.schema
+        .createTable('total_hold')
+        .addColumn('tenant', 'text', (c) => c.notNull())
+        .addColumn('hold_id', 'text', (c) => c.notNull())
+        .addColumn('total_key', 'text', (c) => c.notNull())
+        .addColumn('agent_id', 'text', (c) => c.notNull())
+        .addColumn('gateway_id', 'text', (c) => c.notNull())
+        .addColumn('slot', 'bigint', (c) => c.notNull())
+        .addColumn('reserved', 'bigint', (c) => c.notNull())
+        .addColumn('held_at', 'double precision', (c) => c.notNull())
+        .addPrimaryKeyConstraint('total_hold_pk', ['tenant', 'hold_id', 'total_key'])
+        .execute();
+      await db.schema
+        .createIndex('total_hold_of')
+        .on('total_hold')
+        .columns(['tenant', 'agent_id', 'total_key'])
+        .execute();
+      await db.schema.createIndex('total_hold_age').on('total_hold').columns(['tenant', 'held_at']).execute();
+    },
+  },
 ];

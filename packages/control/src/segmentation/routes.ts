@@ -2,13 +2,16 @@
 import { refuse } from '@atf/core/errors';
 import type { Handlers } from '../context.ts';
 import { gatewayCarrying } from '../gateways/carried.ts';
-import { actingPerson } from '../identity/acting.ts';
+import { actingGateway, actingPerson } from '../identity/acting.ts';
+import { agentByRef, versionByDigest } from '../identity/store.ts';
 import { demandClearance } from '../people/clearances.ts';
+import { totalsOf } from './agent-totals.ts';
 import { leaseCalls } from './budgets.ts';
 import { takeDiscovery } from './discovery.ts';
 import { serverViewOf, toolViewOf } from './documents.ts';
 import { credentialOf, describeOffer, setCredential } from './services.ts';
 import { serverRows, toolByName, toolRows } from './store.ts';
+import { reserveTotals, settleTotals } from './totals.ts';
 import { acceptTool, addServer, classifyTool, setServerMayAsk } from './tools.ts';
 
 type Operation =
@@ -24,6 +27,9 @@ type Operation =
   | 'servers.classify'
   | 'tools.accept'
   | 'gateway.leaseCalls'
+  | 'agents.totals'
+  | 'gateway.reserveTotals'
+  | 'gateway.settleTotals'
   | 'gateway.discovered';
 
 const toolsListedMax = 5_000;
@@ -64,6 +70,20 @@ export const segmentationRoutes: Handlers<Operation> = {
   },
 
   'gateway.leaseCalls': (control, { body }) => leaseCalls(control, body.asks),
+
+  async 'agents.totals'(control, { params, actor }) {
+    actingPerson(actor);
+    const { tenant } = control.config;
+    const agent = (await agentByRef(control.db, tenant, params.id)) ?? refuse('identity.agent_not_found');
+    const version = await versionByDigest(control.db, tenant, agent.id, agent.manifest_digest);
+    return { items: await totalsOf(control, agent.id, version?.manifest.limits ?? []) };
+  },
+
+  'gateway.reserveTotals': (control, { body, actor }) =>
+    reserveTotals(control, actingGateway(actor), body.asks),
+
+  'gateway.settleTotals': (control, { body, actor }) =>
+    settleTotals(control, actingGateway(actor), body.settled),
 
   async 'gateway.serviceCredential'(control, { params, actor }) {
     gatewayCarrying(actor, params.name);

@@ -1,5 +1,6 @@
 /** Room: segmentation. SQL of tool servers and tools. */
 import type { Classification } from '@atf/core/wire/feed';
+import type { JsonObject } from '@atf/core/wire/json';
 import type { Insertable, Selectable } from 'kysely';
 import { sql } from 'kysely';
 import type { Db, Tx } from '../context.ts';
@@ -201,4 +202,21 @@ export async function preparedClassification(
     .where('tool', '=', tool)
     .executeTakeFirst();
   return row?.classification;
+}
+
+/** Definitions of tools by their digests; null: another one was accepted since. */
+export async function definitionsByDigests(
+  db: Db | Tx,
+  tenant: string,
+  digests: readonly string[],
+): Promise<(readonly [string, JsonObject | null])[]> {
+  if (digests.length === 0) return [];
+  const rows = await db
+    .selectFrom('tool')
+    .select(['definition_digest', 'definition'])
+    .where('tenant', '=', tenant)
+    .where('definition_digest', 'in', digests)
+    .execute();
+  const known = new Map(rows.map((row) => [row.definition_digest, JSON.parse(row.definition) as JsonObject]));
+  return digests.map((digest) => [digest, known.get(digest) ?? null] as const);
 }

@@ -1,4 +1,5 @@
 /** Room: segmentation. Tool servers and the tools that they offer, as people accepted them. */
+import type { Slots } from '@atf/core/segmentation/totals';
 import type { Classification, ServerDoc } from '@atf/core/wire/feed';
 import type { CredentialKind } from '@atf/core/wire/service';
 import type { AskKind } from '@atf/core/wire/words';
@@ -13,6 +14,27 @@ export interface SegmentationTables {
     limit_key: string;
     /** Theoretical arrival time (core/segmentation/rate.ts), of the database's clock. */
     arrival: number;
+  };
+  /** What is spent of totals of agents. */
+  total_budget: {
+    tenant: string;
+    agent_id: string;
+    /** Which total, without its figure; of a task, with the task. */
+    total_key: string;
+    slots: ColumnType<Slots, string, string>;
+    /** By the database's clock: nothing of it counts any more after this. */
+    drop_after: number;
+  };
+  /** What calls under way have reserved; settled ones have none. */
+  total_hold: {
+    tenant: string;
+    hold_id: string;
+    total_key: string;
+    agent_id: string;
+    gateway_id: string;
+    slot: number;
+    reserved: number;
+    held_at: number;
   };
   tool_server: {
     tenant: string;

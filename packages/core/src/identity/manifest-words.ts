@@ -2,18 +2,58 @@
  * What a manifest declares, in words for people, the same in console and command line. What is declared and not enforced says so: a reader must not
  * take a wish for a fact.
  */
-import type { HumanCheckpoint, Limit, Manifest } from '../wire/manifest.ts';
+import { columnsOf, type TableRights, tableOperations } from '../wire/database.ts';
+import type {
+  AgentTotal,
+  HumanCheckpoint,
+  Limit,
+  Manifest,
+  OtherDomain,
+  ToolWindow,
+} from '../wire/manifest.ts';
 
 const amountWords = (amount: number, currency: string | undefined): string =>
   currency === undefined ? amount.toLocaleString('en') : `${amount.toLocaleString('en')} ${currency}`;
 
-export function limitWords({ calls, amountMax, currency }: Limit): string {
+function totalWords(total: Limit['total'], currency: string | undefined): string | undefined {
+  if (total === undefined) return undefined;
+  const { amount, records, calls, per } = total;
+  const what =
+    amount !== undefined
+      ? amountWords(amount, currency)
+      : records !== undefined
+        ? `${records.toLocaleString('en')} records`
+        : `${(calls ?? 0).toLocaleString('en')} calls`;
+  return `at most ${what} in all, in any one ${per}`;
+}
+
+export function limitWords({ calls, amountMax, currency, total, concurrent }: Limit): string {
   return [
     calls === undefined ? undefined : `at most ${calls.max} calls in ${calls.perSeconds} s`,
     amountMax === undefined ? undefined : `at most ${amountWords(amountMax, currency)} in one action`,
+    totalWords(total, currency),
+    concurrent === undefined ? undefined : `at most ${concurrent} at one time`,
   ]
     .filter((words) => words !== undefined)
     .join('; ');
+}
+
+const periodWords: Readonly<Record<AgentTotal['per'], string>> = {
+  hour: 'in the last hour',
+  day: 'in the last day',
+  task: 'of a task',
+  call: 'now',
+};
+
+/** `120 of 200 EUR in the last day`. */
+export function spentWords({ unit, per, task, max, spent }: AgentTotal): string {
+  const when =
+    task === undefined || per !== 'task'
+      ? periodWords[per]
+      : task === 'none'
+        ? 'in the last day without a task'
+        : `of task ${task.slice(0, 8)}`;
+  return `${spent.toLocaleString('en')} of ${max.toLocaleString('en')} ${unit} ${when}`;
 }
 
 /** Without the reason, which is its author's own words. */
@@ -22,6 +62,16 @@ export function checkpointWords({ amountAbove, currency }: HumanCheckpoint): str
     ? 'a person decides'
     : `a person decides above ${amountWords(amountAbove, currency)}`;
 }
+
+/** `read (id, name), insert`. */
+export const tableRightsWords = (rights: TableRights): string =>
+  tableOperations
+    .flatMap((operation) => {
+      const columns = columnsOf(rights, operation);
+      if (columns === undefined) return [];
+      return [columns === 'all' ? operation : `${operation} (${columns.join(', ')})`];
+    })
+    .join(', ');
 
 export function slaWords({ sla }: Pick<Manifest, 'sla'>): string {
   const { availabilityPercent, responseMs } = sla;
@@ -39,3 +89,19 @@ export function assuranceWords({ assurance }: Pick<Manifest, 'assurance'>): stri
 export function spawnWords({ maySpawn }: Pick<Manifest, 'maySpawn'>): string {
   return maySpawn ? 'yes' : 'no; declared, and not watched yet';
 }
+
+/** `Mon, Tue 08:00-18:00 Europe/Berlin, until 2026-12-31`. */
+export function windowWords({ days, hours, timeZone, from, until }: ToolWindow): string {
+  const named = days?.map((day) => day.slice(0, 1).toUpperCase() + day.slice(1)).join(', ') ?? 'every day';
+  return [
+    `${named}${hours === undefined ? '' : ` ${hours}`} ${timeZone}`,
+    from === undefined ? undefined : `from ${from}`,
+    until === undefined ? undefined : `until ${until}`,
+  ]
+    .filter((words) => words !== undefined)
+    .join(', ');
+}
+
+/** Without the reason, which is its author's own words. */
+export const otherDomainWords = ({ domain, until }: OtherDomain): string =>
+  `${domain} until ${until}, from Senior on`;

@@ -25,10 +25,10 @@ const invalid = (detail: string): ManifestParsed => ({
   refusal: refusal('identity.manifest_invalid', detail),
 });
 
-/** A limit or human checkpoint on a tool that is not on the list would never bind: most likely a typing error, and a dangerous one. */
-function unlistedTools({ tools, limits, checkpoints }: Manifest): string[] {
+/** A limit, window, human checkpoint or tables on a tool that is not on the list would never bind: most likely a typing error, and a dangerous one. */
+function unlistedTools({ tools, limits, checkpoints, windows = [], databases = [] }: Manifest): string[] {
   const listed = new Set(tools);
-  return [...limits, ...checkpoints].flatMap(({ tool }) =>
+  return [...limits, ...checkpoints, ...windows, ...databases].flatMap(({ tool }) =>
     tool === undefined || listed.has(tool) ? [] : [tool],
   );
 }
@@ -50,9 +50,11 @@ export function parseManifest(text: string, format: 'yaml' | 'json'): ManifestPa
   const unlisted = unlistedTools(manifest);
   if (unlisted.length > 0)
     return invalid(
-      `limits or checkpoints name tools that are not listed: ${unlisted.slice(0, problemsMax).join(', ')}`,
+      `limits, checkpoints, windows or databases name tools that are not listed: ${unlisted.slice(0, problemsMax).join(', ')}`,
     );
   if (new Set(manifest.tools).size !== manifest.tools.length) return invalid('tools: a tool is listed twice');
+  const databases = (manifest.databases ?? []).map(({ tool }) => tool);
+  if (new Set(databases).size !== databases.length) return invalid('databases: a tool is listed twice');
   return { ok: true, manifest, digest: sha256(text) };
 }
 

@@ -14,7 +14,7 @@ import {
 } from '../wire/words.ts';
 import { anyAgent, anyTool, type ToolTraits } from './anybody.ts';
 import { obligationWords } from './obligations.ts';
-import { noProvenance, type PolicyAnswer, type PolicyContext, type PolicyFacts } from '../world.ts';
+import { noProvenance, noQuery, type PolicyAnswer, type PolicyContext, type PolicyFacts } from '../world.ts';
 
 export type Effective = 'refuse' | 'ask' | 'allow';
 const rank: Readonly<Record<Effective, number>> = { refuse: 0, ask: 1, allow: 2 };
@@ -24,7 +24,10 @@ type Provenance = Pick<PolicyContext, keyof typeof noProvenance>;
 
 /** Every value of every fact of the context but the approval, about which the grid asks itself, and what {@link provenances} names. */
 const contextValues: {
-  readonly [K in Exclude<keyof PolicyContext, 'approved' | keyof Provenance>]: readonly PolicyContext[K][];
+  readonly [K in Exclude<
+    keyof PolicyContext,
+    'approved' | keyof Provenance | keyof typeof noQuery
+  >]: readonly PolicyContext[K][];
 } = {
   granted: [true, false],
   inDomain: [true, false],
@@ -91,7 +94,7 @@ function standingOf(policy: PolicyFacts, { agent, level, action, tool, context }
       effectiveLevel: level,
       action,
       tool,
-      context: { ...context, approved } as unknown as PolicyContext,
+      context: { ...context, ...noQuery, approved } as unknown as PolicyContext,
     });
   const lawful = (answer: PolicyAnswer) => answer.decision === 'allow' && answer.errors.length === 0;
   const withApproval = ask(true);

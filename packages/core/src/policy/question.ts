@@ -79,14 +79,20 @@ function toolEntity(tool: ToolDoc, action: ActionClass): Entity {
   return entity;
 }
 
-const contextRecord = (context: PolicyContext): RecordValue => record({ ...context });
+const contextRecord = ({ tables, columns, operations, ...plain }: PolicyContext): RecordValue =>
+  record({
+    ...plain,
+    tables: new SetValue(tables),
+    columns: new SetValue(columns),
+    operations: new SetValue(operations),
+  });
 
 /** A request and its entities in Cedar's JSON form: what Cedar's own library is asked when both are compared. */
 export interface CedarCall {
   readonly principal: { type: string; id: string };
   readonly action: { type: string; id: string };
   readonly resource: { type: string; id: string };
-  readonly context: { [name in keyof PolicyContext]: boolean | string };
+  readonly context: { [name in keyof PolicyContext]: boolean | string | readonly string[] };
   readonly entities: {
     uid: { type: string; id: string };
     attrs: Record<string, string | boolean | string[]>;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { classificationSchema } from '../wire/feed.ts';
+import { type Classification, classificationSchema } from '../wire/feed.ts';
 import type { Json, JsonObject } from '../wire/json.ts';
 import { actionClasses } from '../wire/words.ts';
 import { type ClassifyFacts, classify, wordsOf } from './classify.ts';
@@ -54,6 +54,7 @@ describe('class', () => {
     ['get_rows', properties({ sql: 'string' }), 'execute'],
     ['search', properties({ shell_command: 'string' }), 'execute'],
     ['query_db', properties({ statement: 'string' }), 'execute'],
+    ['postgres_query', properties({ query: 'string' }), 'execute'],
     // A name may begin anew, and two words may be one verb.
     ['lookup_and_post', {}, 'send'],
     ['getThenEmail', {}, 'send'],
@@ -140,6 +141,20 @@ describe('the rest', () => {
     ).toEqual({ object: 'path' });
     expect(classify(tool('pay', properties({ amountCents: 'integer' })), untrusted).arguments).toEqual({});
     expect(classify(tool('pay', properties({ amount: 'object' })), untrusted).arguments).toEqual({});
+  });
+
+  it.each<[string, Record<string, string>, Classification['arguments']]>([
+    ['query', { sql: 'string' }, { sql: 'sql' }],
+    ['run_query', { sql_text: 'string' }, { sql: 'sql_text' }],
+    ['postgres_query', { query: 'string' }, { sql: 'query' }],
+    ['execute_sql', { statement: 'string' }, { sql: 'statement' }],
+    // A search, no SQL.
+    ['query', { query: 'string' }, { query: 'query' }],
+    ['query_db', { sql: 'integer' }, {}],
+  ])('SQL of %s %j: %j; which database reads it is never guessed', (name, given, expected) => {
+    const found = classify(tool(name, properties(given)), untrusted);
+    expect(found.arguments).toEqual(expected);
+    expect(found.database).toBeUndefined();
   });
 
   it.each([

@@ -54,6 +54,8 @@ const phrases: Readonly<Record<string, ActionClass>> = {
 };
 /** Arguments through which anything can be done. */
 const executableArguments = wordSet('command cmd script shell bash sql statement code');
+/** Tools of databases: an argument that they call a query or a statement is SQL. */
+const databaseWords = wordSet('sql postgres postgresql pg mysql mariadb sqlite database db duckdb');
 /** Arguments that say where a request goes: what is asked of an address that the agent chooses carries data there. */
 const addressArguments = wordSet('url uri webhook endpoint callback recipient recipients destination');
 const sensitiveWords: readonly (readonly [Sensitivity, ReadonlySet<string>])[] = [
@@ -158,7 +160,11 @@ function argumentsOf(definition: JsonObject): Argument[] {
     });
 }
 
-function rolesOf(given: readonly Argument[], action: ActionClass | undefined): Classification['arguments'] {
+function rolesOf(
+  given: readonly Argument[],
+  action: ActionClass | undefined,
+  sql: string | undefined,
+): Classification['arguments'] {
   const textual = given.filter(
     ({ types }) => types.length === 0 || types.some((type) => type === 'string' || type === 'array'),
   );
@@ -200,7 +206,8 @@ function rolesOf(given: readonly Argument[], action: ActionClass | undefined): C
     ...(currency === undefined || action === 'read' ? {} : { currency }),
     ...(destination === undefined || action === 'read' ? {} : { destination }),
     ...(object === undefined ? {} : { object }),
-    ...(query === undefined ? {} : { query }),
+    ...(query === undefined || query === sql ? {} : { query }),
+    ...(sql === undefined ? {} : { sql }),
   };
 }
 
@@ -229,6 +236,15 @@ export interface ClassifyFacts {
   readonly atLeast?: ActionClass | undefined;
 }
 
+/** The argument that is a statement in SQL, by its name, and for tools of databases also by what they call it. */
+function sqlOf(name: string, given: readonly Argument[]): string | undefined {
+  const textual = given.filter(({ types }) => types.length === 0 || types.includes('string'));
+  const ofDatabase = wordsOf(name).some((word) => databaseWords.has(word));
+  const named = (...words: string[]) =>
+    textual.find((argument) => words.some((word) => argument.words.includes(word)))?.name;
+  return named('sql') ?? (ofDatabase ? named('query', 'statement') : undefined);
+}
+
 /** Guesses the class of a tool; undefined when its name and what it says leave it open. */
 function classOf(
   definition: JsonObject,
@@ -252,7 +268,7 @@ function classOf(
     described,
     admitted,
     takes(addressArguments) ? ('send' as const) : undefined,
-    takes(executableArguments) ? ('execute' as const) : undefined,
+    takes(executableArguments) || sqlOf(text('name'), given) !== undefined ? ('execute' as const) : undefined,
   ].reduce(higher, base);
 }
 
@@ -300,7 +316,7 @@ export function classify(
     ...(inverse === undefined ? {} : { inverse }),
     idempotent: reads || (trusted && annotations['idempotentHint'] === true),
     writeSafe: false,
-    arguments: rolesOf(given, action),
+    arguments: rolesOf(given, action, sqlOf(name, given)),
     by: 'automatic',
   };
 }

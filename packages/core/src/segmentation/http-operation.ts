@@ -38,6 +38,12 @@ export function parameterOf(part: string): string | undefined {
 export function isReservedHeader(name: string): boolean {
   return reserved.has(name) || /^(?:x-forwarded-|proxy-|sec-|x-amz-|x-atf-|cf-)/.test(name);
 }
+/** Of those, what some services take for another request, or for who asks, and what no proxy sets for its own ends. */
+export const changingHeaders: readonly string[] =
+  'cookie x-http-method x-http-method-override x-method-override x-original-url x-original-uri x-rewrite-url x-original-host x-host'.split(
+    ' ',
+  );
+
 const reserved: ReadonlySet<string> = new Set(
   [
     'host connection keep-alive te trailer transfer-encoding upgrade expect content-length content-type content-encoding accept',

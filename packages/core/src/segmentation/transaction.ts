@@ -4,7 +4,7 @@
  */
 import { type Refusal, refusal } from '../errors.ts';
 import type { AgentDoc, ToolDoc } from '../wire/feed.ts';
-import type { JsonObject } from '../wire/json.ts';
+import type { Json, JsonObject } from '../wire/json.ts';
 import { currencyOfCheckpoint, type HumanCheckpoint, type Limit } from '../wire/manifest.ts';
 import type { ActionClass } from '../wire/words.ts';
 
@@ -23,12 +23,48 @@ export function hundredths(value: unknown): number | undefined {
   return Number(whole) * 100 + Number(fraction.padEnd(2, '0'));
 }
 
+/** Whether the tool's own schema takes text for this argument: where it does not, an amount as text is none. */
+function takesText({ definition }: ToolDoc, argument: string): boolean {
+  const { properties } = (definition['inputSchema'] ?? {}) as { properties?: Record<string, unknown> };
+  const declared =
+    properties !== undefined && Object.hasOwn(properties, argument) ? properties[argument] : undefined;
+  const { type } = (declared ?? {}) as { type?: unknown };
+  return type === 'string' || (Array.isArray(type) && type.includes('string'));
+}
+
+const plain = /^[a-z0-9]*$/;
+const plainName = (name: string): string =>
+  plain.test(name)
+    ? name
+    : name
+        .normalize('NFKC')
+        .toLowerCase()
+        .replace(/[^\p{L}\p{N}]/gu, '');
+
+/** How deep a second amount is looked for; what is nested deeper was refused with the request. */
+const depthMax = 64;
+
+/** Whether a member of the same name stands anywhere else in the arguments: then nobody knows which of them the tool takes. */
+export function standsElsewhere(args: JsonObject, argument: string): boolean {
+  const wanted = plainName(argument);
+  const within = (value: Json, depth: number): boolean => {
+    if (value === null || typeof value !== 'object' || depth > depthMax) return false;
+    if (Array.isArray(value)) return value.some((each) => within(each, depth + 1));
+    return Object.entries(value).some(
+      ([name, each]) =>
+        (plainName(name) === wanted && !(depth === 0 && name === argument)) || within(each, depth + 1),
+    );
+  };
+  return within(args, 0);
+}
+
 /** The amount of a call, by the classified amount argument. */
 export function amountOf(tool: ToolDoc, args: JsonObject): Amount {
   const { amount, currency } = tool.classification.arguments;
   if (amount === undefined) return { kind: 'none' };
-  const value = Object.hasOwn(args, amount) ? hundredths(args[amount]) : undefined;
-  if (value === undefined) return { kind: 'unreadable' };
+  const given = Object.hasOwn(args, amount) ? args[amount] : undefined;
+  const value = typeof given === 'string' && !takesText(tool, amount) ? undefined : hundredths(given);
+  if (value === undefined || standsElsewhere(args, amount)) return { kind: 'unreadable' };
   const unit = currency !== undefined && Object.hasOwn(args, currency) ? args[currency] : undefined;
   return { kind: 'read', hundredths: value, currency: typeof unit === 'string' ? unit : undefined };
 }
@@ -49,14 +85,24 @@ export function hasDefinedLimits(agent: AgentDoc, tool: ToolDoc): boolean {
   const limits = limitsFor(agent, tool);
   return tool.classification.arguments.amount === undefined
     ? limits.length > 0
-    : limits.some(({ amountMax }) => amountMax !== undefined);
+    : limits.some(({ amountMax, total }) => amountMax !== undefined || total?.amount !== undefined);
+}
+
+/** Whether what a call of this tool says as its amount can enter a decision about this agent: nothing else that is decided reads the arguments. */
+export function amountMatters(agent: AgentDoc, tool: ToolDoc): boolean {
+  if (tool.classification.arguments.amount === undefined) return false;
+  const limited = limitsFor(agent, tool).some(({ amountMax }) => amountMax !== undefined);
+  return (
+    limited ||
+    agent.checkpoints.some((point) => concerns(point.tool, tool) && point.amountAbove !== undefined)
+  );
 }
 
 /** Refuses a call above an amount limit, in another currency than the limit's, or whose amount cannot be read although it is limited. */
 export function checkTransaction(agent: AgentDoc, tool: ToolDoc, args: JsonObject): Refusal | undefined {
   const amount = amountOf(tool, args);
   for (const limit of limitsFor(agent, tool)) {
-    if (limit.amountMax === undefined) continue;
+    if (limit.amountMax === undefined && limit.total?.amount === undefined) continue;
     if (amount.kind === 'none') {
       if (limit.tool === undefined) continue;
       return refusal(
@@ -70,7 +116,7 @@ export function checkTransaction(agent: AgentDoc, tool: ToolDoc, args: JsonObjec
     if (limit.currency !== undefined && named && limit.currency !== amount.currency) {
       return refusal('segmentation.amount_unreadable', `The limit is in ${limit.currency}.`);
     }
-    if (amount.hundredths > Math.round(limit.amountMax * 100)) {
+    if (limit.amountMax !== undefined && amount.hundredths > Math.round(limit.amountMax * 100)) {
       return refusal(
         'segmentation.transaction_exceeded',
         `At most ${limit.amountMax} ${limit.currency ?? ''}`.trimEnd(),

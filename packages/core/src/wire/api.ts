@@ -6,10 +6,16 @@ import { z } from 'zod';
 import { classificationSchema, containmentDocSchema } from './feed.ts';
 import { saidOfToolSchema, saidOfToolsSchema } from './classifications.ts';
 import { canonicalJson } from './json.ts';
-import { manifestBytesMax, manifestSchema } from './manifest.ts';
+import { agentTotalSchema, manifestBytesMax, manifestSchema } from './manifest.ts';
+import { backtestRoutes } from './backtest.ts';
+import { egressRoutes } from './egress.ts';
+import { enforcementRoutes } from './enforcement.ts';
 import { gatewayRoutes } from './gateway-routes.ts';
 import { notificationRoutes } from './notifications.ts';
 import { policyRoutes } from './policy.ts';
+import { analysisRoutes } from './policy-analysis.ts';
+import { shadowRoutes } from './shadow.ts';
+import { rightsRoutes } from './rights.ts';
 import { taskRoutes } from './task-routes.ts';
 import { id, list, ok, reason, text } from './shapes.ts';
 import { credentialKinds, documentLengthMax, leftOutSchema, serviceCredentialSchema } from './service.ts';
@@ -694,6 +700,14 @@ export const routes = {
       }),
     ),
   },
+  'agents.totals': {
+    method: 'GET',
+    path: '/v1/agents/:id/totals',
+    auth: 'person',
+    summary: 'What all calls of the agent together have done of what they may do',
+    params: z.object({ id: text(64) }),
+    response: list(agentTotalSchema),
+  },
   'instances.enrol': {
     method: 'POST',
     path: '/v1/enrol',
@@ -984,6 +998,12 @@ export const routes = {
   ...notificationRoutes,
   // policy
   ...policyRoutes,
+  ...backtestRoutes,
+  ...analysisRoutes,
+  ...rightsRoutes,
+  ...enforcementRoutes,
+  ...egressRoutes,
+  ...shadowRoutes,
 } as const satisfies Record<string, Route>;
 
 export type OperationId = keyof typeof routes;

@@ -7,7 +7,8 @@
  * database. The lease counts from the moment the nonce was SENT, on the gateway's monotonic clock (invariant 3).
  */
 import { z } from 'zod';
-import { humanCheckpointSchema, limitSchema } from './manifest.ts';
+import { databaseRightsSchema, databaseSchema } from './database.ts';
+import { humanCheckpointSchema, limitSchema, otherDomainSchema, toolWindowSchema } from './manifest.ts';
 import {
   actionClassSchema,
   approvalStateSchema,
@@ -29,10 +30,11 @@ import {
 /**
  * Number of this wire between the planes: frames, documents and the routes of gateways. It rises when a gateway of before would not understand what control
  * says, or the other way round. A gateway says its number in {@link wireHeader} when it connects; those of before the number was said are 0.
- * Control takes gateways of its own number and of the one before, so that it is upgraded first; it says to them only what they know.
+ * Control takes gateways of its own number and of the one before, so that it is upgraded first; it says to them only what they know. Number 2 takes none of
+ * before: they would not hold the totals of an agent, and nothing that they can be told instead would.
  */
-export const wireVersion = 1;
-export const wireVersionOldest = 0;
+export const wireVersion = 2;
+export const wireVersionOldest = 2;
 export const wireHeader = 'atf-wire';
 
 /** The number that a gateway says; undefined: none that ever was, or will be soon. */
@@ -68,6 +70,19 @@ export type StopFileReport = z.infer<typeof stopFileReportSchema>;
 
 const epoch = z.int().min(0);
 
+const rateSchema = z.strictObject({
+  max: z.int().min(1).max(1_000_000),
+  perSeconds: z.int().min(1).max(86_400),
+});
+
+/** All agents of one owner, the whole fleet, all who call one tool: `tools` by name, `tool` every other one. */
+export const callsSharedSchema = z.strictObject({
+  owner: rateSchema.optional(),
+  fleet: rateSchema.optional(),
+  tool: rateSchema.optional(),
+  tools: z.record(toolRefSchema, rateSchema).optional(),
+});
+
 export const settingsDocSchema = z.object({
   tenant: z.string(),
   /** `iss` of access tokens. */
@@ -78,6 +93,8 @@ export const settingsDocSchema = z.object({
   approvalSeconds: z.int().min(1),
   /** Calls per period where the manifest sets none, by level (strict, strict, moderate, adaptive). */
   callsDefault: z.record(levelSchema, z.object({ max: z.int().min(1), perSeconds: z.int().min(1) })),
+  /** Calls per period that agents share; absent: no bound beside their own. */
+  callsShared: callsSharedSchema.optional(),
   upstreamTimeoutMs: z.int().min(1),
   /** Classes of action that run only when control, too, holds their intent durably; absent from control of before. */
   replicated: z.array(actionClassSchema).max(5).optional(),
@@ -110,9 +127,15 @@ export const agentDocSchema = z.object({
   purpose: z.string(),
   domain: nameSchema,
   dataDomains: z.array(nameSchema),
+  /** Absent: none. */
+  otherDomains: z.array(otherDomainSchema).optional(),
   tools: z.array(toolRefSchema),
   limits: z.array(limitSchema),
   checkpoints: z.array(humanCheckpointSchema),
+  /** Tables that it may use, by tool; absent: none. */
+  databases: z.array(databaseRightsSchema).max(50).optional(),
+  /** Absent: at any time. */
+  windows: z.array(toolWindowSchema).optional(),
   assurance: assuranceSchema,
   epoch,
   credentialEpoch: epoch,
@@ -156,6 +179,8 @@ export const argumentRolesSchema = z.strictObject({
   destination: z.string().max(128).optional(),
   object: z.string().max(128).optional(),
   query: z.string().max(128).optional(),
+  /** It is one statement in SQL, which is parsed and held to the tables that the agent may use. */
+  sql: z.string().max(128).optional(),
 });
 
 export const classificationSchema = z.strictObject({
@@ -171,6 +196,8 @@ export const classificationSchema = z.strictObject({
   /** Fit to be written by an agent alone: limits are defined and it can be undone or repeated. A person says so. */
   writeSafe: z.boolean(),
   arguments: argumentRolesSchema,
+  /** What reads the SQL; without it every call of a tool with such an argument is refused. A person says so. */
+  database: databaseSchema.optional(),
   by: z.enum(['automatic', 'person']),
 });
 export type Classification = z.infer<typeof classificationSchema>;

@@ -33,6 +33,24 @@ export const storedOutcomeSchema = z.object({
 export const carriedServersSchema = z.union([z.literal('*'), z.array(nameSchema).min(1).max(500)]);
 export type CarriedServers = z.infer<typeof carriedServersSchema>;
 
+const countedSchema = z.int().min(0).max(1e15);
+const totalIdPattern = /^(?:(?:amount:[A-Z]{3}|records|calls):(hour|day|task)|concurrent):[^\s]{1,300}$/;
+
+/** The period that stands in the name of a total (segmentation/totals.ts); undefined: no total has such a name. */
+export function totalPeriodOf(id: string): 'hour' | 'day' | 'task' | 'call' | undefined {
+  const found = totalIdPattern.exec(id);
+  return found === null ? undefined : ((found[1] ?? 'call') as 'hour' | 'day' | 'task' | 'call');
+}
+
+/** A name and another period than its own would begin it anew. */
+const isNamed = ({ id, per }: { readonly id: string; readonly per: string }) => totalPeriodOf(id) === per;
+const totalAskedSchema = z.strictObject({
+  /** `amount:EUR:day:erp/refund`. */
+  id: z.string().min(1).max(400),
+  per: z.enum(['hour', 'day', 'task', 'call']),
+  max: countedSchema,
+});
+
 export const gatewayRoutes = {
   'gateways.list': {
     method: 'GET',
@@ -109,8 +127,9 @@ export const gatewayRoutes = {
       asks: z
         .array(
           z.strictObject({
+            /** Whose calls count together: an agent, the owner of several, or the id that stands for the fleet. */
             agentId: uuidSchema,
-            /** `rate:agent`, `rate:server/tool`. */
+            /** `rate:agent`, `rate:server/tool`, `rate:owner`, `rate:fleet`, `rate:all:server/tool`. */
             limit: z.string().min(1).max(400),
             max: z.int().min(1).max(1_000_000),
             perSeconds: z.int().min(1).max(86_400),
@@ -123,6 +142,91 @@ export const gatewayRoutes = {
     response: z.object({
       /** One for each ask, in their order. */
       grants: z.array(z.object({ granted: z.int().min(0), retryAfterMs: z.int().min(0) })).max(500),
+    }),
+  },
+  'gateway.reserveTotals': {
+    method: 'POST',
+    path: '/v1/gateway/totals',
+    auth: 'gateway',
+    summary: 'Reserve what calls are about to do, out of the totals of their agents',
+    body: z.strictObject({
+      asks: z
+        .array(
+          z.strictObject({
+            /** New for every reservation; what was asked again under one id is reserved once. */
+            holdId: uuidSchema,
+            agentId: uuidSchema,
+            /** The task of the session; totals of a task count there. */
+            task: uuidSchema.optional(),
+            totals: z
+              .array(
+                totalAskedSchema
+                  .extend({ wanted: countedSchema })
+                  .refine(isNamed, 'the id names another period'),
+              )
+              .min(1)
+              .max(100),
+          }),
+        )
+        .min(1)
+        .max(100),
+    }),
+    response: z.object({
+      /** One for each ask, in their order: all of its totals have room and are reserved, or nothing is. */
+      answers: z
+        .array(
+          z.object({
+            reserved: z.boolean(),
+            totals: z
+              .array(
+                z.object({
+                  ok: z.boolean(),
+                  left: countedSchema,
+                  /** Absent: waiting does not help. */
+                  retryAfterMs: z.int().min(0).optional(),
+                }),
+              )
+              .max(100),
+          }),
+        )
+        .max(100),
+    }),
+  },
+  'gateway.settleTotals': {
+    method: 'POST',
+    path: '/v1/gateway/totals/settled',
+    auth: 'gateway',
+    summary: 'Say what calls did of what was reserved for them',
+    body: z.strictObject({
+      settled: z
+        .array(
+          z.strictObject({
+            holdId: uuidSchema,
+            agentId: uuidSchema,
+            totals: z
+              .array(
+                totalAskedSchema
+                  .extend({ spent: countedSchema })
+                  .refine(isNamed, 'the id names another period'),
+              )
+              .min(1)
+              .max(100),
+          }),
+        )
+        .min(1)
+        .max(100),
+    }),
+    response: z.object({
+      /** False: it is more than was left; then what was reserved stays spent, and nothing more. */
+      answers: z
+        .array(
+          z.object({
+            within: z.boolean(),
+            left: countedSchema,
+            /** False: nothing was reserved for it, or not yet. */ held: z.boolean(),
+          }),
+        )
+        .max(100),
     }),
   },
   'gateway.requestApproval': {

@@ -3,12 +3,52 @@
  * People are named by e-mail address or by the id of a registered person; the registry resolves them.
  */
 import { z } from 'zod';
+import { databaseRightsSchema } from './database.ts';
 import { actionClassSchema, assuranceSchema, nameSchema, toolRefSchema } from './words.ts';
 
 const person = z.string().min(3).max(254);
 const words = (max: number) => z.string().trim().min(1).max(max);
 
-const currencySchema = z.string().regex(/^[A-Z]{3}$/, 'ISO 4217');
+const currencies: ReadonlySet<string> = new Set(Intl.supportedValuesOf('currency'));
+const currencySchema = z
+  .string()
+  .regex(/^[A-Z]{3}$/, 'ISO 4217')
+  .refine((code) => currencies.has(code), 'no currency of ISO 4217 has this code');
+
+export const totalPeriods = ['hour', 'day', 'task'] as const;
+export type TotalPeriod = (typeof totalPeriods)[number];
+
+/**
+ * How much all calls together may do in any stretch of that length (S-5): money, records that tools hand out, or calls. `task`: as long as a session's task goes
+ * on; what is done without a task counts as one task a day.
+ */
+export const totalSchema = z
+  .strictObject({
+    /** In units of the limit's currency, at most 2 decimal places. */
+    amount: z.number().min(0).max(1e12).multipleOf(0.01).optional(),
+    records: z.int().min(0).max(1e9).optional(),
+    calls: z.int().min(0).max(1e9).optional(),
+    per: z.enum(totalPeriods),
+  })
+  .refine(
+    ({ amount, records, calls }) =>
+      [amount, records, calls].filter((each) => each !== undefined).length === 1,
+    'a total counts one of amount, records, calls',
+  );
+
+/** One total of an agent as people see it: amounts in units of the currency. */
+export const agentTotalSchema = z.object({
+  id: z.string().max(500),
+  /** Absent: all tools of the agent. */
+  tool: toolRefSchema.optional(),
+  unit: z.union([z.enum(['records', 'calls', 'running']), currencySchema]),
+  per: z.enum([...totalPeriods, 'call']),
+  /** The task that it is about; `none`: everything of the last day that had no task. */
+  task: z.string().max(40).optional(),
+  max: z.number(),
+  spent: z.number(),
+});
+export type AgentTotal = z.infer<typeof agentTotalSchema>;
 
 export const limitSchema = z
   .strictObject({
@@ -21,12 +61,79 @@ export const limitSchema = z
     /** Largest amount of one call (S-4), in units of the currency, at most 2 decimal places. */
     amountMax: z.number().min(0).max(1e12).multipleOf(0.01).optional(),
     currency: currencySchema.optional(),
+    /** Of all calls together (S-5). */
+    total: totalSchema.optional(),
+    /** Calls that run at one time, over all gateways (S-5). */
+    concurrent: z.int().min(1).max(10_000).optional(),
   })
   .refine(
-    (limit) => limit.calls !== undefined || limit.amountMax !== undefined,
-    'a limit needs calls or amountMax',
+    (limit) =>
+      limit.calls !== undefined ||
+      limit.amountMax !== undefined ||
+      limit.total !== undefined ||
+      limit.concurrent !== undefined,
+    'a limit needs calls, amountMax, total or concurrent',
+  )
+  .refine(
+    ({ total, currency }) => total?.amount === undefined || currency !== undefined,
+    'a total of an amount needs its currency',
   );
 export type Limit = z.infer<typeof limitSchema>;
+
+export const weekdays = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
+export type Weekday = (typeof weekdays)[number];
+
+const dateSchema = z.iso.date();
+const timeZones: ReadonlySet<string> = new Set(['UTC', ...Intl.supportedValuesOf('timeZone')]);
+const clockTime = '(?:[01][0-9]|2[0-3]):[0-5][0-9]';
+
+/** When a tool, or any tool, may be used (S-2). Outside all windows that are about a tool it is refused, whatever a person says. */
+export const toolWindowSchema = z
+  .strictObject({
+    /** One tool, or absent for all tools that no window names. */
+    tool: toolRefSchema.optional(),
+    days: z.array(z.enum(weekdays)).min(1).max(7).optional(),
+    /** `08:00-18:00`, the end not in it; over midnight: two windows. */
+    hours: z
+      .string()
+      .regex(new RegExp(`^${clockTime}-(?:${clockTime}|24:00)$`), 'for example 08:00-18:00')
+      .refine(
+        (hours) => hours.slice(0, 5) < hours.slice(6),
+        'the end comes after the beginning; over midnight write two windows',
+      )
+      .optional(),
+    timeZone: z
+      .string()
+      .refine((zone) => timeZones.has(zone), 'no time zone of this name, for example Europe/Berlin')
+      .default('UTC'),
+    /** Dates of validity, both in it, in that time zone. */
+    from: dateSchema.optional(),
+    until: dateSchema.optional(),
+  })
+  .refine(
+    ({ days, hours, from, until }) => (days ?? hours ?? from ?? until) !== undefined,
+    'a window needs days, hours, from or until',
+  )
+  .refine(
+    ({ from, until }) => from === undefined || until === undefined || from <= until,
+    'it ends before it begins',
+  );
+export type ToolWindow = z.infer<typeof toolWindowSchema>;
+
+/** The windows of which one must be open for a call of this tool: those that name it, or else those for all tools. */
+export function windowsFor(windows: readonly ToolWindow[], tool: string): readonly ToolWindow[] {
+  const named = windows.filter((window) => window.tool === tool);
+  return named.length > 0 ? named : windows.filter((window) => window.tool === undefined);
+}
+
+/** Another data domain than the agent's own: from Senior on, with a reason and an end (S-1). */
+export const otherDomainSchema = z.strictObject({
+  domain: nameSchema,
+  because: words(500),
+  /** The last day, in UTC. */
+  until: dateSchema,
+});
+export type OtherDomain = z.infer<typeof otherDomainSchema>;
 
 /** A human checkpoint: a kind of decision that needs a person, declared before deployment. */
 export const humanCheckpointSchema = z
@@ -65,12 +172,18 @@ const manifestMembers = z.strictObject({
   /** The one domain it works in; data domains are what it may touch. */
   domain: nameSchema,
   dataDomains: z.array(nameSchema).min(1).max(50),
+  /** Data of other domains, for a time. */
+  otherDomains: z.array(otherDomainSchema).max(20).optional(),
   /** What it claims it can do, a written list of actions (I-5). Not a grant. */
   capabilities: z.array(words(300)).min(1).max(200),
   /** The tools it may use, each by name: permission by action, not by system (S-1). What is not listed is refused. */
   tools: z.array(toolRefSchema).max(500),
   limits: z.array(limitSchema).max(100).default([]),
   checkpoints: z.array(humanCheckpointSchema).max(100).default([]),
+  /** The tables it may use through tools that take SQL (S-1): table, operation, columns. What is not listed is refused. */
+  databases: z.array(databaseRightsSchema).max(50).optional(),
+  /** When it may use its tools; none: at any time. */
+  windows: z.array(toolWindowSchema).max(50).optional(),
   /** People who may stop it besides owners and operators. */
   mayStop: z.array(person).max(50).default([]),
   escalation: person,

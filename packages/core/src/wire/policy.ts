@@ -78,8 +78,10 @@ export const candidateSchema = z.object({
   id: uuidSchema,
   /** `plan`: nobody asked to put it into force. `overtaken`: another version came into force since. */
   state: z.enum(['plan', 'waiting', 'applied', 'overtaken', 'expired']),
-  /** The version that its author saw. */
-  base: version,
+  /** Of this application set, instead of the one about agents. */
+  application: nameSchema.optional(),
+  /** The version that its author saw; 0: there is none of this application yet. */
+  base: z.int().min(0).max(1_000_000_000),
   digest: digestSchema,
   /** Whether it is, to the byte, what is in force. */
   same: z.boolean(),
@@ -109,6 +111,7 @@ export type PolicyCandidate = z.infer<typeof candidateSchema>;
 /** What the digest of a candidate is the SHA-256 of: all that a person is shown of it and decides by. */
 export function candidateShownText(shown: {
   id: string;
+  application?: string | undefined;
   base: number;
   digest: string;
   reason: string;
@@ -116,8 +119,9 @@ export function candidateShownText(shown: {
   loosenings: number;
   proposedBy: string;
 }): string {
-  const { id: candidate, base, digest, reason: why, loosens, loosenings, proposedBy } = shown;
+  const { id: candidate, application, base, digest, reason: why, loosens, loosenings, proposedBy } = shown;
   return canonicalJson({
+    ...(application === undefined ? {} : { application }),
     base,
     candidate,
     digest,
@@ -195,7 +199,9 @@ export const policyRoutes = {
     summary: 'Check a policy set, or an earlier version, as the next one; nothing is in force by this',
     /** One of `files` and `restores`. Without a reason it is only planned with, and nobody can put it into force. */
     body: z.strictObject({
-      base: version,
+      /** Of this application set; then `base` counts its versions, from 0. */
+      application: nameSchema.optional(),
+      base: z.int().min(0).max(1_000_000_000),
       files: z.array(policyFileSchema).min(1).max(policyFilesMax).optional(),
       restores: version.optional(),
       reason: reason.optional(),

@@ -3,7 +3,14 @@ import { actionsMax, actionsOfAgentMax, Cooperative } from './cooperative.ts';
 
 const asker = { agentId: 'agent-1', instanceId: 'instance-1' };
 const target = (actionId: string, instanceId = asker.instanceId) => ({
-  action: { actionId, argsDigest: '', approvalId: undefined, effectiveLevel: undefined, obligations: [] },
+  action: {
+    actionId,
+    argsDigest: '',
+    approvalId: undefined,
+    effectiveLevel: undefined,
+    obligations: [],
+    whole: false,
+  },
   server: {} as never,
   tool: 'cancel',
   instanceId,

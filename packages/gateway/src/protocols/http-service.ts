@@ -161,7 +161,7 @@ export class HttpServices implements Omit<UpstreamPort, 'kill' | 'watch'> {
       request,
       body,
       secrets: secretsOf(credential),
-      sink: this.#sinks.get(target.action.actionId),
+      sink: target.action.whole ? undefined : this.#sinks.get(target.action.actionId),
     };
     return await this.#send(exchanged, options);
   }

@@ -182,10 +182,18 @@ export class FakeApprovals implements ControlPort {
         ok: true,
         value: this.budgets.lease(call.body, this.#clock.monotonicMs()) as unknown as ResponseOf<K>,
       };
-    const value = this.#answer(operation, id, (call.body ?? {}) as Record<string, string>);
+    const value =
+      this.#allocated(operation, call.body) ??
+      this.#answer(operation, id, (call.body ?? {}) as Record<string, string>);
     if (this.lose) return { ok: false, refusal: refusal('containment.feed_stale'), sent: true };
     if (value === undefined) return { ok: false, refusal: refusal('approvals.not_found'), sent: false };
     return { ok: true, value: value as ResponseOf<K> };
+  }
+
+  #allocated(operation: OperationId, body: unknown): object | undefined {
+    const nowMs = this.#clock.nowMs();
+    if (operation === 'gateway.reserveTotals') return this.budgets.reserve(body, nowMs);
+    return operation === 'gateway.settleTotals' ? this.budgets.settle(body, nowMs) : undefined;
   }
 
   #answer(operation: OperationId, id: string, body: Record<string, string>): object | undefined {
@@ -254,6 +262,8 @@ export class FakeApprovals implements ControlPort {
 
 export interface Bench {
   readonly clock: VirtualClock;
+  /** Before control is told again; closed. */
+  readonly pauses: Gate;
   readonly lease: Lease;
   readonly snapshot: Snapshot;
   readonly spool: FakeSpool;
@@ -326,6 +336,8 @@ export function bench(seed = 'bench'): Bench {
   const upstream = new FakeUpstream();
   const control = new FakeApprovals(clock, (doc) => snapshot.apply('approval', doc.id, doc));
   const random = seeded(seed);
+  const pauses = new Gate();
+  pauses.closed = true;
   const key = { kid: 'payload-1', key: createSecretKey(Buffer.alloc(32, 7)) };
   const ports: Ports = {
     ...{ clock, random, spool, snapshot, upstream, control },
@@ -335,8 +347,8 @@ export function bench(seed = 'bench'): Bench {
   const pipeline = createPipeline(ports, {
     publicUrl: () => 'http://gateway.test',
     upMs: () => 0,
-    // Reports that control did not take wait until it is connected again.
-    pause: async () => await new Promise(() => undefined),
+    // What control did not take waits until it is connected again, or a test lets it try again.
+    pause: async () => await pauses.pass(),
   });
   snapshot.onApplied((topic, docKey, body, before) => pipeline.stopper.observe(topic, docKey, body, before));
   const names = Object.keys(tools).map((name) => `office/${name}`);
@@ -373,5 +385,5 @@ export function bench(seed = 'bench'): Bench {
     };
     return pipeline.call(credential, request, gone);
   };
-  return { clock, lease, snapshot, spool, upstream, control, ports, pipeline, hear, call };
+  return { clock, lease, snapshot, spool, upstream, control, pauses, ports, pipeline, hear, call };
 }

@@ -112,6 +112,30 @@ export function argumentOrigins(
   return found;
 }
 
+/**
+ * The deciding arguments of a tool as if each came from there, for questions about a tool and not about one call: arguments that its schema names at the top
+ * and that have a role.
+ */
+export function rolesFrom(
+  origin: Origin,
+  names: readonly string[],
+  roles: Classification['arguments'],
+): ArgumentOrigin[] {
+  return names.slice(0, valuesMax).flatMap((name) => {
+    const role = roleOf(name, roles);
+    return role === 'content'
+      ? []
+      : [
+          {
+            argument: `/${escaped(name)}`.slice(0, pointerMax),
+            role,
+            address: role === 'destination',
+            origin,
+          },
+        ];
+  });
+}
+
 /** The worst origin of some of them; `none` when there are none. */
 export function worstOrigin(
   found: readonly ArgumentOrigin[],

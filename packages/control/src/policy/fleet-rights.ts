@@ -1,0 +1,143 @@
+/**
+ * Room: policy (S-1, S-2). What every registered agent may do, as far as combinations go: alone, with a person's task, with a person, never; by the decision that
+ * gateways make. Agents with equal rights are one group. Stops and what is spent are left out: they pass.
+ */
+import { sha256 } from '@atf/core/digest';
+import {
+  type AgentGroup,
+  composedTool,
+  type ComposedTool,
+  type Freedom,
+  type Right,
+} from '@atf/core/segmentation/composition/rights';
+import { rolesFrom } from '@atf/core/segmentation/provenance/argument-origins';
+import type { AgentDoc, ToolDoc } from '@atf/core/wire/feed';
+import { isJsonObject } from '@atf/core/wire/json';
+import type { Level } from '@atf/core/wire/words';
+import { type Decision, noTask, type ProvenanceFact, type TaskFact } from '@atf/core/world';
+import type { Control } from '../context.ts';
+import { agentDocOf } from '../identity/documents.ts';
+import { agentRows, currentVersions } from '../identity/store.ts';
+import { type Known, knownTools, type Standing, wouldHappen } from './question.ts';
+import { smallestArguments } from './smallest-arguments.ts';
+
+const pageAgents = 500;
+
+/** Every agent with its version in force, by name. */
+export async function allAgents(control: Control): Promise<AgentDoc[]> {
+  const { db, config } = control;
+  const docs: AgentDoc[] = [];
+  for (let after: string | undefined; ; ) {
+    const rows = await agentRows(db, config.tenant, pageAgents, after);
+    const versions = await currentVersions(db, config.tenant, rows);
+    for (const row of rows) {
+      const manifest = versions.get(row.id)?.manifest;
+      if (manifest !== undefined) docs.push(agentDocOf(row, manifest));
+    }
+    after = rows.at(-1)?.name;
+    if (rows.length < pageAgents) return docs;
+  }
+}
+
+/** A task that asks for exactly this. */
+const stated: TaskFact = { assurance: 'person', intent: 'stated' };
+
+function argumentNames({ definition }: ToolDoc): string[] {
+  const schema = definition['inputSchema'];
+  const properties = isJsonObject(schema) ? schema['properties'] : undefined;
+  return isJsonObject(properties) ? Object.keys(properties) : [];
+}
+
+/** The right of one agent to one tool; undefined: it has none. */
+function rightOf(
+  control: Control,
+  standing: Standing,
+  docs: Known & { readonly tool: ToolDoc },
+  tool: ComposedTool,
+): Right | undefined {
+  const { classification } = docs.tool;
+  const names = argumentNames(docs.tool);
+  const from = (origin: 'trusted' | 'task' | 'untrusted') =>
+    rolesFrom(origin, names, classification.arguments);
+  const asked = {
+    server: docs.tool.server,
+    tool: docs.tool.name,
+    docs,
+    args: smallestArguments(standing.agent, docs.tool),
+    schema: 'unchecked' as const,
+  };
+  const ask = (provenance: readonly ProvenanceFact[], task: TaskFact): Decision =>
+    wouldHappen(control, standing, { ...asked, provenance, task });
+  /** Without a task, and only if that is not enough with one. */
+  const most = (origins: readonly [alone: ProvenanceFact[], task: ProvenanceFact[]]) => {
+    const alone = ask(origins[0], noTask);
+    if (alone.outcome === 'allow') return { freedom: 'alone' as Freedom, decision: alone };
+    const task = ask(origins[1], stated);
+    if (task.outcome === 'allow') return { freedom: 'task' as Freedom, decision: task };
+    const person = [alone, task].find(({ outcome }) => outcome === 'ask');
+    return { freedom: (person === undefined ? 'never' : 'person') as Freedom, decision: person ?? alone };
+  };
+  const { freedom, decision } = most([from('trusted'), from('task')]);
+  if (freedom === 'never') return undefined;
+  const untrusted = from('untrusted');
+  // What only reads does no harm by what it is given; and of values that nobody looks at, nobody knows where they come from.
+  const led =
+    tool.class === 'read' || untrusted.length === 0 ? freedom : most([untrusted, untrusted]).freedom;
+  return { tool, freedom, untrusted: led, policies: [...decision.policies].sort() };
+}
+
+export interface FleetRights {
+  readonly groups: readonly AgentGroup[];
+  readonly agents: number;
+  readonly rights: number;
+}
+
+const text = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** Yields after each right. `level`: as if every agent had it. */
+export function* fleetRights(
+  control: Control,
+  agents: readonly AgentDoc[],
+  known: (ref: string) => Known,
+  { policy, settings, level }: Pick<Standing, 'policy' | 'settings'> & { readonly level?: Level | undefined },
+): Generator<void, FleetRights> {
+  const tools = new Map<string, ComposedTool>();
+  const groups = new Map<string, { readonly agents: string[]; readonly rights: readonly Right[] }>();
+  let looked = 0;
+  for (const doc of agents) {
+    // A time at which a tool may be used comes again: it is no break.
+    const { windows: _windows, ...always } = doc;
+    const { ceiling: _ceiling, ...earned } = always;
+    const agent: AgentDoc = level === undefined ? always : { ...earned, level };
+    const standing: Standing = { agent, stops: [], policy, settings };
+    const rights: Right[] = [];
+    for (const ref of agent.tools) {
+      yield;
+      looked += 1;
+      const { server, tool } = known(ref);
+      if (tool === undefined) continue;
+      const composed = tools.get(ref) ?? composedTool(tool);
+      tools.set(ref, composed);
+      const right = rightOf(control, standing, { server, tool }, composed);
+      if (right !== undefined) rights.push(right);
+    }
+    rights.sort((a, b) => text(a.tool.ref, b.tool.ref));
+    const form = rights.map(({ tool, freedom, untrusted, policies }) => [
+      tool.ref,
+      freedom,
+      untrusted,
+      policies,
+    ]);
+    const key = sha256(JSON.stringify(form));
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { agents: [agent.name], rights });
+    else group.agents.push(agent.name);
+  }
+  return { groups: [...groups.values()], agents: agents.length, rights: looked };
+}
+
+/** Of all tools that any of them lists. */
+export const toolsOfAgents = async (
+  control: Control,
+  agents: readonly AgentDoc[],
+): Promise<(ref: string) => Known> => knownTools(control, [...new Set(agents.flatMap(({ tools }) => tools))]);

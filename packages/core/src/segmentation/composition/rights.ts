@@ -1,0 +1,102 @@
+/**
+ * Room: segmentation (S-1, S-2). What rights are to somebody who combines them: where private data comes in, where text that anybody may have written comes
+ * in, where data goes out, and where harm is done. Read from classifications alone; what a tool is not classified as is not seen here.
+ */
+import type { ToolDoc } from '../../wire/feed.ts';
+import type { ActionClass, Sensitivity } from '../../wire/words.ts';
+
+/**
+ * What a right takes to be used, the least free first: `never` · `person`: a person approves the exact call · `task`: a person gave the session a task that asks
+ * for it · `alone`: nothing. Order is meaning.
+ */
+export const freedoms = ['never', 'person', 'task', 'alone'] as const;
+export type Freedom = (typeof freedoms)[number];
+
+const rank = (freedom: Freedom): number => freedoms.indexOf(freedom);
+/** Whether a right is at least as free as that. */
+export const isAtLeast = (freedom: Freedom, least: Freedom): boolean => rank(freedom) >= rank(least);
+export const lessFree = (a: Freedom, b: Freedom): Freedom => (rank(a) <= rank(b) ? a : b);
+export const moreFree = (a: Freedom, b: Freedom): Freedom => (rank(a) >= rank(b) ? a : b);
+
+export interface ComposedTool {
+  /** `server/tool`. */
+  readonly ref: string;
+  readonly server: string;
+  /** Unclassified counts as `admin`. */
+  readonly class: ActionClass;
+  readonly classified: boolean;
+  readonly sensitivity: Sensitivity;
+  readonly outputTrust: 'trusted' | 'untrusted';
+  readonly domain: string;
+  /** It moves an amount. */
+  readonly amount: boolean;
+}
+
+export function composedTool({ server, name, classification }: ToolDoc): ComposedTool {
+  const { class: action, sensitivity, outputTrust, domain } = classification;
+  return {
+    ref: `${server}/${name}`,
+    server,
+    class: action ?? 'admin',
+    classified: action !== undefined,
+    sensitivity,
+    outputTrust,
+    domain,
+    amount: classification.arguments.amount !== undefined,
+  };
+}
+
+/** What an agent may do with one tool. */
+export interface Right {
+  readonly tool: ComposedTool;
+  readonly freedom: Freedom;
+  /** The same when the values that say where, to what and how much come from an untrusted text. */
+  readonly untrusted: Freedom;
+  /** Policies that determine it. */
+  readonly policies: readonly string[];
+}
+
+/** Agents with equal rights, by name; rights by tool. */
+export interface AgentGroup {
+  readonly agents: readonly string[];
+  readonly rights: readonly Right[];
+}
+
+/** It brings something into the session: it reads, it runs something and shows what came of it, or nobody has said what it does. */
+export const gives = (tool: ComposedTool): boolean =>
+  !tool.classified || tool.class === 'read' || tool.class === 'execute';
+export const givesPrivate = (tool: ComposedTool): boolean =>
+  gives(tool) && (tool.sensitivity === 'confidential' || tool.sensitivity === 'restricted');
+export const givesUntrusted = (tool: ComposedTool): boolean =>
+  gives(tool) && tool.outputTrust === 'untrusted';
+/** What goes into it may leave: it sends, or it runs anything, or nobody has said what it does. */
+export const isOutward = (tool: ComposedTool): boolean =>
+  !tool.classified || tool.class === 'send' || tool.class === 'execute';
+export const isDangerous = (tool: ComposedTool): boolean =>
+  isOutward(tool) || tool.class === 'admin' || (tool.class !== 'read' && tool.amount);
+/** What goes into it may be kept by its server, where others read it. */
+export const keeps = (tool: ComposedTool): boolean => tool.class !== 'read';
+
+/**
+ * The store that a tool keeps in and reads from: one domain of one server. What runs anything, and what nobody has classified, may touch every store of its
+ * server (`domains`).
+ */
+export const storesOf = (tool: ComposedTool, domains: readonly string[]): readonly string[] =>
+  (tool.classified && tool.class !== 'execute' ? [tool.domain] : domains).map(
+    (domain) => `${tool.server} (${domain})`,
+  );
+
+const runs = {
+  read: 'reads',
+  write: 'changes',
+  send: 'sends',
+  execute: 'runs',
+  admin: 'administers',
+} as const;
+
+/** What a tool is to the combination, in a few words: `sends`, `can do anything: nobody has classified it`. */
+export function doesWords(tool: ComposedTool): string {
+  if (!tool.classified) return 'may do anything: nobody has classified it';
+  if (tool.class === 'execute') return 'runs anything, so it also sends';
+  return tool.amount && tool.class !== 'read' ? `${runs[tool.class]} an amount` : runs[tool.class];
+}

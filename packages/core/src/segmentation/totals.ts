@@ -1,0 +1,199 @@
+/**
+ * Room: segmentation (S-5, invariant 4). What all calls of an agent together may do: money, records, calls, and how many run at one time. Which totals bind a call,
+ * and the arithmetic of one total. Spent is counted in slots of time, and a slot counts until the whole of it is out of the period: in any stretch of that
+ * length no more than the total is ever admitted. Amounts are hundredths of the currency. Pure; where the counts are kept is control's business.
+ */
+import type { AgentDoc, ToolDoc } from '../wire/feed.ts';
+import type { JsonObject } from '../wire/json.ts';
+import type { Limit, TotalPeriod } from '../wire/manifest.ts';
+import type { TotalFact } from '../world.ts';
+import { amountOf, limitsFor } from './transaction.ts';
+
+export type TotalOf = 'amount' | 'records' | 'calls' | 'concurrent';
+
+/** One bound on all calls together. */
+export interface Total {
+  /** `amount:EUR:day:erp/refund`, `calls:task:*`: without its figure, so that another figure does not begin anew. */
+  readonly id: string;
+  readonly of: TotalOf;
+  /** `call`: as long as a call runs. */
+  readonly per: TotalPeriod | 'call';
+  readonly max: number;
+  readonly currency?: string;
+}
+
+/** A total with what one call asks of it before it runs. */
+export interface WantedTotal extends Total {
+  readonly wanted: number;
+}
+
+const hundredthsOf = (units: number): number => Math.round(units * 100);
+
+function totalsOf({ tool, total, currency, concurrent }: Limit): Total[] {
+  const about = tool ?? '*';
+  const found: Total[] = [];
+  if (total?.amount !== undefined && currency !== undefined)
+    found.push({
+      id: `amount:${currency}:${total.per}:${about}`,
+      of: 'amount',
+      per: total.per,
+      max: hundredthsOf(total.amount),
+      currency,
+    });
+  if (total?.records !== undefined)
+    found.push({ id: `records:${total.per}:${about}`, of: 'records', per: total.per, max: total.records });
+  if (total?.calls !== undefined)
+    found.push({ id: `calls:${total.per}:${about}`, of: 'calls', per: total.per, max: total.calls });
+  if (concurrent !== undefined)
+    found.push({ id: `concurrent:${about}`, of: 'concurrent', per: 'call', max: concurrent });
+  return found;
+}
+
+/** Every total of an agent, the smallest where several are about the same. */
+export function totalsOfAgent(limits: readonly Limit[]): Total[] {
+  const found = new Map<string, Total>();
+  for (const total of limits.flatMap(totalsOf)) {
+    const known = found.get(total.id);
+    if (known === undefined || total.max < known.max) found.set(total.id, total);
+  }
+  return [...found.values()];
+}
+
+// Documents of the feed are never changed in place, so what follows from one can be kept as long as it lives.
+const totalsByTool = new WeakMap<AgentDoc, Map<string, readonly Total[]>>();
+
+function totalsFor(agent: AgentDoc, tool: ToolDoc): readonly Total[] {
+  const kept = totalsByTool.get(agent) ?? new Map<string, readonly Total[]>();
+  totalsByTool.set(agent, kept);
+  const name = `${tool.server}/${tool.name}`;
+  const known = kept.get(name);
+  if (known !== undefined) return known;
+  const totals = totalsOfAgent(limitsFor(agent, tool));
+  // As many as the manifest lists, and not one for each name that somebody asks for.
+  if (agent.tools.includes(name)) kept.set(name, totals);
+  return totals;
+}
+
+/**
+ * The totals that bind this call, with what it asks of each. Of records it asks for one before anybody knows how many there are. An amount that cannot be read, or in
+ * another currency, asks for all of it; `checkTransaction` has refused such a call before.
+ */
+export function wantedTotals(agent: AgentDoc, tool: ToolDoc, args: JsonObject): WantedTotal[] {
+  const totals = totalsFor(agent, tool);
+  if (totals.length === 0) return [];
+  const amount = amountOf(tool, args);
+  return totals.flatMap((total): WantedTotal[] => {
+    if (total.of !== 'amount') return [{ ...total, wanted: 1 }];
+    if (amount.kind === 'none') return [];
+    return [{ ...total, wanted: amount.kind === 'read' ? amount.hundredths : total.max + 1 }];
+  });
+}
+
+/** A total as the decision sees it, before anything is known of what was spent. */
+export function namedTotal({ id, of, per, max, currency }: Total): Omit<TotalFact, 'ok'> {
+  return { id, of, per, max, ...(currency === undefined ? {} : { currency }) };
+}
+
+/** The totals that bind a call, as if nothing had been spent: what is more than all of it never fits. */
+export const unspentTotals = (agent: AgentDoc, tool: ToolDoc, args: JsonObject): TotalFact[] =>
+  wantedTotals(agent, tool, args).map((total) => ({ ...namedTotal(total), ok: total.wanted <= total.max }));
+
+/** Spent by slot: the number of the slot since the epoch, and how much. */
+export type Slots = Readonly<Record<string, number>>;
+
+interface Clocked {
+  readonly slotMs: number;
+  readonly slots: number;
+}
+
+const minute = 60_000;
+const clocks: Readonly<Record<'hour' | 'day', Clocked>> = {
+  hour: { slotMs: minute, slots: 60 },
+  day: { slotMs: 15 * minute, slots: 96 },
+};
+
+/** How a total is counted: by a clock, or for as long as a task goes on. */
+export type CountedPer = 'hour' | 'day' | 'task';
+
+const slotAt = (per: CountedPer, nowMs: number): number =>
+  per === 'task' ? 0 : Math.floor(nowMs / clocks[per].slotMs);
+
+/** Slots that still count. One of the future does: it was spent before the clock was set back. */
+function counting(slots: Slots, per: CountedPer, nowMs: number): [slot: number, spent: number][] {
+  const all = Object.entries(slots).map(([slot, spent]): [number, number] => [Number(slot), spent]);
+  if (per === 'task') return all;
+  const oldest = slotAt(per, nowMs) - clocks[per].slots;
+  return all.filter(([slot]) => slot >= oldest).sort(([a], [b]) => a - b);
+}
+
+/** What of a total is spent now. */
+export const spentOf = (slots: Slots, per: CountedPer, nowMs: number): number =>
+  counting(slots, per, nowMs).reduce((sum, [, spent]) => sum + spent, 0);
+
+export interface TotalLook {
+  readonly ok: boolean;
+  /** Before this call. */
+  readonly left: number;
+  /** Until as much is free as was asked for; undefined: waiting does not help. */
+  readonly retryAfterMs: number | undefined;
+  readonly slot: number;
+  /** To store when the call is admitted. */
+  readonly slots: Slots;
+}
+
+/** Whether `wanted` more fits into a total now. Takes nothing: the caller stores `slots` when every total of the call has room. */
+export function lookAtTotal(
+  slots: Slots,
+  per: CountedPer,
+  nowMs: number,
+  { max, wanted }: { readonly max: number; readonly wanted: number },
+): TotalLook {
+  const live = counting(slots, per, nowMs);
+  const spent = live.reduce((sum, [, each]) => sum + each, 0);
+  const slot = slotAt(per, nowMs);
+  const left = Math.max(0, max - spent);
+  const kept: Record<string, number> = Object.fromEntries(live);
+  if (wanted > max - spent)
+    return {
+      ok: false,
+      left,
+      retryAfterMs: waitFor(live, per, nowMs, wanted - (max - spent)),
+      slot,
+      slots: kept,
+    };
+  kept[slot] = (kept[slot] ?? 0) + wanted;
+  return { ok: true, left, retryAfterMs: 0, slot, slots: kept };
+}
+
+/** Milliseconds until `needed` is free again, oldest slots first. */
+function waitFor(
+  live: readonly (readonly [slot: number, spent: number])[],
+  per: CountedPer,
+  nowMs: number,
+  needed: number,
+): number | undefined {
+  if (per === 'task') return undefined;
+  const { slotMs, slots } = clocks[per];
+  let freed = 0;
+  for (const [slot, spent] of live) {
+    freed += spent;
+    if (freed >= needed) return Math.max(1, Math.ceil((slot + slots + 1) * slotMs - nowMs));
+  }
+  return undefined;
+}
+
+/**
+ * What was reserved in a slot is spent now: a call that takes long counts from when it ended. Nothing falls below nothing, and a slot that no longer counts is gone.
+ */
+export function settleTotal(
+  slots: Slots,
+  per: CountedPer,
+  nowMs: number,
+  { slot, reserved, spent }: { readonly slot: number; readonly reserved: number; readonly spent: number },
+): Slots {
+  const now: Record<string, number> = { ...slots };
+  if (now[slot] !== undefined) now[slot] = Math.max(0, now[slot] - reserved);
+  const ended = slotAt(per, nowMs);
+  now[ended] = (now[ended] ?? 0) + spent;
+  return Object.fromEntries(Object.entries(now).filter(([, each]) => each > 0));
+}
