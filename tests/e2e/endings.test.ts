@@ -11,7 +11,17 @@ import { agentFetch } from '@atf/sdk/agent-fetch';
 import { dpopProof } from '@atf/sdk/agent-key';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { atf } from './cli-run.ts';
-import { atRest, call, callOnce, type McpAgent, Product, root, type Signed, until } from './product.ts';
+import {
+  atRest,
+  call,
+  callOnce,
+  callUnderWay,
+  type McpAgent,
+  Product,
+  root,
+  type Signed,
+  until,
+} from './product.ts';
 
 const bound = 120_000;
 const approvalSeconds = 30;
@@ -75,16 +85,12 @@ describe('a call that its caller cancels', () => {
   it('stops at the tool, without the rest of its effects', async () => {
     const office = await (await product.agent('principal-operations')).mcp('back-office');
     const cancel = new AbortController();
-    const running = office.callTool(
-      { name: 'export_report', arguments: { seconds: 60 } },
-      { signal: cancel.signal },
-    );
-    running.catch(() => undefined);
-    await until('steps of the export', async () =>
-      (await effects('report.step')).length >= 3 ? true : undefined,
+    const { ended } = await callUnderWay(
+      () => callOnce(office, 'export_report', { seconds: 60 }, { signal: cancel.signal }),
+      async () => (await effects('report.step')).length >= 3,
     );
     cancel.abort('not wanted any more');
-    await expect(running).rejects.toThrow();
+    await expect(ended).rejects.toThrow();
     const [outcome] = await until('the outcome on record', async () => {
       const { items } = await approver.client.call('activity.list', {
         query: { agent: 'principal-operations' },

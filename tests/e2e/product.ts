@@ -405,6 +405,10 @@ export interface Answer {
   };
 }
 
+/** Whether it was refused, before anything ran, because control was not heard in time. */
+const wasUnheard = ({ atf: { code, outcome } }: Answer): boolean =>
+  code === 'containment.feed_stale' && outcome !== 'unknown';
+
 /**
  * A call through the gateway; sent again when it was refused because control was not heard in time, as the refusal says: on a machine that
  * does much else a lease runs out now and then. What was dispatched is never sent again.
@@ -412,14 +416,40 @@ export interface Answer {
 export async function call(client: Client, name: string, args: Record<string, unknown>): Promise<Answer> {
   return until(`${name} to be answered while control is heard`, async () => {
     const answer = await callOnce(client, name, args);
-    const { code, outcome } = answer.atf;
-    return code === 'containment.feed_stale' && outcome !== 'unknown' ? undefined : answer;
+    return wasUnheard(answer) ? undefined : answer;
+  });
+}
+
+/**
+ * A call that goes on until it is cut. `reached` says whether the tool has it; while it has not, and the call was refused because control was not heard, it is
+ * sent again. What the tool has had is never sent again.
+ */
+export async function callUnderWay(
+  run: () => Promise<Answer>,
+  reached: () => Promise<boolean> | boolean,
+): Promise<{ readonly ended: Promise<Answer> }> {
+  return until('a call to reach its tool', async () => {
+    const ended = run();
+    let unheard = false;
+    ended.then(
+      (answer) => {
+        unheard = wasUnheard(answer);
+      },
+      () => undefined,
+    );
+    await until('the tool to have the call', async () => unheard || (await reached()) || undefined);
+    return unheard ? undefined : { ended };
   });
 }
 
 /** One call through the gateway, as text for people and facts for tests. */
-export async function callOnce(client: Client, name: string, args: Record<string, unknown>): Promise<Answer> {
-  const result = await client.callTool({ name, arguments: args });
+export async function callOnce(
+  client: Client,
+  name: string,
+  args: Record<string, unknown>,
+  options?: Parameters<Client['callTool']>[1],
+): Promise<Answer> {
+  const result = await client.callTool({ name, arguments: args }, options);
   const content = (result.content ?? []) as { type: string; text?: string }[];
   const structured = (result.structuredContent ?? {}) as { atf?: Answer['atf'] };
   const meta = (result._meta ?? {}) as { atf?: Answer['atf'] };

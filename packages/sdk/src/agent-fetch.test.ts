@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Credential } from '@atf/core/wire/api';
 import { calculateJwkThumbprint, decodeProtectedHeader, importJWK, type JWK, jwtVerify } from 'jose';
 import { describe, expect, it } from 'vitest';
-import { agentFetch } from './agent-fetch.ts';
+import { agentFetch, unheardMs } from './agent-fetch.ts';
 import { type AgentKey, dpopProof, exportAgentKey, generateAgentKey, importAgentKey } from './agent-key.ts';
 import { enrolBearer, enrolInstance, renewCredential } from './enrol.ts';
 
@@ -202,33 +202,55 @@ describe('agentFetch', () => {
     expect(revoked.sent.length).toBe(1);
   });
 
+  const told = (status: number, said: object) => {
+    const body = JSON.stringify(said);
+    return new Response(body, { status, headers: { 'content-length': String(body.length) } });
+  };
+  /** One message, answered like this so many times, and well after them. */
+  const sentWhile = async (
+    answer: () => Response,
+    times: number,
+    body: RequestInit['body'] = '{}',
+    door = 'mcp',
+  ) => {
+    const clock = { ms: startMs };
+    const { sent, fetch } = recorder((n) => (n <= times ? answer() : new Response('{}')));
+    const pause = (ms: number) => {
+      clock.ms += ms;
+      return Promise.resolve();
+    };
+    const key = await generateAgentKey();
+    const call = agentFetch({
+      credential: credential('t1', 600_000),
+      key,
+      fetch,
+      nowMs: () => clock.ms,
+      pause,
+    });
+    const { status } = await call(`${gatewayUrl}/${door}/files`, { method: 'POST', body });
+    return { status, attempts: sent.length, tookMs: clock.ms - startMs };
+  };
+
   it('waits for the news of a fresh enrolment to reach the gateway, but not for that of a revoked one', async () => {
-    const unknown = () => {
-      const body = JSON.stringify({ code: 'identity.instance_unknown' });
-      return new Response(body, { status: 401, headers: { 'content-length': String(body.length) } });
-    };
-    const run = async (answersUnknown: number) => {
-      const clock = { ms: startMs };
-      const { sent, fetch } = recorder((n) => (n <= answersUnknown ? unknown() : new Response('{}')));
-      const pause = (ms: number) => {
-        clock.ms += ms;
-        return Promise.resolve();
-      };
-      const key = await generateAgentKey();
-      const call = agentFetch({
-        credential: credential('t1', 600_000),
-        key,
-        fetch,
-        nowMs: () => clock.ms,
-        pause,
-      });
-      const { status } = await call(`${gatewayUrl}/mcp/files`, { method: 'POST', body: '{}' });
-      return { status, attempts: sent.length, tookMs: clock.ms - startMs };
-    };
-    expect(await run(3)).toEqual({ status: 200, attempts: 4, tookMs: 350 });
-    const never = await run(Number.POSITIVE_INFINITY);
+    const unknown = () => told(401, { code: 'identity.instance_unknown' });
+    expect(await sentWhile(unknown, 3)).toEqual({ status: 200, attempts: 4, tookMs: 350 });
+    const never = await sentWhile(unknown, Number.POSITIVE_INFINITY);
     expect(never.status).toBe(401);
     expect(never.tookMs).toBeLessThan(3_500);
+  });
+
+  it('waits for a gateway that has not heard from control, with what nobody has read, and not for ever', async () => {
+    const stale = { code: 'containment.feed_stale' };
+    const message = () =>
+      told(503, { jsonrpc: '2.0', id: 1, error: { code: -32_000, message: 'no', data: stale } });
+    expect(await sentWhile(message, 3)).toEqual({ status: 200, attempts: 4, tookMs: 350 });
+    const never = await sentWhile(message, Number.POSITIVE_INFINITY);
+    expect(never.status).toBe(503);
+    expect(never.tookMs).toBeLessThan(unheardMs + 500);
+    // Elsewhere than in MCP, what was cut half-way is refused like this; and what was sent as a stream is gone.
+    const once = { status: 503, attempts: 1, tookMs: 0 };
+    expect(await sentWhile(message, 3, '{}', 'http')).toEqual(once);
+    expect(await sentWhile(message, 3, new Blob(['{}']).stream())).toEqual(once);
   });
 
   it('sends a bearer token plainly, and wants a key for anything else', async () => {

@@ -2,8 +2,9 @@
  * A `fetch` for agents (I-2): every request carries the access token and a DPoP proof of its own, and the token is renewed before
  * it expires. Hand it to any MCP SDK transport as `fetch`; nothing else in the agent changes.
  *
- * Deliberately not here: retries of calls. What is repeated was refused unread: a request whose token had expired or counts no more, and one
- * that came to the gateway before the news of the enrolment did.
+ * Deliberately not here: retries of calls. What is repeated was refused unread: a request whose token had expired or counts no more, one
+ * that came to the gateway before the news of the enrolment did, and a message of MCP (none that runs a tool is refused so) that came while the gateway
+ * had not heard from control: a host whose first message fails gives the server up for good.
  */
 import type { Credential } from '@atf/core/wire/api';
 import { type AgentKey, dpopProof } from './agent-key.ts';
@@ -15,6 +16,9 @@ export const renewBeforeMsMax = 60_000;
 export const settleMs = 3_000;
 const settlePauseMs = 50;
 const settlePauseMsMax = 400;
+
+/** A gateway that lost touch with control for a moment, or has just started, serves again within this, or it will take longer. */
+export const unheardMs = 5_000;
 
 /** Of a token that control would replace: `credential_invalid` is also said of one from before the clocks were set back. */
 const renewedFor: ReadonlySet<string> = new Set([
@@ -82,20 +86,26 @@ export function agentFetch(options: AgentFetchOptions): AgentFetch {
   const fetchAsAgent = async (input: string | URL | Request, init: RequestInit = {}): Promise<Response> => {
     const request = requestOf(input, init);
     const credential = await holder.fresh();
-    const { origin } = new URL(request.url);
+    const { origin, pathname } = new URL(request.url);
+    const isMcp = pathname.startsWith('/mcp/');
     if (origin !== new URL(credential.gatewayUrl).origin && !others.has(origin)) {
       throw new TypeError('this fetch sends its token only to the gateway that the credential names');
     }
     const repeatable = isRepeatable(request.init.body);
+    const begunMs = nowMs();
     for (let pauseMs = settlePauseMs; ; pauseMs = Math.min(pauseMs * 2, settlePauseMsMax)) {
       const response = await attempt(request, credential);
-      const code = response.status === 401 && repeatable ? await codeOf(response) : undefined;
+      const code = repeatable ? await codeOf(response) : undefined;
       if (code !== undefined && renewedFor.has(code)) {
         const renewed = await holder.renewed(credential);
         return renewed === credential ? response : attempt(request, renewed);
       }
-      if (code !== 'identity.instance_unknown' || nowMs() - holder.obtainedAtMs > settleMs) return response;
+      const unsettled = code === 'identity.instance_unknown' && nowMs() - holder.obtainedAtMs <= settleMs;
+      // Calls of tools are answered by results in MCP; at other doors what was cut half-way, or a service itself, may say the same.
+      const unheard = code === 'containment.feed_stale' && isMcp && nowMs() - begunMs <= unheardMs;
+      if (!unsettled && !unheard) return response;
       await pause(pauseMs);
+      request.init.signal?.throwIfAborted();
     }
   };
   return Object.assign(fetchAsAgent, { credential: () => holder.current });
@@ -177,9 +187,12 @@ function isRepeatable(body: RequestInit['body']): boolean {
 
 const refusalBytesMax = 16_384;
 
-/** Code of the catalogue in a refusal; it is a whole word in the body, whichever protocol wraps it. */
+/** Code of the catalogue in a refusal of what nobody has read; it is a whole word in the body, whichever protocol wraps it. */
 async function codeOf(response: Response): Promise<string | undefined> {
+  if (response.status !== 401 && response.status !== 503) return undefined;
   const length = Number(response.headers.get('content-length') ?? Number.POSITIVE_INFINITY);
   if (length > refusalBytesMax) return undefined;
-  return /"code":"(identity\.[a-z_]+)"/.exec(await response.clone().text())?.[1];
+  const body = await response.clone().text();
+  if (response.status === 401) return /"code":"(identity\.[a-z_]+)"/.exec(body)?.[1];
+  return /"code":"(containment\.feed_stale)"/.exec(body)?.[1];
 }
