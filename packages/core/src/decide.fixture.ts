@@ -1,7 +1,7 @@
 /** A small lawful world for tests of the decision, to be bent in one place per case. Test code; the product does not import it. */
 import { decide } from './decide.ts';
 import { sha256 } from './digest.ts';
-import { type DecisionRecord, factsOf } from './record.ts';
+import { decisionRecordOf } from './record.ts';
 import type { AgentDoc, ApprovalDoc, InstanceDoc, ServerDoc, ToolDoc } from './wire/feed.ts';
 import type { JsonObject } from './wire/json.ts';
 import {
@@ -139,34 +139,8 @@ export function approvalFor(received: Received, more: Partial<ApprovalDoc> = {})
 /** The body of the record of this decision, as it is read from the log. */
 export function recordOf(received: Received, world: World): JsonObject {
   const decision = decide(received, world);
-  const { credential } = received;
-  const { agent = agentDoc } = world;
-  const record: DecisionRecord = {
-    actionId: received.actionId,
-    agentId: agent.id,
-    agent: agent.name,
-    agentVersion: agent.version,
-    manifestDigest: credential.manifestDigest,
-    instanceId: credential.instanceId,
-    sid: credential.sid,
-    jti: credential.jti,
-    proof: credential.proof,
-    responsibleId: agent.ownerId,
-    protocol: received.protocol,
-    server: received.server,
-    tool: received.tool,
-    class: decision.actionClass,
-    definitionDigest: world.tool?.definitionDigest,
-    level: decision.effectiveLevel,
-    outcome: decision.outcome,
-    code: decision.refusal?.code,
-    checks: decision.checks,
-    policies: decision.policies,
-    policyDigest: world.policy?.digest,
-    obligations: decision.obligations,
-    approvalId: world.approval?.id,
-    facts: factsOf(received, world, decision),
-    payload: undefined,
-  };
+  const { agent = agentDoc, approval } = world;
+  const about = { agent, approvalId: approval?.id, payload: undefined };
+  const record = decisionRecordOf(received, world, decision, about);
   return JSON.parse(JSON.stringify(record)) as JsonObject;
 }

@@ -4,6 +4,7 @@
  */
 import { containmentApplies, touchedBy } from './incident/containment.ts';
 import type {
+  AgentDoc,
   ApprovalDoc,
   Classification,
   ContainmentDoc,
@@ -139,6 +140,44 @@ export interface OutcomeRecord {
   readonly durationMs: number;
   readonly approvalId: string | undefined;
   readonly payload: PayloadRef | undefined;
+}
+
+/** The body of the record of a decision about this agent. `approvalId`: the approval under which the call is redeemed or for which it waits. */
+export function decisionRecordOf(
+  received: Received,
+  world: World,
+  decision: Decision,
+  about: Pick<DecisionRecord, 'approvalId' | 'payload'> & { readonly agent: AgentDoc },
+): DecisionRecord {
+  const { agent, approvalId, payload } = about;
+  const { credential } = received;
+  return {
+    actionId: received.actionId,
+    agentId: agent.id,
+    agent: agent.name,
+    agentVersion: agent.version,
+    manifestDigest: credential.manifestDigest,
+    instanceId: credential.instanceId,
+    sid: credential.sid,
+    jti: credential.jti,
+    proof: credential.proof,
+    responsibleId: agent.ownerId,
+    protocol: received.protocol,
+    server: received.server,
+    tool: received.tool,
+    class: decision.actionClass,
+    definitionDigest: world.tool?.definitionDigest,
+    level: decision.effectiveLevel,
+    outcome: decision.outcome,
+    code: decision.refusal?.code,
+    checks: decision.checks,
+    policies: decision.policies,
+    policyDigest: world.policy?.digest,
+    obligations: decision.obligations,
+    approvalId,
+    facts: factsOf(received, world, decision),
+    payload,
+  };
 }
 
 /** Everything of `received` and `world` that the record must hold for the decision to be made again (replay.ts). */

@@ -5,9 +5,13 @@
 import type { EntryDraft } from '@atf/core/audit/entry';
 import { type Refusal, refusal } from '@atf/core/errors';
 import type { EventName } from '@atf/core/events';
-import { type DecisionRecord, factsOf, type OutcomeRecord, type OutcomeStatus } from '@atf/core/record';
+import {
+  type DecisionRecord,
+  decisionRecordOf,
+  type OutcomeRecord,
+  type OutcomeStatus,
+} from '@atf/core/record';
 import type { Approver } from '@atf/core/wire/action';
-import type { AgentDoc } from '@atf/core/wire/feed';
 import type { JsonObject } from '@atf/core/wire/json';
 import type { AskKind } from '@atf/core/wire/words';
 import type { CredentialFacts, Decision, Received, World } from '@atf/core/world';
@@ -45,42 +49,6 @@ export function isoOf(ms: number): string {
   return lastIso.text;
 }
 
-function decisionRecord(
-  decided: Decided,
-  agent: AgentDoc,
-  payload: DecisionRecord['payload'],
-): DecisionRecord {
-  const { received, world, decision } = decided;
-  const { credential } = received;
-  return {
-    actionId: received.actionId,
-    agentId: agent.id,
-    agent: agent.name,
-    agentVersion: agent.version,
-    manifestDigest: credential.manifestDigest,
-    instanceId: credential.instanceId,
-    sid: credential.sid,
-    jti: credential.jti,
-    proof: credential.proof,
-    responsibleId: agent.ownerId,
-    protocol: received.protocol,
-    server: received.server,
-    tool: received.tool,
-    class: decision.actionClass,
-    definitionDigest: world.tool?.definitionDigest,
-    level: decision.effectiveLevel,
-    outcome: decision.outcome,
-    code: decision.refusal?.code,
-    checks: decision.checks,
-    policies: decision.policies,
-    policyDigest: world.policy?.digest,
-    obligations: decision.obligations,
-    approvalId: decided.approvalId,
-    facts: factsOf(received, world, decision),
-    payload,
-  };
-}
-
 /** What is sealed with a decision: the arguments, and beside them what the agent said. */
 function contentOf({ argsText, stated }: Decided): string {
   return stated?.text === undefined ? argsText : `{"arguments":${argsText},"stated":${stated.text}}`;
@@ -101,7 +69,9 @@ export async function recordDecision(
   }
   const sealed = sealText(received.actionId, contentOf(decided), wrapping, ports.random);
   const said = decided.stated?.text === undefined ? {} : { stated: true as const };
-  const body = decisionRecord(decided, agent, { ...sealed.ref, ...said });
+  const { decision, approvalId } = decided;
+  const payload = { ...sealed.ref, ...said };
+  const body = decisionRecordOf(received, world, decision, { agent, approvalId, payload });
   const draft: EntryDraft<DecisionRecord> = {
     type: event,
     at: isoOf(world.nowMs),

@@ -6,18 +6,12 @@
 import { type Application, compileApplication } from '@atf/core/policy/application';
 import { type Evaluation, evaluationSchema } from '@atf/core/wire/authzen';
 import { type ApplicationDoc, entitiesMax } from '@atf/core/wire/enforcement';
-import {
-  casesMax,
-  policiesMax,
-  policyFileNameSchema,
-  policyFilesMax,
-  policySetBytesMax,
-} from '@atf/core/wire/policy';
+import { casesMax, policiesMax } from '@atf/core/wire/policy';
 import { parseStrictYaml } from '@atf/core/wire/strict-yaml';
 import { z } from 'zod';
 import type { Cedar } from './cedar.ts';
 import { inSlices } from './in-slices.ts';
-import { isCaseFile, policyDigest, type PolicyFiles, said, schemaFile } from './files.ts';
+import { boundsProblems, isCaseFile, policyDigest, type PolicyFiles, said, schemaFile } from './files.ts';
 
 export const entitiesFile = 'entities.yaml';
 const fileBytesMax = 1_048_576;
@@ -67,26 +61,6 @@ interface Case {
   readonly place: string;
   readonly question: Evaluation;
   readonly want: { readonly decision: boolean; readonly policies?: readonly string[] | undefined };
-}
-
-function boundsProblems({ files }: PolicyFiles): string[] {
-  const names = new Set<string>();
-  const problems = files.flatMap(({ name }) => {
-    const known =
-      policyFileNameSchema.safeParse(name).success &&
-      (isCaseFile(name)
-        ? name.endsWith('.yaml')
-        : name.endsWith('.cedar') || name === schemaFile || name === entitiesFile);
-    if (names.has(name)) return [`${name}: the same name twice`];
-    names.add(name);
-    return known
-      ? []
-      : [`${name}: not a file of an application set (*.cedar, ${entitiesFile}, ${schemaFile}, cases/*.yaml)`];
-  });
-  const bytes = files.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0);
-  if (files.length > policyFilesMax) problems.push(`more than ${policyFilesMax} files`);
-  if (bytes > policySetBytesMax) problems.push(`more than ${policySetBytesMax} bytes in all files together`);
-  return problems;
 }
 
 type Read<T> = { readonly value: T } | { readonly problems: readonly string[] };
@@ -171,7 +145,7 @@ export async function checkApplication(
     because: 'parse',
     problems,
   });
-  const bounds = boundsProblems(given);
+  const bounds = boundsProblems(given, 'an application set', entitiesFile);
   if (bounds.length > 0) return parse(bounds);
   const sources = given.files.filter((file) => file.name.endsWith('.cedar'));
   if (sources.length === 0) return parse(['no policies: it needs a file *.cedar']);

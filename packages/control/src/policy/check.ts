@@ -5,18 +5,11 @@
 import { overruledPermits } from '@atf/core/policy/loosening';
 import { policyFacts } from '@atf/core/policy/question';
 import { feedFrameBytesMax } from '@atf/core/wire/feed';
-import { policiesMax, policyFileNameSchema, policyFilesMax, policySetBytesMax } from '@atf/core/wire/policy';
+import { policiesMax } from '@atf/core/wire/policy';
 import { readCases, runCases } from './cases.ts';
 import type { Cedar } from './cedar.ts';
 import { inSlices } from './in-slices.ts';
-import {
-  compileFiles,
-  isCaseFile,
-  type PolicyFiles,
-  type PolicySet,
-  schemaFile,
-  settingsFile,
-} from './files.ts';
+import { boundsProblems, compileFiles, type PolicyFiles, type PolicySet, settingsFile } from './files.ts';
 
 /** Policies reach gateways in one frame of the feed, with room for what is around them. */
 const documentBytesMax = feedFrameBytesMax - 65_536;
@@ -35,27 +28,6 @@ export type CheckedSet =
       readonly problems: readonly string[];
     };
 
-function boundsProblems({ files }: PolicyFiles): string[] {
-  const bytes = files.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0);
-  const names = new Set<string>();
-  const problems = files.flatMap(({ name }) => {
-    const known =
-      policyFileNameSchema.safeParse(name).success &&
-      (isCaseFile(name)
-        ? name.endsWith('.yaml')
-        : name.endsWith('.cedar') || name === schemaFile || name === settingsFile);
-    const twice = names.has(name);
-    names.add(name);
-    if (twice) return [`${name}: the same name twice`];
-    return known
-      ? []
-      : [`${name}: not a file of a policy set (*.cedar, ${schemaFile}, ${settingsFile}, cases/*.yaml)`];
-  });
-  if (files.length > policyFilesMax) problems.push(`more than ${policyFilesMax} files`);
-  if (bytes > policySetBytesMax) problems.push(`more than ${policySetBytesMax} bytes in all files together`);
-  return problems;
-}
-
 /** Levels that a policy names and that do not exist: such a policy never applies, and Cedar's validator does not know. */
 function unknownLevels(set: PolicySet): string[] {
   return set.policies.flatMap(({ id, json }) => {
@@ -68,7 +40,7 @@ function unknownLevels(set: PolicySet): string[] {
 
 /** Checks a set whole. */
 export async function checkSet(cedar: Cedar, given: PolicyFiles): Promise<CheckedSet> {
-  const bounds = boundsProblems(given);
+  const bounds = boundsProblems(given, 'a policy set', settingsFile);
   if (bounds.length > 0) return { ok: false, because: 'parse', problems: bounds };
   const compiled = await compileFiles(cedar, given);
   const cases = readCases(given);

@@ -12,8 +12,8 @@ import { agentStateOf } from '../identity/documents.ts';
 import { pointRows } from '../identity/point-store.ts';
 import { type AgentRow, agentByRef } from '../identity/store.ts';
 import { serverByName, serverRows } from '../segmentation/store.ts';
+import { aboutTool } from './about-tool.ts';
 import { knownTools, standingOf, wouldHappen } from './question.ts';
-import { smallestArguments } from './smallest-arguments.ts';
 
 const gatewaysMax = 1_000;
 const pointsMax = 1_000;
@@ -35,18 +35,9 @@ async function usableServers(
   const { version, purpose, tools } = agent;
   if (agentStateOf(row, { version, purpose }, stops) !== 'active') return { servers: [], stopped: true };
   const known = await knownTools(control, tools);
-  const usable = tools.filter((ref) => {
-    const docs = known(ref);
-    const slash = ref.indexOf('/');
-    const asked = {
-      server: ref.slice(0, slash),
-      tool: ref.slice(slash + 1),
-      docs,
-      args: docs.tool === undefined ? {} : smallestArguments(agent, docs.tool),
-      schema: 'unchecked' as const,
-    };
-    return wouldHappen(control, standing, asked).outcome !== 'refuse';
-  });
+  const usable = tools.filter(
+    (ref) => wouldHappen(control, standing, aboutTool(agent, ref, known(ref))).outcome !== 'refuse',
+  );
   return { servers: [...new Set(usable.map((ref) => ref.split('/', 1)[0] ?? ''))].sort(), stopped: false };
 }
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { sha256 } from '@atf/core/digest';
 import { type CompiledPolicySet, compilePolicySet } from '@atf/core/policy/compile';
 import type { PolicyDoc } from '@atf/core/wire/feed';
-import { policyFilesMax } from '@atf/core/wire/policy';
+import { policyFileNameSchema, policyFilesMax, policySetBytesMax } from '@atf/core/wire/policy';
 import type { Cedar, PolicyDocument, PolicyTextProblem } from './cedar.ts';
 import { type Settings, parseSettings } from './settings.ts';
 
@@ -42,6 +42,28 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 async function namesIn(dir: string, wanted: (name: string) => boolean): Promise<string[]> {
   return (await readdir(dir)).filter(wanted).sort();
+}
+
+/**
+ * Whether these can be the files of a set at all: names, count, bytes. `own` is the one file beside policies, schema and cases that `set`, named for a person, may
+ * hold. Plain sentences; none: they can.
+ */
+export function boundsProblems({ files }: PolicyFiles, set: string, own: string): string[] {
+  const names = new Set<string>();
+  const problems = files.flatMap(({ name }) => {
+    const known =
+      policyFileNameSchema.safeParse(name).success &&
+      (isCaseFile(name)
+        ? name.endsWith('.yaml')
+        : name.endsWith('.cedar') || name === schemaFile || name === own);
+    if (names.has(name)) return [`${name}: the same name twice`];
+    names.add(name);
+    return known ? [] : [`${name}: not a file of ${set} (*.cedar, ${schemaFile}, ${own}, cases/*.yaml)`];
+  });
+  const bytes = files.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0);
+  if (files.length > policyFilesMax) problems.push(`more than ${policyFilesMax} files`);
+  if (bytes > policySetBytesMax) problems.push(`more than ${policySetBytesMax} bytes in all files together`);
+  return problems;
 }
 
 /** Reads `*.cedar`, the schema, the settings (of an application set: the entities) and `cases/*.yaml` of a folder. @throws when it cannot be read or holds more than the bounds. */

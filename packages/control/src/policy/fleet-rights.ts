@@ -18,8 +18,8 @@ import { type Decision, noTask, type ProvenanceFact, type TaskFact } from '@atf/
 import type { Control } from '../context.ts';
 import { agentDocOf } from '../identity/documents.ts';
 import { agentRows, currentVersions } from '../identity/store.ts';
+import { aboutTool } from './about-tool.ts';
 import { type Known, knownTools, type Standing, wouldHappen } from './question.ts';
-import { smallestArguments } from './smallest-arguments.ts';
 
 const pageAgents = 500;
 
@@ -59,13 +59,8 @@ function rightOf(
   const names = argumentNames(docs.tool);
   const from = (origin: 'trusted' | 'task' | 'untrusted') =>
     rolesFrom(origin, names, classification.arguments);
-  const asked = {
-    server: docs.tool.server,
-    tool: docs.tool.name,
-    docs,
-    args: smallestArguments(standing.agent, docs.tool),
-    schema: 'unchecked' as const,
-  };
+  const { server, name: toolName } = docs.tool;
+  const asked = aboutTool(standing.agent, `${server}/${toolName}`, docs);
   const ask = (provenance: readonly ProvenanceFact[], task: TaskFact): Decision =>
     wouldHappen(control, standing, { ...asked, provenance, task });
   /** Without a task, and only if that is not enough with one. */

@@ -8,10 +8,10 @@ import type { AgentDoc } from '@atf/core/wire/feed';
 import type { Control } from '../context.ts';
 import { agentDocOf } from '../identity/documents.ts';
 import { agentCount, agentRows, currentVersions } from '../identity/store.ts';
+import { aboutTool } from './about-tool.ts';
 import { candidateContent, candidateOf, type Content, contentOf, factsOfContent } from './candidates.ts';
 import { inSlices } from './in-slices.ts';
 import { type Known, knownTools, type Standing, wouldHappen } from './question.ts';
-import { smallestArguments } from './smallest-arguments.ts';
 import { versionWithSet } from './version-store.ts';
 
 const pageDefault = 200;
@@ -22,14 +22,7 @@ type Change = PlanPage['items'][number]['changes'][number];
 type Sides = { readonly before: Standing; readonly after: Standing };
 
 function changeOf(control: Control, { before, after }: Sides, ref: string, docs: Known): Change | undefined {
-  const slash = ref.indexOf('/');
-  const asked = {
-    server: ref.slice(0, slash),
-    tool: ref.slice(slash + 1),
-    docs,
-    args: docs.tool === undefined ? {} : smallestArguments(before.agent, docs.tool),
-    schema: 'unchecked' as const,
-  };
+  const asked = aboutTool(before.agent, ref, docs);
   const [was, is] = [wouldHappen(control, before, asked), wouldHappen(control, after, asked)];
   if (was.outcome === is.outcome) return undefined;
   return {

@@ -13,13 +13,13 @@ import { actingPerson } from '../identity/acting.ts';
 import { agentDocOf } from '../identity/documents.ts';
 import { agentById, type AgentRow, versionByDigest } from '../identity/store.ts';
 import { serverByName } from '../segmentation/store.ts';
+import { aboutTool } from './about-tool.ts';
 import { contentOf, factsOfContent } from './candidates.ts';
 import { Lane } from './lane.ts';
 import { agentEvents, agentThen, stopEvents, stopsThen, toolEvents, toolThen } from './past-facts.ts';
 import { policyWords } from './policy-words.ts';
 import { type Known, knownTools, type Standing, standingOf, wouldHappen } from './question.ts';
 import { conditionsOf, rightOf } from './routes.ts';
-import { smallestArguments } from './smallest-arguments.ts';
 import { newestVersion, versionAt, versionWithSet } from './version-store.ts';
 
 /** Events of one kind that are read; with more of them the moment is not made again. */
@@ -164,16 +164,9 @@ function tableOf(
 ): RightsAt {
   const { agent } = standing;
   const items = agent.tools.map((ref): RightAt => {
-    const slash = ref.indexOf('/');
     const docs = known(ref);
-    const decision = wouldHappen(control, standing, {
-      server: ref.slice(0, slash),
-      tool: ref.slice(slash + 1),
-      docs,
-      args: docs.tool === undefined ? {} : smallestArguments(agent, docs.tool),
-      schema: 'unchecked',
-      atMs: Date.parse(at),
-    });
+    const asked = { ...aboutTool(agent, ref, docs), atMs: Date.parse(at) };
+    const decision = wouldHappen(control, standing, asked);
     const doubt = uncertain(ref);
     return {
       ...rightOf(standing, ref, decision, docs.tool),

@@ -10,8 +10,8 @@ import type { Decision } from '@atf/core/world';
 import type { Handlers } from '../context.ts';
 import { actingPerson } from '../identity/acting.ts';
 import { agentByRef } from '../identity/store.ts';
+import { aboutTool } from './about-tool.ts';
 import { knownTools, type Standing, standingOf, wouldHappen } from './question.ts';
-import { smallestArguments } from './smallest-arguments.ts';
 
 type Right = ResponseOf<'agents.rights'>['items'][number];
 
@@ -100,17 +100,9 @@ export const decisionRoutes: Handlers<'decide' | 'agents.rights'> = {
     const standing = await standingOf(control, row);
     const known = await knownTools(control, standing.agent.tools);
     const items = standing.agent.tools.map((ref) => {
-      const slash = ref.indexOf('/');
       const docs = known(ref);
-      const args = docs.tool === undefined ? {} : smallestArguments(standing.agent, docs.tool);
-      const asked = {
-        server: ref.slice(0, slash),
-        tool: ref.slice(slash + 1),
-        docs,
-        args,
-        schema: 'unchecked' as const,
-      };
-      return rightOf(standing, ref, wouldHappen(control, standing, asked), docs.tool);
+      const decision = wouldHappen(control, standing, aboutTool(standing.agent, ref, docs));
+      return rightOf(standing, ref, decision, docs.tool);
     });
     return { items };
   },

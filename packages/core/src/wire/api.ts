@@ -15,7 +15,7 @@ import { notificationRoutes } from './notifications.ts';
 import { policyRoutes } from './policy.ts';
 import { analysisRoutes } from './policy-analysis.ts';
 import { shadowRoutes } from './shadow.ts';
-import { rightsRoutes } from './rights.ts';
+import { rightSchema, rightsRoutes } from './rights.ts';
 import { taskRoutes } from './task-routes.ts';
 import { id, list, ok, reason, text } from './shapes.ts';
 import { credentialKinds, documentLengthMax, leftOutSchema, serviceCredentialSchema } from './service.ts';
@@ -689,16 +689,7 @@ export const routes = {
     auth: 'person',
     summary: 'What the agent may do now, tool by tool',
     params: id,
-    response: list(
-      z.object({
-        tool: toolRefSchema,
-        class: actionClassSchema,
-        outcome: z.enum(['allow', 'ask', 'refuse']),
-        code: text(100).optional(),
-        because: text(1000),
-        policies: z.array(text(200)),
-      }),
-    ),
+    response: list(rightSchema),
   },
   'agents.totals': {
     method: 'GET',

@@ -51,6 +51,11 @@ const totalAskedSchema = z.strictObject({
   max: countedSchema,
 });
 
+/** Totals of one call, each under the period that its id names. */
+const totalsOf = <Total extends { readonly id: string; readonly per: string }, Given>(
+  total: z.ZodType<Total, Given>,
+) => z.array(total.refine(isNamed, 'the id names another period')).min(1).max(100);
+
 export const gatewayRoutes = {
   'gateways.list': {
     method: 'GET',
@@ -158,14 +163,7 @@ export const gatewayRoutes = {
             agentId: uuidSchema,
             /** The task of the session; totals of a task count there. */
             task: uuidSchema.optional(),
-            totals: z
-              .array(
-                totalAskedSchema
-                  .extend({ wanted: countedSchema })
-                  .refine(isNamed, 'the id names another period'),
-              )
-              .min(1)
-              .max(100),
+            totals: totalsOf(totalAskedSchema.extend({ wanted: countedSchema })),
           }),
         )
         .min(1)
@@ -203,14 +201,7 @@ export const gatewayRoutes = {
           z.strictObject({
             holdId: uuidSchema,
             agentId: uuidSchema,
-            totals: z
-              .array(
-                totalAskedSchema
-                  .extend({ spent: countedSchema })
-                  .refine(isNamed, 'the id names another period'),
-              )
-              .min(1)
-              .max(100),
+            totals: totalsOf(totalAskedSchema.extend({ spent: countedSchema })),
           }),
         )
         .min(1)

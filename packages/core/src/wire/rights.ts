@@ -10,7 +10,8 @@ import {
   uuidSchema,
 } from './words.ts';
 
-export const rightAtSchema = z.object({
+/** What an agent may do with one tool. */
+export const rightSchema = z.object({
   tool: toolRefSchema,
   class: actionClassSchema,
   /** Alone, after a person, or never. */
@@ -19,6 +20,9 @@ export const rightAtSchema = z.object({
   because: text(1000),
   /** Policies that determine it. */
   policies: z.array(text(200)),
+});
+
+export const rightAtSchema = rightSchema.extend({
   /** Figures that bind it, and amounts above which a person is asked. */
   limits: z.array(text(300)),
   /** What about it is not certain. */
