@@ -11,8 +11,14 @@ import { obligationWords } from './policy/obligations.ts';
 import { worstOrigin } from './segmentation/provenance/argument-origins.ts';
 import { originSentences } from './segmentation/provenance/origin-sentences.ts';
 import { checkQuery, isQuery, queryContext, queryWords, raisedBy } from './segmentation/sql/rights.ts';
-import { wantedTotals } from './segmentation/totals.ts';
-import { checkTransaction, hasDefinedLimits, humanCheckpointOf } from './segmentation/transaction.ts';
+import { bindingTotals } from './segmentation/totals.ts';
+import {
+  type Amount,
+  amountOf,
+  checkTransaction,
+  hasDefinedLimits,
+  humanCheckpointOf,
+} from './segmentation/transaction.ts';
 import { closedWindows } from './segmentation/windows.ts';
 import type { AgentDoc, ServerDoc, ToolDoc } from './wire/feed.ts';
 import type { HumanCheckpoint } from './wire/manifest.ts';
@@ -23,6 +29,7 @@ import type {
   Decision,
   Obligation,
   PolicyAnswer,
+  PolicyContext,
   PolicyFacts,
   Protocol,
   Received,
@@ -106,12 +113,16 @@ export function actionClassOf(tool: ToolDoc): ActionClass {
   return tool.classification.class ?? 'admin';
 }
 
+/** Who asks for what, with what more than one check needs to know of it: worked out once. */
 interface Asked {
   readonly policy: PolicyFacts;
   readonly agent: AgentDoc;
   readonly tool: ToolDoc;
   readonly level: Level;
   readonly world: World;
+  readonly amount: Amount;
+  readonly point: HumanCheckpoint | undefined;
+  readonly context: Omit<PolicyContext, 'approved'>;
 }
 
 /** S-4: where the values of the call come from, and whether the task asks for it. */
@@ -124,7 +135,7 @@ const provenanceContext = ({ task, provenance }: World) => ({
 });
 
 /** S-1: one of its data domains, or another one that it was given for a time, from Senior on. */
-function isInDomain({ agent, tool, level, world: { nowMs } }: Asked): boolean {
+function isInDomain(agent: AgentDoc, tool: ToolDoc, level: Level, nowMs: number): boolean {
   const { domain } = tool.classification;
   if (agent.dataDomains.includes(domain)) return true;
   const today = new Date(nowMs).toISOString().slice(0, 10);
@@ -133,29 +144,40 @@ function isInDomain({ agent, tool, level, world: { nowMs } }: Asked): boolean {
 }
 
 /** A statement that changes through a tool for reading is held to what was declared of either. */
-function checkpointOf({ agent, tool, world }: Asked, { args }: Received): HumanCheckpoint | undefined {
-  const point = humanCheckpointOf(agent, tool, args);
-  return point ?? (world.tool === undefined ? undefined : humanCheckpointOf(agent, world.tool, args));
+function checkpointOf(
+  agent: AgentDoc,
+  tool: ToolDoc,
+  { tool: known }: World,
+  amount: Amount,
+): HumanCheckpoint | undefined {
+  const point = humanCheckpointOf(agent, tool, amount);
+  return (
+    point ?? (known === undefined || known === tool ? undefined : humanCheckpointOf(agent, known, amount))
+  );
 }
 
-function askPolicy(asked: Asked, received: Received, approved: boolean): PolicyAnswer {
-  const { policy, agent, tool, level, world } = asked;
-  return policy.ask({
-    agent,
-    effectiveLevel: level,
-    action: actionClassOf(tool),
-    tool,
-    context: {
-      approved,
-      granted: agent.tools.includes(`${tool.server}/${tool.name}`),
-      inDomain: isInDomain(asked),
-      humanCheckpoint: checkpointOf(asked, received) !== undefined,
-      limited: hasDefinedLimits(agent, tool),
-      proof: received.credential.proof,
-      ...provenanceContext(world),
-      ...queryContext(world.query),
-    },
-  });
+function askedOf(
+  who: Pick<Asked, 'policy' | 'agent' | 'tool' | 'level' | 'world'>,
+  { args, credential }: Received,
+): Asked {
+  const { policy, agent, tool, level, world } = who;
+  const amount = amountOf(tool, args);
+  const point = checkpointOf(agent, tool, world, amount);
+  const context = {
+    granted: agent.tools.includes(`${tool.server}/${tool.name}`),
+    inDomain: isInDomain(agent, tool, level, world.nowMs),
+    humanCheckpoint: point !== undefined,
+    limited: hasDefinedLimits(agent, tool),
+    proof: credential.proof,
+    ...provenanceContext(world),
+    ...queryContext(world.query),
+  };
+  return { policy, agent, tool, level, world, amount, point, context };
+}
+
+function askPolicy({ policy, agent, tool, level, context }: Asked, approved: boolean): PolicyAnswer {
+  const action = actionClassOf(tool);
+  return policy.ask({ agent, effectiveLevel: level, action, tool, context: { ...context, approved } });
 }
 
 /** The refusal for a denied question. A forbid may name the code that says it best (`@refusal`). */
@@ -180,8 +202,8 @@ function denied(answer: PolicyAnswer, policy: PolicyFacts, level: Level, action:
 }
 
 /** S-1, S-2: could any approval make this lawful? */
-function authorise(asked: Asked, received: Received): Step {
-  const answer = askPolicy(asked, received, true);
+function authorise(asked: Asked): Step {
+  const answer = askPolicy(asked, true);
   if (answer.decision === 'deny' || answer.errors.length > 0)
     return denied(answer, asked.policy, asked.level, actionClassOf(asked.tool));
   return {
@@ -223,8 +245,8 @@ function limitRate(world: World): Step {
 }
 
 /** S-4. */
-function limitTransaction({ agent, tool }: Asked, received: Received): Step {
-  const over = checkTransaction(agent, tool, received.args);
+function limitTransaction({ agent, tool, amount }: Asked): Step {
+  const over = checkTransaction(agent, tool, amount);
   return over === undefined ? { pass: 'within the limits of one action' } : { refuse: over };
 }
 
@@ -237,9 +259,9 @@ const totalWords = ({ of, per, max, currency, left }: TotalFact): string => {
 };
 
 /** S-5: every total that binds now must have been reserved, or looked at, by no larger a figure. */
-function limitTotal({ agent, tool, world }: Asked, received: Received): Step | undefined {
+function limitTotal({ agent, tool, world, amount }: Asked): Step | undefined {
   const { totals = [] } = world;
-  const binding = wantedTotals(agent, tool, received.args);
+  const binding = bindingTotals(agent, tool, amount);
   if (totals.length === 0 && binding.length === 0) return undefined;
   const over = totals.find(({ ok }) => !ok);
   if (over !== undefined) {
@@ -269,16 +291,15 @@ function governData(world: World): Step {
 function gateMaturity(asked: Asked, received: Received, world: World): Step {
   const { approval } = world;
   const held = approval !== undefined && approvalReleases(approval, received, world, asked.tool);
-  const answer = askPolicy(asked, received, held);
+  const answer = askPolicy(asked, held);
   if (answer.decision === 'allow' && answer.errors.length === 0) {
     const how = held
       ? `approved by a person (${approval.id.slice(0, 8)})`
       : `level ${asked.level} may do this alone`;
     return { pass: how, policies: answer.reasons };
   }
-  const point = checkpointOf(asked, received);
   const why =
-    point?.reason ??
+    asked.point?.reason ??
     provenanceReason(answer, asked) ??
     `${statementWords(world)}level ${asked.level} may ${actionClassOf(asked.tool)} only after a person approves`;
   return { ask: refusal('maturity.approval_required', why, { policies: answer.reasons }) };
@@ -363,12 +384,8 @@ export function decide(received: Received, world: World): Decision {
   };
   const take = (name: CheckName, step: Step): Decision | undefined => {
     if ('pass' in step) {
-      checks.push({
-        name,
-        verdict: 'pass',
-        because: step.pass,
-        ...(step.policies === undefined ? {} : { policies: step.policies }),
-      });
+      const { pass: because, policies } = step;
+      checks.push({ name, verdict: 'pass', because, ...(policies === undefined ? undefined : { policies }) });
       return undefined;
     }
     const asks = 'ask' in step;
@@ -390,16 +407,16 @@ export function decide(received: Received, world: World): Decision {
   if (early !== undefined || tool === undefined)
     return early ?? answer('refuse', refusal('segmentation.tool_unknown'));
   if (policy === undefined) return take('authorise', no('policy.unavailable')) as Decision;
-  const asked: Asked = { policy, agent, tool, level, world };
+  const asked = askedOf({ policy, agent, tool, level, world }, received);
   const maybe = (name: CheckName, step: Step | undefined) =>
     step === undefined ? undefined : take(name, step);
   return (
-    take('authorise', authorise(asked, received)) ??
+    take('authorise', authorise(asked)) ??
     maybe('govern_query', governQuery(asked, world)) ??
     maybe('limit_time', limitTime(asked)) ??
     take('limit_rate', limitRate(world)) ??
-    take('limit_transaction', limitTransaction(asked, received)) ??
-    maybe('limit_total', limitTotal(asked, received)) ??
+    take('limit_transaction', limitTransaction(asked)) ??
+    maybe('limit_total', limitTotal(asked)) ??
     take('govern_data', governData(world)) ??
     take('gate_maturity', gateMaturity(asked, received, world)) ??
     answer('allow')

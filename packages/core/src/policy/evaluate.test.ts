@@ -166,6 +166,24 @@ describe('isAuthorized', () => {
       expect(alone.length).toBeGreaterThan(0);
     }
   });
+
+  it('remembers the last search for the very same entities only', () => {
+    const team = { op: 'in', entity: { type: 'Group', id: 'team' } };
+    const set = compile(policy('p', 'permit', { principal: team }));
+    const asked = request();
+    const inGroup = (group: string): EntityStore => {
+      const built = buildEntityStore([{ uid: asked.principal, parents: [new EntityUid('Group', group)] }]);
+      if (!built.ok) throw new Error(built.problem.message);
+      return built.store;
+    };
+    const team1 = inGroup('team');
+    const wanted = ['allow', 'allow', 'deny', 'deny', 'allow', 'deny'];
+    const stores = [team1, team1, inGroup('others'), EMPTY_STORE, inGroup('team'), inGroup('others')];
+    expect(stores.map((store) => isAuthorized(set, asked, store).decision)).toEqual(wanted);
+    expect(isAuthorized(set, { ...asked, principal: new EntityUid('User', 'b') }, team1).decision).toBe(
+      'deny',
+    );
+  });
 });
 
 describe('decideStrict', () => {

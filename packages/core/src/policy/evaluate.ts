@@ -78,11 +78,11 @@ export const isAuthorized = (
   const permits: CompiledPolicy[] = [];
   const forbids: CompiledPolicy[] = [];
   const failures: Failure[] = [];
-  set.index.forEachFitting(scope, (policy) => {
+  for (const policy of set.index.fitting(scope)) {
     const outcome = policy.conditions(environment);
     if (outcome === true) (policy.effect === 'permit' ? permits : forbids).push(policy);
     else if (outcome !== false) failures.push({ policy, code: outcome.code, message: outcome.message });
-  });
+  }
   const allowed = forbids.length === 0 && permits.length > 0;
   return {
     decision: allowed ? 'allow' : 'deny',

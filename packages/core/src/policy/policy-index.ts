@@ -138,16 +138,29 @@ const fits = (policy: Scoped, request: RequestScope): boolean =>
   fitsEntity(policy.principal, request.principal) &&
   fitsEntity(policy.resource, request.resource);
 
+/** The very same entities: whatever fitted one request then fits the other. */
+const sameSide = (left: Side, right: Side): boolean => left.uid === right.uid && left.entity === right.entity;
+const sameScope = (left: RequestScope, right: RequestScope): boolean =>
+  sameSide(left.principal, right.principal) &&
+  sameSide(left.resource, right.resource) &&
+  sameSide(left.action, right.action);
+
 export class PolicyIndex<P extends Scoped> {
   readonly #root: Node<P>;
+  /** The last search: a decision asks twice about the same scope, with and without an approval. */
+  #last: { readonly request: RequestScope; readonly found: readonly P[] } | undefined;
 
   constructor(policies: readonly P[]) {
     this.#root = build(policies, DIMENSIONS);
   }
 
-  /** Calls `visit` for every policy whose scope holds, in no certain order; twice for one when several actions led to it. */
-  forEachFitting(request: RequestScope, visit: (policy: P) => void): void {
-    this.#search(this.#root, request, visit);
+  /** Every policy whose scope holds, in no certain order; one of them twice when several actions led to it. */
+  fitting(request: RequestScope): readonly P[] {
+    if (this.#last !== undefined && sameScope(this.#last.request, request)) return this.#last.found;
+    const found: P[] = [];
+    this.#search(this.#root, request, (policy) => found.push(policy));
+    this.#last = { request, found };
+    return found;
   }
 
   #search(node: Node<P>, request: RequestScope, visit: (policy: P) => void): void {

@@ -79,13 +79,52 @@ function toolEntity(tool: ToolDoc, action: ActionClass): Entity {
   return entity;
 }
 
-const contextRecord = ({ tables, columns, operations, ...plain }: PolicyContext): RecordValue =>
-  record({
-    ...plain,
-    tables: new SetValue(tables),
-    columns: new SetValue(columns),
-    operations: new SetValue(operations),
-  });
+/** Every name of a context, in one order. A name that is missing here does not pass the type check. */
+const contextNames = Object.keys({
+  approved: true,
+  granted: true,
+  inDomain: true,
+  humanCheckpoint: true,
+  limited: true,
+  proof: true,
+  task: true,
+  intent: true,
+  origin: true,
+  reach: true,
+  amount: true,
+  tables: true,
+  columns: true,
+  operations: true,
+} satisfies Record<keyof PolicyContext, true>) as readonly (keyof PolicyContext)[];
+
+const asValue = (value: PolicyContext[keyof PolicyContext]): Value =>
+  typeof value === 'object' ? new SetValue(value) : value;
+
+/** Text that equal contexts of plain words share and no two different ones do; undefined: it lists something, as SQL does. */
+function contextKey(context: PolicyContext): string | undefined {
+  let key = '';
+  for (const name of contextNames) {
+    const value = context[name];
+    if (typeof value === 'boolean') key += value ? 'T' : 'F';
+    else if (typeof value === 'string') key += `${value.length}:${value}`;
+    else if (value.length > 0) return undefined;
+    else key += 'E';
+  }
+  return key;
+}
+
+/** Contexts are few, because their words are: each is built once. Beyond this many they are built anew. */
+const contextsMax = 4_096;
+const contexts = new Map<string, RecordValue>();
+
+function contextRecord(context: PolicyContext): RecordValue {
+  const key = contextKey(context);
+  const known = key === undefined ? undefined : contexts.get(key);
+  if (known !== undefined) return known;
+  const built = new RecordValue(new Map(contextNames.map((name) => [name, asValue(context[name])])));
+  if (key !== undefined && contexts.size < contextsMax) contexts.set(key, built);
+  return built;
+}
 
 /** A request and its entities in Cedar's JSON form: what Cedar's own library is asked when both are compared. */
 export interface CedarCall {

@@ -7,7 +7,7 @@ import type { AgentDoc, ToolDoc } from '../wire/feed.ts';
 import type { JsonObject } from '../wire/json.ts';
 import type { Limit, TotalPeriod } from '../wire/manifest.ts';
 import type { TotalFact } from '../world.ts';
-import { amountOf, limitsFor } from './transaction.ts';
+import { type Amount, amountOf, limitsFor } from './transaction.ts';
 
 export type TotalOf = 'amount' | 'records' | 'calls' | 'concurrent';
 
@@ -74,18 +74,22 @@ function totalsFor(agent: AgentDoc, tool: ToolDoc): readonly Total[] {
   return totals;
 }
 
+/** The totals that bind a call of this amount: of money none when the call moves none. */
+export function bindingTotals(agent: AgentDoc, tool: ToolDoc, amount: Amount): readonly Total[] {
+  const totals = totalsFor(agent, tool);
+  return amount.kind === 'none' ? totals.filter((total) => total.of !== 'amount') : totals;
+}
+
 /**
  * The totals that bind this call, with what it asks of each. Of records it asks for one before anybody knows how many there are. An amount that cannot be read, or in
  * another currency, asks for all of it; `checkTransaction` has refused such a call before.
  */
 export function wantedTotals(agent: AgentDoc, tool: ToolDoc, args: JsonObject): WantedTotal[] {
-  const totals = totalsFor(agent, tool);
-  if (totals.length === 0) return [];
+  if (totalsFor(agent, tool).length === 0) return [];
   const amount = amountOf(tool, args);
-  return totals.flatMap((total): WantedTotal[] => {
-    if (total.of !== 'amount') return [{ ...total, wanted: 1 }];
-    if (amount.kind === 'none') return [];
-    return [{ ...total, wanted: amount.kind === 'read' ? amount.hundredths : total.max + 1 }];
+  return bindingTotals(agent, tool, amount).map((total): WantedTotal => {
+    if (total.of !== 'amount') return { ...total, wanted: 1 };
+    return { ...total, wanted: amount.kind === 'read' ? amount.hundredths : total.max + 1 };
   });
 }
 

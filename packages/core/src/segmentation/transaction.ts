@@ -82,10 +82,11 @@ export function limitsFor(agent: AgentDoc, tool: ToolDoc): Limit[] {
 
 /** Whether limits are defined that bound what one call of this tool can do: where it moves an amount, the amount is what must be limited. */
 export function hasDefinedLimits(agent: AgentDoc, tool: ToolDoc): boolean {
-  const limits = limitsFor(agent, tool);
-  return tool.classification.arguments.amount === undefined
-    ? limits.length > 0
-    : limits.some(({ amountMax, total }) => amountMax !== undefined || total?.amount !== undefined);
+  const moves = tool.classification.arguments.amount !== undefined;
+  return agent.limits.some(
+    ({ tool: named, amountMax, total }) =>
+      (!moves || amountMax !== undefined || total?.amount !== undefined) && concerns(named, tool),
+  );
 }
 
 /** Whether what a call of this tool says as its amount can enter a decision about this agent: nothing else that is decided reads the arguments. */
@@ -99,8 +100,7 @@ export function amountMatters(agent: AgentDoc, tool: ToolDoc): boolean {
 }
 
 /** Refuses a call above an amount limit, in another currency than the limit's, or whose amount cannot be read although it is limited. */
-export function checkTransaction(agent: AgentDoc, tool: ToolDoc, args: JsonObject): Refusal | undefined {
-  const amount = amountOf(tool, args);
+export function checkTransaction(agent: AgentDoc, tool: ToolDoc, amount: Amount): Refusal | undefined {
   for (const limit of limitsFor(agent, tool)) {
     if (limit.amountMax === undefined && limit.total?.amount === undefined) continue;
     if (amount.kind === 'none') {
@@ -130,9 +130,8 @@ export function checkTransaction(agent: AgentDoc, tool: ToolDoc, args: JsonObjec
 export function humanCheckpointOf(
   agent: AgentDoc,
   tool: ToolDoc,
-  args: JsonObject,
+  amount: Amount,
 ): HumanCheckpoint | undefined {
-  const amount = amountOf(tool, args);
   return agent.checkpoints.find((point) => {
     if (!concerns(point.tool, tool)) return false;
     if (point.class !== undefined && point.class !== classOf(tool)) return false;
