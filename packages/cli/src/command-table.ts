@@ -199,6 +199,11 @@ function addAgents(program: Commander, act: Act): void {
     .option('--no-open', 'print the address of the console, open no browser')
     .option('--wait <seconds>', 'how long to wait for the person', '600')
     .action(act(async () => (await import('./commands/ceiling.ts')).ceiling));
+  common(agent.command('unthrottle <name>'))
+    .description('let it call as usual again for the rest of the hour: a person does, in the browser')
+    .option('--no-open', 'print the address of the console, open no browser')
+    .option('--wait <seconds>', 'how long to wait for the person', '600')
+    .action(act(async () => (await import('./commands/unthrottle.ts')).unthrottle));
   common(agent.command('try-level <agent>'))
     .description('which recorded decisions would be others, had this agent had another level')
     .addArgument(new Argument('<level>', 'the level').choices(levels))

@@ -13,12 +13,15 @@ import { regularly } from './regularly.ts';
 import { Lead, type LeadWork } from './replicas/lead.ts';
 import { forgetProofs } from './replicas/store.ts';
 import { dropWholeBudgets } from './segmentation/budget-store.ts';
+import { VolumeWatch } from './segmentation/volume.ts';
 import { forgetTotals } from './segmentation/totals.ts';
 
 /** Approvals are looked at this often: they expire by time. */
 const upkeepEveryMs = 1_000;
 /** Gateways that are out of touch are noticed this often. */
 const watchEveryMs = 1_000;
+/** Agents that call far more than usual are noticed this often. */
+const volumeEveryMs = 1_000;
 const forgetEveryMs = 10_000;
 /** Graceful stops are looked at this often, so that each is forced soon after the last call has ended. */
 const drainsEveryMs = 250;
@@ -39,11 +42,13 @@ async function begin(held: Control, log: RunningLog): Promise<Work> {
   const writing = await log.write(held);
   const { tenant } = held.config;
   const watch = new GatewayWatch(held);
+  const volumes = new VolumeWatch(held);
   const ends = [
     regularly(held, upkeepEveryMs, 'upkeep of approvals', () => keepApprovals(held)),
     regularly(held, drainsEveryMs, 'graceful stops', () => finishDrains(held)),
     regularly(held, sessionsEveryMs, 'stops of sessions', () => forgetSessions(held)),
     regularly(held, watchEveryMs, 'watch over gateways', () => watch.look()),
+    regularly(held, volumeEveryMs, 'watch over volumes', () => volumes.look()),
     regularly(held, forgetEveryMs, 'budgets that are whole again', () => dropWholeBudgets(held.db, tenant)),
     regularly(held, forgetEveryMs, 'totals that count no more', () => forgetTotals(held)),
     ...(held.shared === undefined

@@ -19,6 +19,7 @@ import {
   hasDefinedLimits,
   humanCheckpointOf,
 } from './segmentation/transaction.ts';
+import { throttleId, throttleWords } from './segmentation/volume.ts';
 import { closedWindows } from './segmentation/windows.ts';
 import type { AgentDoc, ServerDoc, ToolDoc } from './wire/feed.ts';
 import type { HumanCheckpoint } from './wire/manifest.ts';
@@ -232,12 +233,14 @@ function limitTime({ agent, tool, world }: Asked): Step | undefined {
 }
 
 /** S-3. */
-function limitRate(world: World): Step {
+function limitRate(world: World, { throttle }: AgentDoc): Step {
   const over = world.limits.find(({ ok }) => !ok);
   if (over !== undefined) {
     const later = { retryAfterMs: over.retryAfterMs };
     const unheard = `${over.id}: control has not said whether a call is left`;
     if (over.unheard === true) return { refuse: refusal('containment.feed_stale', unheard, later) };
+    if (over.id === throttleId && throttle !== undefined)
+      return { refuse: refusal('segmentation.throttled', throttleWords(throttle), later) };
     const detail = `${over.id}: ${over.max} calls per ${over.perSeconds} s`;
     return { refuse: refusal('segmentation.rate_exceeded', detail, later) };
   }
@@ -414,7 +417,7 @@ export function decide(received: Received, world: World): Decision {
     take('authorise', authorise(asked)) ??
     maybe('govern_query', governQuery(asked, world)) ??
     maybe('limit_time', limitTime(asked)) ??
-    take('limit_rate', limitRate(world)) ??
+    take('limit_rate', limitRate(world, agent)) ??
     take('limit_transaction', limitTransaction(asked)) ??
     maybe('limit_total', limitTotal(asked)) ??
     take('govern_data', governData(world)) ??

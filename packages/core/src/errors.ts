@@ -420,6 +420,18 @@ export const errors = {
     'The rate limit is reached',
     'Try again after the time that is named.',
   ),
+  'segmentation.throttled': entry(
+    429,
+    'S-3',
+    'The agent makes far more calls than usual, and is throttled until the hour ends',
+    'Try again after the time that is named; a person who answers for the agent may lift it.',
+  ),
+  'segmentation.not_throttled': entry(
+    409,
+    'S-3',
+    'The agent is not throttled',
+    'Look at `atf agent show`: the hour may be over, or somebody else has lifted it.',
+  ),
   'segmentation.transaction_exceeded': entry(
     403,
     'S-4',

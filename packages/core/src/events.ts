@@ -49,6 +49,9 @@ export const events = {
     'A tool was quarantined because its definition is new, renamed or changed.',
   'segmentation.tool_accepted': 'A person accepted a definition.',
   'segmentation.tool_classified': 'A person corrected the classification of a tool.',
+  'segmentation.agent_throttled':
+    'An agent made more than twice as many calls in an hour as usual; its rate is held down until the hour ends.',
+  'segmentation.throttle_ended': 'A throttle ended: its hour was over, or a person lifted it.',
   'segmentation.tool_removed': 'A server stopped offering a tool.',
   'policy.set_proposed': 'Somebody proposed a policy set as the next version; it is not in force by that.',
   'policy.set_confirmed': 'A person, present, confirmed exactly the policy set that was proposed.',

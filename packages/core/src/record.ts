@@ -12,6 +12,7 @@ import type {
   ServerDoc,
   ToolDoc,
 } from './wire/feed.ts';
+import type { Adapted } from './wire/adaptive.ts';
 import type { QueryFact } from './wire/database.ts';
 import type { ActionClass, Level } from './wire/words.ts';
 import type {
@@ -101,7 +102,7 @@ export interface DecisionFacts {
 }
 
 /** What control says of an agent beside its manifest. `manifestDigest` is the registered one; the record's own is the credential's. */
-export interface AgentFacts {
+export interface AgentFacts extends Adapted {
   readonly manifestDigest: string;
   readonly level: Level;
   readonly ceiling?: Level;
@@ -229,8 +230,15 @@ function agentFacts({
   level,
   ceiling,
   technicalOwnerId,
+  throttle,
 }: NonNullable<World['agent']>): AgentFacts {
-  return { manifestDigest, level, ...(ceiling === undefined ? {} : { ceiling }), technicalOwnerId };
+  return {
+    manifestDigest,
+    level,
+    ...(ceiling === undefined ? {} : { ceiling }),
+    technicalOwnerId,
+    ...(throttle === undefined ? {} : { throttle }),
+  };
 }
 
 function stopsOf({ server, tool, credential }: Received, { agent, containments }: World): StopFact[] {

@@ -59,6 +59,8 @@ const approval = approvalFor(received);
 const policy = policyThat(true);
 const limit = { id: 'rate:agent', ok: true, max: 5, perSeconds: 60, retryAfterMs: 0 };
 
+const throttle = { since, until: since, calls: 121, baseline: 60, max: 1, perSeconds: 60 };
+
 const cases: readonly (readonly [string, Partial<World>, Partial<Received>?])[] = [
   ['a read that the level allows', { tool: readTool }],
   ['a write that waits for a person', {}],
@@ -87,6 +89,13 @@ const cases: readonly (readonly [string, Partial<World>, Partial<Received>?])[] 
   [
     'a rate limit that is spent',
     { limits: [limit, { ...limit, id: 'rate:back-office/refund_order', ok: false, retryAfterMs: 7 }] },
+  ],
+  [
+    'an agent that is throttled',
+    {
+      agent: { ...agentDoc, throttle },
+      limits: [limit, { ...limit, id: 'rate:throttle', ok: false, retryAfterMs: 7 }],
+    },
   ],
   [
     'an amount above the limit of the manifest',

@@ -22,6 +22,7 @@ import {
   type ToolDoc,
   toolDocSchema,
 } from './wire/feed.ts';
+import { adaptedSchema } from './wire/adaptive.ts';
 import { queryFactSchema } from './wire/database.ts';
 import { canonicalJson, isJsonObject, type Json, type JsonObject, parseStrictText } from './wire/json.ts';
 import type { Manifest } from './wire/manifest.ts';
@@ -161,6 +162,7 @@ const factsSchema = z.object({
       level: levelSchema,
       ceiling: levelSchema.optional(),
       technicalOwnerId: word,
+      ...adaptedSchema.shape,
     })
     .optional(),
   instance: instanceDocSchema.pick({ agentId: true, state: true }).optional(),

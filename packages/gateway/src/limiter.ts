@@ -1,11 +1,12 @@
 /**
  * Room: segmentation (S-3, invariant 4). Rate limits of an agent: the manifest's, and the default of its level where the manifest sets none for the agent as a
- * whole. Control allocates over all gateways; this one spends what it has leased, in memory. A call first gets hold of one call of every limit that binds
+ * whole, and while it is throttled the rate of that. Control allocates over all gateways; this one spends what it has leased, in memory. A call first gets hold of one call of every limit that binds
  * it, then it is decided; what a refused call held is there for the next. A lease lives a moment, and what is not spent then stays spent, as what a
  * crash loses does. Without control nothing new is leased, and nothing runs.
  */
 import { effectiveLevel } from '@atf/core/maturity/levels';
 import type { Rate } from '@atf/core/segmentation/rate';
+import { throttleId } from '@atf/core/segmentation/volume';
 import type { AgentDoc, SettingsDoc, ToolDoc } from '@atf/core/wire/feed';
 import type { LimitFact } from '@atf/core/world';
 import type { ControlPort } from './ports.ts';
@@ -53,6 +54,10 @@ function ratesFor({ agent, tool, settings, proof }: LimitInput): NamedRate[] {
   if (!rates.some(({ id }) => id === 'rate:agent')) {
     const level = settings?.callsDefault[effectiveLevel(agent, proof)];
     if (level !== undefined) rates.push({ id: 'rate:agent', holder: agent.id, ...level });
+  }
+  if (agent.throttle !== undefined) {
+    const { max, perSeconds } = agent.throttle;
+    rates.push({ id: throttleId, holder: agent.id, max, perSeconds });
   }
   return [...rates, ...sharedRates(agent, name, settings?.callsShared)];
 }

@@ -7,6 +7,8 @@ import {
   limitWords,
   otherDomainWords,
   spentWords,
+  throttleWords,
+  volumeWords,
   windowWords,
   slaWords,
   spawnWords,
@@ -98,7 +100,8 @@ export const showAgent: Command = async (cli, [name = '']) => {
   const agent = await operator.call('agents.show', { params: { id: name } });
   const rights = await operator.call('agents.rights', { params: { id: agent.id } });
   const totals = await operator.call('agents.totals', { params: { id: agent.id } });
-  cli.out.document({ agent, rights: rights.items, totals: totals.items });
+  const volume = await operator.call('agents.volume', { params: { id: agent.id } });
+  cli.out.document({ agent, rights: rights.items, totals: totals.items, volume });
   const { out } = cli;
   const { manifest } = agent;
   out.say`${style('bold', agent.name)} ${agent.version}, level ${levelOf(agent)}, ${stateOf(agent)}${agent.bootstrap ? ', level set by the example workspace' : ''}`;
@@ -131,6 +134,8 @@ export const showAgent: Command = async (cli, [name = '']) => {
       ]),
       ...manifest.limits.map((limit) => ['limit', `${limit.tool ?? 'all tools'}: ${limitWords(limit)}`]),
       ...totals.items.map((total) => ['spent', `${total.tool ?? 'all tools'}: ${spentWords(total)}`]),
+      ['volume', volumeWords(volume)],
+      ...(volume.throttle === undefined ? [] : [['throttled', throttleWords(volume.throttle)]]),
       ...manifest.checkpoints.map((point) => [
         'checkpoint',
         `${point.tool ?? point.class ?? ''}: ${checkpointWords(point)} (${point.reason})`,

@@ -41,7 +41,7 @@ export function madeOldBy(item: ActivityItem): readonly OperationId[] {
     case 'maturity':
       return ['agents.list', 'agents.show', 'agents.rights', 'overview'];
     case 'segmentation':
-      return ['tools.list', 'tools.show', 'servers.list', 'agents.rights', 'overview'];
+      return ['tools.list', 'tools.show', 'servers.list', 'agents.rights', 'agents.volume', 'overview'];
     case 'notification':
       return ['notifications.list', 'notifications.show', 'targets.list', 'deliveries.list'];
     case 'policy':

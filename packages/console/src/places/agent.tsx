@@ -24,6 +24,7 @@ import { RightsTable, ToolLink } from '../parts/rights-table.tsx';
 import { ShortId } from '../parts/short-id.tsx';
 import { ExactTime, Time } from '../parts/time.tsx';
 import { Untrusted, UntrustedText } from '../parts/untrusted.tsx';
+import { VolumePanel } from './volume-panel.tsx';
 import { CeilingPanel } from './ceiling-panel.tsx';
 import { useStop } from '../shell/stop-dialog.tsx';
 
@@ -72,6 +73,7 @@ export function AgentPage() {
             </div>
             <RightsPanel agent={found} />
             <LimitsPanel agent={found} />
+            <VolumePanel agent={found} />
             <TablesPanel agent={found} />
             <Panel title="Activity of this agent" flush>
               <ActivityList filter={{ agent: found.name }} label={`Activity of ${found.name}`} />
@@ -248,10 +250,10 @@ function RightsPanel({ agent }: { readonly agent: Agent }) {
       title="What it may do now"
       aside={
         <span className="flex flex-wrap gap-x-3">
-          <Link to="/agents/$id/rights" params={{ id: agent.name }} className="underline">
+          <Link to="/agents/$id/rights" params={{ id: agent.name }} className="py-1 underline">
             At another moment
           </Link>
-          <Link to="/policy/combinations" search={{ agent: agent.name }} className="underline">
+          <Link to="/policy/combinations" search={{ agent: agent.name }} className="py-1 underline">
             What of it is dangerous together
           </Link>
         </span>

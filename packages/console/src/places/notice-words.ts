@@ -10,6 +10,7 @@ export const noticeWords: Readonly<Record<NoticeKind, string>> = {
   stopped: 'Stop',
   resumed: 'Resumption',
   tool_quarantined: 'Tool in quarantine',
+  agent_throttled: 'Agent throttled',
   gateway_lost: 'Gateway',
   records_refused: 'Records refused',
   audit_problem: 'Log problem',

@@ -62,6 +62,9 @@ export const keptOf: Readonly<Record<keyof Tables | 'migration', Kept>> = {
   tool_server: 'rows',
   total_budget: 'rows',
   total_hold: 'rows',
+  volume_baseline: 'rows',
+  volume_hour: 'rows',
+  volume_mark: 'rows',
   workspace_setup: 'rows',
 };
 

@@ -134,7 +134,8 @@ async function registerNew(control: Control, tx: Tx, given: Registration): Promi
   };
   if (!(await insertAgent(tx, row))) refuse('identity.name_taken');
   await putVersion(control, tx, id, given);
-  await putAgentDoc(control, tx, { ...row, may_stop: people.mayStop.map((person) => person.id) }, manifest);
+  const mayStop = people.mayStop.map((person) => person.id);
+  await putAgentDoc(control, tx, { ...row, may_stop: mayStop, adapted: {} }, manifest);
   await control.audit.enqueue(tx, 'identity.agent_registered', {
     agentId: id,
     agent: manifest.name,

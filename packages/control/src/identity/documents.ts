@@ -36,6 +36,7 @@ export function agentDocOf(row: AgentRow, manifest: Manifest): AgentDoc {
     ...(manifest.databases === undefined ? {} : { databases: manifest.databases }),
     ...timed(manifest),
     assurance: manifest.assurance,
+    ...row.adapted,
     epoch: row.epoch,
     credentialEpoch: row.credential_epoch,
   };

@@ -1,4 +1,5 @@
 /** Room: identity. Registered agents, their versions, and who may come in under which key. */
+import type { Adapted } from '@atf/core/wire/adaptive';
 import type { Manifest } from '@atf/core/wire/manifest';
 import type { Level } from '@atf/core/wire/words';
 import type { ColumnType } from 'kysely';
@@ -28,6 +29,8 @@ export interface IdentityTables {
     /** Raised by a kill or revocation; voids every credential below. */
     credential_epoch: number;
     registered_at: number;
+    /** What control adapts while it works: goes with its document. */
+    adapted: ColumnType<Adapted, string | undefined, string>;
   };
   agent_version: {
     tenant: string;

@@ -17,6 +17,7 @@ export const kindWords: Readonly<Record<NoticeKind, string>> = {
   stopped: 'stops',
   resumed: 'resumptions',
   tool_quarantined: 'tools in quarantine',
+  agent_throttled: 'agents that call far more than usual',
   gateway_lost: 'gateways out of touch',
   records_refused: 'refusals of records',
   audit_problem: 'problems of the log',

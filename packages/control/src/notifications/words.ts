@@ -116,6 +116,11 @@ export function wordsOf(row: NotificationRow, agentName: string | undefined, nam
         summary: `The tool ${row.tool ?? '?'} is in quarantine`,
         because: `Its definition ${facts['because'] === 'changed' ? 'changed' : 'is new'}: no agent calls it until a person accepts it.`,
       };
+    case 'agent_throttled':
+      return {
+        summary: `${agent} made ${text(facts['calls'])} calls in this hour; ${text(facts['baseline'])} are usual`,
+        because: `It is throttled to ${text(facts['max'])} calls in ${text(facts['perSeconds'])} s until ${text(facts['until'])}, unless a person lifts that.`,
+      };
     case 'gateway_lost':
       return {
         summary: `The gateway ${text(facts['name'])} was revoked by ${names.name(facts['by'])}`,

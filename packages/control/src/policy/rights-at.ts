@@ -123,7 +123,8 @@ async function thenOf(control: Control, log: ReadableLog, row: AgentRow, momentM
   const version =
     (await versionByDigest(db, config.tenant, row.id, then.manifestDigest)) ??
     refuse('audit.past_unknown', 'Its manifest of then is not kept.');
-  const { ceiling: _, ...current } = agentDocOf(row, version.manifest);
+  // Calls are not counted here, so a throttle of now or then changes nothing.
+  const { ceiling: _, throttle: __, ...current } = agentDocOf(row, version.manifest);
   const agent: AgentDoc = {
     ...current,
     version: version.version,

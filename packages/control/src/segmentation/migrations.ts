@@ -1,4 +1,5 @@
 /** Room: segmentation. */
+import { sql } from 'kysely';
 import type { Migration } from '../context.ts';
 
 export const migrations: readonly Migration[] = [
@@ -127,6 +128,39 @@ export const migrations: readonly Migration[] = [
         .columns(['tenant', 'agent_id', 'total_key'])
         .execute();
       await db.schema.createIndex('total_hold_age').on('total_hold').columns(['tenant', 'held_at']).execute();
+    },
+  },
+  {
+    name: '0022_adaptive',
+    async up(db) {
+      await db.schema
+        .alterTable('agent')
+        .addColumn('adapted', 'jsonb', (c) => c.notNull().defaultTo('{}'))
+        .execute();
+      await sql`create index agent_adapted on agent (tenant) where adapted <> '{}'::jsonb`.execute(db);
+      await db.schema
+        .createTable('volume_hour')
+        .addColumn('tenant', 'text', (c) => c.notNull())
+        .addColumn('agent_id', 'text', (c) => c.notNull())
+        .addColumn('hour', 'bigint', (c) => c.notNull())
+        .addColumn('calls', 'bigint', (c) => c.notNull())
+        .addPrimaryKeyConstraint('volume_hour_pk', ['tenant', 'agent_id', 'hour'])
+        .execute();
+      await db.schema.createIndex('volume_hour_at').on('volume_hour').columns(['tenant', 'hour']).execute();
+      await db.schema
+        .createTable('volume_baseline')
+        .addColumn('tenant', 'text', (c) => c.notNull())
+        .addColumn('agent_id', 'text', (c) => c.notNull())
+        .addColumn('day', 'bigint', (c) => c.notNull())
+        .addColumn('calls', 'bigint', (c) => c.notNull())
+        .addColumn('settled_hour', 'bigint')
+        .addPrimaryKeyConstraint('volume_baseline_pk', ['tenant', 'agent_id'])
+        .execute();
+      await db.schema
+        .createTable('volume_mark')
+        .addColumn('tenant', 'text', (c) => c.primaryKey())
+        .addColumn('counted', 'bigint', (c) => c.notNull())
+        .execute();
     },
   },
 ];

@@ -6,6 +6,7 @@ import { actingGateway, actingPerson } from '../identity/acting.ts';
 import { agentByRef, versionByDigest } from '../identity/store.ts';
 import { demandClearance } from '../people/clearances.ts';
 import { totalsOf } from './agent-totals.ts';
+import { unthrottle, volumeOf } from './agent-volume.ts';
 import { leaseCalls } from './budgets.ts';
 import { takeDiscovery } from './discovery.ts';
 import { serverViewOf, toolViewOf } from './documents.ts';
@@ -28,6 +29,8 @@ type Operation =
   | 'tools.accept'
   | 'gateway.leaseCalls'
   | 'agents.totals'
+  | 'agents.volume'
+  | 'agents.unthrottle'
   | 'gateway.reserveTotals'
   | 'gateway.settleTotals'
   | 'gateway.discovered';
@@ -77,6 +80,21 @@ export const segmentationRoutes: Handlers<Operation> = {
     const agent = (await agentByRef(control.db, tenant, params.id)) ?? refuse('identity.agent_not_found');
     const version = await versionByDigest(control.db, tenant, agent.id, agent.manifest_digest);
     return { items: await totalsOf(control, agent.id, version?.manifest.limits ?? []) };
+  },
+
+  async 'agents.volume'(control, { params, actor }) {
+    actingPerson(actor);
+    const { tenant } = control.config;
+    const agent = (await agentByRef(control.db, tenant, params.id)) ?? refuse('identity.agent_not_found');
+    return volumeOf(control, agent);
+  },
+
+  async 'agents.unthrottle'(control, { params, body, actor }) {
+    const person = actingPerson(actor);
+    if (actor.kind !== 'person' || actor.by !== 'session') refuse('people.presence_required');
+    await unthrottle(control, person, params.id, body);
+    const agent = await agentByRef(control.db, control.config.tenant, params.id);
+    return volumeOf(control, agent ?? refuse('identity.agent_not_found'));
   },
 
   'gateway.reserveTotals': (control, { body, actor }) =>

@@ -82,4 +82,18 @@ export interface SegmentationTables {
     epoch: number;
     updated_at: number;
   };
+  /** Calls that ran, by agent and hour since the epoch (S-3). */
+  volume_hour: { tenant: string; agent_id: string; hour: number; calls: number };
+  volume_baseline: {
+    tenant: string;
+    agent_id: string;
+    /** Day since the epoch on which it was made. */
+    day: number;
+    /** An hour. */
+    calls: number;
+    /** The hour in which it was throttled: once an hour, also when a person lifts it. */
+    settled_hour: number | null;
+  };
+  /** How far the index of the log is counted. */
+  volume_mark: { tenant: string; counted: number };
 }

@@ -2,6 +2,7 @@
  * What a manifest declares, in words for people, the same in console and command line. What is declared and not enforced says so: a reader must not
  * take a wish for a fact.
  */
+import type { AgentVolume } from '../wire/adaptive.ts';
 import { columnsOf, type TableRights, tableOperations } from '../wire/database.ts';
 import type {
   AgentTotal,
@@ -54,6 +55,23 @@ export function spentWords({ unit, per, task, max, spent }: AgentTotal): string 
         ? 'in the last day without a task'
         : `of task ${task.slice(0, 8)}`;
   return `${spent.toLocaleString('en')} of ${max.toLocaleString('en')} ${unit} ${when}`;
+}
+
+/** `12 calls in this hour; 60 are usual, above 120 it is throttled`. */
+export function volumeWords({ calls, baseline, throttledAbove, history }: AgentVolume): string {
+  const now = `${calls.toLocaleString('en')} calls in this hour`;
+  return baseline === undefined
+    ? `${now}; not enough history for what is usual (${history.activeHours} active hours, ${history.calls.toLocaleString('en')} calls)`
+    : `${now}; ${baseline.toLocaleString('en')} are usual, above ${(throttledAbove ?? 0).toLocaleString('en')} it is throttled`;
+}
+
+export function throttleWords({
+  max,
+  perSeconds,
+  until,
+  calls,
+}: NonNullable<AgentVolume['throttle']>): string {
+  return `throttled to ${max.toLocaleString('en')} calls in ${perSeconds} s until ${until}, because of ${calls.toLocaleString('en')} calls in this hour`;
 }
 
 /** Without the reason, which is its author's own words. */

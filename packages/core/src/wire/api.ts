@@ -7,6 +7,7 @@ import { classificationSchema, containmentDocSchema } from './feed.ts';
 import { saidOfToolSchema, saidOfToolsSchema } from './classifications.ts';
 import { canonicalJson } from './json.ts';
 import { agentTotalSchema, manifestBytesMax, manifestSchema } from './manifest.ts';
+import { adaptiveRoutes } from './adaptive.ts';
 import { backtestRoutes } from './backtest.ts';
 import { egressRoutes } from './egress.ts';
 import { enforcementRoutes } from './enforcement.ts';
@@ -992,6 +993,7 @@ export const routes = {
   ...backtestRoutes,
   ...analysisRoutes,
   ...rightsRoutes,
+  ...adaptiveRoutes,
   ...enforcementRoutes,
   ...egressRoutes,
   ...shadowRoutes,

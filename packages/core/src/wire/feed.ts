@@ -7,6 +7,7 @@
  * database. The lease counts from the moment the nonce was SENT, on the gateway's monotonic clock (invariant 3).
  */
 import { z } from 'zod';
+import { adaptedSchema } from './adaptive.ts';
 import { databaseRightsSchema, databaseSchema } from './database.ts';
 import { humanCheckpointSchema, limitSchema, otherDomainSchema, toolWindowSchema } from './manifest.ts';
 import {
@@ -137,6 +138,7 @@ export const agentDocSchema = z.object({
   /** Absent: at any time. */
   windows: z.array(toolWindowSchema).optional(),
   assurance: assuranceSchema,
+  ...adaptedSchema.shape,
   epoch,
   credentialEpoch: epoch,
 });

@@ -15,6 +15,7 @@ export const noticeKinds = [
   'stopped',
   'resumed',
   'tool_quarantined',
+  'agent_throttled',
   'gateway_lost',
   'records_refused',
   'audit_problem',

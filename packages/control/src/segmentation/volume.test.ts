@@ -1,0 +1,159 @@
+/** Volumes over the real database: counted once, a baseline a day, throttled once an hour, lifted by a person. */
+import { sha256 } from '@atf/core/digest';
+import { dayMs, hourMs } from '@atf/core/segmentation/volume';
+import { unthrottleShownText } from '@atf/core/wire/adaptive';
+import type { Person } from '@atf/core/wire/api';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { insertIndexRows } from '../audit/index-store.ts';
+import { registerAgent } from '../identity/agents.ts';
+import { agentById } from '../identity/store.ts';
+import { type TestControl, testControl } from '../workspace/control.fixture.ts';
+import { unthrottle, volumeOf } from './agent-volume.ts';
+import { VolumeWatch } from './volume.ts';
+
+let control: TestControl;
+let owner: Person;
+let stranger: Person;
+let agentId: string;
+let watch: VolumeWatch;
+let logSize = 0;
+const tenant = 'default';
+
+beforeAll(async () => {
+  control = await testControl({ policies: false });
+  owner = await control.person('olga', ['agent_owner']);
+  const technical = await control.person('tim', ['technical_owner']);
+  const business = await control.person('bea', ['business_owner']);
+  stranger = await control.person('sam', ['agent_owner']);
+  const manifest = JSON.stringify({
+    name: 'counter',
+    version: '1.0.0',
+    owner: owner.email,
+    technicalOwner: technical.email,
+    businessOwner: business.email,
+    purpose: 'Counts.',
+    domain: 'support',
+    dataDomains: ['support'],
+    capabilities: ['count'],
+    tools: ['back-office/get_order'],
+    escalation: owner.email,
+    model: { provider: 'none', name: 'none' },
+  });
+  agentId = await control.change((tx) =>
+    registerAgent(control, tx, manifest, 'json', { id: owner.id, operator: false }),
+  );
+  watch = new VolumeWatch(control);
+});
+afterAll(() => control.close());
+
+/** Puts calls that ran, and as many that were refused, into the index of the log. */
+async function calls(count: number, at = control.clock.nowMs()): Promise<void> {
+  const row = (type: string, i: number) => ({
+    tenant,
+    log_index: logSize + i,
+    leaf_hash: Buffer.alloc(32),
+    type,
+    at,
+    agent: agentId,
+    session: null,
+    action: null,
+    outcome: type === 'action.intent' ? 'allowed' : 'refused',
+    gateway: null,
+    epoch: null,
+    seq: null,
+    payload: null,
+  });
+  const types = Array.from({ length: count }, () => ['action.intent', 'action.refused']).flat();
+  await control.change((tx) => insertIndexRows(tx, types.map(row)));
+  logSize += types.length;
+}
+const volume = async () => {
+  const agent = await agentById(control.db, tenant, agentId);
+  if (agent === undefined) throw new Error('no agent');
+  return volumeOf(control, agent);
+};
+
+it('counts calls that ran, once, whoever counts; a clock that is ahead counts now', async () => {
+  await calls(3);
+  await calls(2, control.clock.nowMs() + 5 * hourMs);
+  await Promise.all([watch.look(), new VolumeWatch(control).look()]);
+  await watch.look();
+  expect(await volume()).toMatchObject({ calls: 5, history: { activeHours: 1, calls: 5 } });
+});
+
+it('has no baseline without a week of history, and then one', async () => {
+  await calls(500);
+  await watch.look();
+  expect((await volume()).throttle).toBeUndefined();
+  expect((await volume()).baseline).toBeUndefined();
+  for (let hour = 0; hour < 30; hour++) {
+    control.later(6 * hourMs);
+    await calls(20);
+    await watch.look();
+  }
+  // The one hour of 505 calls is an outlier.
+  expect((await volume()).baseline).toBe(20);
+});
+
+it('throttles above twice of it, once, tells people, and lets go when the hour is over', async () => {
+  control.later(hourMs);
+  await calls(40);
+  await watch.look();
+  expect((await volume()).throttle).toBeUndefined();
+  await calls(1);
+  await watch.look();
+  await watch.look();
+  const { throttle } = await volume();
+  expect(throttle).toMatchObject({ calls: 41, baseline: 20, max: 1, perSeconds: 180 });
+  expect((await control.doc('agent', agentId))?.throttle).toEqual(throttle);
+  expect(await control.events('segmentation.agent_throttled')).toHaveLength(1);
+  const notices = await control.db.selectFrom('notification').select('kind').execute();
+  expect(notices).toEqual([{ kind: 'agent_throttled' }]);
+  control.later(Date.parse(throttle?.until ?? '') - control.clock.nowMs());
+  await new VolumeWatch(control).look();
+  expect((await volume()).throttle).toBeUndefined();
+  expect((await control.doc('agent', agentId))?.throttle).toBeUndefined();
+  expect((await control.events('segmentation.throttle_ended')).at(-1)?.body['because']).toBe('hour_over');
+});
+
+it('a person who answers for it lifts it for the rest of the hour, nobody else does', async () => {
+  await calls(60);
+  await watch.look();
+  const since = (await volume()).throttle?.since ?? '';
+  const lift = (by: Person, shownSince = since) => {
+    const reason = 'month end';
+    const digest = sha256(unthrottleShownText({ agentId, since: shownSince, reason }));
+    const presence = control.present(by, { kind: 'level', id: agentId, digest });
+    return unthrottle(control, by, agentId, { reason, presence });
+  };
+  await expect(lift(stranger)).rejects.toThrow('people.not_allowed');
+  await expect(lift(owner, '2026-01-01T00:00:00.000Z')).rejects.toThrow('people.presence_invalid');
+  await lift(owner);
+  await calls(100);
+  await watch.look();
+  expect((await volume()).throttle).toBeUndefined();
+  await expect(lift(owner)).rejects.toThrow('segmentation.not_throttled');
+  control.later(hourMs);
+  await calls(60);
+  await watch.look();
+  expect((await volume()).throttle).toMatchObject({ calls: 60 });
+});
+
+it('does not take its baseline along: a day of the most that it may adds a quarter at the most', async () => {
+  const before = (await volume()).baseline as number;
+  for (let hour = 0; hour < 24 * 3; hour++) {
+    control.later(hourMs);
+    await calls(before * 2);
+    await watch.look();
+  }
+  const after = (await volume()).baseline as number;
+  expect(after).toBeGreaterThanOrEqual(before);
+  expect(after).toBeLessThanOrEqual(Math.floor(before * 1.25 ** 3));
+});
+
+it('keeps four weeks, and the baseline of whoever rests longer', async () => {
+  const { baseline } = await volume();
+  control.later(40 * dayMs);
+  await watch.look();
+  expect(await volume()).toMatchObject({ baseline, history: { activeHours: 0 }, hours: [] });
+});
