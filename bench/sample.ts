@@ -52,6 +52,26 @@ export const sample = <Call>(decide: (call: Call) => unknown, calls: readonly Ca
   };
 };
 
+const TURNS = 40;
+const TURN_MS = 20;
+
+/** Two ways to do the same, in many short turns, so that what else the machine does falls on both: how much less processor time the second takes. */
+export const sideBySide = <Call>(
+  first: (call: Call) => unknown,
+  second: (call: Call) => unknown,
+  calls: readonly Call[],
+): { readonly timesAsFast: number; readonly ratios: readonly number[] } => {
+  const perCall = (decide: (call: Call) => unknown): number => {
+    const started = threadMs();
+    let rounds = 0;
+    for (; rounds === 0 || threadMs() - started < TURN_MS; rounds++) for (const call of calls) decide(call);
+    return (threadMs() - started) / rounds;
+  };
+  for (const decide of [first, second]) perCall(decide);
+  const ratios = Array.from({ length: TURNS }, () => perCall(first) / perCall(second)).sort((a, b) => a - b);
+  return { timesAsFast: quantile(ratios, 0.5), ratios };
+};
+
 const timeOf = (action: () => unknown): number => {
   const started = performance.now();
   action();

@@ -4,13 +4,11 @@
  */
 import { appendFileSync, cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { clearanceHeader } from '@atf/core/wire/api';
-import type { PolicyCandidate } from '@atf/core/wire/policy';
 import type { ControlClient } from '@atf/sdk/client';
 import type { Client } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { atf, documents, failure } from './cli-run.ts';
-import { call, Product, root, type Signed, until } from './product.ts';
+import { call, confirmPolicy, Product, root, type Signed, until } from './product.ts';
 
 let product: Product;
 let operator: ControlClient;
@@ -40,11 +38,6 @@ const refund = () => {
   return call(office, 'create_refund', { order_id: 'O-5007', amount, currency: 'EUR', reason: 'damaged' });
 };
 
-async function confirm(by: Signed, { id, shownDigest }: PolicyCandidate): Promise<PolicyCandidate> {
-  const presence = await by.presence({ kind: 'policy', id, digest: shownDigest });
-  return by.client.call('policy.confirm', { params: { id }, body: { shownDigest, presence } });
-}
-
 const waiting = (reason: string) =>
   until(`the candidate "${reason}"`, async () =>
     (await operator.call('policy.candidates')).items.find((candidate) => candidate.reason === reason),
@@ -56,16 +49,7 @@ beforeAll(async () => {
   security = await product.open(product.ready.signInUrl ?? '');
   await security.presence({ kind: 'factor', id: 'x', digest: 'A'.repeat(43) });
   // With a person's factor in place, the way to the next one leads through that person.
-  const yuki = (await operator.call('people.list')).items.find(
-    ({ email }) => email === 'yuki.mori@example.com',
-  );
-  const params = { id: yuki?.id ?? '' };
-  const { id } = await operator.call('clearances.ask', { body: { operation: 'people.link', params } });
-  const { shownDigest } = await security.client.call('clearances.show', { params: { id } });
-  const presence = await security.presence({ kind: 'clearance', id, digest: shownDigest });
-  await security.client.call('clearances.grant', { params: { id }, body: { shownDigest, presence } });
-  const { url } = await operator.call('people.link', { params }, { headers: { [clearanceHeader]: id } });
-  second = await product.open(url);
+  second = await product.signInCleared('yuki.mori@example.com', security);
   office = await (await product.agent('senior-support')).mcp('back-office');
 });
 afterAll(async () => product.remove());
@@ -113,7 +97,7 @@ describe('a policy that is applied', () => {
     expect(await codeOf(security.client.call('policy.confirm', { params, body }))).toBe(
       'people.presence_invalid',
     );
-    expect(await confirm(security, candidate)).toMatchObject({ state: 'applied', version: 2 });
+    expect(await confirmPolicy(security, candidate)).toMatchObject({ state: 'applied', version: 2 });
     const applied = await applying;
     expect([applied.code, applied.stderr]).toEqual([0, expect.stringContaining(`/policy/${candidate.id}`)]);
     expect(documents(applied)).toMatchObject([{ state: 'applied', version: 2 }]);
@@ -153,10 +137,10 @@ describe('a policy that is applied', () => {
       before: expect.stringContaining('refunds_frozen'),
       after: expect.not.stringContaining('refunds_frozen'),
     });
-    expect(await confirm(second, candidate)).toMatchObject({ state: 'waiting' });
-    expect(await codeOf(confirm(second, candidate))).toBe('policy.confirmation_invalid');
+    expect(await confirmPolicy(second, candidate)).toMatchObject({ state: 'waiting' });
+    expect(await codeOf(confirmPolicy(second, candidate))).toBe('policy.confirmation_invalid');
     expect(await refund()).toMatchObject({ isError: true, atf: { code: 'policy.forbidden' } });
-    expect(await confirm(security, candidate)).toMatchObject({ state: 'applied', version: 3 });
+    expect(await confirmPolicy(security, candidate)).toMatchObject({ state: 'applied', version: 3 });
     expect((await rolling).code).toBe(0);
     await product.heard('senior-support');
     expect((await refund()).isError).toBe(false);
@@ -181,8 +165,8 @@ describe('what is refused', () => {
     const restores = items.at(-1)?.version ?? 1;
     const propose = (reason: string) => operator.call('policy.propose', { body: { base, restores, reason } });
     const [first, other] = [await propose('first'), await propose('other')];
-    expect(await confirm(security, first)).toMatchObject({ state: 'applied' });
-    expect(await codeOf(confirm(second, other))).toBe('policy.version_conflict');
+    expect(await confirmPolicy(security, first)).toMatchObject({ state: 'applied' });
+    expect(await codeOf(confirmPolicy(second, other))).toBe('policy.version_conflict');
     const late = await cli('policy', 'apply', copyOf('late'), '--reason', 'late', '--base', String(base));
     expect(failure(late)).toMatchObject({ exitCode: 1, code: 'policy.version_conflict' });
   });

@@ -4,7 +4,7 @@
  * the host operator's token.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -13,7 +13,14 @@ import { fileURLToPath } from 'node:url';
 import { freePort } from '@atf/cli/up/free-port';
 import { sha256 } from '@atf/core/digest';
 import { containmentKey } from '@atf/core/incident/scope-id';
-import { type BodyIn, type Credential, type PresenceSubject, resumeShownText } from '@atf/core/wire/api';
+import {
+  type BodyIn,
+  clearanceHeader,
+  type Credential,
+  type PresenceSubject,
+  resumeShownText,
+} from '@atf/core/wire/api';
+import type { PolicyCandidate } from '@atf/core/wire/policy';
 import { agentFetch } from '@atf/sdk/agent-fetch';
 import { type AgentKey, generateAgentKey } from '@atf/sdk/agent-key';
 import { ControlClient } from '@atf/sdk/client';
@@ -248,6 +255,19 @@ export class Product {
     return this.open(url);
   }
 
+  /** The same once somebody has a factor: `security` clears the link. */
+  async signInCleared(email: string, security: Signed): Promise<Signed> {
+    const operator = await this.operator();
+    const person = (await operator.call('people.list')).items.find((candidate) => candidate.email === email);
+    const params = { id: person?.id ?? '' };
+    const { id } = await operator.call('clearances.ask', { body: { operation: 'people.link', params } });
+    const { shownDigest } = await security.client.call('clearances.show', { params: { id } });
+    const presence = await security.presence({ kind: 'clearance', id, digest: shownDigest });
+    await security.client.call('clearances.grant', { params: { id }, body: { shownDigest, presence } });
+    const { url } = await operator.call('people.link', { params }, { headers: { [clearanceHeader]: id } });
+    return this.open(url);
+  }
+
   /** Opens a sign-in link. */
   open(url: string): Promise<Signed> {
     return openLink(this.ready.controlUrl, url);
@@ -390,6 +410,24 @@ export async function approve(by: Signed, id: string): Promise<void> {
   const { shownDigest } = await by.client.call('approvals.show', { params: { id } });
   const presence = await by.presence({ kind: 'approval', id, digest: shownDigest });
   await by.client.call('approvals.approve', { params: { id }, body: { shownDigest, presence } });
+}
+
+/** The files of a policy folder, as they are proposed. */
+export function policyFiles(dir: string): { name: string; text: string }[] {
+  const names = [
+    ...readdirSync(dir).filter((name) => /\.(?:cedar|cedarschema|yaml)$/.test(name)),
+    ...readdirSync(join(dir, 'cases')).map((name) => `cases/${name}`),
+  ];
+  return names.map((name) => ({ name, text: readFileSync(join(dir, name), 'utf8') }));
+}
+
+/** A person confirms presence for exactly this candidate, and confirms it. */
+export async function confirmPolicy(
+  by: Signed,
+  { id, shownDigest }: Pick<PolicyCandidate, 'id' | 'shownDigest'>,
+): Promise<PolicyCandidate> {
+  const presence = await by.presence({ kind: 'policy', id, digest: shownDigest });
+  return by.client.call('policy.confirm', { params: { id }, body: { shownDigest, presence } });
 }
 
 export interface Answer {

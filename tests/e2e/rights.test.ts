@@ -2,7 +2,7 @@
  * Rights at any past moment, through the front door: what is made again from the log and from versions is what gateways really decided at those moments, while
  * classification, level, stops, manifest and policy changed in between.
  */
-import { appendFileSync, cpSync, readdirSync, readFileSync } from 'node:fs';
+import { appendFileSync, cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { sha256 } from '@atf/core/digest';
 import { ceilingShownText } from '@atf/core/wire/api';
@@ -11,7 +11,7 @@ import type { ControlClient } from '@atf/sdk/client';
 import type { Client } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { atf, documents, failure } from './cli-run.ts';
-import { call, Product, root, type Signed, until } from './product.ts';
+import { call, confirmPolicy, policyFiles, Product, root, type Signed, until } from './product.ts';
 
 const agent = 'senior-support';
 const tool = 'back-office/create_refund';
@@ -192,16 +192,10 @@ async function freeze(by: Signed): Promise<void> {
     join(dir, 'guardrails.cedar'),
     `\n// Refunds are frozen.\n@id("guardrails.refunds_frozen")\n@requirement("S-2")\nforbid (principal, action, resource == ATF::Tool::"${tool}");\n`,
   );
-  const names = [
-    ...readdirSync(dir).filter((name) => /\.(?:cedar|cedarschema|yaml)$/.test(name)),
-    ...readdirSync(join(dir, 'cases')).map((name) => `cases/${name}`),
-  ];
-  const files = names.map((name) => ({ name, text: readFileSync(join(dir, name), 'utf8') }));
-  const { shownDigest, id: candidate } = await operator.call(
+  const candidate = await operator.call(
     'policy.propose',
-    { body: { base: 1, files, reason: 'refunds are frozen' } },
+    { body: { base: 1, files: policyFiles(dir), reason: 'refunds are frozen' } },
     { timeoutMs: 120_000 },
   );
-  const presence = await by.presence({ kind: 'policy', id: candidate, digest: shownDigest });
-  await by.client.call('policy.confirm', { params: { id: candidate }, body: { shownDigest, presence } });
+  await confirmPolicy(by, candidate);
 }

@@ -5,6 +5,7 @@
 import { shipmentFramesMax, splitFrames, type SpoolPosition } from '@atf/core/audit/spool-frame';
 import { refusal } from '@atf/core/errors';
 import { policyFactsOf } from '@atf/core/policy/question';
+import { RememberedAnswers } from '@atf/core/policy/remembered-answers';
 import { type ControlFrame, type FeedTopic, leaseMs, type PolicyDoc } from '@atf/core/wire/feed';
 import type { OperationId, ResponseOf } from '@atf/core/wire/api';
 import type { PolicyFacts } from '@atf/core/world';
@@ -75,7 +76,7 @@ const compiled = new Map<string, PolicyFacts>();
 function compilePolicy(doc: PolicyDoc): PolicyFacts | undefined {
   let facts = compiled.get(doc.digest);
   if (facts === undefined) {
-    const result = policyFactsOf(doc);
+    const result = policyFactsOf(doc, new RememberedAnswers({ remembered: 0, evaluated: 0 }));
     if (!result.ok) return undefined;
     facts = result.facts;
     compiled.set(doc.digest, facts);

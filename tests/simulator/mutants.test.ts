@@ -9,6 +9,7 @@ import { Lease } from '@atf/gateway/lease';
 import type { Ports, SnapshotPort, SpoolPort } from '@atf/gateway/ports';
 import type { BodyIn } from '@atf/core/wire/api';
 import type { AgentDoc } from '@atf/core/wire/feed';
+import type { PolicyAnswer, PolicyQuestion } from '@atf/core/world';
 import { beforeAll, expect, it } from 'vitest';
 import { Random } from './random.ts';
 import { loadPolicies, type Policies } from './scene.ts';
@@ -56,6 +57,28 @@ function cached(real: SnapshotPort, { clock }: Ports): Partial<SnapshotPort> {
     containments: remember('containments', () => real.containments()),
   };
 }
+
+/** Answers of policies are kept under what `key` says of a question, and of the set that is asked. */
+const remembering = (key: (question: PolicyQuestion, digest: string) => readonly unknown[]): Mutation =>
+  snapshotOf((real) => {
+    const held = new Map<string, PolicyAnswer>();
+    return {
+      policy: () => {
+        const policy = real.policy();
+        return (
+          policy && {
+            ...policy,
+            ask: (question) => {
+              const of = JSON.stringify([...key(question, policy.digest), question.context]);
+              const answer = held.get(of) ?? policy.ask(question);
+              held.set(of, answer);
+              return answer;
+            },
+          }
+        );
+      },
+    };
+  });
 
 class EndlessLease extends Lease {
   override fresh(monotonicMs: number): boolean {
@@ -206,6 +229,30 @@ const mutants: readonly {
       }),
     seeds: [1, 9, 14],
     found: ['the level is read at decision time'],
+  },
+  {
+    name: 'answers of policies outlive a change of the level',
+    mutation: () => remembering(({ agent, action, tool }, digest) => [agent.id, action, tool, digest]),
+    seeds: [1, 2, 9],
+    found: [
+      'replaying a record gives its decision',
+      'the level is read at decision time',
+      'what a level may do alone',
+    ],
+  },
+  {
+    name: 'answers of policies outlive a change of the tool',
+    mutation: () =>
+      remembering(({ agent, effectiveLevel, tool }, digest) => [agent.id, effectiveLevel, tool.name, digest]),
+    seeds: [23],
+    found: ['replaying a record gives its decision'],
+  },
+  {
+    name: 'answers of policies outlive the set that gave them',
+    mutation: () =>
+      remembering(({ agent, effectiveLevel, action, tool }) => [agent.id, effectiveLevel, action, tool]),
+    seeds: [21],
+    found: ['replaying a record gives its decision'],
   },
   {
     name: 'stops are not in the snapshot',

@@ -11,6 +11,7 @@ import { refusal, refuse, RefusalError } from '@atf/core/errors';
 import { containmentKey } from '@atf/core/incident/scope-id';
 import type { ServerTls } from '@atf/core/identity/server-tls';
 import { policyFactsOf } from '@atf/core/policy/question';
+import { type AnswerCounts, RememberedAnswers } from '@atf/core/policy/remembered-answers';
 import { type ContainmentDoc, leaseMs, type ToolDoc } from '@atf/core/wire/feed';
 import type { Logger } from 'pino';
 import type { GatewayConfig } from './config.ts';
@@ -213,13 +214,13 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   }
 }
 
-function snapshotOf(lease: Lease, log: Logger, { servers }: Enrolment): Snapshot {
+function snapshotOf(lease: Lease, log: Logger, { servers }: Enrolment, answers: AnswerCounts): Snapshot {
   return new Snapshot({
     clock,
     lease,
     carries: (server) => servers === '*' || servers.includes(server),
     compilePolicy: (doc) => {
-      const compiled = policyFactsOf(doc);
+      const compiled = policyFactsOf(doc, new RememberedAnswers(answers));
       if (compiled.ok) return compiled.facts;
       const problems = compiled.problems.slice(0, 10).map(({ policyId, code }) => ({ policyId, code }));
       log.error({ problems }, 'the policy set does not compile; everything is refused');
@@ -231,7 +232,8 @@ function snapshotOf(lease: Lease, log: Logger, { servers }: Enrolment): Snapshot
 function build({ key, options, control, spool, enrolled, orphans }: Opened): Built {
   const { dir, log } = options;
   const lease = new Lease(leaseMs);
-  const snapshot = snapshotOf(lease, log, enrolled);
+  const answers: AnswerCounts = { remembered: 0, evaluated: 0 };
+  const snapshot = snapshotOf(lease, log, enrolled, answers);
   const payloadKey = new PayloadKey(control);
   const discovery = new Discovery({ clock, control, upstreams: () => upstreams });
   const file = new ServersFile(dir);
@@ -273,6 +275,7 @@ function build({ key, options, control, spool, enrolled, orphans }: Opened): Bui
     behind: () => shipper.behind(),
     spoolFailed: () => spool.state().failed,
     notificationsDropped: () => pipeline.notifier.dropped,
+    answers: () => answers,
   });
   const shadow = new Shadow({
     clock,

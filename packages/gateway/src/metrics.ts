@@ -1,5 +1,6 @@
 /** Numbers for operators (Prometheus text). No names of people, agents' arguments or addresses: labels come from closed lists. */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { AnswerCounts } from '@atf/core/policy/remembered-answers';
 import type { Observed } from './pipeline.ts';
 
 export interface Gauges {
@@ -8,6 +9,7 @@ export interface Gauges {
   readonly behind: () => number;
   readonly spoolFailed: () => boolean;
   readonly notificationsDropped: () => number;
+  readonly answers: () => AnswerCounts;
 }
 
 export interface Metrics {
@@ -44,6 +46,18 @@ export function createMetrics(gauges: Gauges): Metrics {
     help: 'Time of one decision',
     buckets: [0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.01],
     registers,
+  });
+  new Counter({
+    name: 'atf_policy_answers_total',
+    help: 'Answers of policies about low-risk reads, remembered or evaluated',
+    labelNames: ['from'],
+    registers,
+    collect() {
+      const { remembered, evaluated } = gauges.answers();
+      this.reset();
+      this.inc({ from: 'memory' }, remembered);
+      this.inc({ from: 'evaluation' }, evaluated);
+    },
   });
   const gauge = (name: string, help: string, read: () => number) =>
     new Gauge({

@@ -8,6 +8,7 @@ import type { PolicyAnswer, PolicyContext, PolicyFacts, PolicyQuestion } from '.
 import { type CompiledPolicySet, compilePolicySet, type PolicyProblem } from './compile.ts';
 import { buildEntityStore, type Entity, EntityStore } from './entities.ts';
 import { decideStrict } from './evaluate.ts';
+import { isLowRisk, RecentMap, type RememberedAnswers } from './remembered-answers.ts';
 import { EMPTY_RECORD, EntityUid, RecordValue, SetValue, type Value } from './runtime-value.ts';
 
 const levelUids: Record<Level, EntityUid> = {
@@ -40,41 +41,49 @@ const base = levelStore();
 
 const record = (attributes: Record<string, Value>) => new RecordValue(new Map(Object.entries(attributes)));
 
-// Documents of the feed are never changed in place, so what follows from one can be kept as long as it lives.
-const agentEntities = new WeakMap<AgentDoc, Map<Level, Entity>>();
-const toolEntities = new WeakMap<ToolDoc, Map<ActionClass, Entity>>();
+/** A part of a question as the evaluator sees it. No two parts ever have the same number. */
+interface Part<Seen> {
+  readonly seen: Seen;
+  readonly number: number;
+}
+let parts = 0;
+const partOf = <Seen>(seen: Seen): Part<Seen> => ({ seen, number: ++parts });
 
-function agentEntity(agent: AgentDoc, level: Level): Entity {
-  const byLevel = agentEntities.get(agent) ?? new Map<Level, Entity>();
+// Documents of the feed are never changed in place, so what follows from one can be kept as long as it lives.
+const agentEntities = new WeakMap<AgentDoc, Map<Level, Part<Entity>>>();
+const toolEntities = new WeakMap<ToolDoc, Map<ActionClass, Part<Entity>>>();
+
+function agentEntity(agent: AgentDoc, level: Level): Part<Entity> {
+  const byLevel = agentEntities.get(agent) ?? new Map<Level, Part<Entity>>();
   agentEntities.set(agent, byLevel);
   const known = byLevel.get(level);
   if (known !== undefined) return known;
   const parent = levelUids[level];
-  const entity: Entity = {
+  const entity = partOf<Entity>({
     uid: new EntityUid('ATF::Agent', agent.id),
     attrs: record({ level, domains: new SetValue(agent.dataDomains) }),
     tags: EMPTY_RECORD,
     parents: [parent],
     ancestors: new Set([parent.key, ...base.ancestorsOf(parent)]),
-  };
+  });
   byLevel.set(level, entity);
   return entity;
 }
 
-function toolEntity(tool: ToolDoc, action: ActionClass): Entity {
-  const byClass = toolEntities.get(tool) ?? new Map<ActionClass, Entity>();
+function toolEntity(tool: ToolDoc, action: ActionClass): Part<Entity> {
+  const byClass = toolEntities.get(tool) ?? new Map<ActionClass, Part<Entity>>();
   toolEntities.set(tool, byClass);
   const known = byClass.get(action);
   if (known !== undefined) return known;
   const { sensitivity, domain, outputTrust, reversible, idempotent, writeSafe } = tool.classification;
   const server = new EntityUid('ATF::Server', tool.server);
-  const entity: Entity = {
+  const entity = partOf<Entity>({
     uid: new EntityUid('ATF::Tool', `${tool.server}/${tool.name}`),
     attrs: record({ class: action, sensitivity, domain, outputTrust, reversible, idempotent, writeSafe }),
     tags: EMPTY_RECORD,
     parents: [server],
     ancestors: new Set([server.key]),
-  };
+  });
   byClass.set(action, entity);
   return entity;
 }
@@ -113,16 +122,16 @@ function contextKey(context: PolicyContext): string | undefined {
   return key;
 }
 
-/** Contexts are few, because their words are: each is built once. Beyond this many they are built anew. */
+/** Contexts are few, because their words are: each is built once, as long as it is met again. */
 const contextsMax = 4_096;
-const contexts = new Map<string, RecordValue>();
+const contexts = new RecentMap<string, Part<RecordValue>>(contextsMax);
 
-function contextRecord(context: PolicyContext): RecordValue {
+function contextPart(context: PolicyContext): Part<RecordValue> {
   const key = contextKey(context);
   const known = key === undefined ? undefined : contexts.get(key);
   if (known !== undefined) return known;
-  const built = new RecordValue(new Map(contextNames.map((name) => [name, asValue(context[name])])));
-  if (key !== undefined && contexts.size < contextsMax) contexts.set(key, built);
+  const built = partOf(new RecordValue(new Map(contextNames.map((name) => [name, asValue(context[name])]))));
+  if (key !== undefined) contexts.set(key, built);
   return built;
 }
 
@@ -175,37 +184,50 @@ export function cedarCallOf({ agent, effectiveLevel, action, tool, context }: Po
 /** Asks a compiled set one question, strictly: an error in any policy denies. */
 export function askSet(
   set: CompiledPolicySet,
-  { agent, effectiveLevel, action, tool, context }: PolicyQuestion,
+  question: PolicyQuestion,
+  remembered?: RememberedAnswers,
 ): PolicyAnswer {
+  const { agent, effectiveLevel, action, tool } = question;
   const principal = agentEntity(agent, effectiveLevel);
   const resource = toolEntity(tool, action);
+  const context = contextPart(question.context);
+  const ask = () => evaluate(set, principal.seen, actionUids[action], resource.seen, context.seen);
+  if (remembered === undefined || !isLowRisk(question)) return ask();
+  // Only reads are remembered, so the action is always the same one.
+  return remembered.answer(`${principal.number} ${resource.number} ${context.number}`, ask);
+}
+
+function evaluate(
+  set: CompiledPolicySet,
+  principal: Entity,
+  action: EntityUid,
+  resource: Entity,
+  context: RecordValue,
+): PolicyAnswer {
   const own = new Map([
     [principal.uid.key, principal],
     [resource.uid.key, resource],
   ]);
-  return decideStrict(
-    set,
-    {
-      principal: principal.uid,
-      action: actionUids[action],
-      resource: resource.uid,
-      context: contextRecord(context),
-    },
-    new EntityStore(own, base),
-  );
+  const request = { principal: principal.uid, action, resource: resource.uid, context };
+  return decideStrict(set, request, new EntityStore(own, base));
 }
 
 const noAnnotations: Readonly<Record<string, string>> = Object.freeze({});
 
-/** A compiled set as `decide()` knows it. */
-export function policyFacts(set: CompiledPolicySet, digest: string, epoch: number): PolicyFacts {
+/** A compiled set as `decide()` knows it. `remembered` is of this set and no other. */
+export function policyFacts(
+  set: CompiledPolicySet,
+  digest: string,
+  epoch: number,
+  remembered?: RememberedAnswers,
+): PolicyFacts {
   const notes = new Map(
     set.policies.map(({ id, annotations }) => [id, Object.freeze(Object.fromEntries(annotations))]),
   );
   return {
     digest,
     epoch,
-    ask: (question) => askSet(set, question),
+    ask: (question) => askSet(set, question, remembered),
     annotations: (policyId) => notes.get(policyId) ?? noAnnotations,
   };
 }
@@ -213,9 +235,12 @@ export function policyFacts(set: CompiledPolicySet, digest: string, epoch: numbe
 /** Compiles the policy document of the feed. All or nothing: what cannot be evaluated refuses the whole set. */
 export function policyFactsOf(
   doc: PolicyDoc,
+  remembered?: RememberedAnswers,
 ):
   | { readonly ok: true; readonly facts: PolicyFacts }
   | { readonly ok: false; readonly problems: readonly PolicyProblem[] } {
   const compiled = compilePolicySet(doc.policies);
-  return compiled.ok ? { ok: true, facts: policyFacts(compiled.set, doc.digest, doc.epoch) } : compiled;
+  return compiled.ok
+    ? { ok: true, facts: policyFacts(compiled.set, doc.digest, doc.epoch, remembered) }
+    : compiled;
 }
