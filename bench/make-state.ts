@@ -119,7 +119,7 @@ async function makeAgents(control: Control): Promise<Known[]> {
         await control.feed.put(tx, 'instance', instanceId, { id: instanceId, agentId, jkt, state: 'active' });
         const expires_at = nowMs + 3_600_000;
         const session = { tenant, sid, agent_id: agentId, instance_id: instanceId, opened_at: nowMs };
-        await openSession(tx, { ...session, expires_at, ended_at: null, task_id: null });
+        await openSession(tx, { ...session, expires_at, ended_at: null, task_id: null, delegation_id: null });
         known.push({ agentId, agent: agent.name, manifestDigest: agent.manifest_digest, instanceId, sid });
       }
     });

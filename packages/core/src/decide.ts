@@ -3,6 +3,7 @@
  * It answers `allow`, `ask` (a person must release this exact call) or `refuse`; the first check that does not pass ends it.
  * It reserves nothing and records nothing: the caller does both in the same tick.
  */
+import { aboveTouched, agentsAbove, brokenChain, cascadeOf, forWhom, levelInChain } from './chain.ts';
 import { type ErrorCode, type Refusal, refusal } from './errors.ts';
 import { windowWords } from './identity/manifest-words.ts';
 import { containmentOf, touchedBy } from './incident/containment.ts';
@@ -11,7 +12,7 @@ import { obligationWords } from './policy/obligations.ts';
 import { worstOrigin } from './segmentation/provenance/argument-origins.ts';
 import { originSentences } from './segmentation/provenance/origin-sentences.ts';
 import { checkQuery, isQuery, queryContext, queryWords, raisedBy } from './segmentation/sql/rights.ts';
-import { bindingTotals } from './segmentation/totals.ts';
+import { bindingTotals, cascadeTotal } from './segmentation/totals.ts';
 import {
   type Amount,
   amountOf,
@@ -50,7 +51,8 @@ const no = (code: ErrorCode, detail?: string): Step => ({ refuse: refusal(code, 
 
 /** R-2: what is stopped of what this action touches. */
 function stopOf({ server, tool, credential }: Received, world: World, agent: AgentDoc): Step | undefined {
-  const stop = containmentOf(world.containments, touchedBy(agent, { server, tool, sid: credential.sid }));
+  const touched = touchedBy(agent, { server, tool, sid: credential.sid, ...aboveTouched(credential, world) });
+  const stop = containmentOf(world.containments, touched);
   return stop === undefined
     ? undefined
     : no(stop.code, `${stop.containment.state} since ${stop.containment.since}`);
@@ -70,9 +72,10 @@ function authenticate(received: Received, world: World): Step {
   if (credential.credentialEpoch !== agent.credentialEpoch) return voided('identity.credential_revoked');
   if (world.sessionRevoked) return voided('identity.session_revoked');
   if (credential.manifestDigest !== agent.manifestDigest) return no('identity.version_mismatch');
-  return {
-    pass: `${agent.name} ${agent.version}, instance ${instance.id.slice(0, 8)}, proof ${credential.proof}`,
-  };
+  const broken = brokenChain(credential, world);
+  if (broken !== undefined) return voided('identity.delegation_over', broken);
+  const who = `${agent.name} ${agent.version}, instance ${instance.id.slice(0, 8)}, proof ${credential.proof}`;
+  return { pass: `${who}${forWhom(world)}` };
 }
 
 /** R-1, R-2: is anything stopped, or is the gateway out of touch? */
@@ -119,11 +122,44 @@ interface Asked {
   readonly policy: PolicyFacts;
   readonly agent: AgentDoc;
   readonly tool: ToolDoc;
+  /** The lowest of the chain. */
   readonly level: Level;
   readonly world: World;
   readonly amount: Amount;
   readonly point: HumanCheckpoint | undefined;
   readonly context: Omit<PolicyContext, 'approved'>;
+}
+
+/**
+ * The same check of the agent and of every agent above it. The first that does not pass is the answer; a refusal goes before a question. Undefined: there
+ * is nothing to check of any of them.
+ */
+function ofEveryone(
+  [first, ...others]: readonly Asked[],
+  check: (asked: Asked) => Step | undefined,
+): Step | undefined {
+  const own = first === undefined ? undefined : check(first);
+  if (others.length === 0) return own;
+  const above = others.flatMap((asked) => {
+    const step = check(asked);
+    return step === undefined ? [] : [named(step, asked.agent)];
+  });
+  const steps = own === undefined ? above : [own, ...above];
+  const stopped = steps.find((step) => 'refuse' in step) ?? steps.find((step) => 'ask' in step);
+  if (stopped !== undefined) return stopped;
+  const policies = [...new Set(steps.flatMap((step) => ('pass' in step ? (step.policies ?? []) : [])))];
+  const pass = steps.find((step) => 'pass' in step)?.pass;
+  return pass === undefined ? undefined : { pass, ...(policies.length === 0 ? {} : { policies }) };
+}
+
+/** Whose right it is that is missing. */
+function named(step: Step, { name }: AgentDoc): Step {
+  const of = (why: Refusal): Refusal => ({
+    ...why,
+    detail: `of ${name}, for which it works: ${why.detail ?? why.code}`.slice(0, becauseLengthMax),
+  });
+  if ('refuse' in step) return { refuse: of(step.refuse) };
+  return 'ask' in step ? { ask: of(step.ask) } : step;
 }
 
 /** S-4: where the values of the call come from, and whether the task asks for it. */
@@ -262,9 +298,16 @@ const totalWords = ({ of, per, max, currency, left }: TotalFact): string => {
 };
 
 /** S-5: every total that binds now must have been reserved, or looked at, by no larger a figure. */
-function limitTotal({ agent, tool, world, amount }: Asked): Step | undefined {
-  const { totals = [] } = world;
-  const binding = bindingTotals(agent, tool, amount);
+function limitTotal(everyone: readonly Asked[], { credential }: Received): Step | undefined {
+  const [own] = everyone;
+  const totals = own?.world.totals ?? [];
+  const ofEach = everyone.flatMap(({ agent, tool, amount }) =>
+    bindingTotals(agent, tool, amount).map(({ id, max }) => ({ id, max, agentId: agent.id })),
+  );
+  const ofAll = cascadeOf(credential).flatMap(({ agentId, totals }) =>
+    totals.map(({ id, max }) => ({ id, max, agentId })),
+  );
+  const binding = [...ofEach, ...ofAll];
   if (totals.length === 0 && binding.length === 0) return undefined;
   const over = totals.find(({ ok }) => !ok);
   if (over !== undefined) {
@@ -273,14 +316,24 @@ function limitTotal({ agent, tool, world, amount }: Asked): Step | undefined {
       return {
         refuse: refusal('containment.feed_stale', `${over.id}: control has not said what is left`, later),
       };
-    const code = over.of === 'concurrent' ? 'segmentation.too_many_at_once' : 'segmentation.total_exceeded';
-    return { refuse: refusal(code, `${over.id}: ${totalWords(over)}`, later) };
+    return { refuse: refusal(totalCode(over), `${over.id}: ${totalWords(over)}`, later) };
   }
-  const unasked = binding.find(({ id, max }) => !totals.some((fact) => fact.id === id && fact.max <= max));
+  const isOf = (fact: TotalFact, agentId: string) => (fact.agentId ?? own?.agent.id) === agentId;
+  const unasked = binding.find(
+    ({ id, max, agentId }) =>
+      !totals.some((fact) => fact.id === id && isOf(fact, agentId) && fact.max <= max),
+  );
   if (unasked !== undefined)
     return no('containment.feed_stale', `${unasked.id}: it changed while the call was on its way`);
   return { pass: `within ${totals.length} totals` };
 }
+
+const totalCode = ({ id, of }: TotalFact): ErrorCode =>
+  id === cascadeTotal(1).id
+    ? 'segmentation.cascade_exhausted'
+    : of === 'concurrent'
+      ? 'segmentation.too_many_at_once'
+      : 'segmentation.total_exceeded';
 
 /** D-1; detectors block here as well. */
 function governData(world: World): Step {
@@ -365,7 +418,8 @@ export function decide(received: Received, world: World): Decision {
   const checks: Check[] = [];
   const { agent, policy, server } = world;
   const tool = world.tool === undefined ? undefined : raisedBy(world.tool, world.query);
-  const level = agent === undefined ? undefined : effectiveLevel(agent, received.credential.proof);
+  const level =
+    agent === undefined ? undefined : levelInChain(effectiveLevel(agent, received.credential.proof), world);
   const answer = (outcome: Decision['outcome'], refused?: Refusal): Decision => {
     const policies = refused?.policies ?? checks.at(-1)?.policies ?? [];
     return {
@@ -410,18 +464,22 @@ export function decide(received: Received, world: World): Decision {
   if (early !== undefined || tool === undefined)
     return early ?? answer('refuse', refusal('segmentation.tool_unknown'));
   if (policy === undefined) return take('authorise', no('policy.unavailable')) as Decision;
-  const asked = askedOf({ policy, agent, tool, level, world }, received);
+  const everyone = [agent, ...agentsAbove(world)].map((each) =>
+    askedOf({ policy, agent: each, tool, level, world }, received),
+  );
   const maybe = (name: CheckName, step: Step | undefined) =>
     step === undefined ? undefined : take(name, step);
+  const all = (name: CheckName, check: (each: Asked) => Step | undefined) =>
+    maybe(name, ofEveryone(everyone, check));
   return (
-    take('authorise', authorise(asked)) ??
-    maybe('govern_query', governQuery(asked, world)) ??
-    maybe('limit_time', limitTime(asked)) ??
+    all('authorise', authorise) ??
+    all('govern_query', (each) => governQuery(each, world)) ??
+    all('limit_time', limitTime) ??
     take('limit_rate', limitRate(world, agent)) ??
-    take('limit_transaction', limitTransaction(asked)) ??
-    maybe('limit_total', limitTotal(asked)) ??
+    all('limit_transaction', limitTransaction) ??
+    maybe('limit_total', limitTotal(everyone, received)) ??
     take('govern_data', governData(world)) ??
-    take('gate_maturity', gateMaturity(asked, received, world)) ??
+    all('gate_maturity', (each) => gateMaturity(each, received, world)) ??
     answer('allow')
   );
 }

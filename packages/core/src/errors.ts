@@ -126,6 +126,12 @@ export const errors = {
     'There is no such agent',
     'List the agents with `atf agent list`.',
   ),
+  'identity.delegation_over': entry(
+    403,
+    'S-5',
+    'An agent for which this one works has stopped, changed or ended its session',
+    'Have the agent above delegate anew, or work in a session of your own.',
+  ),
   'identity.task_unknown': entry(
     404,
     'S-4',
@@ -437,6 +443,36 @@ export const errors = {
     'S-4',
     'The amount is above the limit of one action',
     'Stay below the limit, or escalate to a person.',
+  ),
+  'segmentation.delegation_not_allowed': entry(
+    403,
+    'S-5',
+    'This agent may not start that one',
+    'From Senior on, and only agents that the manifest allows (maySpawn, mayStart). Its owner registers a new version.',
+  ),
+  'segmentation.delegation_cycle': entry(
+    403,
+    'S-5',
+    'That agent is already in the chain',
+    'Delegate to an agent that does not wait for this work itself.',
+  ),
+  'segmentation.cascade_too_deep': entry(
+    403,
+    'S-5',
+    'The chain of delegations is as deep as it may be',
+    'Do it yourself, or have an agent nearer to the root delegate it.',
+  ),
+  'segmentation.cascade_too_wide': entry(
+    403,
+    'S-5',
+    'As many agents as one session may start work already, or were asked to',
+    'Wait until one of them has ended its session or its grant has lapsed.',
+  ),
+  'segmentation.cascade_exhausted': entry(
+    403,
+    'S-5',
+    'All agents below one root have made as many calls as they may together',
+    'A person starts the work anew, in a new session of the agent at the root.',
   ),
   'segmentation.total_exceeded': entry(
     403,

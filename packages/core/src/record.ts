@@ -2,6 +2,7 @@
  * Bodies of the records of an action (B-1, B-2, B-5): what the log's leaves hold. No arguments, results or other personal data in clear:
  * those are the encrypted payload, to which the leaf commits. The facts of the decision are here, so that it can be replayed.
  */
+import { aboveTouched } from './chain.ts';
 import { containmentApplies, touchedBy } from './incident/containment.ts';
 import type {
   AgentDoc,
@@ -16,6 +17,8 @@ import type { Adapted } from './wire/adaptive.ts';
 import type { QueryFact } from './wire/database.ts';
 import type { ActionClass, Level } from './wire/words.ts';
 import type {
+  Chain,
+  ChainLink,
   Check,
   Decision,
   DetectorVerdict,
@@ -95,6 +98,8 @@ export interface DecisionFacts {
   readonly agent?: AgentFacts;
   readonly instance?: InstanceFacts;
   readonly sessionRevoked: boolean;
+  /** For whom the agent worked, the root first; absent: for no other agent. */
+  readonly chain?: ChainFacts;
   readonly tool?: ToolFacts;
   /** Of the stops in force those that touch this call: the first of each kind of scope. */
   readonly stops: readonly StopFact[];
@@ -107,6 +112,23 @@ export interface AgentFacts extends Adapted {
   readonly level: Level;
   readonly ceiling?: Level;
   readonly technicalOwnerId: string;
+}
+
+export interface ChainFacts extends Pick<Chain, 'delegationId' | 'callsMax'> {
+  readonly links: readonly LinkFacts[];
+}
+
+/** One agent above as the credential names it, and what was known of it. */
+export interface LinkFacts extends ChainLink {
+  readonly sessionRevoked: boolean;
+  readonly instance?: InstanceFacts;
+  readonly agent?: AgentFacts & {
+    readonly name: string;
+    readonly version: string;
+    readonly ownerId: string;
+    readonly epoch: number;
+    readonly credentialEpoch: number;
+  };
 }
 
 export type InstanceFacts = Pick<InstanceDoc, 'agentId' | 'state'>;
@@ -219,6 +241,7 @@ export function factsOf(received: Received, world: World, decision: Decision): D
     ...(agent === undefined ? {} : { agent: agentFacts(agent) }),
     ...(instance === undefined ? {} : { instance: { agentId: instance.agentId, state: instance.state } }),
     sessionRevoked,
+    ...chainFacts(received, world),
     ...(tool === undefined ? {} : { tool: { state: tool.state, classification: tool.classification } }),
     stops: stopsOf(received, world),
     ...(approval === undefined ? {} : { approval: approvalFacts(approval, received) }),
@@ -241,9 +264,33 @@ function agentFacts({
   };
 }
 
-function stopsOf({ server, tool, credential }: Received, { agent, containments }: World): StopFact[] {
+function chainFacts(
+  { credential: { chain } }: Received,
+  { above = [] }: World,
+): Partial<Pick<DecisionFacts, 'chain'>> {
+  if (chain === undefined) return {};
+  const links = chain.links.map((link, at): LinkFacts => {
+    const { agent, instance, sessionRevoked = false } = above[at] ?? {};
+    return {
+      ...link,
+      sessionRevoked,
+      ...(instance === undefined ? {} : { instance: { agentId: instance.agentId, state: instance.state } }),
+      ...(agent === undefined ? {} : { agent: linkAgentFacts(agent) }),
+    };
+  });
+  const { delegationId, callsMax } = chain;
+  return { chain: { delegationId, callsMax, links } };
+}
+
+function linkAgentFacts(agent: NonNullable<World['agent']>): NonNullable<LinkFacts['agent']> {
+  const { name, version, ownerId, epoch, credentialEpoch } = agent;
+  return { name, version, ownerId, epoch, credentialEpoch, ...agentFacts(agent) };
+}
+
+function stopsOf({ server, tool, credential }: Received, world: World): StopFact[] {
+  const { agent, containments } = world;
   if (agent === undefined || containments.length === 0) return [];
-  const touched = touchedBy(agent, { server, tool, sid: credential.sid });
+  const touched = touchedBy(agent, { server, tool, sid: credential.sid, ...aboveTouched(credential, world) });
   const found = new Map<string, StopFact>();
   for (const { scope, state, since } of containments) {
     if (!found.has(scope.kind) && containmentApplies(scope, touched))

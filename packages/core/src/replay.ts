@@ -5,6 +5,7 @@
  * the record is whole (audit/verify-log.ts).
  */
 import { z } from 'zod';
+import { agentsAbove } from './chain.ts';
 import { decide } from './decide.ts';
 import { sha256 } from './digest.ts';
 import type { DecisionFacts, DecisionRecord } from './record.ts';
@@ -26,8 +27,10 @@ import { adaptedSchema } from './wire/adaptive.ts';
 import { queryFactSchema } from './wire/database.ts';
 import { canonicalJson, isJsonObject, type Json, type JsonObject, parseStrictText } from './wire/json.ts';
 import type { Manifest } from './wire/manifest.ts';
+import { chainLengthMax } from './wire/token.ts';
 import { digestSchema, levelSchema } from './wire/words.ts';
 import {
+  type AboveFact,
   type CredentialFacts,
   type Decision,
   noTask,
@@ -94,6 +97,43 @@ const word = z.string().max(300);
 const count = z.int().min(-1);
 const verdictWords = z.array(word).max(1_000);
 
+const agentFactsShape = {
+  manifestDigest: digestSchema,
+  level: levelSchema,
+  ceiling: levelSchema.optional(),
+  technicalOwnerId: word,
+  ...adaptedSchema.shape,
+};
+
+const chainFactsSchema = z.object({
+  delegationId: word,
+  callsMax: z.number(),
+  links: z
+    .array(
+      z.object({
+        agentId: word,
+        instanceId: word,
+        sid: word,
+        manifestDigest: digestSchema,
+        credentialEpoch: count,
+        sessionRevoked: z.boolean(),
+        instance: instanceDocSchema.pick({ agentId: true, state: true }).optional(),
+        agent: z
+          .object({
+            ...agentFactsShape,
+            name: word,
+            version: word,
+            ownerId: word,
+            epoch: count,
+            credentialEpoch: count,
+          })
+          .optional(),
+      }),
+    )
+    .min(1)
+    .max(chainLengthMax),
+});
+
 const factsSchema = z.object({
   nowMs: z.number(),
   feedFresh: z.boolean(),
@@ -113,6 +153,7 @@ const factsSchema = z.object({
     .array(
       z.object({
         id: word,
+        agentId: word.optional(),
         of: z.enum(['amount', 'records', 'calls', 'concurrent']),
         per: z.enum(['hour', 'day', 'task', 'call']),
         max: z.number(),
@@ -156,17 +197,10 @@ const factsSchema = z.object({
   epochs: z.object({ agent: count, credential: count, tool: count, server: count, policy: count }),
   credential: z.object({ expiresAtMs: z.number(), epoch: count }),
   transport: z.enum(['stdio', 'http', 'cooperative', 'openapi']).optional(),
-  agent: z
-    .object({
-      manifestDigest: digestSchema,
-      level: levelSchema,
-      ceiling: levelSchema.optional(),
-      technicalOwnerId: word,
-      ...adaptedSchema.shape,
-    })
-    .optional(),
+  agent: z.object(agentFactsShape).optional(),
   instance: instanceDocSchema.pick({ agentId: true, state: true }).optional(),
   sessionRevoked: z.boolean(),
+  chain: chainFactsSchema.optional(),
   tool: z.object({ state: toolDocSchema.shape.state, classification: classificationSchema }).optional(),
   stops: z.array(containmentDocSchema.pick({ scope: true, state: true, since: true })).max(100),
   approval: approvalDocSchema
@@ -226,23 +260,27 @@ export function openRecord(
   const record = body as DecisionRecord;
   const agent = agentOf(record, sources);
   if (agent !== undefined && 'what' in agent) return { missing: agent };
+  const above = aboveOf(record, sources);
+  if (above !== undefined && 'what' in above) return { missing: above };
   const tool = toolOf(record, sources);
   if (tool !== undefined && 'what' in tool) return { missing: tool };
   const policy = policyOf(record, sources);
   if (policy !== undefined && 'what' in policy) return { missing: policy };
-  const needsArguments = agent !== undefined && tool !== undefined && amountMatters(agent, tool);
+  const everyone = [agent, ...agentsAbove(above === undefined ? {} : { above })];
+  const needsArguments =
+    tool !== undefined && everyone.some((each) => each !== undefined && amountMatters(each, tool));
   return {
     record,
     needsArguments,
     world: (argsText) => {
       if (argsText === undefined) {
         if (needsArguments) return missing({ what: 'arguments' });
-        return worldOf(record, unread, { agent, tool, policy });
+        return worldOf(record, unread, { agent, above, tool, policy });
       }
       const parsed = parseStrictText(argsText);
       if (!parsed.ok || !isJsonObject(parsed.value)) return missing({ what: 'arguments' });
       const args = { args: parsed.value, argsDigest: sha256(argsText) };
-      return worldOf(record, args, { agent, tool, policy });
+      return worldOf(record, args, { agent, above, tool, policy });
     },
   };
 }
@@ -264,7 +302,14 @@ const unread: ExactArguments = { args: {}, argsDigest: sha256('{}') };
 function worldOf(
   record: DecisionRecord,
   args: ExactArguments,
-  { agent, tool, policy }: Pick<World, 'agent' | 'tool' | 'policy'>,
+  {
+    agent,
+    above,
+    tool,
+    policy,
+  }: Pick<World, 'agent' | 'tool' | 'policy'> & {
+    readonly above: readonly AboveFact[] | undefined;
+  },
 ): Rebuilt {
   const { facts } = record;
   const received: Received = {
@@ -281,6 +326,7 @@ function worldOf(
     agent,
     instance: facts.instance === undefined ? undefined : { id: record.instanceId, ...facts.instance },
     sessionRevoked: facts.sessionRevoked,
+    ...(above === undefined ? {} : { above }),
     server: serverOf(record),
     tool,
     containments: facts.stops.map((stop) => ({ ...stop, reason: '', by: '' })),
@@ -309,23 +355,43 @@ function credentialOf({
   facts,
 }: DecisionRecord): CredentialFacts {
   const { expiresAtMs, epoch } = facts.credential;
-  return { agentId, instanceId, sid, jti, expiresAtMs, manifestDigest, credentialEpoch: epoch, proof };
+  const credential = {
+    agentId,
+    instanceId,
+    sid,
+    jti,
+    expiresAtMs,
+    manifestDigest,
+    credentialEpoch: epoch,
+    proof,
+  };
+  if (facts.chain === undefined) return credential;
+  const { delegationId, callsMax, links } = facts.chain;
+  return { ...credential, chain: { delegationId, callsMax, links } };
 }
 
-function agentOf(record: DecisionRecord, sources: ReplaySources): AgentDoc | MissingFact | undefined {
-  const { facts } = record;
-  if (facts.agent === undefined) return undefined;
-  const digest = facts.agent.manifestDigest;
-  const manifest = sources.manifest(digest);
-  if (manifest === undefined) return { what: 'manifest', digest };
+/** The agents above, by the manifests that held for them. */
+function aboveOf({ facts }: DecisionRecord, sources: ReplaySources): AboveFact[] | MissingFact | undefined {
+  if (facts.chain === undefined) return undefined;
+  const above: AboveFact[] = [];
+  for (const { agentId, instance, sessionRevoked, agent: known } of facts.chain.links) {
+    const manifest = known === undefined ? undefined : sources.manifest(known.manifestDigest);
+    if (known !== undefined && manifest === undefined)
+      return { what: 'manifest', digest: known.manifestDigest };
+    const agent =
+      known === undefined || manifest === undefined
+        ? undefined
+        : { ...known, ...declared(manifest), id: agentId };
+    above.push({ agent, instance, sessionRevoked });
+  }
+  return above;
+}
+
+/** What of a manifest stands in the document of its agent. */
+function declared(manifest: DecidingManifest) {
   const { purpose, domain, dataDomains, tools, limits, checkpoints, databases, assurance } = manifest;
   const { windows = [], otherDomains = [] } = manifest;
   return {
-    id: record.agentId,
-    name: record.agent,
-    version: record.agentVersion,
-    ownerId: record.responsibleId,
-    ...facts.agent,
     purpose,
     domain,
     dataDomains,
@@ -336,6 +402,22 @@ function agentOf(record: DecisionRecord, sources: ReplaySources): AgentDoc | Mis
     windows,
     otherDomains,
     assurance,
+  };
+}
+
+function agentOf(record: DecisionRecord, sources: ReplaySources): AgentDoc | MissingFact | undefined {
+  const { facts } = record;
+  if (facts.agent === undefined) return undefined;
+  const digest = facts.agent.manifestDigest;
+  const manifest = sources.manifest(digest);
+  if (manifest === undefined) return { what: 'manifest', digest };
+  return {
+    id: record.agentId,
+    name: record.agent,
+    version: record.agentVersion,
+    ownerId: record.responsibleId,
+    ...facts.agent,
+    ...declared(manifest),
     epoch: facts.epochs.agent,
     credentialEpoch: facts.epochs.credential,
   };

@@ -22,8 +22,34 @@ export interface CredentialFacts {
   readonly credentialEpoch: number;
   /** `none`: a plain bearer token; reads as Intern at most. */
   readonly proof: 'dpop' | 'none';
-  /** The task that a person gave to this session. */
+  /** The task that a person gave to this session, or to the root of its chain. */
   readonly task?: string;
+  /** Absent: it works for no other agent. */
+  readonly chain?: Chain;
+}
+
+/** One agent above, in the session from which it delegated, as it was then. */
+export interface ChainLink {
+  readonly agentId: string;
+  readonly instanceId: string;
+  readonly sid: string;
+  readonly manifestDigest: string;
+  readonly credentialEpoch: number;
+}
+
+/** For whom an agent works (S-5): the agents above it, the root first. */
+export interface Chain {
+  readonly delegationId: string;
+  readonly links: readonly ChainLink[];
+  /** Calls of everybody below the root together. */
+  readonly callsMax: number;
+}
+
+/** What is known now of one link of the chain. */
+export interface AboveFact {
+  readonly agent: AgentDoc | undefined;
+  readonly instance: Pick<InstanceDoc, 'agentId' | 'state'> | undefined;
+  readonly sessionRevoked: boolean;
 }
 
 /**
@@ -60,6 +86,8 @@ export interface LimitFact {
 /** A total that binds the call (segmentation/totals.ts), reserved or looked at before the decision. */
 export interface TotalFact {
   readonly id: string;
+  /** Whose total it is; absent: the agent's own. */
+  readonly agentId?: string;
   readonly of: 'amount' | 'records' | 'calls' | 'concurrent';
   readonly per: 'hour' | 'day' | 'task' | 'call';
   /** In hundredths where it is an amount. */
@@ -174,6 +202,8 @@ export interface World {
   readonly agent: AgentDoc | undefined;
   readonly instance: InstanceDoc | undefined;
   readonly sessionRevoked: boolean;
+  /** One for each link of the chain, in its order; absent: there is no chain. */
+  readonly above?: readonly AboveFact[];
   readonly server: ServerDoc | undefined;
   readonly tool: ToolDoc | undefined;
   /** Every containment in force; `decide` picks those that apply. */

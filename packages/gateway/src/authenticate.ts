@@ -281,5 +281,18 @@ function credentialOf(claims: AccessTokenClaims, proof: CredentialFacts['proof']
     credentialEpoch: claims.cep,
     proof,
     ...(claims.task === undefined ? {} : { task: claims.task }),
+    ...chainOf(claims),
   };
+}
+
+function chainOf({ delegation }: AccessTokenClaims): Pick<CredentialFacts, 'chain'> {
+  if (delegation === undefined) return {};
+  const links = delegation.chain.map(({ agent, inst, sid, ver, cep }) => ({
+    agentId: agent,
+    instanceId: inst,
+    sid,
+    manifestDigest: ver,
+    credentialEpoch: cep,
+  }));
+  return { chain: { delegationId: delegation.id, callsMax: delegation.calls, links } };
 }

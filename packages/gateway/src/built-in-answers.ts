@@ -2,15 +2,24 @@
  * Room: identity (I-4: an agent knows its own standing; behavior B-5: decisions explained). What the gateway's own tools answer. They move no data of tool servers,
  * reserve no limit and change nothing; each question counts against the agent's rate of questions, and words to people against a smaller one of their own.
  */
+import { agentsAbove, levelInChain } from '@atf/core/chain';
 import { compileSchema, schemaProblems, type ValidateFunction } from '@atf/core/data/schema';
 import { type Refusal, refusal } from '@atf/core/errors';
 import { effectiveLevel } from '@atf/core/maturity/levels';
 import { actionClassOf } from '@atf/core/decide';
 import type { Json, JsonObject } from '@atf/core/wire/json';
-import { toolRefSchema } from '@atf/core/wire/words';
+import { nameSchema, toolRefSchema } from '@atf/core/wire/words';
 import type { Check, CredentialFacts, Decision } from '@atf/core/world';
+import { aboveOf } from './above.ts';
 import { type CallAnswer, refused, said } from './answers.ts';
-import { builtInTools, escalateName, requestElevationName, whoAmIName, whyName } from './built-in-tools.ts';
+import {
+  builtInTools,
+  delegateName,
+  escalateName,
+  requestElevationName,
+  whoAmIName,
+  whyName,
+} from './built-in-tools.ts';
 import { type Decider, exactCall, receivedOf } from './decision.ts';
 import type { Ports } from './ports.ts';
 import { QuestionRate } from './question-rate.ts';
@@ -18,6 +27,8 @@ import type { Decided } from './record.ts';
 
 /** Words of one agent to its people. */
 export const wordsRate = { max: 6, perSeconds: 600 } as const;
+/** Pieces of work that one agent may try to pass on. */
+export const delegationsRate = { max: 60, perSeconds: 60 } as const;
 /** Decisions of all agents that can still be explained. */
 export const decisionsKeptMax = 4_096;
 const toolsToldMax = 200;
@@ -51,6 +62,7 @@ export class BuiltInAnswers {
   readonly #decider: Decider;
   readonly #recent: RecentDecisions;
   readonly #words = new QuestionRate(wordsRate);
+  readonly #delegations = new QuestionRate(delegationsRate);
   readonly #schemas: ReadonlyMap<string, ValidateFunction | undefined> = new Map(
     builtInTools.map(({ name, inputSchema }) => [name, compileSchema(inputSchema)]),
   );
@@ -73,6 +85,8 @@ export class BuiltInAnswers {
         return this.#why(credential, question);
       case whoAmIName:
         return this.#whoAmI(credential, question);
+      case delegateName:
+        return await this.#delegate(credential, question);
       default:
         return await this.#tell(credential, question);
     }
@@ -98,7 +112,8 @@ export class BuiltInAnswers {
     const { snapshot } = this.#ports;
     const agent = snapshot.agent(credential.agentId);
     if (agent === undefined) return refused(refusal('identity.agent_unknown'), { actionId });
-    const level = effectiveLevel(agent, credential.proof);
+    const standing = aboveOf(snapshot, credential);
+    const level = levelInChain(effectiveLevel(agent, credential.proof), standing);
     const tools = agent.tools.slice(0, toolsToldMax).map((ref) => {
       const slash = ref.indexOf('/');
       const doc = snapshot.tool(ref.slice(0, slash), ref.slice(slash + 1));
@@ -106,6 +121,7 @@ export class BuiltInAnswers {
     });
     const { id, name, version, purpose, domain, dataDomains, limits } = agent;
     const { instanceId, sid, proof, expiresAtMs } = credential;
+    const above = agentsAbove(standing).map((each) => each.name);
     const facts = {
       agent: {
         id,
@@ -120,14 +136,38 @@ export class BuiltInAnswers {
         tools,
       },
       credential: { instanceId, sid, proof, expiresAt: new Date(expiresAtMs).toISOString() },
+      ...(above.length === 0 ? {} : { worksFor: above }),
       server,
     };
+    const forOthers =
+      above.length === 0
+        ? ''
+        : `You work for ${above.toReversed().join(', for ')}, and may do what all of you may.\n`;
     const text =
-      `You are ${name} ${version}, level ${level}, in the domain ${domain}. Purpose: ${purpose}\n` +
+      `You are ${name} ${version}, level ${level}, in the domain ${domain}. Purpose: ${purpose}\n${forOthers}` +
       tools
         .map((each) => `- ${each.tool}${'class' in each ? ` (${each.class}, ${each.state})` : ''}`)
         .join('\n');
     return said(text, JSON.parse(JSON.stringify(facts)) as JsonObject, { actionId });
+  }
+
+  /** Control decides, and records it either way. */
+  async #delegate(credential: CredentialFacts, { actionId, args }: BuiltInQuestion): Promise<CallAnswer> {
+    const { agentId, instanceId, sid } = credential;
+    const over = this.#delegations.ask(agentId, this.#ports.clock.monotonicMs());
+    if (over !== undefined) return refused(over, { actionId });
+    const { agent: to, words, minutes } = args as { agent: string; words: string; minutes?: number };
+    if (!nameSchema.safeParse(to).success || words.trim() === '')
+      return refused(refusal('data.schema_invalid', '/agent or /words: format'), { actionId });
+    const answer = await this.#ports.control.request('gateway.delegate', {
+      body: { agentId, instanceId, sid, to, words, ...(minutes === undefined ? {} : { minutes }) },
+    });
+    if (!answer.ok) return refused(answer.refusal, { actionId }, answer.sent ? 'unknown' : 'refused');
+    const { id: grant, depth, left, expiresAt } = answer.value;
+    const text =
+      `${to} may work on this until ${expiresAt}. An instance of it takes it once, as a task: ${grant}\n` +
+      `You may start ${left} more in this session.`;
+    return said(text, { grant, agent: to, depth, left, expiresAt }, { actionId });
   }
 
   /** Words to people. They stay the agent's: claimed, shown as untrusted, and in no leaf of the log. */

@@ -1,8 +1,10 @@
 /**
  * Tools of the gateway itself, offered beside those of every server. They change nothing by themselves: `atf_approval_result` redeems
  * an approval (then the stored call runs through the whole pipeline) or says how it stands; `atf_why` and `atf_whoami` tell an agent what holds for
- * it; `atf_escalate` and `atf_request_elevation` tell its people. What they answer stands in built-in-answers.ts.
+ * it; `atf_escalate` and `atf_request_elevation` tell its people; `atf_delegate` has control give another agent a piece of its work. What they answer stands in built-in-answers.ts.
  */
+import { delegationMinutesDefault, delegationMinutesMax } from '@atf/core/wire/delegation-routes';
+import { taskTurnMax } from '@atf/core/wire/task-routes';
 import { levels, uuidSchema } from '@atf/core/wire/words';
 import type { JsonObject } from '@atf/core/wire/json';
 import type { ToolDefinition } from './protocols/protocol.ts';
@@ -12,6 +14,7 @@ export const whyName = 'atf_why';
 export const whoAmIName = 'atf_whoami';
 export const escalateName = 'atf_escalate';
 export const requestElevationName = 'atf_request_elevation';
+export const delegateName = 'atf_delegate';
 
 /** Characters of an agent's own words to its people. */
 const wordsMax = 700;
@@ -99,6 +102,29 @@ export const builtInTools: readonly ToolDefinition[] = [
         level: { enum: [...levels] },
       },
       required: ['reason'],
+      additionalProperties: false,
+    },
+    annotations: tells,
+  },
+  {
+    name: delegateName,
+    title: 'Have another agent do a part of it',
+    description:
+      'Gives another agent a piece of your work. You get a grant: an instance of that agent opens one session with it, once. There it may do what both of ' +
+      'you may, and it stops when you do. What you say to it is not a person’s word.',
+    inputSchema: {
+      type: 'object',
+      properties: {
+        agent: { type: 'string', minLength: 1, maxLength: 64, description: 'The name of the agent' },
+        words: { type: 'string', minLength: 1, maxLength: taskTurnMax, description: 'What it is to do' },
+        minutes: {
+          type: 'integer',
+          minimum: 1,
+          maximum: delegationMinutesMax,
+          description: `How long at most; ${delegationMinutesDefault} where you say nothing`,
+        },
+      },
+      required: ['agent', 'words'],
       additionalProperties: false,
     },
     annotations: tells,

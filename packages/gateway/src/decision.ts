@@ -2,6 +2,7 @@
  * Steps 2 to 5 of the pipeline: projects the facts of this tick into a world, decides once, and spends the limits in the same tick,
  * with no `await` between. Which checks there are and in which order stands in core's `decide.ts`, and only there.
  */
+import { agentsAbove } from '@atf/core/chain';
 import { decide } from '@atf/core/decide';
 import { siblingArgument } from '@atf/core/segmentation/http-siblings';
 import { anyQuery } from '@atf/core/segmentation/sql/query-fact';
@@ -18,6 +19,7 @@ import {
   type TotalFact,
   type World,
 } from '@atf/core/world';
+import { aboveOf } from './above.ts';
 import type { Hold, Limiter, LimitInput } from './limiter.ts';
 import type { Ports } from './ports.ts';
 import { queryOf } from './query-reader.ts';
@@ -137,13 +139,16 @@ export function createDecider(
     // Reading is free to name anything; a change that comes as SQL through a tool for reading is not.
     const used = tool === undefined ? undefined : raisedBy(tool, query);
     const limits = limiter.look({ agent, tool, settings: snapshot.settings(), proof }, how.hold?.rates);
-    const binding = bindingTotals(totals.look({ agent, tool, args: received.args }), how);
+    const above = aboveOf(snapshot, credential);
+    const spending = { agent, tool, args: received.args, credential, above: agentsAbove(above) };
+    const binding = bindingTotals(totals.look(spending), how);
     const world: World = {
       nowMs: clock.nowMs(),
       feedFresh: snapshot.fresh(),
       agent,
       instance: snapshot.instance(credential.instanceId),
       sessionRevoked: snapshot.sessionRevoked(credential.sid),
+      ...above,
       server: snapshot.server(server),
       tool,
       containments: snapshot.containments(),
@@ -171,6 +176,13 @@ export function createDecider(
     const tool = toolAsOffered(ports, server, name, instanceId);
     return { agent: snapshot.agent(agentId), tool, settings: snapshot.settings(), proof };
   };
+  const spendingOf = ({ args, credential }: Received, { agent, tool }: LimitInput) => ({
+    agent,
+    tool,
+    args,
+    credential,
+    above: agentsAbove(aboveOf(snapshot, credential)),
+  });
   const timed = (work: () => Decided): Decided => {
     const begunMs = clock.monotonicMs();
     const decided = work();
@@ -181,14 +193,13 @@ export function createDecider(
     async hold(received) {
       const input = limitsOf(received);
       const rates = await limiter.hold(input);
-      const { actionId, args, credential } = received;
       // What a rate refuses reserves nothing.
       if (rates.missing.size > 0) return { rates, totals: undefined };
-      return { rates, totals: await totals.reserve(actionId, { ...input, args }, credential.task) };
+      return { rates, totals: await totals.reserve(received.actionId, spendingOf(received, input)) };
     },
     holdNow(received) {
       const input = limitsOf(received);
-      if (totals.bind({ ...input, args: received.args })) return undefined;
+      if (totals.bind(spendingOf(received, input))) return undefined;
       const rates = limiter.holdNow(input);
       return rates === undefined ? undefined : { rates, totals: undefined };
     },

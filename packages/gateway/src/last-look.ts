@@ -2,8 +2,10 @@
  * Step 7, first half (R-2, invariants 2, 3 and 7): in the tick that dispatches, everything that the decision rested on is compared
  * with what holds now. Between decision and dispatch lies a disk write; whatever changed meanwhile wins.
  */
+import { aboveTouched, brokenChain } from '@atf/core/chain';
 import { type Refusal, refusal } from '@atf/core/errors';
 import { containmentOf, touchedBy } from '@atf/core/incident/containment';
+import { aboveOf } from './above.ts';
 import type { CallUnderWay } from './calls.ts';
 import { toolAsOffered } from './decision.ts';
 import type { Ports } from './ports.ts';
@@ -24,7 +26,13 @@ export function lastLook(
   if (!snapshot.fresh()) return refusal('containment.feed_stale');
   const agent = snapshot.agent(credential.agentId);
   if (agent === undefined) return changed('The registration of the agent');
-  const touched = touchedBy(agent, { sid: credential.sid, server, tool: name });
+  const { above = [] } = aboveOf(snapshot, credential);
+  const touched = touchedBy(agent, {
+    sid: credential.sid,
+    server,
+    tool: name,
+    ...aboveTouched(credential, { above }),
+  });
   const stop = containmentOf(snapshot.containments(), touched);
   if (stop !== undefined) return refusal(stop.code);
   if (agent.credentialEpoch !== decision.epochs.credential) return changed('The validity of the credential');
@@ -33,6 +41,9 @@ export function lastLook(
     return changed('The enrolment of the instance');
   if (clock.nowMs() >= credential.expiresAtMs) return changed('The validity of the credential');
   if (agent.epoch !== decision.epochs.agent) return changed('The agent or its level');
+  if (brokenChain(credential, { above }) !== undefined) return refusal('identity.delegation_over');
+  if (above.some((each, at) => each.agent?.epoch !== world.above?.[at]?.agent?.epoch))
+    return changed('An agent for which it works, or its level');
   const serverDoc = snapshot.server(server);
   if (serverDoc === undefined || serverDoc.epoch !== decision.epochs.server)
     return changed('The tool server');

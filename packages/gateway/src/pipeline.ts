@@ -2,6 +2,7 @@
  * The life of one action, in the order of ARCHITECTURE.md. Everything that an agent does passes this page, and nothing else
  * does. It takes ports only, so that the simulator runs this very code under virtual time.
  */
+import { aboveTouched } from '@atf/core/chain';
 import { endedBy } from '@atf/core/decide';
 import { sha256 } from '@atf/core/digest';
 import { type Refusal, refusal } from '@atf/core/errors';
@@ -283,6 +284,7 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
               sid: received.credential.sid,
               server: received.server,
               tool: received.tool,
+              ...aboveTouched(received.credential, world),
             }),
             instanceId: received.credential.instanceId,
             actionClass: decision.actionClass ?? 'admin',

@@ -5,6 +5,7 @@
  */
 import { actionClassOf } from '@atf/core/decide';
 import { argumentOrigins } from '@atf/core/segmentation/provenance/argument-origins';
+import { saidBy } from '@atf/core/segmentation/provenance/origin-sentences';
 import { seenOf, SessionMemory } from '@atf/core/segmentation/provenance/session-memory';
 import { type Intent, intentOf } from '@atf/core/segmentation/provenance/stated-intent';
 import { changesOf, literalsIn } from '@atf/core/segmentation/sql/changes';
@@ -24,7 +25,21 @@ interface Held {
   readonly memory: SessionMemory;
   readMs: number | undefined;
   reading: Promise<void> | undefined;
+  /** The delegation whose words are in it. */
+  delegationId: string | undefined;
 }
+
+/** The words of what a session works on. */
+interface WorkWords {
+  /** A person's. */
+  readonly turns: readonly string[];
+  /** Another agent's. */
+  readonly delegated:
+    | { readonly delegationId: string; readonly by: string; readonly words: string }
+    | undefined;
+}
+
+const hasWork = ({ task, chain }: CredentialFacts): boolean => task !== undefined || chain !== undefined;
 
 export type ProvenanceFacts = Pick<World, 'provenance' | 'task'>;
 
@@ -35,9 +50,12 @@ interface Remembered {
 }
 
 const instanceKey = ({ instanceId }: CredentialFacts): string => `instance ${instanceId}`;
-/** Whoever goes on with a task goes on with what was read for it. */
-const keyOf = (credential: CredentialFacts): string =>
-  credential.task === undefined ? instanceKey(credential) : `task ${credential.task}`;
+/** Whoever goes on with a task goes on with what was read for it. Work of another agent is under the root's task, and has what its own session was given. */
+const keyOf = (credential: CredentialFacts): string => {
+  const { task, chain } = credential;
+  if (task === undefined) return instanceKey(credential);
+  return chain === undefined ? `task ${task}` : `delegation ${chain.delegationId}`;
+};
 
 const severity: readonly Intent[] = ['stated', 'unclear', 'silent'];
 const worstIntent = (intents: readonly Intent[]): Intent =>
@@ -45,6 +63,16 @@ const worstIntent = (intents: readonly Intent[]): Intent =>
     (worst, each) => (severity.indexOf(each) > severity.indexOf(worst) ? each : worst),
     'stated',
   );
+
+/** Who works for another agent has from it what nobody else gave. (An amount may be worked out.) */
+const withoutDoubt = ({ chain }: CredentialFacts, found: ProvenanceFacts['provenance']) =>
+  chain === undefined
+    ? found
+    : found.map((each) =>
+        each.origin === 'unknown' && each.role !== 'amount'
+          ? { ...each, origin: 'untrusted' as const, from: saidBy('above') }
+          : each,
+      );
 
 export class SessionMemories {
   readonly #control: ControlPort;
@@ -60,38 +88,63 @@ export class SessionMemories {
     this.#clock = clock;
   }
 
-  /** Has the words of the task read, once for those who ask at the same time. Bounded by the port; without words every value is unknown. */
+  /** Has the words of its work read, once for those who ask at the same time. Bounded by the port; without words every value is unknown. */
   async prepare(credential: CredentialFacts): Promise<void> {
-    if (credential.task === undefined) return;
+    if (!hasWork(credential)) return;
     const held = this.#at(keyOf(credential));
     const { readMs } = held;
     if (readMs !== undefined && this.#clock.monotonicMs() - readMs < wordsFreshMs) return;
-    const reading = this.#read(held, credential.task, credential);
+    const reading = this.#read(held, credential);
     // Words are only ever added: those that are held are not waited for again.
     if (readMs === undefined) await reading;
   }
 
   /** Has the words read anew before a person is asked about something that they may say by now. Gives whether there are others. */
   async reread(credential: CredentialFacts): Promise<boolean> {
-    if (credential.task === undefined) return false;
+    if (!hasWork(credential)) return false;
     const held = this.#at(keyOf(credential));
     const before = held.memory.task;
-    await this.#read(held, credential.task, credential);
+    await this.#read(held, credential);
     return held.memory.task !== before;
   }
 
-  async #read(held: Held, id: string, { agentId, sid }: CredentialFacts): Promise<void> {
-    held.reading ??= this.#control
-      .request('gateway.task', { params: { id } })
-      .then((answer) => {
-        if (answer.ok && answer.value.agentId === agentId && answer.value.sid === sid)
-          held.memory.setTask(answer.value.turns.join('\n'));
+  async #read(held: Held, credential: CredentialFacts): Promise<void> {
+    held.reading ??= this.#ask(credential)
+      .then((words) => {
+        if (words !== undefined) {
+          held.memory.setTask(words.turns.join('\n'));
+          this.#hear(held, words.delegated);
+        }
         held.readMs = this.#clock.monotonicMs();
       })
       .finally(() => {
         held.reading = undefined;
       });
     await held.reading;
+  }
+
+  async #ask({ agentId, sid, task: id = '', chain }: CredentialFacts): Promise<WorkWords | undefined> {
+    if (chain === undefined) {
+      const answer = await this.#control.request('gateway.task', { params: { id } });
+      const own = answer.ok && answer.value.agentId === agentId && answer.value.sid === sid;
+      return own ? { turns: answer.value.turns, delegated: undefined } : undefined;
+    }
+    const { delegationId } = chain;
+    const answer = await this.#control.request('gateway.delegated', { params: { id: delegationId } });
+    if (!answer.ok || answer.value.agentId !== agentId || answer.value.sid !== sid) return undefined;
+    const { turns, by, words } = answer.value;
+    return { turns, delegated: { delegationId, by, words } };
+  }
+
+  /** What another agent says is no person's word: a text like that of any untrusted tool. */
+  #hear(held: Held, delegated: WorkWords['delegated']): void {
+    if (delegated === undefined || held.delegationId === delegated.delegationId) return;
+    held.delegationId = delegated.delegationId;
+    const { by, words } = delegated;
+    const before = held.memory.kept;
+    const result = { content: [{ type: 'text', text: words }] };
+    held.memory.add(seenOf({ tool: saidBy(by), trusted: false, args: {}, result, document: true }));
+    this.#kept += held.memory.kept - before;
   }
 
   /** Where the values of a call come from. Reading is free to go anywhere that policy lets it. */
@@ -119,7 +172,7 @@ export class SessionMemories {
           };
     const intents = asked.does.map((does) => intentOf(memory.task, does));
     const facts: ProvenanceFacts = {
-      provenance: argumentOrigins(memory, asked.args, asked.roles),
+      provenance: withoutDoubt(credential, argumentOrigins(memory, asked.args, asked.roles)),
       task: credential.task === undefined ? noTask : { assurance: 'person', intent: worstIntent(intents) },
     };
     this.#facts.set(args, { memory, revision: memory.revision, facts });
@@ -142,7 +195,12 @@ export class SessionMemories {
 
   #at(key: string): Held {
     const known = this.#held.get(key);
-    const held = known ?? { memory: new SessionMemory(), readMs: undefined, reading: undefined };
+    const held = known ?? {
+      memory: new SessionMemory(),
+      readMs: undefined,
+      reading: undefined,
+      delegationId: undefined,
+    };
     this.#held.delete(key);
     this.#held.set(key, held);
     if (known === undefined) this.#forget();

@@ -5,7 +5,7 @@
  * something; others who share that process see its calls as unknown.
  */
 import { refusal } from '@atf/core/errors';
-import { containmentApplies } from '@atf/core/incident/containment';
+import { containmentApplies, type TouchedAbove } from '@atf/core/incident/containment';
 import type { AgentDoc, ContainmentDoc, FeedTopic, InstanceDoc } from '@atf/core/wire/feed';
 import type { CallsUnderWay, CallUnderWay } from './calls.ts';
 import type { UpstreamPort } from './ports.ts';
@@ -47,14 +47,13 @@ export class Stopper {
   observe(topic: FeedTopic, key: string, body: unknown, before: unknown): void {
     if (topic === 'containment' && body !== null) this.contain(body as ContainmentDoc);
     if (topic === 'revoked_session' && body !== null)
-      this.#revoke(({ sid }) => sid === key, 'identity.session_revoked');
+      this.#revoke((link) => link.sid === key, 'identity.session_revoked');
     if (topic === 'instance' && (body === null || (body as InstanceDoc).state === 'revoked')) {
-      this.#revoke(({ instanceId }) => instanceId === key, 'identity.instance_unknown');
+      this.#revoke((link) => link.instanceId === key, 'identity.instance_unknown');
     }
     if (topic !== 'agent' || before === undefined) return;
     const epochs = [(before as AgentDoc).credentialEpoch, (body as AgentDoc | null)?.credentialEpoch];
-    if (epochs[0] !== epochs[1])
-      this.#revoke(({ agentId }) => agentId === key, 'identity.credential_revoked');
+    if (epochs[0] !== epochs[1]) this.#revoke((link) => link.agentId === key, 'identity.credential_revoked');
   }
 
   /** Cuts one call that its own caller gives up. */
@@ -75,11 +74,17 @@ export class Stopper {
     return this.#calls.cut(() => true, refusal('upstream.aborted', 'The gateway shut down.')).length;
   }
 
+  /** What runs under it, and what agents do that work for it. */
   #revoke(
-    fits: (call: CallUnderWay) => boolean,
+    fits: (link: Pick<TouchedAbove, 'agentId' | 'sid' | 'instanceId'>) => boolean,
     code: 'identity.session_revoked' | 'identity.instance_unknown' | 'identity.credential_revoked',
   ): void {
-    this.#force(this.#calls.cut(fits, refusal(code)));
+    const own = this.#calls.cut(fits, refusal(code));
+    const below = this.#calls.cut(
+      ({ above = [] }) => above.some(fits),
+      refusal('identity.delegation_over', refusal(code).code),
+    );
+    this.#force([...own, ...below]);
   }
 
   #force(cut: readonly CallUnderWay[]): void {

@@ -177,8 +177,14 @@ describe('what gives nothing back', () => {
     const totals = new Totals(input);
     const paid = { ...tools.pay.classification, arguments: { amount: 'amount', currency: 'currency' } };
     const tool = { ...tools.pay, classification: paid };
-    const of = { agent: on.snapshot.agent(uuid(3)), tool, args: { amount: 1, currency: 'EUR' } };
-    return { on, totals, of, got: await totals.reserve('a', of, undefined) };
+    const of = {
+      agent: on.snapshot.agent(uuid(3)),
+      tool,
+      args: { amount: 1, currency: 'EUR' },
+      credential: {},
+      above: [],
+    };
+    return { on, totals, of, got: await totals.reserve('a', of) };
   };
   const ended = { result: undefined, resultText: undefined, refusal: undefined };
 
@@ -200,10 +206,10 @@ describe('what gives nothing back', () => {
   ] as const)('%s', async (_, ran, byCaller, left) => {
     const money: Limit = { tool: 'office/pay', currency: 'EUR', total: { amount: 5, per: 'day' } };
     const { totals, of, got } = await hold(money);
-    expect(got.held).toBeDefined();
+    expect(got.held).toBe(true);
     await totals.settle('a', ran as never, byCaller);
     await rest();
-    const again = await totals.reserve('b', { ...of, args: { amount: 5.01, currency: 'EUR' } }, undefined);
+    const again = await totals.reserve('b', { ...of, args: { amount: 5.01, currency: 'EUR' } });
     expect(again.facts[0]?.left).toBe(left * 100);
   });
 

@@ -3,13 +3,14 @@
  * before it is decided and is settled when it has ended. A call whose end control never hears stays spent. Without control nothing is reserved, and
  * nothing that a total binds runs.
  */
-import { refusal } from '@atf/core/errors';
+import { type Refusal, refusal } from '@atf/core/errors';
 import { recordsIn } from '@atf/core/segmentation/records';
-import { namedTotal, unspentTotals, type WantedTotal, wantedTotals } from '@atf/core/segmentation/totals';
+import { type TotalsOfOne, totalsInChain } from '@atf/core/chain';
+import { namedTotal, type WantedTotal } from '@atf/core/segmentation/totals';
 import type { BodyOut, ResponseOf } from '@atf/core/wire/api';
 import type { AgentDoc, ToolDoc } from '@atf/core/wire/feed';
 import type { Json, JsonObject } from '@atf/core/wire/json';
-import type { TotalFact } from '@atf/core/world';
+import type { CredentialFacts, TotalFact } from '@atf/core/world';
 import type { Ran } from './execute.ts';
 import type { ControlPort } from './ports.ts';
 
@@ -45,8 +46,12 @@ export interface TotalsOf {
   readonly agent: AgentDoc | undefined;
   readonly tool: ToolDoc | undefined;
   readonly args: JsonObject;
+  readonly credential: Pick<CredentialFacts, 'chain' | 'task'>;
+  /** The agents above, whose totals it takes from as well. */
+  readonly above: readonly AgentDoc[];
 }
 
+/** What is reserved of the totals of one agent. */
 interface Held {
   readonly holdId: string;
   readonly agentId: string;
@@ -56,27 +61,37 @@ interface Held {
 /** What one call has got. */
 export interface TotalHold {
   readonly facts: readonly TotalFact[];
-  /** Undefined: nothing is reserved. */
-  readonly held: Held | undefined;
+  /** Something of them is reserved. */
+  readonly held: boolean;
 }
 
-const noHold: TotalHold = { facts: [], held: undefined };
+const noHold: TotalHold = { facts: [], held: false };
 
 const refusalKey = (agentId: string, task: string | undefined, id: string): string =>
   `${agentId} ${task ?? ''} ${id}`;
 
-const unheardFact = (total: WantedTotal): TotalFact => ({
+/** A total by its name, and whose it is where it is not the caller's own. */
+type Named = Omit<TotalFact, 'ok'>;
+const namedOf = (one: TotalsOfOne, total: WantedTotal, ownId: string | undefined): Named => ({
   ...namedTotal(total),
+  ...(one.agentId === ownId ? {} : { agentId: one.agentId }),
+});
+
+const unheardFact = (named: Named): TotalFact => ({
+  ...named,
   ok: false,
   retryAfterMs: askAgainMs,
   unheard: true,
 });
 
-function answeredFact(total: WantedTotal, answer: Answer['totals'][number] | undefined): TotalFact {
-  if (answer === undefined) return unheardFact(total);
+function answeredFact(named: Named, answer: Answer['totals'][number] | undefined): TotalFact {
+  if (answer === undefined) return unheardFact(named);
   const { ok, left, retryAfterMs } = answer;
-  return { ...namedTotal(total), ok, left, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+  return { ...named, ok, left, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
 }
+
+const bindingOf = ({ agent, tool, args, credential, above }: TotalsOf): TotalsOfOne[] =>
+  agent === undefined || tool === undefined ? [] : totalsInChain(credential, { agent, above }, tool, args);
 
 interface Waiting<Item, Out> {
   readonly item: Item;
@@ -144,7 +159,7 @@ export class Totals {
   readonly #reserving: Batches<Ask, Heard>;
   readonly #settling: Batches<Settled, Settlement | undefined>;
   /** Reserved, by action: not settled yet. */
-  readonly #open = new Map<string, Held>();
+  readonly #open = new Map<string, readonly Held[]>();
   #unsettled = 0;
   readonly #refused = new Map<string, { readonly fact: TotalFact; readonly untilMs: number }>();
 
@@ -164,42 +179,60 @@ export class Totals {
   }
 
   /** Whether any total binds this call. */
-  bind({ agent, tool, args }: TotalsOf): boolean {
-    return agent !== undefined && tool !== undefined && wantedTotals(agent, tool, args).length > 0;
+  bind(of: TotalsOf): boolean {
+    return bindingOf(of).length > 0;
   }
 
-  /** The totals that bind, as if nothing were spent: control is asked before anything runs. */
-  look({ agent, tool, args }: TotalsOf): readonly TotalFact[] {
-    return agent === undefined || tool === undefined ? [] : unspentTotals(agent, tool, args);
+  /** The totals that bind, as if nothing were spent: control is asked before anything runs. What is more than all of one never fits. */
+  look(of: TotalsOf): readonly TotalFact[] {
+    return bindingOf(of).flatMap((one) =>
+      one.totals.map((total) => ({ ...namedOf(one, total, of.agent?.id), ok: total.wanted <= total.max })),
+    );
   }
 
-  /** Reserves what this action is about to do. Bounded by the time that control may take to answer. */
-  async reserve(actionId: string, of: TotalsOf, task: string | undefined): Promise<TotalHold> {
-    const { agent, tool, args } = of;
-    const totals = agent === undefined || tool === undefined ? [] : wantedTotals(agent, tool, args);
-    if (agent === undefined || totals.length === 0) return noHold;
-    const known = this.#refusedBefore(agent.id, task, totals);
-    if (known !== undefined) return { facts: known, held: undefined };
-    const held: Held = { holdId: this.#input.newId(), agentId: agent.id, totals };
-    if (this.#reserving.waiting >= waitingMax) return { facts: totals.map(unheardFact), held: undefined };
-    const { answer, sent } = await this.#reserving.ask({
+  /** Reserves what this action is about to do: all of it, or nothing stays reserved. Bounded by the time that control may take to answer. */
+  async reserve(actionId: string, of: TotalsOf): Promise<TotalHold> {
+    const binding = bindingOf(of);
+    if (binding.length === 0) return noHold;
+    const named = (one: TotalsOfOne) => one.totals.map((total) => namedOf(one, total, of.agent?.id));
+    const known = this.#refusedBefore(binding, named);
+    if (known !== undefined) return { facts: known, held: false };
+    if (this.#reserving.waiting >= waitingMax)
+      return { facts: binding.flatMap((one) => named(one).map(unheardFact)), held: false };
+    const asked = await Promise.all(binding.map(async (one) => this.#ask(one)));
+    const facts = asked.flatMap(({ one, heard }) =>
+      named(one).map((each, at) => answeredFact(each, heard.answer?.totals[at])),
+    );
+    if (asked.every(({ heard }) => heard.answer?.reserved === true)) {
+      this.#open.set(
+        actionId,
+        asked.map(({ held }) => held),
+      );
+      return { facts, held: true };
+    }
+    for (const { one, held, heard } of asked) {
+      // What is not known may be reserved, now or in a moment. Nobody will use any of it.
+      if (heard.answer === undefined && heard.sent) this.#tell(settledOf(held, notRun), true);
+      if (heard.answer?.reserved === true) this.#tell(settledOf(held, notRun));
+      if (heard.answer?.reserved === false)
+        this.#keepRefusal(
+          one,
+          named(one).map((each, at) => answeredFact(each, heard.answer?.totals[at])),
+        );
+    }
+    return { facts, held: false };
+  }
+
+  async #ask(one: TotalsOfOne): Promise<{ one: TotalsOfOne; held: Held; heard: Heard }> {
+    const { agentId, task, totals } = one;
+    const held: Held = { holdId: this.#input.newId(), agentId, totals };
+    const heard = await this.#reserving.ask({
       holdId: held.holdId,
-      agentId: agent.id,
+      agentId,
       ...(task === undefined ? {} : { task }),
       totals: totals.map(({ id, per, max, wanted }) => ({ id, per, max, wanted })),
     });
-    if (answer === undefined) {
-      // It may be reserved, now or in a moment: nobody will use it.
-      if (sent) this.#tell(settledOf(held, notRun), true);
-      return { facts: totals.map(unheardFact), held: undefined };
-    }
-    const facts = totals.map((total, at) => answeredFact(total, answer.totals[at]));
-    if (!answer.reserved) {
-      this.#keepRefusal(agent.id, task, facts);
-      return { facts, held: undefined };
-    }
-    this.#open.set(actionId, held);
-    return { facts, held };
+    return { one, held, heard };
   }
 
   /**
@@ -210,21 +243,26 @@ export class Totals {
     const held = this.#open.get(actionId);
     if (held === undefined) return ran;
     this.#open.delete(actionId);
+    const told = await Promise.all(held.map(async (one) => this.#settleOne(one, ran, byCaller)));
+    const over = told.find((why) => why !== undefined);
+    return over === undefined ? ran : { ...ran, result: undefined, refusal: over };
+  }
+
+  /** The refusal, where it did more than was left. */
+  async #settleOne(held: Held, ran: Ran, byCaller: boolean): Promise<Refusal | undefined> {
     const settled = settledOf(held, ran, byCaller);
     const beyond = settled.totals.filter((each, at) => each.spent > (held.totals[at]?.wanted ?? 0));
     if (beyond.length === 0) {
       this.#tell(settled);
-      return ran;
+      return undefined;
     }
     const answer = await this.#settling.ask(settled);
-    if (answer?.within === true) return ran;
+    if (answer?.within === true) return undefined;
     if (answer === undefined) this.#tell(settledOf(held, mayHaveRun));
     const of = beyond.map(({ id, spent }) => `${id}: it holds ${spent}`).join(', ');
-    const why =
-      answer === undefined
-        ? refusal('containment.feed_stale', `${of}, and control has not said what is left`)
-        : refusal('segmentation.total_exceeded', `${of}, and ${answer.left} are left; it is not given`);
-    return { ...ran, result: undefined, refusal: why };
+    return answer === undefined
+      ? refusal('containment.feed_stale', `${of}, and control has not said what is left`)
+      : refusal('segmentation.total_exceeded', `${of}, and ${answer.left} are left; it is not given`);
   }
 
   /** The action is over, whatever happened to it: one that was settled is nothing to this; one that was sent may have happened, any other has not. */
@@ -232,26 +270,30 @@ export class Totals {
     const held = this.#open.get(actionId);
     if (held === undefined) return;
     this.#open.delete(actionId);
-    this.#tell(settledOf(held, sent ? mayHaveRun : notRun));
+    for (const one of held) this.#tell(settledOf(one, sent ? mayHaveRun : notRun));
   }
 
   /** A moment ago control said that less is left than this call wants. */
   #refusedBefore(
-    agentId: string,
-    task: string | undefined,
-    totals: readonly WantedTotal[],
+    binding: readonly TotalsOfOne[],
+    named: (one: TotalsOfOne) => readonly Named[],
   ): TotalFact[] | undefined {
     const nowMs = this.#input.monotonicMs();
-    const known = totals.map((total) => {
-      const refused = this.#refused.get(refusalKey(agentId, task, total.id));
-      const counts = refused !== undefined && refused.untilMs > nowMs && refused.fact.max === total.max;
-      return counts && total.wanted > (refused.fact.left ?? 0) ? refused.fact : undefined;
-    });
-    if (known.every((fact) => fact === undefined)) return undefined;
-    return totals.map((total, at) => known[at] ?? { ...namedTotal(total), ok: true });
+    const facts = binding.flatMap((one) =>
+      one.totals.map((total, at): [known: TotalFact | undefined, named: Named | undefined] => {
+        const refused = this.#refused.get(refusalKey(one.agentId, one.task, total.id));
+        const counts = refused !== undefined && refused.untilMs > nowMs && refused.fact.max === total.max;
+        const known = counts && total.wanted > (refused.fact.left ?? 0) ? refused.fact : undefined;
+        return [known, named(one)[at]];
+      }),
+    );
+    if (facts.every(([known]) => known === undefined)) return undefined;
+    return facts.flatMap(([known, each]) =>
+      each === undefined ? [] : [known === undefined ? { ...each, ok: true } : { ...known, ...each }],
+    );
   }
 
-  #keepRefusal(agentId: string, task: string | undefined, facts: readonly TotalFact[]): void {
+  #keepRefusal({ agentId, task }: TotalsOfOne, facts: readonly TotalFact[]): void {
     if (this.#refused.size >= refusalsMax) this.#refused.clear();
     const untilMs = this.#input.monotonicMs() + refusedForMs;
     for (const fact of facts)

@@ -15,6 +15,7 @@ import {
   tableRightsWords,
 } from '@atf/core/identity/manifest-words';
 import type { Agent } from '@atf/core/wire/api';
+import { delegationWords } from '@atf/core/wire/delegation-routes';
 import { manifestBytesMax } from '@atf/core/wire/manifest';
 import type { Command } from '../cli.ts';
 import { CliFailure, exitCodes } from '../exit-codes.ts';
@@ -101,7 +102,8 @@ export const showAgent: Command = async (cli, [name = '']) => {
   const rights = await operator.call('agents.rights', { params: { id: agent.id } });
   const totals = await operator.call('agents.totals', { params: { id: agent.id } });
   const volume = await operator.call('agents.volume', { params: { id: agent.id } });
-  cli.out.document({ agent, rights: rights.items, totals: totals.items, volume });
+  const { items: delegations } = await operator.call('agents.delegations', { params: { id: agent.id } });
+  cli.out.document({ agent, rights: rights.items, totals: totals.items, volume, delegations });
   const { out } = cli;
   const { manifest } = agent;
   out.say`${style('bold', agent.name)} ${agent.version}, level ${levelOf(agent)}, ${stateOf(agent)}${agent.bootstrap ? ', level set by the example workspace' : ''}`;
@@ -149,6 +151,10 @@ export const showAgent: Command = async (cli, [name = '']) => {
       ['model', [provider, model, version].filter((word) => word !== undefined).join(' ')],
       ['assurance', assuranceWords(manifest)],
       ['may start others', spawnWords(manifest)],
+      ...delegations.map((each) => [
+        each.chain.at(-1) === agent.name ? 'works for others' : 'others work for it',
+        delegationWords(each),
+      ]),
       ['service level', slaWords(manifest)],
       [
         'service hours',

@@ -6,7 +6,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { refuse } from '@atf/core/errors';
 import type { Approval, Person } from '@atf/core/wire/api';
 import type { Control, Tx } from '../context.ts';
-import { refuseStopped } from '../identity/credentials.ts';
+import { refuseStopped } from '../identity/refuse-stopped.ts';
 import { agentById, type AgentRow } from '../identity/store.ts';
 import { toolByName } from '../segmentation/store.ts';
 import { approvalViews, stateAt, tellApproval } from './documents.ts';

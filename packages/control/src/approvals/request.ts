@@ -9,7 +9,7 @@ import type { BodyOut, ResponseOf } from '@atf/core/wire/api';
 import { canonicalJson, isJsonObject, parseStrictText } from '@atf/core/wire/json';
 import { type ActionClass, actionClasses } from '@atf/core/wire/words';
 import type { Control, Tx } from '../context.ts';
-import { refuseStopped } from '../identity/credentials.ts';
+import { refuseStopped } from '../identity/refuse-stopped.ts';
 import { instanceById } from '../identity/credential-store.ts';
 import { agentById, type AgentRow, currentVersions, lockAgent, peopleByIds } from '../identity/store.ts';
 import { settingsInForce } from '../policy/load.ts';
@@ -109,7 +109,7 @@ async function store(
       ? undefined
       : sealText(control.keys, tenant, id, 'stated', given.statedText);
   const { approvalSeconds } = await settingsInForce(control, tx);
-  const about = { class: given.class, instance_id: given.instanceId };
+  const about = { class: given.class, instance_id: given.instanceId, sid: given.sid };
   const named = await namedApprover(control, tx, agent, about, given.approver);
   const bare = {
     id,

@@ -8,8 +8,8 @@ import type { Keys } from '../context.ts';
 const nonceBytes = 12;
 const tagBytes = 16;
 
-/** `task`: not of an approval, but of a task, whose id it is bound to. */
-export type SealedPart = 'args' | 'stated' | 'outcome' | 'task';
+/** `task`, `delegation`: not of an approval, but of one of these, whose id it is bound to. */
+export type SealedPart = 'args' | 'stated' | 'outcome' | 'task' | 'delegation';
 
 export interface Sealed {
   readonly kid: string;

@@ -4,6 +4,8 @@ import type { Person } from '@atf/core/wire/api';
 import type { Approver } from '@atf/core/wire/action';
 import type { Role } from '@atf/core/wire/words';
 import type { Control, Tx } from '../context.ts';
+import { answersFor } from '../identity/acting.ts';
+import { agentsAbove, enrolledAbove } from '../identity/delegation-chain.ts';
 import { instanceById } from '../identity/credential-store.ts';
 import type { AgentRow } from '../identity/store.ts';
 import { allPeople, personByRef } from '../people/store.ts';
@@ -30,23 +32,26 @@ export function mayReadContent(person: Person, agent: AgentRow | undefined): boo
 
 /**
  * Nobody approves their own agent's call (invariant 5): not its owner and not its technical owner, unless settings name the class. The business owner, who answers
- * for the purpose and not for the agent, may. Whoever brought the asking instance in may not either where settings want four eyes; until a task
+ * for the purpose and not for the agent, may. What an agent does for another one is that one's call, too. Whoever brought the asking instance in may not either where settings want four eyes; until a task
  * grant names the person for whom an agent works, that is the person behind it.
  */
 export async function refuseOwn(
   control: Control,
   tx: Tx,
-  row: Pick<ApprovalRow, 'class' | 'instance_id'>,
+  row: Pick<ApprovalRow, 'class' | 'instance_id' | 'sid'>,
   agent: AgentRow,
   person: Person,
 ): Promise<void> {
   const { fourEyes, ownersMayApprove } = await settingsInForce(control, tx);
-  const owns = agent.owner_id === person.id || agent.technical_owner_id === person.id;
+  const involved = [agent, ...(await agentsAbove(control, tx, row.sid))];
+  const owns = involved.some((each) => answersFor(person, each));
   if (owns && !ownersMayApprove.includes(row.class))
     refuse('approvals.own_request', 'Owner and technical owner do not approve the calls of their agent.');
   if (!fourEyes.includes(row.class)) return;
   const instance = await instanceById(tx, control.config.tenant, row.instance_id);
   if (instance === undefined || instance.enrolled_by === person.id) refuse('approvals.own_request');
+  const above = await enrolledAbove(control, tx, row.sid);
+  if (above.includes(person.id)) refuse('approvals.own_request');
 }
 
 type Named = Pick<ApprovalRow, 'for_person_id' | 'for_role'>;
@@ -62,7 +67,7 @@ export async function namedApprover(
   control: Control,
   tx: Tx,
   agent: AgentRow,
-  row: Pick<ApprovalRow, 'class' | 'instance_id'>,
+  row: Pick<ApprovalRow, 'class' | 'instance_id' | 'sid'>,
   approver: Approver | undefined,
 ): Promise<Named> {
   if (approver === undefined) return { for_person_id: null, for_role: null };

@@ -132,10 +132,12 @@ export const statuses: Readonly<Record<RequirementId, Status>> = {
   },
   'S-5': {
     status: 'partly',
-    says: 'Money, records and calls of an hour, a day or a task are limited, and calls at one time: reserved before the call by one allocator for all gateways, settled after, given back on failure, kept over crashes. Depth and fan-out of delegation are not bounded, because agents cannot delegate yet.',
+    says: 'Money, records and calls of an hour, a day or a task are limited, and calls at one time: reserved before the call by one allocator for all gateways, settled after, given back on failure, kept over crashes. Agents start others in chains whose depth, width and calls are bounded; what one does for another is permitted to both, and ends when either is stopped. Limits do not adapt to behaviour yet.',
     tests: [
       'tests/e2e/totals.test.ts › admits what the total says of many calls at once from several instances, and gives back what failed',
       'tests/e2e/totals.test.ts › is not reset when %s crashes',
+      'tests/e2e/delegation.test.ts › are as deep, as wide and as busy as the smallest figure says',
+      'tests/e2e/delegation.test.ts › stops the next call of the agent below, and a new one is not to be had',
       'tests/simulator/simulator.test.ts',
     ],
   },

@@ -8,12 +8,12 @@ import { refuse } from '@atf/core/errors';
 import { signAccessToken } from '@atf/core/identity/access-token';
 import { effectiveLevel } from '@atf/core/maturity/levels';
 import { type Credential, routes } from '@atf/core/wire/api';
-import { endpointPrefixes, spiffeId } from '@atf/core/wire/token';
+import { type AccessTokenClaims, endpointPrefixes, spiffeId } from '@atf/core/wire/token';
 import { nameSchema } from '@atf/core/wire/words';
 import { isGatewayUrl } from '../gateways/store.ts';
 import type { Control, Tx } from '../context.ts';
 import { dpopOf, type Headers } from '../proofs.ts';
-import { containments, insertContainmentEvent } from '../incident/store.ts';
+import { insertContainmentEvent } from '../incident/store.ts';
 import { settingsInForce } from '../policy/load.ts';
 import {
   activeInstances,
@@ -36,7 +36,9 @@ import {
 } from './credential-store.ts';
 import { type AgentRow, lockAgent, updateAgent, versionByDigest } from './store.ts';
 import { putAgentDoc } from './agents.ts';
-import { stopOfAgent } from './documents.ts';
+import { type Delegated, delegatedTo } from './delegation-chain.ts';
+import { delegationById, takeDelegation } from './delegation-store.ts';
+import { refuseStopped } from './refuse-stopped.ts';
 import type { TaskRow } from './task-store.ts';
 import { takeTask, taskFor } from './task-take.ts';
 
@@ -48,16 +50,6 @@ export const instancesPerAgentMax = 100;
 /** A session is one stretch of work, not a life: after this a new one begins by itself. */
 const sessionMsMax = 24 * 3_600_000;
 const lapsedSessionsPerTurn = 50;
-
-/** Refuses what is stopped: no credential is worth having, and one that was voided must not come back by another door. */
-export async function refuseStopped(tx: Tx, tenant: string, agent: AgentRow): Promise<void> {
-  const stops = await containments(tx, tenant);
-  if (stops.length === 0) return;
-  const version = await versionByDigest(tx, tenant, agent.id, agent.manifest_digest);
-  if (version === undefined) throw new Error('an agent without its version');
-  const found = stopOfAgent(agent, version.manifest, stops);
-  if (found !== undefined) refuse(found.code);
-}
 
 /** Issues a one-time join token of 15 minutes. Refuses stopped agents. */
 export async function issueJoinToken(
@@ -169,24 +161,30 @@ async function forgetLapsed(control: Control, tx: Tx): Promise<void> {
   }
 }
 
-interface SessionWanted {
+/** What a session works on: a task of a person, a delegation of another agent, or neither. */
+interface Work {
+  readonly task?: TaskRow;
+  readonly delegated?: Delegated;
+}
+
+interface SessionWanted extends Work {
   readonly fresh: boolean;
   readonly expiresAtMs: number;
-  readonly task: TaskRow | undefined;
 }
 
 async function sessionFor(
   control: Control,
   tx: Tx,
   instance: InstanceRow,
-  { fresh, expiresAtMs, task }: SessionWanted,
+  { fresh, expiresAtMs, task, delegated }: SessionWanted,
 ): Promise<string> {
   const { tenant } = control.config;
   const nowMs = control.clock.nowMs();
   await forgetLapsed(control, tx);
   const open = await openSessionOf(tx, tenant, instance.id);
   // What a session was given stays with it, so its task does not change either.
-  const same = open !== undefined && !fresh && (task === undefined || task.sid === open.sid);
+  const work = task ?? delegated?.row;
+  const same = open !== undefined && !fresh && (work === undefined || work.sid === open.sid);
   if (same && nowMs - open.opened_at < sessionMsMax) {
     await prolongSession(tx, tenant, open.sid, expiresAtMs);
     return open.sid;
@@ -202,8 +200,19 @@ async function sessionFor(
     expires_at: expiresAtMs,
     ended_at: null,
     task_id: task?.id ?? null,
+    delegation_id: delegated?.row.id ?? null,
   });
   if (task !== undefined) await takeTask(control, tx, task, sid);
+  if (delegated !== undefined) {
+    const { id, agent_id: agentId, by_agent_id: byAgentId } = delegated.row;
+    await takeDelegation(tx, tenant, id, sid);
+    await control.audit.enqueue(tx, 'identity.delegation_taken', {
+      delegationId: id,
+      agentId,
+      sid,
+      byAgentId,
+    });
+  }
   return sid;
 }
 
@@ -215,16 +224,30 @@ export interface CredentialWanted {
   readonly task?: string | undefined;
 }
 
-/** The task of the session that goes on, or of the one that begins. A session is over with its task. Refuses `identity.task_unknown`. */
-async function taskWanted(
+/**
+ * What the session that goes on works on, or the one that begins. A session is over with its work. Refuses `identity.task_unknown`, and for a delegation
+ * whatever does not hold above it any more.
+ */
+async function workWanted(
   control: Control,
   tx: Tx,
   instance: InstanceRow,
   { newSession, task }: CredentialWanted,
-): Promise<TaskRow | undefined> {
-  const open = await openSessionOf(tx, control.config.tenant, instance.id);
-  const wanted = task ?? (newSession ? null : (open?.task_id ?? null));
-  return wanted === null ? undefined : taskFor(control, tx, wanted, instance.agent_id, open?.sid);
+): Promise<Work> {
+  const { tenant } = control.config;
+  const open = await openSessionOf(tx, tenant, instance.id);
+  const goesOn = task === undefined && !newSession;
+  const delegationId =
+    task === undefined
+      ? (goesOn && open?.delegation_id) || undefined
+      : (await delegationById(tx, tenant, task))?.id;
+  if (delegationId !== undefined) {
+    const sid = newSession ? undefined : open?.sid;
+    return { delegated: await delegatedTo(control, tx, delegationId, instance.agent_id, sid) };
+  }
+  const wanted = task ?? (goesOn ? (open?.task_id ?? undefined) : undefined);
+  if (wanted === undefined) return {};
+  return { task: await taskFor(control, tx, wanted, instance.agent_id, open?.sid) };
 }
 
 interface Resource {
@@ -267,12 +290,13 @@ async function credentialFor(
   const level = effectiveLevel({ level: agent.level, ceiling: agent.ceiling ?? undefined }, proof);
   const seconds = (await settingsInForce(control, tx)).tokenSeconds[level];
   const iat = Math.floor(control.clock.nowMs() / 1000);
-  const task = await taskWanted(control, tx, instance, wanted);
-  const exp = Math.min(iat + seconds, Math.ceil((task?.expires_at ?? Infinity) / 1000));
+  const work = await workWanted(control, tx, instance, wanted);
+  const endsAtMs = work.task?.expires_at ?? work.delegated?.endsAtMs ?? Infinity;
+  const exp = Math.min(iat + seconds, Math.ceil(endsAtMs / 1000));
   const sid = await sessionFor(control, tx, instance, {
     fresh: wanted.newSession,
     expiresAtMs: exp * 1000,
-    task,
+    ...work,
   });
   const version = await versionByDigest(tx, tenant, agent.id, agent.manifest_digest);
   if (version === undefined) throw new Error('an agent without its version');
@@ -292,8 +316,8 @@ async function credentialFor(
     // What was proved, not what the manifest wishes for: attestation is not there yet.
     assurance: 'claimed' as const,
     ...(instance.jkt === null ? {} : { cnf: { jkt: instance.jkt } }),
-    ...(task === undefined ? {} : { task: task.id }),
-  } as const;
+    ...claimsOf(work),
+  };
   const firstKid = control.keys.publicJwks().keys.at(-1)?.kid ?? '';
   return {
     agentId: agent.id,
@@ -305,6 +329,15 @@ async function credentialFor(
     expiresAt: new Date(exp * 1000).toISOString(),
     gatewayUrl,
     servers: [...new Set(version.manifest.tools.map((tool) => tool.split('/', 1)[0] ?? ''))],
+  };
+}
+
+function claimsOf({ task, delegated }: Work): Pick<AccessTokenClaims, 'task' | 'delegation'> {
+  if (delegated === undefined) return task === undefined ? {} : { task: task.id };
+  const { row, links, callsMax } = delegated;
+  return {
+    ...(row.task_id === null ? {} : { task: row.task_id }),
+    delegation: { id: row.id, chain: [...links], calls: callsMax },
   };
 }
 

@@ -187,4 +187,37 @@ export const migrations: readonly Migration[] = [
       );
     },
   },
+  {
+    name: '0023_delegations',
+    async up(db) {
+      await db.schema
+        .createTable('delegation')
+        .addColumn('tenant', 'text', (c) => c.notNull())
+        .addColumn('id', 'text', (c) => c.notNull())
+        .addColumn('agent_id', 'text', (c) => c.notNull())
+        .addColumn('by_agent_id', 'text', (c) => c.notNull())
+        .addColumn('by_sid', 'text', (c) => c.notNull())
+        .addColumn('links', 'text', (c) => c.notNull())
+        .addColumn('task_id', 'text')
+        .addColumn('kid', 'text', (c) => c.notNull())
+        .addColumn('box', 'bytea', (c) => c.notNull())
+        .addColumn('given_at', 'bigint', (c) => c.notNull())
+        .addColumn('expires_at', 'bigint', (c) => c.notNull())
+        .addColumn('sid', 'text')
+        .addPrimaryKeyConstraint('delegation_pk', ['tenant', 'id'])
+        .addForeignKeyConstraint('delegation_agent', ['tenant', 'agent_id'], 'agent', ['tenant', 'id'])
+        .execute();
+      await db.schema
+        .createIndex('delegation_by_session')
+        .on('delegation')
+        .columns(['tenant', 'by_sid', 'expires_at'])
+        .execute();
+      await db.schema
+        .createIndex('delegation_age')
+        .on('delegation')
+        .columns(['tenant', 'expires_at'])
+        .execute();
+      await db.schema.alterTable('agent_session').addColumn('delegation_id', 'text').execute();
+    },
+  },
 ];

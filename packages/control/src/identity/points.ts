@@ -13,7 +13,8 @@ import { applicationInForce, newestApplication } from '../policy/application-sto
 import { applicationViews } from '../policy/applications.ts';
 import { serverByName } from '../segmentation/store.ts';
 import { actingGateway, actingPerson } from './acting.ts';
-import { refuseStopped, instanceFor } from './credentials.ts';
+import { instanceFor } from './credentials.ts';
+import { refuseStopped } from './refuse-stopped.ts';
 import { revokeInstance } from './credential-store.ts';
 import {
   activePoint,

@@ -5,6 +5,7 @@ import { actingGateway, actingPerson, answersFor } from './acting.ts';
 import { agentView, agentViews, listAgents, registerAgent } from './agents.ts';
 import { setCeiling } from './ceiling.ts';
 import { enrol, issueJoinToken, renew, revokeSessions } from './credentials.ts';
+import { delegate, delegatedForGateway, delegationsAround } from './delegations.ts';
 import { agentById, agentByRef } from './store.ts';
 import { addToTask, endTask, giveTask, listTasks, taskForGateway } from './tasks.ts';
 
@@ -21,7 +22,10 @@ type Operation =
   | 'tasks.give'
   | 'tasks.add'
   | 'tasks.end'
-  | 'gateway.task';
+  | 'gateway.task'
+  | 'agents.delegations'
+  | 'gateway.delegate'
+  | 'gateway.delegated';
 
 export const identityRoutes: Handlers<Operation> = {
   async 'agents.list'(control, { query }) {
@@ -96,6 +100,21 @@ export const identityRoutes: Handlers<Operation> = {
   async 'tasks.end'(control, { params, actor }) {
     await endTask(control, actingPerson(actor), params.id);
     return { ok: true };
+  },
+
+  async 'agents.delegations'(control, { params, actor }) {
+    actingPerson(actor);
+    return { items: await delegationsAround(control, params.id) };
+  },
+
+  async 'gateway.delegate'(control, { body, actor }) {
+    actingGateway(actor);
+    return delegate(control, body);
+  },
+
+  async 'gateway.delegated'(control, { params, actor }) {
+    actingGateway(actor);
+    return delegatedForGateway(control, params.id);
   },
 
   async 'gateway.task'(control, { params, actor }) {

@@ -77,6 +77,28 @@ export interface IdentityTables {
     ended_at: number | null;
     /** The task that it works on. */
     task_id: string | null;
+    /** The delegation that it works on; it has no task of its own then. */
+    delegation_id: string | null;
+  };
+  /** One piece of work that one session of an agent gave to another agent, for one session of it. */
+  delegation: {
+    tenant: string;
+    id: string;
+    /** To whom. */
+    agent_id: string;
+    by_agent_id: string;
+    by_sid: string;
+    /** JSON: the chain above, the root first, as tokens say it. */
+    links: string;
+    /** The task of the root. */
+    task_id: string | null;
+    /** What the agent said, sealed. */
+    kid: string;
+    box: Uint8Array;
+    given_at: number;
+    expires_at: number;
+    /** The session that has it, or had it: no other one ever does. */
+    sid: string | null;
   };
   /** Enforcement points of others (points.ts). */
   enforcement_point: {

@@ -44,7 +44,7 @@ const sealed = (control: Control, id: string, turns: readonly string[]) =>
   sealText(control.keys, control.config.tenant, id, 'task', JSON.stringify(turns));
 
 /** What was changed at rest says nothing: a task without words asks for nothing. */
-function turnsOf(control: Control, { id, kid, box }: TaskRow): string[] {
+export function turnsOf(control: Control, { id, kid, box }: TaskRow): string[] {
   const text = openText(control.keys, control.config.tenant, id, 'task', { kid, box });
   return text === undefined ? [] : (JSON.parse(text) as string[]);
 }

@@ -43,6 +43,8 @@ export function looserSettings(before: Settings, after: Settings): string[] {
   for (const [name, rate] of is)
     if (name.startsWith('tools.') && !was.has(name) && everyTool !== undefined)
       says.push(...looserRate(`callsShared.${name}`, everyTool, rate));
+  for (const figure of ['depthMax', 'fanOutMax', 'callsMax'] as const)
+    more(`cascade.${figure}`, before.cascade[figure], after.cascade[figure]);
   more('approvalSeconds', before.approvalSeconds, after.approvalSeconds);
   for (const action of actionClasses) {
     if (before.fourEyes.includes(action) && !after.fourEyes.includes(action))

@@ -2,6 +2,7 @@
  * Room: policy (S-2, S-3). The figures of `settings.yaml`: checked like policies, digested and activated together with them.
  */
 import { callsSharedSchema } from '@atf/core/wire/feed';
+import { cascadeSchema } from '@atf/core/wire/manifest';
 import { parseStrictYaml } from '@atf/core/wire/strict-yaml';
 import { actionClassSchema, levelSchema } from '@atf/core/wire/words';
 import { z } from 'zod';
@@ -22,6 +23,8 @@ export const settingsSchema = z.strictObject({
   fourEyes: z.array(actionClassSchema).max(5),
   /** Classes of which the owner and the technical owner may approve calls of their own agent: none unless it is said. */
   ownersMayApprove: z.array(actionClassSchema).max(5).default([]),
+  /** How far agents may pass work on (S-5). */
+  cascade: cascadeSchema.default({ depthMax: 3, fanOutMax: 5, callsMax: 1000 }),
   upstreamTimeoutMs: z.int().min(100).max(600_000),
   /** Classes of which a call runs only when its record is at control, too, and not on the gateway's disk alone. */
   replicated: z.array(actionClassSchema).max(5).default([]),

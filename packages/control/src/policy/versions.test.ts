@@ -264,13 +264,17 @@ describe('what loosens', () => {
   it('counts figures of the settings', async () => {
     const candidate = await propose({
       files: bent('settings.yaml', (text) =>
-        text.replace('approvalSeconds: 900', 'approvalSeconds: 901').replace('[admin]', '[]'),
+        text
+          .replace('approvalSeconds: 900', 'approvalSeconds: 901')
+          .replace('[admin]', '[]')
+          .replace('fanOutMax: 5', 'fanOutMax: 6'),
       ),
     });
     expect(candidate.loosens).toEqual(
       expect.arrayContaining([
         'settings approvalSeconds: 900 becomes 901',
         'settings fourEyes: admin is no longer in it',
+        'settings cascade.fanOutMax: 5 becomes 6',
       ]),
     );
   });

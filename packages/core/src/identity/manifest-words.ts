@@ -104,8 +104,21 @@ export function assuranceWords({ assurance }: Pick<Manifest, 'assurance'>): stri
   return assurance === 'claimed' ? 'claimed' : `wants ${assurance}; not verified, runs as claimed`;
 }
 
-export function spawnWords({ maySpawn }: Pick<Manifest, 'maySpawn'>): string {
-  return maySpawn ? 'yes' : 'no; declared, and not watched yet';
+export function spawnWords({
+  maySpawn,
+  mayStart,
+  cascade,
+}: Pick<Manifest, 'maySpawn' | 'mayStart' | 'cascade'>): string {
+  if (!maySpawn) return 'none';
+  const { depthMax, fanOutMax, callsMax } = cascade ?? {};
+  return [
+    mayStart === undefined ? 'any agent, from Senior on' : `${mayStart.join(', ') || 'none'}, from Senior on`,
+    depthMax === undefined ? undefined : `at most ${depthMax} deep`,
+    fanOutMax === undefined ? undefined : `at most ${fanOutMax} at one time in a session`,
+    callsMax === undefined ? undefined : `at most ${callsMax} calls below it`,
+  ]
+    .filter((each) => each !== undefined)
+    .join('; ');
 }
 
 /** `Mon, Tue 08:00-18:00 Europe/Berlin, until 2026-12-31`. */

@@ -11,6 +11,16 @@ import { versionScopeId } from './scope-id.ts';
 /** What a stop may know an agent by. */
 export type StoppableAgent = Pick<AgentDoc, 'id' | 'version' | 'purpose' | 'ownerId' | 'technicalOwnerId'>;
 
+/** An agent for which another one works: a stop of it stops that one, too. */
+export interface TouchedAbove {
+  readonly agentId: string;
+  readonly version: string;
+  readonly purpose: string;
+  readonly ownerIds: readonly string[];
+  readonly sid: string;
+  readonly instanceId: string;
+}
+
 /** What an action touches, as far as stops are concerned. */
 export interface Touched {
   readonly agentId: string;
@@ -21,15 +31,33 @@ export interface Touched {
   readonly sid: string;
   readonly server: string;
   readonly tool: string;
+  /** The chain of a delegation; absent: it works for no other agent. */
+  readonly above?: readonly TouchedAbove[];
 }
 
 /** What one call of an agent touches; without a call, the agent as a whole, which no stop of a tool or of a session concerns. */
 export function touchedBy(
   agent: StoppableAgent,
-  { sid = '', server = '', tool = '' }: Partial<Pick<Touched, 'sid' | 'server' | 'tool'>> = {},
+  {
+    sid = '',
+    server = '',
+    tool = '',
+    above,
+  }: Partial<Pick<Touched, 'sid' | 'server' | 'tool' | 'above'>> = {},
 ): Touched {
-  const { id: agentId, version, purpose, ownerId, technicalOwnerId } = agent;
-  return { agentId, version, purpose, ownerIds: [ownerId, technicalOwnerId], sid, server, tool };
+  return { ...stoppableAs(agent), sid, server, tool, ...(above === undefined ? {} : { above }) };
+}
+
+/** An agent above, in the session from which it delegated. */
+export function touchedAbove(
+  agent: StoppableAgent,
+  { sid, instanceId }: Pick<TouchedAbove, 'sid' | 'instanceId'>,
+): TouchedAbove {
+  return { ...stoppableAs(agent), sid, instanceId };
+}
+
+function stoppableAs({ id: agentId, version, purpose, ownerId, technicalOwnerId }: StoppableAgent) {
+  return { agentId, version, purpose, ownerIds: [ownerId, technicalOwnerId] };
 }
 
 const codes = {
@@ -60,6 +88,12 @@ export function stopsAgents({ kind }: Pick<Scope, 'kind'>): boolean {
 }
 
 export function containmentApplies(scope: Scope, touched: Touched): boolean {
+  const { server, tool, above = [] } = touched;
+  if (scope.kind === 'tool') return scope.id === `${server}/${tool}` || scope.id === `${server}/*`;
+  return stops(scope, touched) || above.some((each) => stops(scope, each));
+}
+
+function stops(scope: Scope, touched: Omit<TouchedAbove, 'instanceId'>): boolean {
   switch (scope.kind) {
     case 'fleet':
       return true;
@@ -74,7 +108,7 @@ export function containmentApplies(scope: Scope, touched: Touched): boolean {
     case 'owner':
       return touched.ownerIds.includes(scope.id);
     case 'tool':
-      return scope.id === `${touched.server}/${touched.tool}` || scope.id === `${touched.server}/*`;
+      return false;
   }
 }
 

@@ -106,6 +106,21 @@ describe('what a new version keeps', () => {
   });
 });
 
+describe('which agents it may start, and how far', () => {
+  const spawner: Manifest = { ...before, maySpawn: true, mayStart: ['one', 'two'], cascade: { depthMax: 2 } };
+  it.each<[string, Partial<Manifest>, string[]]>([
+    ['fewer', { mayStart: ['one'] }, []],
+    ['another one', { mayStart: ['one', 'three'] }, ['mayStart']],
+    ['any', { mayStart: undefined }, ['mayStart']],
+    ['less deep, and not as wide', { cascade: { depthMax: 1, fanOutMax: 1 } }, []],
+    ['deeper', { cascade: { depthMax: 3 } }, ['cascade']],
+    ['as deep as settings say', { cascade: undefined }, ['cascade']],
+    ['nobody any more', { maySpawn: false, mayStart: undefined, cascade: undefined }, []],
+  ])('%s', (_, bend, because) => {
+    expect(versionChange(spawner, { ...spawner, ...bend }).because).toEqual(because);
+  });
+});
+
 describe('tables', () => {
   const rights = (tables: NonNullable<Manifest['databases']>[number]['tables'] | undefined): Manifest => ({
     ...before,

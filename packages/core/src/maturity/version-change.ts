@@ -119,6 +119,15 @@ function databasesWidened(before: Manifest, after: Manifest): boolean {
   });
 }
 
+/** Without a list it may start any agent. */
+const startsMore = ({ mayStart: before }: Manifest, { mayStart: after }: Manifest): boolean =>
+  before !== undefined && (after === undefined || added(before, after));
+
+function cascadeLoosened({ cascade: before = {} }: Manifest, { cascade: after = {} }: Manifest): boolean {
+  const figures = ['depthMax', 'fanOutMax', 'callsMax'] as const;
+  return figures.some((figure) => (after[figure] ?? Infinity) > (before[figure] ?? Infinity));
+}
+
 /** Compares what was validated with what is to run now. */
 export function versionChange(before: Manifest, after: Manifest): VersionChange {
   const because = [
@@ -136,6 +145,8 @@ export function versionChange(before: Manifest, after: Manifest): VersionChange 
     domainsWidened(before, after) ? 'otherDomains' : undefined,
     windowsWidened(before, after) ? 'windows' : undefined,
     !before.maySpawn && after.maySpawn ? 'maySpawn' : undefined,
+    after.maySpawn && startsMore(before, after) ? 'mayStart' : undefined,
+    after.maySpawn && cascadeLoosened(before, after) ? 'cascade' : undefined,
   ].filter((field) => field !== undefined);
   return { ceiling: because.length > 0 ? 'intern' : undefined, because };
 }

@@ -93,6 +93,17 @@ export function wantedTotals(agent: AgentDoc, tool: ToolDoc, args: JsonObject): 
   });
 }
 
+/**
+ * The calls of everybody below one root (S-5): one total of the root's agent, for the session in which it delegated first.
+ */
+export const cascadeTotal = (callsMax: number): WantedTotal => ({
+  id: 'calls:task:cascade',
+  of: 'calls',
+  per: 'task',
+  max: callsMax,
+  wanted: 1,
+});
+
 /** A total as the decision sees it, before anything is known of what was spent. */
 export function namedTotal({ id, of, per, max, currency }: Total): Omit<TotalFact, 'ok'> {
   return { id, of, per, max, ...(currency === undefined ? {} : { currency }) };

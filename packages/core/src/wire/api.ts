@@ -17,6 +17,7 @@ import { policyRoutes } from './policy.ts';
 import { analysisRoutes } from './policy-analysis.ts';
 import { shadowRoutes } from './shadow.ts';
 import { rightSchema, rightsRoutes } from './rights.ts';
+import { delegationRoutes } from './delegation-routes.ts';
 import { taskRoutes } from './task-routes.ts';
 import { id, list, ok, reason, text } from './shapes.ts';
 import { credentialKinds, documentLengthMax, leftOutSchema, serviceCredentialSchema } from './service.ts';
@@ -986,6 +987,7 @@ export const routes = {
   // gateways
   ...gatewayRoutes,
   ...taskRoutes,
+  ...delegationRoutes,
   // notifications
   ...notificationRoutes,
   // policy

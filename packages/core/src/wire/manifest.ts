@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { databaseRightsSchema } from './database.ts';
+import { chainLengthMax } from './token.ts';
 import { actionClassSchema, assuranceSchema, nameSchema, toolRefSchema } from './words.ts';
 
 const person = z.string().min(3).max(254);
@@ -158,6 +159,17 @@ export const humanCheckpointSchema = z
   );
 export type HumanCheckpoint = z.infer<typeof humanCheckpointSchema>;
 
+/** How far work may be passed on below an agent (S-5); settings.yaml sets the largest figures, a manifest may set smaller ones. */
+export const cascadeSchema = z.strictObject({
+  /** Agents below the root, one under the other. */
+  depthMax: z.int().min(0).max(chainLengthMax),
+  /** Agents that one session has started and that have not ended. */
+  fanOutMax: z.int().min(0).max(100),
+  /** Calls of all agents below one root. */
+  callsMax: z.int().min(1).max(1_000_000),
+});
+export type Cascade = z.infer<typeof cascadeSchema>;
+
 const manifestMembers = z.strictObject({
   name: nameSchema,
   version: z
@@ -196,7 +208,11 @@ const manifestMembers = z.strictObject({
   /** Free text such as `Mon-Fri 08:00-18:00 Europe/Berlin`; shown to people, not enforced yet. */
   serviceHours: words(200).optional(),
   model: z.strictObject({ provider: words(100), name: words(200), version: words(100).optional() }),
+  /** Whether it may start other agents (S-5): from Senior on. */
   maySpawn: z.boolean().default(false),
+  /** Which agents, by name; absent: any, where it may start others at all. */
+  mayStart: z.array(nameSchema).max(100).optional(),
+  cascade: cascadeSchema.partial().optional(),
   assurance: assuranceSchema.default('claimed'),
 });
 
@@ -215,16 +231,24 @@ export function currencyOfCheckpoint(
   return others.length > 0 ? 'mixed' : first;
 }
 
-export const manifestSchema = manifestMembers.superRefine(({ checkpoints, limits }, context) => {
-  for (const [at, point] of checkpoints.entries()) {
-    if (point.amountAbove === undefined || currencyOfCheckpoint(point, limits) !== 'mixed') continue;
-    context.addIssue({
-      code: 'custom',
-      path: ['checkpoints', at, 'amountAbove'],
-      message: 'the checkpoint and the limits for the same calls name different currencies',
-    });
-  }
-});
+export const manifestSchema = manifestMembers.superRefine(
+  ({ checkpoints, limits, maySpawn, mayStart }, context) => {
+    if (mayStart !== undefined && !maySpawn)
+      context.addIssue({
+        code: 'custom',
+        path: ['mayStart'],
+        message: 'it names agents, and maySpawn is false',
+      });
+    for (const [at, point] of checkpoints.entries()) {
+      if (point.amountAbove === undefined || currencyOfCheckpoint(point, limits) !== 'mixed') continue;
+      context.addIssue({
+        code: 'custom',
+        path: ['checkpoints', at, 'amountAbove'],
+        message: 'the checkpoint and the limits for the same calls name different currencies',
+      });
+    }
+  },
+);
 export type Manifest = z.infer<typeof manifestSchema>;
 
 export const manifestBytesMax = 65_536;

@@ -12,6 +12,19 @@ export const gatewayProofType = 'atf-gateway+jwt';
 export const endpointPrefixes = ['/mcp/', '/http/'] as const;
 export const permitType = 'atf-permit+jwt';
 
+/** Agents above one that works for others: no chain is longer, whatever settings say. */
+export const chainLengthMax = 5;
+
+/** One agent above, in the session from which it delegated. Nothing of it may have changed since but its level and its rights. */
+export const chainLinkSchema = z.object({
+  agent: uuidSchema,
+  inst: uuidSchema,
+  sid: uuidSchema,
+  /** As in the token of that session. */
+  ver: digestSchema,
+  cep: z.int().min(0),
+});
+
 /** Level, model and scope are never in the token: they are read at decision time (invariant 7). */
 export const accessTokenClaimsSchema = z.object({
   iss: z.string().min(1).max(200),
@@ -35,6 +48,14 @@ export const accessTokenClaimsSchema = z.object({
   cnf: z.object({ jkt: digestSchema }).optional(),
   /** The task that a person gave to this session; gateways ask control for its words. */
   task: uuidSchema.optional(),
+  /** An agent gave this session its work: which delegation, for whom (the root first), and how many calls all below the root may make. */
+  delegation: z
+    .object({
+      id: uuidSchema,
+      chain: z.array(chainLinkSchema).min(1).max(chainLengthMax),
+      calls: z.int().min(1),
+    })
+    .optional(),
 });
 export type AccessTokenClaims = z.infer<typeof accessTokenClaimsSchema>;
 

@@ -4,12 +4,19 @@ import { type Origin, origins } from './session-memory.ts';
 
 const sentencesMax = 3;
 
+const delegator = 'agent ';
+/** As an origin: what an agent said when it gave another one its work. No tool has such a name. */
+export const saidBy = (agent: string): string => `${delegator}${agent}`;
+
 const sayings: Record<Origin, (from: string) => string> = {
   task: () => 'stands in the task',
   trusted: (from) => `is from ${from}, which is trusted`,
   listed: (from) => `is from a field that ${from} returned, not from the task`,
   named: (from) => `is from a text that ${from} returned, and bears a name that the task names`,
-  untrusted: (from) => `is from a text that ${from} returned, not from the task`,
+  untrusted: (from) =>
+    from.startsWith(delegator)
+      ? `is from what ${from} said when it delegated this, not from the task`
+      : `is from a text that ${from} returned, not from the task`,
   unknown: () => 'is neither from the task nor from anything that this session was given',
 };
 

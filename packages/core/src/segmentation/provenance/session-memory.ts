@@ -40,6 +40,8 @@ export interface Observation {
   readonly trusted: boolean;
   readonly args: JsonObject;
   readonly result: Json;
+  /** No text of it is structure, whatever the tool is called. */
+  readonly document?: boolean;
 }
 
 /** A text as it is searched. Values stand between line ends, with a space on each side. */
@@ -108,11 +110,11 @@ function within(
 }
 
 /** Takes a result apart, once for every memory that is to have it. */
-export function seenOf({ tool, trusted, args, result }: Observation): Seen {
+export function seenOf({ tool, trusted, args, result, document = false }: Observation): Seen {
   const name = tool.slice(tool.indexOf('/') + 1);
   const given = within(stringsOf(args), givenMax);
   // Of arguments that are too long to be looked through nobody can say what came back: it counts as text.
-  const leaves = leavesOf(result, given.cut || readsDocuments(name));
+  const leaves = leavesOf(result, document || given.cut || readsDocuments(name));
   const fields = within(leaves.fields, saidMax);
   const texts = within(leaves.texts, saidMax);
   const mails = [...fields.values, ...texts.values]
