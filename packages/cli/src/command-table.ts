@@ -204,6 +204,10 @@ function addAgents(program: Commander, act: Act): void {
     .option('--no-open', 'print the address of the console, open no browser')
     .option('--wait <seconds>', 'how long to wait for the person', '600')
     .action(act(async () => (await import('./commands/unthrottle.ts')).unthrottle));
+  common(agent.command('revoke <name>'))
+    .argument('[grant]', 'one of them; without it all')
+    .description('end boundaries that it has widened for itself, now')
+    .action(act(async () => (await import('./commands/boundaries.ts')).revokeGrants));
   common(agent.command('try-level <agent>'))
     .description('which recorded decisions would be others, had this agent had another level')
     .addArgument(new Argument('<level>', 'the level').choices(levels))

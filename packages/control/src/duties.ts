@@ -13,6 +13,8 @@ import { regularly } from './regularly.ts';
 import { Lead, type LeadWork } from './replicas/lead.ts';
 import { forgetProofs } from './replicas/store.ts';
 import { dropWholeBudgets } from './segmentation/budget-store.ts';
+import { dropNegotiations } from './segmentation/negotiation-store.ts';
+import { forgetGrants, negotiationDayMs } from './segmentation/negotiation.ts';
 import { VolumeWatch } from './segmentation/volume.ts';
 import { forgetTotals } from './segmentation/totals.ts';
 
@@ -49,6 +51,10 @@ async function begin(held: Control, log: RunningLog): Promise<Work> {
     regularly(held, sessionsEveryMs, 'stops of sessions', () => forgetSessions(held)),
     regularly(held, watchEveryMs, 'watch over gateways', () => watch.look()),
     regularly(held, volumeEveryMs, 'watch over volumes', () => volumes.look()),
+    regularly(held, volumeEveryMs, 'boundaries that were widened', () => forgetGrants(held)),
+    regularly(held, forgetEveryMs, 'negotiations that count no more', () =>
+      dropNegotiations(held.db, tenant, held.clock.nowMs() - negotiationDayMs),
+    ),
     regularly(held, forgetEveryMs, 'budgets that are whole again', () => dropWholeBudgets(held.db, tenant)),
     regularly(held, forgetEveryMs, 'totals that count no more', () => forgetTotals(held)),
     ...(held.shared === undefined

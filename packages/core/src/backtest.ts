@@ -92,7 +92,16 @@ export function tryOut(
   if (!rebuilt.ok) return { verdict: 'unreplayable', under, what: rebuilt.missing.what };
   const { record, received, world } = rebuilt;
   // Where no set was there to ask, another one would not have been there either.
-  const policyOr = (policy: PolicyFacts) => (world.policy === undefined ? undefined : policy);
+  // It is asked as if it had been in force then, so that what an agent had negotiated counts.
+  const policyOr = (policy: PolicyFacts): PolicyFacts | undefined =>
+    world.policy === undefined
+      ? undefined
+      : {
+          digest: policy.digest,
+          epoch: world.policy.epoch,
+          ask: (question) => policy.ask(question),
+          annotations: (id) => policy.annotations(id),
+        };
   const asBefore = () => decide(received, { ...world, policy: policyOr(before) });
   const agent = world.agent === undefined || level === undefined ? world.agent : atLevel(world.agent, level);
   const would = decide(received, { ...world, agent, policy: policyOr(after) });

@@ -9,6 +9,7 @@ import { windowWords } from './identity/manifest-words.ts';
 import { containmentOf, touchedBy } from './incident/containment.ts';
 import { effectiveLevel, lowerLevel } from './maturity/levels.ts';
 import { obligationWords } from './policy/obligations.ts';
+import { withGrants } from './segmentation/grants.ts';
 import { worstOrigin } from './segmentation/provenance/argument-origins.ts';
 import { originSentences } from './segmentation/provenance/origin-sentences.ts';
 import { checkQuery, isQuery, queryContext, queryWords, raisedBy } from './segmentation/sql/rights.ts';
@@ -464,7 +465,9 @@ export function decide(received: Received, world: World): Decision {
   if (early !== undefined || tool === undefined)
     return early ?? answer('refuse', refusal('segmentation.tool_unknown'));
   if (policy === undefined) return take('authorise', no('policy.unavailable')) as Decision;
-  const everyone = [agent, ...agentsAbove(world)].map((each) =>
+  // What an agent has negotiated is its own: nobody above it has it.
+  const bound = withGrants(agent, { nowMs: world.nowMs, level, policyEpoch: policy.epoch });
+  const everyone = [bound, ...agentsAbove(world)].map((each) =>
     askedOf({ policy, agent: each, tool, level, world }, received),
   );
   const maybe = (name: CheckName, step: Step | undefined) =>

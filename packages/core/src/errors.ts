@@ -432,6 +432,24 @@ export const errors = {
     'The agent makes far more calls than usual, and is throttled until the hour ends',
     'Try again after the time that is named; a person who answers for the agent may lift it.',
   ),
+  'segmentation.not_negotiable': entry(
+    403,
+    'S-4',
+    'No boundary can be widened like this',
+    'Ask for what is on offer, or ask a person; without an offer only a new version of the manifest widens a limit.',
+  ),
+  'segmentation.negotiated_enough': entry(
+    429,
+    'S-4',
+    'This boundary was widened as often as the offer allows in a day',
+    'Wait for the time that is named, or ask a person.',
+  ),
+  'segmentation.grant_not_found': entry(
+    404,
+    'S-4',
+    'There is no such widened boundary in force',
+    'Look at `atf agent show`: it may have ended by itself.',
+  ),
   'segmentation.not_throttled': entry(
     409,
     'S-3',

@@ -54,6 +54,9 @@ export const events = {
   'segmentation.tool_classified': 'A person corrected the classification of a tool.',
   'segmentation.agent_throttled':
     'An agent made more than twice as many calls in an hour as usual; its rate is held down until the hour ends.',
+  'segmentation.boundary_widened': 'A Principal widened a boundary for a time, within what policy offers.',
+  'segmentation.boundary_narrowed':
+    'A widened boundary ended: its time was over, a person ended it, or what it rested on changed.',
   'segmentation.throttle_ended': 'A throttle ended: its hour was over, or a person lifted it.',
   'segmentation.tool_removed': 'A server stopped offering a tool.',
   'policy.set_proposed': 'Somebody proposed a policy set as the next version; it is not in force by that.',

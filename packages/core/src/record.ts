@@ -254,6 +254,7 @@ function agentFacts({
   ceiling,
   technicalOwnerId,
   throttle,
+  grants,
 }: NonNullable<World['agent']>): AgentFacts {
   return {
     manifestDigest,
@@ -261,6 +262,7 @@ function agentFacts({
     ...(ceiling === undefined ? {} : { ceiling }),
     technicalOwnerId,
     ...(throttle === undefined ? {} : { throttle }),
+    ...(grants === undefined ? {} : { grants }),
   };
 }
 

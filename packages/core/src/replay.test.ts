@@ -61,6 +61,15 @@ const limit = { id: 'rate:agent', ok: true, max: 5, perSeconds: 60, retryAfterMs
 
 const throttle = { since, until: since, calls: 121, baseline: 60, max: 1, perSeconds: 60 };
 
+const widened = {
+  id: uuid(70),
+  offer: 'more',
+  limit: { tool: 'back-office/refund_order', amountMax: 30 },
+  since,
+  until: new Date(9_000_000_000_000).toISOString(),
+  epochs: { agent: agentDoc.epoch, credential: agentDoc.credentialEpoch, policy: policy.epoch },
+};
+
 const cases: readonly (readonly [string, Partial<World>, Partial<Received>?])[] = [
   ['a read that the level allows', { tool: readTool }],
   ['a write that waits for a person', {}],
@@ -89,6 +98,18 @@ const cases: readonly (readonly [string, Partial<World>, Partial<Received>?])[] 
   [
     'a rate limit that is spent',
     { limits: [limit, { ...limit, id: 'rate:back-office/refund_order', ok: false, retryAfterMs: 7 }] },
+  ],
+  [
+    'a boundary that is negotiated, and one that is over',
+    {
+      agent: {
+        ...agentDoc,
+        level: 'principal',
+        limits: [{ tool: 'back-office/refund_order', amountMax: 10 }],
+        grants: [widened, { ...widened, until: since }],
+      },
+      approval,
+    },
   ],
   [
     'an agent that is throttled',

@@ -16,6 +16,7 @@ import {
   builtInTools,
   delegateName,
   escalateName,
+  negotiateName,
   requestElevationName,
   whoAmIName,
   whyName,
@@ -87,6 +88,8 @@ export class BuiltInAnswers {
         return this.#whoAmI(credential, question);
       case delegateName:
         return await this.#delegate(credential, question);
+      case negotiateName:
+        return await this.#negotiate(credential, question);
       default:
         return await this.#tell(credential, question);
     }
@@ -168,6 +171,57 @@ export class BuiltInAnswers {
       `${to} may work on this until ${expiresAt}. An instance of it takes it once, as a task: ${grant}\n` +
       `You may start ${left} more in this session.`;
     return said(text, { grant, agent: to, depth, left, expiresAt }, { actionId });
+  }
+
+  /** A boundary of its own, wider for a time, as far as policy offers it. Control grants; this only asks. */
+  async #negotiate(
+    credential: CredentialFacts,
+    { actionId, server, args }: BuiltInQuestion,
+  ): Promise<CallAnswer> {
+    const agent = this.#ports.snapshot.agent(credential.agentId);
+    if (agent === undefined) return refused(refusal('identity.agent_unknown'), { actionId });
+    // For another agent it works within what both may.
+    if (effectiveLevel(agent, credential.proof) !== 'principal' || credential.chain !== undefined)
+      return refused(
+        refusal(
+          'segmentation.not_negotiable',
+          'only an agent that works as Principal, and for itself, negotiates',
+        ),
+        { actionId },
+      );
+    const { offer, figure, minutes, reason } = args;
+    const asks = typeof offer === 'string';
+    const over = asks ? this.#words.ask(agent.id, this.#ports.clock.monotonicMs()) : undefined;
+    if (over !== undefined) return refused(over, { actionId });
+    const answer = await this.#ports.control.request('gateway.negotiate', {
+      body: {
+        actionId,
+        agentId: agent.id,
+        tool: `${server}/${negotiateName}`,
+        ...(asks
+          ? {
+              ask: {
+                offer,
+                ...(typeof figure === 'number' ? { figure } : {}),
+                minutes: Number(minutes),
+                words: String(reason),
+              },
+            }
+          : {}),
+      },
+    });
+    if (!answer.ok) return refused(answer.refusal, { actionId }, answer.sent ? 'unknown' : 'refused');
+    const { granted, grants, offers } = answer.value;
+    const lines = [
+      ...(granted === undefined ? [] : [`Granted until ${granted.until}: ${granted.says}`]),
+      ...grants.map(({ offer: name, says, until }) => `In force until ${until}: ${name}, ${says}`),
+      ...offers.map(
+        ({ name, says, minutesMax, timesLeft }) =>
+          `On offer: ${name}, ${says}, for at most ${minutesMax} minutes; ${timesLeft} times left today`,
+      ),
+    ];
+    const facts = JSON.parse(JSON.stringify(answer.value)) as JsonObject;
+    return said(lines.length === 0 ? 'Nothing is on offer.' : lines.join('\n'), facts, { actionId });
   }
 
   /** Words to people. They stay the agent's: claimed, shown as untrusted, and in no leaf of the log. */

@@ -1,11 +1,13 @@
 /**
- * Tools of the gateway itself, offered beside those of every server. They change nothing by themselves: `atf_approval_result` redeems
+ * Tools of the gateway itself, offered beside those of every server. They change nothing at tool servers by themselves: `atf_approval_result` redeems
  * an approval (then the stored call runs through the whole pipeline) or says how it stands; `atf_why` and `atf_whoami` tell an agent what holds for
- * it; `atf_escalate` and `atf_request_elevation` tell its people; `atf_delegate` has control give another agent a piece of its work. What they answer stands in built-in-answers.ts.
+ * it; `atf_escalate` and `atf_request_elevation` tell its people; `atf_delegate` has control give another agent a piece of its work; `atf_negotiate` widens a boundary of a
+ * Principal within what policy offers. What they answer stands in built-in-answers.ts.
  */
 import { delegationMinutesDefault, delegationMinutesMax } from '@atf/core/wire/delegation-routes';
+import { grantMinutesMax } from '@atf/core/wire/negotiation';
 import { taskTurnMax } from '@atf/core/wire/task-routes';
-import { levels, uuidSchema } from '@atf/core/wire/words';
+import { levels, namePattern, uuidSchema } from '@atf/core/wire/words';
 import type { JsonObject } from '@atf/core/wire/json';
 import type { ToolDefinition } from './protocols/protocol.ts';
 
@@ -15,6 +17,7 @@ export const whoAmIName = 'atf_whoami';
 export const escalateName = 'atf_escalate';
 export const requestElevationName = 'atf_request_elevation';
 export const delegateName = 'atf_delegate';
+export const negotiateName = 'atf_negotiate';
 
 /** Characters of an agent's own words to its people. */
 const wordsMax = 700;
@@ -125,6 +128,34 @@ export const builtInTools: readonly ToolDefinition[] = [
         },
       },
       required: ['agent', 'words'],
+      additionalProperties: false,
+    },
+    annotations: tells,
+  },
+  {
+    name: negotiateName,
+    title: 'Widen a boundary for a time',
+    description:
+      'Without arguments: what policy offers you. With an offer, minutes and a reason: one of your limits gets a wider figure, or you get the data of another ' +
+      'domain, for that time. It is granted at once within the offer and refused beyond it; people are told, and may end it. Only for Principals.',
+    inputSchema: {
+      type: 'object',
+      properties: {
+        offer: { type: 'string', pattern: namePattern.source, description: 'Name of the offer' },
+        figure: {
+          type: 'number',
+          minimum: 0,
+          description: 'The figure that you need; without it the widest',
+        },
+        minutes: { type: 'integer', minimum: 1, maximum: grantMinutesMax },
+        reason: { ...reason, description: 'What you need it for' },
+      },
+      dependentRequired: {
+        offer: ['minutes', 'reason'],
+        minutes: ['offer'],
+        figure: ['offer'],
+        reason: ['offer'],
+      },
       additionalProperties: false,
     },
     annotations: tells,

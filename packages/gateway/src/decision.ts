@@ -2,13 +2,15 @@
  * Steps 2 to 5 of the pipeline: projects the facts of this tick into a world, decides once, and spends the limits in the same tick,
  * with no `await` between. Which checks there are and in which order stands in core's `decide.ts`, and only there.
  */
-import { agentsAbove } from '@atf/core/chain';
+import { agentsAbove, levelInChain } from '@atf/core/chain';
 import { decide } from '@atf/core/decide';
+import { effectiveLevel } from '@atf/core/maturity/levels';
+import { withGrants } from '@atf/core/segmentation/grants';
 import { siblingArgument } from '@atf/core/segmentation/http-siblings';
 import { anyQuery } from '@atf/core/segmentation/sql/query-fact';
 import { raisedBy } from '@atf/core/segmentation/sql/rights';
 import { sha256 } from '@atf/core/digest';
-import type { ApprovalDoc, ToolDoc } from '@atf/core/wire/feed';
+import type { AgentDoc, ApprovalDoc, ToolDoc } from '@atf/core/wire/feed';
 import { canonicalJson, type JsonObject } from '@atf/core/wire/json';
 import {
   type CredentialFacts,
@@ -124,6 +126,15 @@ export function createDecider(
       ? fact
       : { verdict: 'invalid', problems: [`/${argument}: the path of another operation of this service`] };
   };
+  /** The agent with the boundaries that hold for it now, as `decide()` takes it. */
+  const boundNow = (agent: AgentDoc | undefined, credential: CredentialFacts, nowMs: number) =>
+    agent?.grants === undefined
+      ? agent
+      : withGrants(agent, {
+          nowMs,
+          level: levelInChain(effectiveLevel(agent, credential.proof), aboveOf(snapshot, credential)),
+          policyEpoch: snapshot.policy()?.epoch,
+        });
   const inThisTick = (
     received: Received,
     call: ExactCall,
@@ -138,12 +149,17 @@ export function createDecider(
       tool === undefined ? undefined : how.anyArguments ? anyQuery(tool) : queryOf(tool, received.args);
     // Reading is free to name anything; a change that comes as SQL through a tool for reading is not.
     const used = tool === undefined ? undefined : raisedBy(tool, query);
-    const limits = limiter.look({ agent, tool, settings: snapshot.settings(), proof }, how.hold?.rates);
+    const nowMs = clock.nowMs();
+    const bound = boundNow(agent, credential, nowMs);
+    const limits = limiter.look(
+      { agent: bound, tool, settings: snapshot.settings(), proof },
+      how.hold?.rates,
+    );
     const above = aboveOf(snapshot, credential);
-    const spending = { agent, tool, args: received.args, credential, above: agentsAbove(above) };
+    const spending = { agent: bound, tool, args: received.args, credential, above: agentsAbove(above) };
     const binding = bindingTotals(totals.look(spending), how);
     const world: World = {
-      nowMs: clock.nowMs(),
+      nowMs,
       feedFresh: snapshot.fresh(),
       agent,
       instance: snapshot.instance(credential.instanceId),
@@ -174,7 +190,12 @@ export function createDecider(
   const limitsOf = ({ credential, server, tool: name }: Received): LimitInput => {
     const { agentId, instanceId, proof } = credential;
     const tool = toolAsOffered(ports, server, name, instanceId);
-    return { agent: snapshot.agent(agentId), tool, settings: snapshot.settings(), proof };
+    return {
+      agent: boundNow(snapshot.agent(agentId), credential, clock.nowMs()),
+      tool,
+      settings: snapshot.settings(),
+      proof,
+    };
   };
   const spendingOf = ({ args, credential }: Received, { agent, tool }: LimitInput) => ({
     agent,

@@ -103,7 +103,15 @@ export const showAgent: Command = async (cli, [name = '']) => {
   const totals = await operator.call('agents.totals', { params: { id: agent.id } });
   const volume = await operator.call('agents.volume', { params: { id: agent.id } });
   const { items: delegations } = await operator.call('agents.delegations', { params: { id: agent.id } });
-  cli.out.document({ agent, rights: rights.items, totals: totals.items, volume, delegations });
+  const boundaries = await operator.call('agents.boundaries', { params: { id: agent.id } });
+  cli.out.document({
+    agent,
+    rights: rights.items,
+    totals: totals.items,
+    volume,
+    delegations,
+    boundaries,
+  });
   const { out } = cli;
   const { manifest } = agent;
   out.say`${style('bold', agent.name)} ${agent.version}, level ${levelOf(agent)}, ${stateOf(agent)}${agent.bootstrap ? ', level set by the example workspace' : ''}`;
@@ -136,6 +144,14 @@ export const showAgent: Command = async (cli, [name = '']) => {
       ]),
       ...manifest.limits.map((limit) => ['limit', `${limit.tool ?? 'all tools'}: ${limitWords(limit)}`]),
       ...totals.items.map((total) => ['spent', `${total.tool ?? 'all tools'}: ${spentWords(total)}`]),
+      ...boundaries.grants.map(({ id, offer, says, until }) => [
+        'widened',
+        `${says}, until ${until} (${offer}; end it: atf agent revoke ${agent.name} ${id})`,
+      ]),
+      ...boundaries.offers.map(({ name: offer, says, minutesMax, timesLeft, timesPerDay }) => [
+        'may widen',
+        `${says}, for ${minutesMax} minutes (${offer}; ${timesLeft} of ${timesPerDay} times left today)`,
+      ]),
       ['volume', volumeWords(volume)],
       ...(volume.throttle === undefined ? [] : [['throttled', throttleWords(volume.throttle)]]),
       ...manifest.checkpoints.map((point) => [

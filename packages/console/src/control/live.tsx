@@ -41,7 +41,15 @@ export function madeOldBy(item: ActivityItem): readonly OperationId[] {
     case 'maturity':
       return ['agents.list', 'agents.show', 'agents.rights', 'overview'];
     case 'segmentation':
-      return ['tools.list', 'tools.show', 'servers.list', 'agents.rights', 'agents.volume', 'overview'];
+      return [
+        'tools.list',
+        'tools.show',
+        'servers.list',
+        'agents.rights',
+        'agents.volume',
+        'agents.boundaries',
+        'overview',
+      ];
     case 'notification':
       return ['notifications.list', 'notifications.show', 'targets.list', 'deliveries.list'];
     case 'policy':

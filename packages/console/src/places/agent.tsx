@@ -24,6 +24,7 @@ import { RightsTable, ToolLink } from '../parts/rights-table.tsx';
 import { ShortId } from '../parts/short-id.tsx';
 import { ExactTime, Time } from '../parts/time.tsx';
 import { Untrusted, UntrustedText } from '../parts/untrusted.tsx';
+import { BoundariesPanel } from './boundaries-panel.tsx';
 import { VolumePanel } from './volume-panel.tsx';
 import { CeilingPanel } from './ceiling-panel.tsx';
 import { useStop } from '../shell/stop-dialog.tsx';
@@ -73,6 +74,7 @@ export function AgentPage() {
             </div>
             <RightsPanel agent={found} />
             <LimitsPanel agent={found} />
+            <BoundariesPanel agent={found} />
             <VolumePanel agent={found} />
             <TablesPanel agent={found} />
             <Panel title="Activity of this agent" flush>

@@ -36,6 +36,7 @@ export const keptOf: Readonly<Record<keyof Tables | 'migration', Kept>> = {
   key: 'rows',
   log_file: 'log',
   migration: 'void',
+  negotiation: 'rows',
   notification: 'rows',
   notification_delivery: 'rows',
   notification_lane: 'rows',

@@ -135,6 +135,7 @@ export function wordsOf(row: NotificationRow, agentName: string | undefined, nam
       };
     case 'action_taken':
     case 'agent_asks':
+    case 'boundary_widened':
     case 'records_refused':
     case 'test':
       return { summary: row.summary, because: row.because };

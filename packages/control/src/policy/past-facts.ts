@@ -9,6 +9,7 @@ import {
   type ContainmentDoc,
   type ToolDoc,
 } from '@atf/core/wire/feed';
+import { type BoundaryGrant, boundaryGrantSchema } from '@atf/core/wire/negotiation';
 import { containmentStates, digestSchema, type Level, levelSchema, scopeSchema } from '@atf/core/wire/words';
 
 type Event = Pick<Entry, 'type' | 'at' | 'body'>;
@@ -25,6 +26,7 @@ export const toolEvents = [
   'segmentation.tool_removed',
   'segmentation.tool_classified',
 ] as const;
+export const grantEvents = ['segmentation.boundary_widened', 'segmentation.boundary_narrowed'] as const;
 export const stopEvents = ['incident.containment_set', 'incident.containment_lifted'] as const;
 
 const isBy = ({ at }: Event, momentMs: number): boolean => Date.parse(at) <= momentMs;
@@ -111,6 +113,17 @@ export function toolThen(events: readonly Event[], now: Classification, momentMs
         ? { uncertain: 'its classification of then cannot be read from the log' }
         : {}),
   };
+}
+
+/** Boundaries that the agent had widened then, each under the epoch at which it was granted. `events`: of this agent, oldest first. */
+export function grantsThen(events: readonly Event[], momentMs: number): BoundaryGrant[] {
+  const grants = new Map<string, BoundaryGrant>();
+  for (const event of events.filter((each) => isBy(each, momentMs))) {
+    const grant = boundaryGrantSchema.safeParse(event.body['grant']).data;
+    if (grant !== undefined) grants.set(grant.id, grant);
+    else grants.delete(textIn(event.body, 'grantId') ?? '');
+  }
+  return [...grants.values()];
 }
 
 /** Stops in force then. Those of stop files are in force at one gateway only, and are not among them. `events`: oldest first. */

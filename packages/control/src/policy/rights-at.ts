@@ -16,7 +16,16 @@ import { serverByName } from '../segmentation/store.ts';
 import { aboutTool } from './about-tool.ts';
 import { contentOf, factsOfContent } from './candidates.ts';
 import { Lane } from './lane.ts';
-import { agentEvents, agentThen, stopEvents, stopsThen, toolEvents, toolThen } from './past-facts.ts';
+import {
+  agentEvents,
+  agentThen,
+  grantEvents,
+  grantsThen,
+  stopEvents,
+  stopsThen,
+  toolEvents,
+  toolThen,
+} from './past-facts.ts';
 import { policyWords } from './policy-words.ts';
 import { type Known, knownTools, type Standing, standingOf, wouldHappen } from './question.ts';
 import { conditionsOf, rightOf } from './routes.ts';
@@ -124,7 +133,7 @@ async function thenOf(control: Control, log: ReadableLog, row: AgentRow, momentM
     (await versionByDigest(db, config.tenant, row.id, then.manifestDigest)) ??
     refuse('audit.past_unknown', 'Its manifest of then is not kept.');
   // Calls are not counted here, so a throttle of now or then changes nothing.
-  const { ceiling: _, throttle: __, ...current } = agentDocOf(row, version.manifest);
+  const { ceiling: _, throttle: __, grants: ___, ...current } = agentDocOf(row, version.manifest);
   const agent: AgentDoc = {
     ...current,
     version: version.version,
@@ -133,12 +142,17 @@ async function thenOf(control: Control, log: ReadableLog, row: AgentRow, momentM
     ...(then.ceiling === undefined ? {} : { ceiling: then.ceiling }),
   };
   const { version: policy, content } = await setAt(control, momentMs);
+  const facts = factsOfContent(content);
+  // What had ended by then stands in the log; what was in force counts under the epochs of this question.
+  const epochs = { agent: agent.epoch, credential: agent.credentialEpoch, policy: facts.epoch };
+  const grants = grantsThen(await eventsOf(control, log, grantEvents, row.id), momentMs);
+  const widened = { ...agent, grants: grants.map((grant) => ({ ...grant, epochs })) };
   const { known, uncertain } = await toolsThen(control, log, agent.tools, momentMs);
   return {
     standing: {
-      agent,
+      agent: grants.length === 0 ? agent : widened,
       stops: stopsThen(await eventsOf(control, log, stopEvents), momentMs),
-      policy: factsOfContent(content),
+      policy: facts,
       settings: content.settings,
     },
     known: (ref) => known.get(ref) ?? { server: undefined, tool: undefined },

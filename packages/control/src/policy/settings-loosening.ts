@@ -1,5 +1,9 @@
 /** Room: policy (S-2, S-3). Which figures of the settings became laxer: longer lives, more calls, fewer people, records that are less durable. */
 import type { Rate } from '@atf/core/segmentation/rate';
+import { widenedWords } from '@atf/core/identity/manifest-words';
+import { figureOf, withFigure } from '@atf/core/segmentation/grants';
+import { canonicalJson, type Json } from '@atf/core/wire/json';
+import type { BoundaryOffer } from '@atf/core/wire/negotiation';
 import { actionClasses, levels } from '@atf/core/wire/words';
 import type { Settings } from './settings.ts';
 
@@ -21,6 +25,22 @@ function sharedRates({ callsShared }: Settings): Map<string, Rate> {
     ),
     ...Object.entries(tools).map(([tool, rate]): [string, Rate] => [`tools.${tool}`, rate]),
   ]);
+}
+
+/** An offer that is new, about something else, to others, wider, longer or oftener. */
+function looserOffer(was: BoundaryOffer | undefined, is: BoundaryOffer): string[] {
+  const name = `settings negotiable ${is.name}`;
+  const words = `${widenedWords(is)}; for ${is.minutesMax} minutes, ${is.timesPerDay} times a day`;
+  if (was === undefined) return [`${name}: ${words} is new in it`];
+  const about = ({ limit, domain }: BoundaryOffer) =>
+    canonicalJson(JSON.parse(JSON.stringify({ domain, limit: limit && withFigure(limit, 0) })) as Json);
+  const narrower =
+    about(was) === about(is) &&
+    (was.agents === undefined || (is.agents?.every((agent) => was.agents?.includes(agent)) ?? false)) &&
+    (is.limit === undefined || was.limit === undefined || figureOf(is.limit) <= figureOf(was.limit)) &&
+    is.minutesMax <= was.minutesMax &&
+    is.timesPerDay <= was.timesPerDay;
+  return narrower ? [] : [`${name}: it becomes ${words}`];
 }
 
 /** One plain sentence each. */
@@ -45,6 +65,10 @@ export function looserSettings(before: Settings, after: Settings): string[] {
       says.push(...looserRate(`callsShared.${name}`, everyTool, rate));
   for (const figure of ['depthMax', 'fanOutMax', 'callsMax'] as const)
     more(`cascade.${figure}`, before.cascade[figure], after.cascade[figure]);
+  for (const offer of after.negotiable) {
+    const known = before.negotiable.find(({ name }) => name === offer.name);
+    says.push(...looserOffer(known, offer));
+  }
   more('approvalSeconds', before.approvalSeconds, after.approvalSeconds);
   for (const action of actionClasses) {
     if (before.fourEyes.includes(action) && !after.fourEyes.includes(action))

@@ -3,6 +3,7 @@
  */
 import { callsSharedSchema } from '@atf/core/wire/feed';
 import { cascadeSchema } from '@atf/core/wire/manifest';
+import { boundaryOfferSchema, offersMax } from '@atf/core/wire/negotiation';
 import { parseStrictYaml } from '@atf/core/wire/strict-yaml';
 import { actionClassSchema, levelSchema } from '@atf/core/wire/words';
 import { z } from 'zod';
@@ -25,6 +26,15 @@ export const settingsSchema = z.strictObject({
   ownersMayApprove: z.array(actionClassSchema).max(5).default([]),
   /** How far agents may pass work on (S-5). */
   cascade: cascadeSchema.default({ depthMax: 3, fanOutMax: 5, callsMax: 1000 }),
+  /** What Principals may widen for themselves for a time. */
+  negotiable: z
+    .array(boundaryOfferSchema)
+    .max(offersMax)
+    .refine(
+      (offers) => new Set(offers.map(({ name }) => name)).size === offers.length,
+      'two offers have one name',
+    )
+    .default([]),
   upstreamTimeoutMs: z.int().min(100).max(600_000),
   /** Classes of which a call runs only when its record is at control, too, and not on the gateway's disk alone. */
   replicated: z.array(actionClassSchema).max(5).default([]),

@@ -9,7 +9,8 @@ import { type BudgetRow, lockBudgets, setBudgets } from './budget-store.ts';
 
 type Ask = BodyOut<'gateway.leaseCalls'>['asks'][number];
 
-const limitKeyOf = ({ limit, max, perSeconds }: Ask): string => `${limit} ${max} ${perSeconds}`;
+export const limitKeyOf = ({ limit, max, perSeconds }: Pick<Ask, 'limit' | 'max' | 'perSeconds'>): string =>
+  `${limit} ${max} ${perSeconds}`;
 const nameOf = (agentId: string, limitKey: string): string => `${agentId} ${limitKey}`;
 
 /** Grants for these asks, in their order. */

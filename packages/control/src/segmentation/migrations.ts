@@ -163,4 +163,23 @@ export const migrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    name: '0022_negotiations',
+    async up(db) {
+      await db.schema
+        .createTable('negotiation')
+        .addColumn('tenant', 'text', (c) => c.notNull())
+        .addColumn('id', 'text', (c) => c.notNull())
+        .addColumn('agent_id', 'text', (c) => c.notNull())
+        .addColumn('offer', 'text', (c) => c.notNull())
+        .addColumn('granted_at', 'bigint', (c) => c.notNull())
+        .addPrimaryKeyConstraint('negotiation_pk', ['tenant', 'id'])
+        .execute();
+      await db.schema
+        .createIndex('negotiation_of')
+        .on('negotiation')
+        .columns(['tenant', 'agent_id', 'granted_at'])
+        .execute();
+    },
+  },
 ];

@@ -10,6 +10,7 @@ import { unthrottle, volumeOf } from './agent-volume.ts';
 import { leaseCalls } from './budgets.ts';
 import { takeDiscovery } from './discovery.ts';
 import { serverViewOf, toolViewOf } from './documents.ts';
+import { agentBoundaries, negotiate, revokeGrant } from './negotiation.ts';
 import { credentialOf, describeOffer, setCredential } from './services.ts';
 import { serverRows, toolByName, toolRows } from './store.ts';
 import { reserveTotals, settleTotals } from './totals.ts';
@@ -31,6 +32,9 @@ type Operation =
   | 'agents.totals'
   | 'agents.volume'
   | 'agents.unthrottle'
+  | 'agents.boundaries'
+  | 'agents.revokeGrant'
+  | 'gateway.negotiate'
   | 'gateway.reserveTotals'
   | 'gateway.settleTotals'
   | 'gateway.discovered';
@@ -96,6 +100,21 @@ export const segmentationRoutes: Handlers<Operation> = {
     const agent = await agentByRef(control.db, control.config.tenant, params.id);
     return volumeOf(control, agent ?? refuse('identity.agent_not_found'));
   },
+
+  async 'agents.boundaries'(control, { params, actor }) {
+    actingPerson(actor);
+    const { tenant } = control.config;
+    const agent = (await agentByRef(control.db, tenant, params.id)) ?? refuse('identity.agent_not_found');
+    return agentBoundaries(control, agent);
+  },
+
+  async 'agents.revokeGrant'(control, { params, actor }) {
+    await revokeGrant(control, actingPerson(actor), params.id, params.grant);
+    return { ok: true };
+  },
+
+  'gateway.negotiate': (control, { body, actor }) =>
+    negotiate(control, gatewayCarrying(actor, body.tool), body),
 
   'gateway.reserveTotals': (control, { body, actor }) =>
     reserveTotals(control, actingGateway(actor), body.asks),

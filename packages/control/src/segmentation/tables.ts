@@ -96,4 +96,6 @@ export interface SegmentationTables {
   };
   /** How far the index of the log is counted. */
   volume_mark: { tenant: string; counted: number };
+  /** What was granted in the last day, to count it; what is in force stands with the agent. Its id is the action with which it was asked for. */
+  negotiation: { tenant: string; id: string; agent_id: string; offer: string; granted_at: number };
 }

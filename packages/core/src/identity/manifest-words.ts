@@ -3,6 +3,7 @@
  * take a wish for a fact.
  */
 import type { AgentVolume } from '../wire/adaptive.ts';
+import type { BoundaryGrant } from '../wire/negotiation.ts';
 import { columnsOf, type TableRights, tableOperations } from '../wire/database.ts';
 import type {
   AgentTotal,
@@ -38,6 +39,12 @@ export function limitWords({ calls, amountMax, currency, total, concurrent }: Li
     .filter((words) => words !== undefined)
     .join('; ');
 }
+
+/** What an offer or a grant widens. */
+export const widenedWords = ({ limit, domain }: Pick<BoundaryGrant, 'limit' | 'domain'>): string =>
+  limit === undefined
+    ? `data of the domain ${domain ?? '?'}`
+    : `${limit.tool ?? 'all tools'}: ${limitWords(limit)}`;
 
 const periodWords: Readonly<Record<AgentTotal['per'], string>> = {
   hour: 'in the last hour',

@@ -1,6 +1,7 @@
 /** What control adapts of an agent's limits while it works (S-3): how much is usual, and what follows. Shapes and routes; joined into the table of routes by `api.ts`. */
 import { z } from 'zod';
 import { canonicalJson } from './json.ts';
+import { boundaryGrantSchema, grantsMax } from './negotiation.ts';
 import { id, reason, text } from './shapes.ts';
 import { isoTimeSchema } from './words.ts';
 
@@ -20,7 +21,11 @@ export const throttleSchema = z.object({
 export type Throttle = z.infer<typeof throttleSchema>;
 
 /** What control adapts: stands with the agent's document, and in the facts of its decisions. */
-export const adaptedSchema = z.object({ throttle: throttleSchema.optional() });
+export const adaptedSchema = z.object({
+  throttle: throttleSchema.optional(),
+  /** Boundaries that it has widened within what policy offers; what of them counts is decided call by call (segmentation/grants.ts). */
+  grants: z.array(boundaryGrantSchema).max(grantsMax).optional(),
+});
 export type Adapted = z.infer<typeof adaptedSchema>;
 
 /** The newest hours that are shown. */

@@ -12,6 +12,7 @@ import { backtestRoutes } from './backtest.ts';
 import { egressRoutes } from './egress.ts';
 import { enforcementRoutes } from './enforcement.ts';
 import { gatewayRoutes } from './gateway-routes.ts';
+import { negotiationRoutes } from './negotiation.ts';
 import { notificationRoutes } from './notifications.ts';
 import { policyRoutes } from './policy.ts';
 import { analysisRoutes } from './policy-analysis.ts';
@@ -996,6 +997,7 @@ export const routes = {
   ...analysisRoutes,
   ...rightsRoutes,
   ...adaptiveRoutes,
+  ...negotiationRoutes,
   ...enforcementRoutes,
   ...egressRoutes,
   ...shadowRoutes,

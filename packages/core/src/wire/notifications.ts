@@ -16,6 +16,7 @@ export const noticeKinds = [
   'resumed',
   'tool_quarantined',
   'agent_throttled',
+  'boundary_widened',
   'gateway_lost',
   'records_refused',
   'audit_problem',
