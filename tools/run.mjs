@@ -21,6 +21,7 @@ const usage = `Usage: node tools/run.mjs COMMAND [options]
   check             formatting, types and lint only
   bench             measure, and write bench/results
   bench:agentdojo   run recorded attacks and benign tasks through the pipeline (--data, --classification, --json)
+  train             train the models for injection and toxicity (--data, --seed, --only, --dry)
   build             install and build, nothing else
 `;
 
@@ -28,6 +29,7 @@ const nodeMajorMin = 20;
 const demo = 'examples/demo/main.ts';
 const bench = 'bench/run.ts';
 const agentDojo = 'bench/agentdojo.ts';
+const training = 'tools/train/main.ts';
 const cli = 'packages/cli/bin/atf.js';
 
 const commands = {
@@ -36,6 +38,7 @@ const commands = {
   atf: (node, args) => run(node, [join(root, cli), ...args]),
   bench: (node, args) => run(node, [join(root, bench), ...args]),
   'bench:agentdojo': (node, args) => run(node, [join(root, agentDojo), ...args]),
+  train: (node, args) => run(node, [join(root, training), ...args]),
   build: async () => 0,
   check: async (node) => (await import('./checks.mjs')).check(node),
   test: async (node, args) => (await import('./checks.mjs')).test(node, args),
