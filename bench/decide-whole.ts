@@ -161,7 +161,12 @@ function callOf(
       totals: unspentTotals(agent, tool, args).map((fact) => ({ ...fact, left: fact.max })),
       approval: undefined,
       schema: { verdict: 'valid', problems: [] },
-      labels: [],
+      flow: {
+        confidentiality: 'confidential',
+        integrity: 'untrusted',
+        private: ['office/read_mail'],
+        untrusted: [],
+      },
       provenance: [
         { argument: 'to', role: 'destination', address: true, origin, from: 'office/read_mail' },
         { argument: 'amount', role: 'amount', address: false, origin },

@@ -294,11 +294,16 @@ export class Product {
   }
 
   /** The same instance in a session of its own that has no task. */
-  async sessionWithoutTask({ credential, key }: McpAgent): Promise<McpAgent> {
+  sessionWithoutTask(agent: McpAgent): Promise<McpAgent> {
+    return this.nextSession(agent);
+  }
+
+  /** The same instance in another session. */
+  async nextSession({ credential, key }: McpAgent, task?: string): Promise<McpAgent> {
     const { controlUrl } = this.ready;
     const { instanceId } = credential;
-    const renewed = await renewCredential({ controlUrl, key, instanceId, newSession: true });
-    return agentWith(controlUrl, renewed, key);
+    const work = task === undefined ? { newSession: true } : { task };
+    return agentWith(controlUrl, await renewCredential({ controlUrl, key, instanceId, ...work }), key);
   }
 
   /**

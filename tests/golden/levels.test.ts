@@ -1,5 +1,5 @@
 /**
- * The golden authority grid: level × class × kind of tool × proof × approval, through `decide()` and the policies as they are checked in.
+ * The golden authority grid: level × class × kind of tool × proof × labels of the session × approval, through `decide()` and the policies as they are checked in.
  * A change of policy that changes one cell changes this file, so that a reviewer sees it. `ATF_GOLDEN=write` writes it anew.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -9,6 +9,7 @@ import { Cedar } from '@atf/control/policy/cedar';
 import { compileFiles, readPolicyFiles } from '@atf/control/policy/files';
 import { decide } from '@atf/core/decide';
 import { agentDoc, approvalFor, receivedOf, toolDoc, worldOf } from '@atf/core/decide.fixture';
+import { type FlowFact, noFlow } from '@atf/core/segmentation/flow';
 import { policyFacts } from '@atf/core/policy/question';
 import { actionClasses, type ActionClass, type Level, levels } from '@atf/core/wire/words';
 import type { PolicyFacts } from '@atf/core/world';
@@ -25,9 +26,24 @@ interface Cell {
   readonly safe: boolean;
   readonly proof: 'dpop' | 'none';
   readonly approved: boolean;
+  readonly read: Read;
 }
 
-function decisionOf(policy: PolicyFacts, { level, action, safe, proof, approved }: Cell): string {
+/** What the session has read before. */
+const reads = {
+  nothing: noFlow,
+  untrusted: { ...noFlow, integrity: 'untrusted', untrusted: ['web/fetch'] },
+  private: { ...noFlow, confidentiality: 'confidential', private: ['crm/customer'] },
+  'private, untrusted': {
+    confidentiality: 'confidential',
+    integrity: 'untrusted',
+    private: ['crm/customer'],
+    untrusted: ['web/fetch'],
+  },
+} as const satisfies Record<string, FlowFact>;
+type Read = keyof typeof reads;
+
+function decisionOf(policy: PolicyFacts, { level, action, safe, proof, approved, read }: Cell): string {
   const received = receivedOf();
   const tool = {
     ...toolDoc,
@@ -45,6 +61,7 @@ function decisionOf(policy: PolicyFacts, { level, action, safe, proof, approved 
       agent: { ...agentDoc, level },
       tool,
       policy,
+      flow: reads[read],
       approval: approved ? approvalFor(received) : undefined,
     }),
   );
@@ -63,24 +80,28 @@ it('the grid is the one that was reviewed', async () => {
   expect(result.set.warnings).toEqual([]);
   const policy = policyFacts(result.set.compiled, result.set.digest, 1);
   const lines = [
-    'level | class | tool | proof | approval held | outcome | code | determining policies | obligations',
+    'level | class | tool | proof | read before | approval held | outcome | code | determining policies | obligations',
   ];
   for (const level of levels) {
     for (const action of actionClasses) {
       for (const safe of [false, true]) {
         for (const proof of ['dpop', 'none'] as const) {
-          for (const approved of [false, true]) {
-            const cell: Cell = { level, action, safe, proof, approved };
-            lines.push(
-              [
-                level,
-                action,
-                safe ? 'write-safe' : 'plain',
-                proof,
-                approved ? 'yes' : 'no',
-                decisionOf(policy, cell),
-              ].join(' | '),
-            );
+          // Without proof of the key what was read decides nothing more.
+          for (const read of proof === 'none' ? (['nothing'] as const) : (Object.keys(reads) as Read[])) {
+            for (const approved of [false, true]) {
+              const cell: Cell = { level, action, safe, proof, approved, read };
+              lines.push(
+                [
+                  level,
+                  action,
+                  safe ? 'write-safe' : 'plain',
+                  proof,
+                  read,
+                  approved ? 'yes' : 'no',
+                  decisionOf(policy, cell),
+                ].join(' | '),
+              );
+            }
           }
         }
       }

@@ -6,18 +6,21 @@ import type { Tx } from '@atf/control/context';
 import { containmentKey } from '@atf/core/incident/scope-id';
 import type { DecidingManifest } from '@atf/core/replay';
 import { definitionDigest } from '@atf/core/segmentation/definition';
-import type { OperationId } from '@atf/core/wire/api';
-import type {
-  AgentDoc,
-  ContainmentDoc,
-  FeedDoc,
-  FeedTopic,
-  InstanceDoc,
-  PolicyDoc,
-  SettingsDoc,
-  ToolDoc,
+import { afterReading, unread } from '@atf/core/segmentation/flow';
+import type { BodyIn, OperationId } from '@atf/core/wire/api';
+import {
+  type AgentDoc,
+  type ContainmentDoc,
+  type FeedDoc,
+  type FeedTopic,
+  type InstanceDoc,
+  leaseMs,
+  type PolicyDoc,
+  type SettingsDoc,
+  type ToolDoc,
 } from '@atf/core/wire/feed';
 import type { JsonObject } from '@atf/core/wire/json';
+import type { LabelsDoc } from '@atf/core/wire/labels';
 import type { Level, Scope } from '@atf/core/wire/words';
 import type { ControlAnswer, ControlCall } from '@atf/gateway/ports';
 import { Budgets } from '@atf/gateway/testing/budgets.fixture';
@@ -39,6 +42,8 @@ const confirmMs = 500;
 const stopAttemptsMax = 40;
 const stopAgainMs = 60;
 const acceptedMsMax = 900;
+/** A gateway that was not told of a document by then refuses everything (invariant 3). */
+const knownEverywhereMs = leaseMs + 200;
 
 export interface StateInput extends ApprovalsInput {
   readonly control: ControlNode;
@@ -278,6 +283,25 @@ export class ControlState {
     await this.#change('a session is revoked', [], (_, put) => put('revoked_session', sid, { sid, until }));
   }
 
+  /** What a session is about to read joins its labels, and is answered when every gateway knows it or refuses. */
+  async #read({
+    instanceId,
+    tool,
+    confidentiality,
+    integrity,
+  }: BodyIn<'gateway.read'>): Promise<ControlAnswer<unknown> | undefined> {
+    const since = new Date(this.#input.nowMs()).toISOString();
+    let labels: LabelsDoc | undefined;
+    const done = await this.#change('a session reads', [], (tx, put) => {
+      const before = docOf(tx, 'labels', instanceId) ?? unread(instanceId);
+      labels = afterReading(before, { tool, confidentiality, integrity, since });
+      if (labels !== before) put('labels', instanceId, labels);
+    });
+    if (!done || labels === undefined) return undefined;
+    await this.#input.pause(knownEverywhereMs);
+    return { ok: true, value: { labels: [labels] } };
+  }
+
   /** Answers a request of a gateway. Undefined: it failed without an answer. */
   async answer<K extends OperationId>(
     operation: K,
@@ -311,6 +335,8 @@ export class ControlState {
       case 'gateway.leaseCalls':
         if (this.#input.control.database.down) return undefined;
         return { ok: true, value: this.#budgetsFor(gateway).lease(call.body, this.#input.nowMs()) };
+      case 'gateway.read':
+        return await this.#read(call.body as BodyIn<'gateway.read'>);
       case 'gateway.reserveTotals':
         if (this.#input.control.database.down) return undefined;
         return {

@@ -2,6 +2,7 @@
 import { decide } from './decide.ts';
 import { sha256 } from './digest.ts';
 import { decisionRecordOf } from './record.ts';
+import { noFlow } from './segmentation/flow.ts';
 import type { AgentDoc, ApprovalDoc, InstanceDoc, ServerDoc, ToolDoc } from './wire/feed.ts';
 import type { JsonObject } from './wire/json.ts';
 import {
@@ -114,7 +115,7 @@ export function worldOf(more: Partial<World> = {}): World {
     limits: [],
     approval: undefined,
     schema: { verdict: 'valid', problems: [] },
-    labels: [],
+    flow: noFlow,
     provenance: [],
     task: noTask,
     detectors: [],

@@ -10,6 +10,7 @@ import { containmentOf, touchedBy } from './incident/containment.ts';
 import { effectiveLevel, lowerLevel } from './maturity/levels.ts';
 import { obligationWords } from './policy/obligations.ts';
 import { withGrants } from './segmentation/grants.ts';
+import { flowContext, flowSentences } from './segmentation/flow.ts';
 import { worstOrigin } from './segmentation/provenance/argument-origins.ts';
 import { originSentences } from './segmentation/provenance/origin-sentences.ts';
 import { checkQuery, isQuery, queryContext, queryWords, raisedBy } from './segmentation/sql/rights.ts';
@@ -208,6 +209,7 @@ function askedOf(
     limited: hasDefinedLimits(agent, tool),
     proof: credential.proof,
     ...provenanceContext(world),
+    ...flowContext(world.flow),
     ...queryContext(world.query),
   };
   return { policy, agent, tool, level, world, amount, point, context };
@@ -369,7 +371,7 @@ function statementWords({ query }: World): string {
   return `${words.length <= becauseLengthMax / 2 ? words : `${words.slice(0, becauseLengthMax / 2)}…`}: `;
 }
 
-/** What a person is told when it is about where a value came from or about what the task asks for: the policy says of which (`@because`). */
+/** What a person is told when it is about where a value came from, what the task asks for, or what the session has read: the policy says of which (`@because`). */
 function provenanceReason(
   { reasons }: PolicyAnswer,
   { policy, world, tool, level }: Asked,
@@ -379,6 +381,7 @@ function provenanceReason(
   if (about.has('task')) told.push('nobody gave this session a task');
   if (about.has('intent')) told.push(`the task does not ask for what ${tool.name} does`);
   if (about.has('origin')) told.push(...originSentences(world.provenance));
+  if (about.has('flow')) told.push(...flowSentences(world.flow));
   return told.length === 0
     ? undefined
     : `${told.join('; ')}. At level ${level} a person decides about this`.slice(0, becauseLengthMax);

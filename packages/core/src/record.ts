@@ -14,6 +14,7 @@ import type {
   ToolDoc,
 } from './wire/feed.ts';
 import type { Adapted } from './wire/adaptive.ts';
+import type { FlowFact } from './segmentation/flow.ts';
 import type { QueryFact } from './wire/database.ts';
 import type { ActionClass, Level } from './wire/words.ts';
 import type {
@@ -83,7 +84,8 @@ export interface DecisionFacts {
   /** Absent: no total bound the call. */
   readonly totals?: readonly TotalFact[];
   readonly schema: SchemaFact;
-  readonly labels: readonly string[];
+  /** Absent from records of before sessions had labels. */
+  readonly flow?: FlowFact;
   readonly provenance: readonly ProvenanceFact[];
   /** Absent from records of before sessions had tasks. */
   readonly task?: TaskFact;
@@ -211,7 +213,7 @@ export function factsOf(received: Received, world: World, decision: Decision): D
     limits,
     totals,
     schema,
-    labels,
+    flow,
     provenance,
     task,
     detectors,
@@ -230,7 +232,7 @@ export function factsOf(received: Received, world: World, decision: Decision): D
     limits,
     ...(totals === undefined ? {} : { totals }),
     schema,
-    labels,
+    flow,
     provenance,
     task,
     detectors,

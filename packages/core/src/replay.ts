@@ -9,6 +9,7 @@ import { agentsAbove } from './chain.ts';
 import { decide } from './decide.ts';
 import { sha256 } from './digest.ts';
 import type { DecisionFacts, DecisionRecord } from './record.ts';
+import { noFlow } from './segmentation/flow.ts';
 import { argumentRoles } from './segmentation/provenance/argument-origins.ts';
 import { origins } from './segmentation/provenance/session-memory.ts';
 import { intents } from './segmentation/provenance/stated-intent.ts';
@@ -26,6 +27,7 @@ import {
 import { adaptedSchema } from './wire/adaptive.ts';
 import { queryFactSchema } from './wire/database.ts';
 import { canonicalJson, isJsonObject, type Json, type JsonObject, parseStrictText } from './wire/json.ts';
+import { labelsSchema } from './wire/labels.ts';
 import type { Manifest } from './wire/manifest.ts';
 import { chainLengthMax } from './wire/token.ts';
 import { digestSchema, levelSchema } from './wire/words.ts';
@@ -170,7 +172,9 @@ const factsSchema = z.object({
     verdict: z.enum(['valid', 'invalid', 'unusable']),
     problems: z.array(z.string()).max(1_000),
   }),
-  labels: verdictWords,
+  flow: z
+    .object({ ...labelsSchema.shape, private: z.array(word).max(10), untrusted: z.array(word).max(10) })
+    .optional(),
   provenance: z
     .array(
       z.object({
@@ -335,7 +339,8 @@ function worldOf(
     ...(facts.totals === undefined ? {} : { totals: facts.totals }),
     approval: approvalOf(facts, received),
     schema: facts.schema,
-    labels: facts.labels,
+    // Records from before sessions had labels.
+    flow: facts.flow ?? noFlow,
     provenance: facts.provenance,
     // Records from before sessions had tasks.
     task: facts.task ?? noTask,

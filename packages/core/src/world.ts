@@ -6,10 +6,11 @@ import type { Refusal } from './errors.ts';
 import type { AgentDoc, ApprovalDoc, ContainmentDoc, InstanceDoc, ServerDoc, ToolDoc } from './wire/feed.ts';
 import type { QueryFact } from './wire/database.ts';
 import type { JsonObject } from './wire/json.ts';
+import type { FlowFact } from './segmentation/flow.ts';
 import type { ArgumentOrigin } from './segmentation/provenance/argument-origins.ts';
 import type { Origin } from './segmentation/provenance/session-memory.ts';
 import type { Intent } from './segmentation/provenance/stated-intent.ts';
-import type { ActionClass, Level } from './wire/words.ts';
+import type { ActionClass, Level, OutputTrust, Sensitivity } from './wire/words.ts';
 
 /** What the verified credential says; verification itself (signature, proof, replay) happened at the edge. */
 export interface CredentialFacts {
@@ -152,6 +153,10 @@ export interface PolicyContext {
   readonly reach: Origin | 'none';
   /** The worst origin of an amount. */
   readonly amount: Origin | 'none';
+  /** What the session has read: every word up to the most confidential of it. */
+  readonly confidentiality: readonly Sensitivity[];
+  /** `untrusted`: some of what it has read may have been written by anybody. */
+  readonly integrity: OutputTrust;
   /** Tables that the SQL of the call touches, with and without their schema; empty where the call is no SQL. */
   readonly tables: readonly string[];
   /** The same of columns: `table.column`, `table.*`. */
@@ -167,6 +172,12 @@ export const noProvenance = {
   origin: 'none',
   reach: 'none',
   amount: 'none',
+} as const satisfies Partial<PolicyContext>;
+
+/** What stands in the context when the session has read nothing. */
+export const noLabels = {
+  confidentiality: ['public'],
+  integrity: 'trusted',
 } as const satisfies Partial<PolicyContext>;
 
 /** What stands in the context when the call is no SQL, or its statement is not known. */
@@ -215,7 +226,8 @@ export interface World {
   /** The approval under which this call is redeemed, if it is. */
   readonly approval: ApprovalDoc | undefined;
   readonly schema: SchemaFact;
-  readonly labels: readonly string[];
+  /** What the session has read. */
+  readonly flow: FlowFact;
   readonly provenance: readonly ProvenanceFact[];
   readonly task: TaskFact;
   readonly detectors: readonly DetectorVerdict[];

@@ -12,7 +12,7 @@ import type { ResponseOf } from '@atf/core/wire/api';
 import type { ApprovalDoc } from '@atf/core/wire/feed';
 import { isJsonObject, parseStrictText } from '@atf/core/wire/json';
 import type { ApprovalState } from '@atf/core/wire/words';
-import type { CredentialFacts, Protocol } from '@atf/core/world';
+import type { CredentialFacts, Protocol, Received } from '@atf/core/world';
 import { type AnswerIds, answerOf, type CallAnswer, given, refused, said, waiting } from './answers.ts';
 import { type Decider, type ExactCall, exactCall, receivedOf } from './decision.ts';
 import type { Ran } from './execute.ts';
@@ -20,6 +20,7 @@ import type { OutcomeReports } from './outcome-reports.ts';
 import type { ControlAnswer, Ports } from './ports.ts';
 import type { ToolResult } from './protocols/protocol.ts';
 import { type Decided, recordDecision } from './record.ts';
+import type { SessionLabels } from './session-labels.ts';
 
 const redemptionsMax = 1_024;
 const listedMax = 20;
@@ -63,7 +64,11 @@ export interface ApprovalsInput {
   /** Whether this agent may put another new question to people now; refused, that is counted. Asking spends no rate limit, and every question is a record. */
   readonly tooMany: (agentId: string) => Refusal | undefined;
   readonly reports: OutcomeReports;
+  readonly labels: SessionLabels;
 }
+
+/** `protocol`: the door at which the call itself was asked for again; absent: somebody asked after the approval. */
+type AskedFor = Pick<Received, 'credential' | 'actionId'> & Partial<Pick<Received, 'protocol'>>;
 
 export class Approvals {
   readonly #input: ApprovalsInput;
@@ -137,7 +142,7 @@ export class Approvals {
     if (told !== undefined) return { answer: refused(told, ids), ended: doc.state };
     const kept = this.#keptFrom(credential, doc, actionId);
     if (kept !== undefined) return { kept };
-    const settled = await this.#redeem(doc.id, credential, actionId);
+    const settled = await this.#redeem(doc.id, doc.tool, { credential, actionId });
     return { answer: answerOfSettled(settled, ids), ended: endOf(settled) };
   }
 
@@ -200,10 +205,10 @@ export class Approvals {
 
   /** Undefined: it was released once and not executed, so a person may be asked anew. */
   async #redeemFor(decided: Decided, approvalId: string): Promise<CallAnswer | undefined> {
-    const { actionId, credential } = decided.received;
+    const { actionId } = decided.received;
     const ids = { actionId, approvalId };
     const joined = this.#redemptions.has(approvalId);
-    const settled = await this.#redeem(approvalId, credential, actionId, decided.received.protocol);
+    const settled = await this.#redeem(approvalId, toolOf(decided), decided.received);
     if (settled.kind === 'stored' && settled.outcome.status === 'not_executed') return undefined;
     // Whoever ran it has intent and outcome on record; everybody else gets a record of having asked.
     if (joined || settled.kind !== 'ran') {
@@ -235,10 +240,7 @@ export class Approvals {
     const ids = { actionId, approvalId };
     // An equal call was released already, and this gateway had not heard of it.
     if (state === 'approved')
-      return answerOfSettled(
-        await this.#redeem(approvalId, credential, actionId, decided.received.protocol),
-        ids,
-      );
+      return answerOfSettled(await this.#redeem(approvalId, toolOf(decided), decided.received), ids);
     return waiting(requiredOf(decided), ids, expiresAt);
   }
 
@@ -271,13 +273,22 @@ export class Approvals {
     return answer;
   }
 
-  /** `protocol`: the door at which the call itself was asked for again; absent: somebody asked after the approval. */
-  #redeem(
-    approvalId: string,
-    credential: CredentialFacts,
-    actionId: string,
-    protocol?: Protocol,
-  ): Promise<Settled> {
+  /** Whoever is given what a call brought back has read it, also when another copy of the agent had it run. */
+  async #redeem(approvalId: string, tool: string, asked: AskedFor): Promise<Settled> {
+    const { snapshot } = this.#input.ports;
+    const [server = ''] = tool.split('/');
+    const doc = snapshot.tool(server, tool.slice(server.length + 1));
+    const unjoined = await this.#input.labels.join(asked.credential, tool, doc);
+    if (unjoined === undefined) return await this.#redeemTogether(approvalId, asked);
+    const state = snapshot.approval(approvalId)?.state;
+    return {
+      kind: 'refused',
+      refusal: unjoined,
+      uncertain: this.#redemptions.has(approvalId) || (state !== undefined && spentStates.has(state)),
+    };
+  }
+
+  #redeemTogether(approvalId: string, { credential, actionId, protocol }: AskedFor): Promise<Settled> {
     const running = this.#redemptions.get(approvalId);
     if (running !== undefined) return running;
     if (this.#redemptions.size >= redemptionsMax) {
@@ -381,6 +392,8 @@ const notExecuted = (why: Refusal): Ran => ({
 
 const requiredOf = ({ decision }: Decided): Refusal =>
   decision.refusal ?? refusal('maturity.approval_required');
+
+const toolOf = ({ received: { server, tool } }: Decided): string => `${server}/${tool}`;
 
 function keyOf({ received, world }: Decided) {
   const { server, tool, argsDigest, credential } = received;

@@ -27,6 +27,7 @@ import type { Ports } from './ports.ts';
 import { queryOf } from './query-reader.ts';
 import type { Decided } from './record.ts';
 import type { SchemaCheck } from './schema-check.ts';
+import type { SessionLabels } from './session-labels.ts';
 import type { SessionMemories } from './session-memories.ts';
 import type { TotalHold, Totals } from './totals.ts';
 
@@ -113,7 +114,7 @@ export function createDecider(
   ports: Ports,
   { limiter, totals }: { readonly limiter: Limiter; readonly totals: Totals },
   schemas: SchemaCheck,
-  memories: SessionMemories,
+  { memories, labels }: { readonly memories: SessionMemories; readonly labels: SessionLabels },
   onDecided: (ms: number) => void = () => undefined,
 ): Decider {
   const { snapshot, clock } = ports;
@@ -173,7 +174,7 @@ export function createDecider(
       ...(binding.length === 0 ? {} : { totals: binding }),
       approval,
       schema: tool === undefined || how.anyArguments ? nothingToCheck : checked(tool, received),
-      labels: [],
+      flow: labels.facts(credential),
       ...(how.anyArguments
         ? { provenance: [], task: noTask }
         : memories.facts(received.credential, used, received.args, query)),

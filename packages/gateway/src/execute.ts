@@ -16,6 +16,7 @@ import { logOfCall } from './protocols/mcp-log.ts';
 import type { ToolResult, UpstreamCallOutcome } from './protocols/protocol.ts';
 import { type Decided, type Outcome, recordDecision, recordOutcome } from './record.ts';
 import type { SchemaCheck } from './schema-check.ts';
+import type { SessionLabels } from './session-labels.ts';
 import type { Totals } from './totals.ts';
 
 /** Characters of a result as canonical JSON; control stores no longer outcome (wire/api.ts, `storedOutcomeSchema`). */
@@ -36,10 +37,17 @@ export interface Ran {
   readonly missing?: readonly AskKind[] | undefined;
 }
 
+/** What beside the ports a call is carried out with. */
+export interface Beside {
+  readonly schemas: SchemaCheck;
+  readonly totals: Totals;
+  readonly labels: SessionLabels;
+}
+
 /** Step 6 and following. */
 export async function execute(
   ports: Ports,
-  { schemas, totals }: { readonly schemas: SchemaCheck; readonly totals: Totals },
+  { schemas, totals, labels }: Beside,
   decided: Decided,
   call: CallUnderWay,
 ): Promise<Ran> {
@@ -48,12 +56,11 @@ export async function execute(
     return { status: 'not_executed', result: undefined, resultText: undefined, refusal: unrecorded };
   const startedMs = ports.clock.nowMs();
   const startedMonotonicMs = ports.clock.monotonicMs();
-  const came = (await isReplicated(ports, decided))
-    ? await lookAndDispatch(ports, schemas, decided, call)
-    : without(
-        'not_executed',
-        refusal('audit.record_unavailable', 'Control did not take the record in time.'),
-      );
+  const untold = (await notReplicated(ports, decided)) ?? (await joinLabels(labels, decided));
+  const came =
+    untold === undefined
+      ? await lookAndDispatch(ports, schemas, decided, call)
+      : without('not_executed', untold);
   const { actionId, protocol } = decided.received;
   const ran = await totals.settle(actionId, came, protocol === 'action' && call.dispatched);
   const outcome: Outcome = {
@@ -76,10 +83,18 @@ export async function execute(
 }
 
 /** Step 6 for classes that settings name: durable here is not enough (B-1). */
-async function isReplicated(ports: Ports, { decision }: Decided): Promise<boolean> {
+async function notReplicated(ports: Ports, { decision }: Decided): Promise<Refusal | undefined> {
   const classes = ports.snapshot.settings()?.replicated ?? [];
-  return !classes.includes(decision.actionClass ?? 'admin') || ports.replicated(replicatedWithinMs);
+  return !classes.includes(decision.actionClass ?? 'admin') || (await ports.replicated(replicatedWithinMs))
+    ? undefined
+    : refusal('audit.record_unavailable', 'Control did not take the record in time.');
 }
+
+/** What the call brings back belongs to the session before anything of it can come (S-4). */
+const joinLabels = async (
+  labels: SessionLabels,
+  { received: { credential, server, tool }, world }: Decided,
+): Promise<Refusal | undefined> => await labels.join(credential, `${server}/${tool}`, world.tool);
 
 /**
  * A server may say that its list changed after the call was prepared. Then the list is read once more, so that the last look compares with what is offered now; what

@@ -42,6 +42,7 @@ import { type Decided, recordDecision, recordSubscribed, type Stated } from './r
 import { RefusalCount } from './refusal-count.ts';
 import { RequestStates } from './request-state.ts';
 import { SchemaCheck } from './schema-check.ts';
+import { SessionLabels } from './session-labels.ts';
 import { SessionMemories } from './session-memories.ts';
 import { Stopper } from './stop.ts';
 import { Totals } from './totals.ts';
@@ -171,7 +172,8 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     monotonicMs: () => clock.monotonicMs(),
   });
   const memories = new SessionMemories(ports);
-  const decider = createDecider(ports, { limiter, totals }, schemas, memories, options.onDecided);
+  const labels = new SessionLabels(ports);
+  const decider = createDecider(ports, { limiter, totals }, schemas, { memories, labels }, options.onDecided);
   const questions = new QuestionRate();
   const newQuestions = new QuestionRate(newQuestionsRate, 'approvals.queue_full');
   const calls = new CallsUnderWay();
@@ -195,6 +197,7 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
       return refused;
     },
     reports,
+    labels,
   });
 
   const recent = new RecentDecisions();
@@ -307,7 +310,7 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     gone?.addEventListener('abort', hungUp, { once: true });
     if (gone?.aborted === true) hungUp();
     try {
-      const ran = await execute(ports, { schemas, totals }, decided, underWay);
+      const ran = await execute(ports, { schemas, totals, labels }, decided, underWay);
       if (ran.result !== undefined && world.tool !== undefined)
         memories.observe(received.credential, world.tool, received.args, ran.result as unknown as Json);
       observe(decided, ran);

@@ -17,6 +17,7 @@ import type {
   SettingsDoc,
   ToolDoc,
 } from '@atf/core/wire/feed';
+import type { LabelsDoc } from '@atf/core/wire/labels';
 import type { JsonObject } from '@atf/core/wire/json';
 import type { Level } from '@atf/core/wire/words';
 import type { PolicyFacts } from '@atf/core/world';
@@ -54,6 +55,8 @@ export interface SnapshotPort {
   /** Of control, of frames ahead of their documents, and of the stop file. */
   containments(): readonly ContainmentDoc[];
   policy(): PolicyFacts | undefined;
+  /** What an instance, or whoever works on a task, has read. */
+  labels(holder: string): LabelsDoc | undefined;
   approval(id: string): ApprovalDoc | undefined;
   /** The approval of exactly this call that says most about it now. */
   approvalFor(call: ApprovalKey): ApprovalDoc | undefined;

@@ -18,6 +18,7 @@ import {
   type SettingsDoc,
   type ToolDoc,
 } from '@atf/core/wire/feed';
+import type { LabelsDoc } from '@atf/core/wire/labels';
 import type { ApprovalState } from '@atf/core/wire/words';
 import type { PolicyFacts } from '@atf/core/world';
 import type { Lease } from './lease.ts';
@@ -65,6 +66,7 @@ export class Snapshot implements SnapshotPort {
     policy: new Map(),
     containment: new Map(),
     approval: new Map(),
+    labels: new Map(),
   };
   readonly #clock: ClockPort;
   readonly #lease: Lease;
@@ -195,6 +197,9 @@ export class Snapshot implements SnapshotPort {
   }
   policy(): PolicyFacts | undefined {
     return this.#policy;
+  }
+  labels(holder: string): LabelsDoc | undefined {
+    return this.#docs.labels.get(holder);
   }
   approval(id: string): ApprovalDoc | undefined {
     return this.#docs.approval.get(id);

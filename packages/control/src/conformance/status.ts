@@ -92,7 +92,14 @@ export const statuses: Readonly<Record<RequirementId, Status>> = {
     says: "Results are bounded and checked against the tool's output schema where it has one. No content policy yet.",
     tests: ['packages/gateway/src/pipeline.test.ts'],
   },
-  'D-5': nothing('The record has fields for labels and provenance; nothing fills them yet.'),
+  'D-5': {
+    status: 'partly',
+    says: 'What a session has read has labels of confidentiality and integrity with their sources, kept by control over sessions, restarts and gateways; each record holds them, and where the values of the call came from. Stored data has no lineage yet.',
+    tests: [
+      'tests/e2e/flow.test.ts › both, sends only what a person releases, who is told of both',
+      'tests/e2e/provenance.test.ts',
+    ],
+  },
   'S-1': {
     status: 'proved',
     says: 'Tools are registered, pinned by definition and listed by name for each agent; what is not listed, or has changed, is refused. Of tools that take SQL, tables, operations and columns are.',
@@ -124,10 +131,11 @@ export const statuses: Readonly<Record<RequirementId, Status>> = {
   },
   'S-4': {
     status: 'partly',
-    says: 'The amount of one call is limited and refused above, unreadable amounts too. A recipient, an object or an amount that only an untrusted text suggested waits for a person, who sees the source. What all calls together move in an hour, a day or a task is limited as well (S-5). Risk does not adjust limits yet.',
+    says: 'The amount of one call is limited and refused above, unreadable amounts too. A recipient, an object or an amount that only an untrusted text suggested waits for a person, who sees the source. Once a session has read something private and something untrusted, what it sends waits as well. What all calls together move in an hour, a day or a task is limited as well (S-5). Risk does not adjust limits yet.',
     tests: [
       governed('refunds within its limit, people are told what and why; above it is refused with the reason'),
       'tests/e2e/provenance.test.ts',
+      'tests/e2e/flow.test.ts',
     ],
   },
   'S-5': {

@@ -14,6 +14,7 @@ import { isGatewayUrl } from '../gateways/store.ts';
 import type { Control, Tx } from '../context.ts';
 import { dpopOf, type Headers } from '../proofs.ts';
 import { insertContainmentEvent } from '../incident/store.ts';
+import { forgetLabels } from '../segmentation/labels.ts';
 import { settingsInForce } from '../policy/load.ts';
 import {
   activeInstances,
@@ -431,6 +432,7 @@ export async function voidCredentials(control: Control, tx: Tx, agentId: string)
   await voidJoinTokens(tx, tenant, agentId, control.clock.nowMs());
   for (const { id, jkt } of await activeInstances(tx, tenant, agentId)) {
     await revokeInstance(tx, tenant, id);
+    await forgetLabels(control, tx, id);
     await control.feed.put(tx, 'instance', id, {
       id,
       agentId,

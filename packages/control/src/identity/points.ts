@@ -15,6 +15,7 @@ import { serverByName } from '../segmentation/store.ts';
 import { actingGateway, actingPerson } from './acting.ts';
 import { instanceFor } from './credentials.ts';
 import { refuseStopped } from './refuse-stopped.ts';
+import { forgetLabels } from '../segmentation/labels.ts';
 import { revokeInstance } from './credential-store.ts';
 import {
   activePoint,
@@ -154,6 +155,7 @@ export async function revokePoint(
     if (row === undefined) return;
     for (const { agentId, instanceId } of heldOf(row)) {
       await revokeInstance(tx, tenant, instanceId);
+      await forgetLabels(control, tx, instanceId);
       await control.feed.put(tx, 'instance', instanceId, { id: instanceId, agentId, state: 'revoked' });
     }
     await control.audit.enqueue(tx, 'identity.point_revoked', {

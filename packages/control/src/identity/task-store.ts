@@ -5,15 +5,18 @@ import type { IdentityTables } from './tables.ts';
 
 export type TaskRow = Selectable<IdentityTables['task']>;
 
-export async function insertTask(tx: Tx, row: IdentityTables['task'], keptMs: number): Promise<void> {
+/** Gives the tasks that are no more. */
+export async function insertTask(tx: Tx, row: IdentityTables['task'], keptMs: number): Promise<string[]> {
   // Tasks that are long over go when new ones come, so that the table stays small; the log remembers that they were given.
-  await tx
+  const gone = await tx
     .deleteFrom('task')
     .where('tenant', '=', row.tenant)
     .where('agent_id', '=', row.agent_id)
     .where('expires_at', '<', row.given_at - keptMs)
+    .returning('id')
     .execute();
   await tx.insertInto('task').values(row).execute();
+  return gone.map(({ id }) => id);
 }
 
 export async function taskById(db: Db | Tx, tenant: string, id: string): Promise<TaskRow | undefined> {

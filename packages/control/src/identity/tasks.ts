@@ -8,6 +8,7 @@ import type { Person, ResponseOf } from '@atf/core/wire/api';
 import { type Task, taskMinutesDefault, taskTurnsMax } from '@atf/core/wire/task-routes';
 import { openText, sealText } from '../approvals/seal.ts';
 import type { Control } from '../context.ts';
+import { forgetLabels } from '../segmentation/labels.ts';
 import { answersFor } from './acting.ts';
 import { revokeSession } from './credentials.ts';
 import { type AgentRow, agentById, agentNames, lockAgent, peopleByIds } from './store.ts';
@@ -109,7 +110,7 @@ export async function giveTask(
     if ((await openTasks(tx, tenant, agent.id, nowMs)) >= openTasksMax)
       refuse('request.overloaded', `The agent has ${openTasksMax} tasks that are not over; end some.`);
     const expiresAtMs = nowMs + minutes * 60_000;
-    await insertTask(
+    const gone = await insertTask(
       tx,
       {
         tenant,
@@ -124,6 +125,7 @@ export async function giveTask(
       },
       keptMs,
     );
+    for (const each of gone) await forgetLabels(control, tx, each);
     await control.audit.enqueue(tx, 'identity.task_given', {
       taskId: id,
       agentId: agent.id,

@@ -113,6 +113,8 @@ describe('the set', () => {
         origin: origin,
         reach: origin,
         amount: origin,
+        confidentiality: fc.subarray(sensitivitySchema.options),
+        integrity: fc.constantFrom('trusted' as const, 'untrusted' as const),
         tables: fc.subarray(['orders', 'public.payroll', 'payroll']),
         columns: fc.subarray(['payroll.salary', 'orders.*']),
         operations: fc.subarray(['read', 'insert', 'update', 'delete']),

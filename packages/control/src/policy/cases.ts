@@ -19,6 +19,7 @@ import {
 } from '@atf/core/wire/words';
 import { casesMax } from '@atf/core/wire/policy';
 import {
+  noLabels,
   noProvenance,
   noQuery,
   type PolicyContext,
@@ -44,6 +45,8 @@ const contextSchema = z.strictObject({
   origin,
   reach: origin,
   amount: origin,
+  confidentiality: z.array(sensitivitySchema).max(4),
+  integrity: outputTrustSchema,
   tables: names,
   columns: names,
   operations: z.array(z.enum(tableOperations)).max(tableOperations.length),
@@ -117,6 +120,7 @@ const usual = {
     limited: true,
     proof: 'dpop',
     ...noProvenance,
+    ...noLabels,
     ...noQuery,
   },
 } as const satisfies { tool: z.output<typeof toolSchema>; context: PolicyContext };

@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { decide, doorsOf } from '@atf/core/decide';
 import { sha256 } from '@atf/core/digest';
 import { effectiveLevel } from '@atf/core/maturity/levels';
+import { noFlow } from '@atf/core/segmentation/flow';
 import { anyQuery, queryFact } from '@atf/core/segmentation/sql/query-fact';
 import { unspentTotals } from '@atf/core/segmentation/totals';
 import { limitsFor } from '@atf/core/segmentation/transaction';
@@ -165,7 +166,7 @@ export function wouldHappen(control: Control, standing: Standing, asked: Asked):
     ...freshTotals(agent, tool, asked.args),
     approval: undefined,
     schema: tool === undefined || asked.schema === 'unchecked' ? unchecked : checkArguments(tool, asked.args),
-    labels: [],
+    flow: noFlow,
     provenance: asked.provenance ?? [],
     task: asked.task ?? noTask,
     detectors: [],

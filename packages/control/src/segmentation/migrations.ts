@@ -131,6 +131,29 @@ export const migrations: readonly Migration[] = [
     },
   },
   {
+    name: '0021_session_labels',
+    async up(db) {
+      await db.schema
+        .createTable('session_labels')
+        .addColumn('tenant', 'text', (c) => c.notNull())
+        .addColumn('holder', 'text', (c) => c.notNull())
+        .addColumn('kind', 'text', (c) => c.notNull())
+        .addColumn('agent_id', 'text', (c) => c.notNull())
+        .addColumn('confidentiality', 'text', (c) => c.notNull())
+        .addColumn('integrity', 'text', (c) => c.notNull())
+        .addColumn('sources', 'jsonb', (c) => c.notNull())
+        .addColumn('revision', 'integer', (c) => c.notNull())
+        .addColumn('raised_at', 'double precision', (c) => c.notNull())
+        .addPrimaryKeyConstraint('session_labels_pk', ['tenant', 'holder'])
+        .execute();
+      await db.schema
+        .createIndex('session_labels_agent')
+        .on('session_labels')
+        .columns(['tenant', 'agent_id'])
+        .execute();
+    },
+  },
+  {
     name: '0022_adaptive',
     async up(db) {
       await db.schema

@@ -12,6 +12,7 @@ import { takeDiscovery } from './discovery.ts';
 import { serverViewOf, toolViewOf } from './documents.ts';
 import { agentBoundaries, negotiate, revokeGrant } from './negotiation.ts';
 import { credentialOf, describeOffer, setCredential } from './services.ts';
+import { joinRead } from './labels.ts';
 import { serverRows, toolByName, toolRows } from './store.ts';
 import { reserveTotals, settleTotals } from './totals.ts';
 import { acceptTool, addServer, classifyTool, setServerMayAsk } from './tools.ts';
@@ -37,6 +38,7 @@ type Operation =
   | 'gateway.negotiate'
   | 'gateway.reserveTotals'
   | 'gateway.settleTotals'
+  | 'gateway.read'
   | 'gateway.discovered';
 
 const toolsListedMax = 5_000;
@@ -121,6 +123,8 @@ export const segmentationRoutes: Handlers<Operation> = {
 
   'gateway.settleTotals': (control, { body, actor }) =>
     settleTotals(control, actingGateway(actor), body.settled),
+
+  'gateway.read': (control, { body }) => joinRead(control, body),
 
   async 'gateway.serviceCredential'(control, { params, actor }) {
     gatewayCarrying(actor, params.name);

@@ -1,8 +1,9 @@
 /** Room: segmentation. Tool servers and the tools that they offer, as people accepted them. */
 import type { Slots } from '@atf/core/segmentation/totals';
 import type { Classification, ServerDoc } from '@atf/core/wire/feed';
+import type { LabelSource } from '@atf/core/wire/labels';
 import type { CredentialKind } from '@atf/core/wire/service';
-import type { AskKind } from '@atf/core/wire/words';
+import type { AskKind, OutputTrust, Sensitivity } from '@atf/core/wire/words';
 import type { ColumnType } from 'kysely';
 
 export interface SegmentationTables {
@@ -35,6 +36,21 @@ export interface SegmentationTables {
     slot: number;
     reserved: number;
     held_at: number;
+  };
+  /** What an instance, or whoever works on a task, has read. */
+  session_labels: {
+    tenant: string;
+    /** Id of the instance or the task. */
+    holder: string;
+    kind: 'instance' | 'task';
+    agent_id: string;
+    confidentiality: Sensitivity;
+    integrity: OutputTrust;
+    sources: ColumnType<readonly LabelSource[], string, string>;
+    /** Rises with every change. */
+    revision: number;
+    /** When a label rose last, by the database's clock. */
+    raised_at: number;
   };
   tool_server: {
     tenant: string;

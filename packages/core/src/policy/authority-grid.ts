@@ -14,19 +14,27 @@ import {
 } from '../wire/words.ts';
 import { anyAgent, anyTool, type ToolTraits } from './anybody.ts';
 import { obligationWords } from './obligations.ts';
-import { noProvenance, noQuery, type PolicyAnswer, type PolicyContext, type PolicyFacts } from '../world.ts';
+import {
+  noLabels,
+  noProvenance,
+  noQuery,
+  type PolicyAnswer,
+  type PolicyContext,
+  type PolicyFacts,
+} from '../world.ts';
 
 export type Effective = 'refuse' | 'ask' | 'allow';
 const rank: Readonly<Record<Effective, number>> = { refuse: 0, ask: 1, allow: 2 };
 export const isLooser = (before: Effective, after: Effective): boolean => rank[after] > rank[before];
 
 type Provenance = Pick<PolicyContext, keyof typeof noProvenance>;
+type Read = Pick<PolicyContext, keyof typeof noLabels>;
 
 /** Every value of every fact of the context but the approval, about which the grid asks itself, and what {@link provenances} names. */
 const contextValues: {
   readonly [K in Exclude<
     keyof PolicyContext,
-    'approved' | keyof Provenance | keyof typeof noQuery
+    'approved' | keyof Provenance | keyof Read | keyof typeof noQuery
   >]: readonly PolicyContext[K][];
 } = {
   granted: [true, false],
@@ -36,15 +44,36 @@ const contextValues: {
   proof: ['dpop', 'none'],
 };
 
+const asked: Provenance = {
+  ...noProvenance,
+  task: 'person',
+  intent: 'stated',
+  origin: 'task',
+  reach: 'task',
+};
+
 /** Situations of a task and of where values come from that stand for the others: all of them would be some thousand times the grid. */
 const provenances: readonly Provenance[] = [
   noProvenance,
   { ...noProvenance, origin: 'untrusted', reach: 'untrusted' },
-  { ...noProvenance, task: 'person', intent: 'stated', origin: 'task', reach: 'task' },
+  asked,
   { ...noProvenance, task: 'person', intent: 'silent', origin: 'task', reach: 'task' },
   { ...noProvenance, task: 'person', intent: 'stated', origin: 'untrusted', reach: 'untrusted' },
   { ...noProvenance, task: 'person', intent: 'stated', origin: 'unknown', reach: 'unknown' },
   { ...noProvenance, task: 'person', intent: 'stated', origin: 'task', amount: 'untrusted' },
+];
+
+/** The same of what the session has read before: content of others, something private, and both. */
+const reads: readonly Read[] = [
+  { ...noLabels, integrity: 'untrusted' },
+  { ...noLabels, confidentiality: sensitivities },
+  { confidentiality: ['public', 'internal', 'confidential'], integrity: 'untrusted' },
+  { confidentiality: sensitivities, integrity: 'untrusted' },
+];
+
+const situations: readonly (Provenance & Read)[] = [
+  ...provenances.map((each) => ({ ...each, ...noLabels })),
+  ...reads.flatMap((read) => [noProvenance, asked].map((each) => ({ ...each, ...read }))),
 ];
 
 /** What the grid found under one level and class. */
@@ -60,7 +89,7 @@ export interface GridChange {
   readonly example: string;
 }
 
-type Facts = Record<string, string | boolean>;
+type Facts = Record<string, string | boolean | readonly string[]>;
 
 function* product(values: Readonly<Record<string, readonly (string | boolean)[]>>): Generator<Facts> {
   const names = Object.keys(values);
@@ -119,7 +148,9 @@ export function* gridLoosenings(before: PolicyFacts, after: PolicyFacts): Genera
   const contexts = [...product(contextValues)].flatMap((facts) => {
     // Where nothing is granted anyway, tasks and origins are told apart by the form of the policies alone.
     const granted = facts['granted'] === true && facts['inDomain'] === true && facts['proof'] === 'dpop';
-    return (granted ? provenances : [noProvenance]).map((each): Facts => ({ ...facts, ...each }));
+    return (granted ? situations : [{ ...noProvenance, ...noLabels }]).map(
+      (each): Facts => ({ ...facts, ...each }),
+    );
   });
   for (const level of levels) {
     const agent = anyAgent(level);
@@ -155,7 +186,9 @@ export function* gridLoosenings(before: PolicyFacts, after: PolicyFacts): Genera
 const exampleOf = (facts: Facts, lost: readonly string[]): string =>
   [
     ...Object.entries(facts).map(([name, value]) =>
-      typeof value === 'string' ? `${name} ${value}` : value ? name : `not ${name}`,
+      typeof value === 'boolean'
+        ? `${value ? '' : 'not '}${name}`
+        : `${name} ${typeof value === 'string' ? value : value.at(-1)}`,
     ),
     ...lost.map((duty) => `without ${duty}`),
   ].join(', ');

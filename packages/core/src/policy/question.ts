@@ -101,6 +101,8 @@ const contextNames = Object.keys({
   origin: true,
   reach: true,
   amount: true,
+  confidentiality: true,
+  integrity: true,
   tables: true,
   columns: true,
   operations: true,
@@ -116,6 +118,7 @@ function contextKey(context: PolicyContext): string | undefined {
     const value = context[name];
     if (typeof value === 'boolean') key += value ? 'T' : 'F';
     else if (typeof value === 'string') key += `${value.length}:${value}`;
+    else if (name === 'confidentiality') key += `${value.join(',')};`;
     else if (value.length > 0) return undefined;
     else key += 'E';
   }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { agentDoc, toolDoc } from '../decide.fixture.ts';
 import { sha256 } from '../digest.ts';
 import { sensitivities } from '../wire/words.ts';
-import { noProvenance, noQuery, type PolicyContext, type PolicyQuestion } from '../world.ts';
+import { noLabels, noProvenance, noQuery, type PolicyContext, type PolicyQuestion } from '../world.ts';
 import { policyFactsOf } from './question.ts';
 import { RecentMap, RememberedAnswers } from './remembered-answers.ts';
 
@@ -50,6 +50,7 @@ const context: PolicyContext = {
   limited: false,
   proof: 'dpop',
   ...noProvenance,
+  ...noLabels,
   ...noQuery,
 };
 const { classification } = toolDoc;

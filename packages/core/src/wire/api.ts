@@ -12,6 +12,7 @@ import { backtestRoutes } from './backtest.ts';
 import { egressRoutes } from './egress.ts';
 import { enforcementRoutes } from './enforcement.ts';
 import { gatewayRoutes } from './gateway-routes.ts';
+import { labelRoutes } from './labels.ts';
 import { negotiationRoutes } from './negotiation.ts';
 import { notificationRoutes } from './notifications.ts';
 import { policyRoutes } from './policy.ts';
@@ -989,6 +990,7 @@ export const routes = {
   ...gatewayRoutes,
   ...taskRoutes,
   ...delegationRoutes,
+  ...labelRoutes,
   // notifications
   ...notificationRoutes,
   // policy

@@ -9,6 +9,7 @@
 import { z } from 'zod';
 import { adaptedSchema } from './adaptive.ts';
 import { databaseRightsSchema, databaseSchema } from './database.ts';
+import { labelsDocSchema } from './labels.ts';
 import { humanCheckpointSchema, limitSchema, otherDomainSchema, toolWindowSchema } from './manifest.ts';
 import {
   actionClassSchema,
@@ -273,6 +274,7 @@ export const feedTopics = {
   policy: policyDocSchema,
   containment: containmentDocSchema,
   approval: approvalDocSchema,
+  labels: labelsDocSchema,
 } as const;
 export type FeedTopic = keyof typeof feedTopics;
 export type FeedDoc<T extends FeedTopic> = z.infer<(typeof feedTopics)[T]>;

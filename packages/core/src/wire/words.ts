@@ -17,6 +17,7 @@ export type Sensitivity = (typeof sensitivities)[number];
 
 export const outputTrusts = ['trusted', 'untrusted'] as const;
 export const outputTrustSchema = z.enum(outputTrusts);
+export type OutputTrust = (typeof outputTrusts)[number];
 
 export const askKinds = ['elicitation', 'sampling', 'roots'] as const;
 /** What a tool server may ask the agent's side for while a call runs (MCP): words of a person, of a model, or its folders. */

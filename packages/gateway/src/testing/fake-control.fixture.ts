@@ -3,6 +3,7 @@
  * frames and verifies them. It can fall silent, lie and lose answers. It is a fake, not a mock: it behaves, and records what it was told.
  */
 import { Budgets } from './budgets.fixture.ts';
+import { ReadLabels } from './labels.fixture.ts';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { randomBytes, randomUUID } from 'node:crypto';
@@ -42,6 +43,7 @@ export interface Told {
 
 export class FakeControl {
   readonly budgets = new Budgets();
+  readonly labels = new ReadLabels();
   /** Shipments get no answer. */
   spoolLost = false;
   readonly docs = new Map<string, Doc>();
@@ -227,6 +229,7 @@ export class FakeControl {
     const [, , , , id = '', verb] = path.split('/');
     if (path === '/v1/gateways/enrol') return this.#enrol(body);
     if (path === '/v1/gateway/started') return { ok: true };
+    if (path === '/v1/gateway/labels') return this.labels.read(body, Date.now());
     if (path === '/v1/gateway/calls') return this.budgets.lease(body, Date.now());
     if (path === '/v1/gateway/standing') return { epochMax: 0 };
     if (path === '/v1/gateway/payload-key')

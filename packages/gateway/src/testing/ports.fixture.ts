@@ -1,5 +1,6 @@
 /** Ports under virtual time, for tests of the real pipeline: nothing sleeps, nothing is random, and each port can fail. */
 import { Budgets } from './budgets.fixture.ts';
+import { ReadLabels } from './labels.fixture.ts';
 import { createHash, createSecretKey } from 'node:crypto';
 import type { EntryDraft } from '@atf/core/audit/entry';
 import type { PayloadFrame } from '@atf/core/audit/spool-frame';
@@ -159,6 +160,7 @@ export class FakeApprovals implements ControlPort {
   readonly #told: (doc: ApprovalDoc) => void;
   readonly #clock: VirtualClock;
   readonly budgets = new Budgets();
+  readonly labels = new ReadLabels();
   /** Tasks of sessions, by id. */
   readonly tasks = new Map<string, ResponseOf<'gateway.task'>>();
   lose = false;
@@ -173,7 +175,8 @@ export class FakeApprovals implements ControlPort {
     operation: K,
     call: ControlCall<K>,
   ): Promise<ControlAnswer<ResponseOf<K>>> {
-    if (operation !== 'gateway.leaseCalls') this.requests.push({ operation, call });
+    if (operation !== 'gateway.leaseCalls' && operation !== 'gateway.read')
+      this.requests.push({ operation, call });
     await Promise.resolve();
     if (this.away) return { ok: false, refusal: refusal('containment.feed_stale'), sent: false };
     const { id = '' } = (call.params ?? {}) as { id?: string };
@@ -185,13 +188,15 @@ export class FakeApprovals implements ControlPort {
     const value =
       this.#allocated(operation, call.body) ??
       this.#answer(operation, id, (call.body ?? {}) as Record<string, string>);
-    if (this.lose) return { ok: false, refusal: refusal('containment.feed_stale'), sent: true };
+    if (this.lose && operation !== 'gateway.read')
+      return { ok: false, refusal: refusal('containment.feed_stale'), sent: true };
     if (value === undefined) return { ok: false, refusal: refusal('approvals.not_found'), sent: false };
     return { ok: true, value: value as ResponseOf<K> };
   }
 
   #allocated(operation: OperationId, body: unknown): object | undefined {
     const nowMs = this.#clock.nowMs();
+    if (operation === 'gateway.read') return this.labels.read(body, nowMs);
     if (operation === 'gateway.reserveTotals') return this.budgets.reserve(body, nowMs);
     return operation === 'gateway.settleTotals' ? this.budgets.settle(body, nowMs) : undefined;
   }

@@ -1,0 +1,104 @@
+/**
+ * Room: segmentation (S-4). What a session has read, as labels: how confidential the most confidential of it is, and whether any of it may have been written by
+ * anybody. They join with every call and fall only by a person's recorded act. Pure.
+ */
+import type { ToolDoc } from '../wire/feed.ts';
+import { type LabelSource, type Labels, type LabelsDoc, labelSourcesMax } from '../wire/labels.ts';
+import { sensitivities, type Sensitivity } from '../wire/words.ts';
+
+/** What the decision knows of it; the sources are named to a person, so they stand in the record. */
+export interface FlowFact extends Labels {
+  /** `server/tool` of what was confidential or above, the most confidential first. */
+  readonly private: readonly string[];
+  /** The same of what may have been written by anybody. */
+  readonly untrusted: readonly string[];
+}
+
+export const clean: Labels = { confidentiality: 'public', integrity: 'trusted' };
+export const worst: Labels = { confidentiality: 'restricted', integrity: 'untrusted' };
+/** A session that has read nothing; also records of before sessions had labels. */
+export const noFlow: FlowFact = { ...clean, private: [], untrusted: [] };
+
+/** Sources of one kind that a person is told. */
+const namedMax = 3;
+
+const rank = (word: Sensitivity): number => sensitivities.indexOf(word);
+
+export const joined = (one: Labels, other: Labels): Labels => ({
+  confidentiality:
+    rank(one.confidentiality) >= rank(other.confidentiality) ? one.confidentiality : other.confidentiality,
+  integrity: one.integrity === 'untrusted' ? one.integrity : other.integrity,
+});
+
+/** Whether joining `one` to `other` changes nothing. */
+export const isWithin = (one: Labels, other: Labels): boolean =>
+  rank(one.confidentiality) <= rank(other.confidentiality) &&
+  (one.integrity === 'trusted' || other.integrity === 'untrusted');
+
+/** What a tool hands out. Of one that nobody has classified nobody knows it. */
+export const labelsOfTool = ({ classification }: Pick<ToolDoc, 'classification'>): Labels =>
+  classification.class === undefined
+    ? worst
+    : { confidentiality: classification.sensitivity, integrity: classification.outputTrust };
+
+/** Who has read nothing. */
+export const unread = (holder: string): LabelsDoc => ({ holder, revision: 0, ...clean, sources: [] });
+
+/** The labels of a holder after one more source; the same object where that changes nothing. */
+export function afterReading(before: LabelsDoc, source: LabelSource): LabelsDoc {
+  if (isSaid(before, source)) return before;
+  const { sources } = before;
+  const same = sources.find(({ tool }) => tool === source.tool);
+  const more =
+    same !== undefined
+      ? sources.map((each) => (each === same ? { ...same, ...joined(same, source) } : each))
+      : sources.length < labelSourcesMax
+        ? [...sources, source]
+        : sources;
+  return { ...before, ...joined(before, source), revision: before.revision + 1, sources: more };
+}
+
+/** Whether labels say all that this source would add. */
+export function isSaid(
+  { sources, ...labels }: Labels & { readonly sources: readonly LabelSource[] },
+  source: Labels & Pick<LabelSource, 'tool'>,
+): boolean {
+  if (!isWithin(source, labels)) return false;
+  if (isWithin(source, clean)) return true;
+  const same = sources.find(({ tool }) => tool === source.tool);
+  return same === undefined ? sources.length >= labelSourcesMax : isWithin(source, same);
+}
+
+export const isPrivate = ({ confidentiality }: Labels): boolean =>
+  rank(confidentiality) >= rank('confidential');
+
+export function flowFact(labels: Labels, sources: readonly LabelSource[]): FlowFact {
+  const { confidentiality, integrity } = labels;
+  const named = (of: readonly LabelSource[]) => of.slice(0, namedMax).map(({ tool }) => tool);
+  const most = sources.filter(isPrivate);
+  most.sort((one, other) => rank(other.confidentiality) - rank(one.confidentiality));
+  return {
+    confidentiality,
+    integrity,
+    private: named(most),
+    untrusted: named(sources.filter((source) => source.integrity === 'untrusted')),
+  };
+}
+
+/** As policies see it: every word up to the most confidential thing that was read, so that `contains("confidential")` means "that or above". */
+export const flowContext = ({ confidentiality, integrity }: FlowFact) => ({
+  confidentiality: sensitivities.slice(0, rank(confidentiality) + 1),
+  integrity,
+});
+
+const among = (tools: readonly string[]): string =>
+  tools.length === 0 ? 'an unknown source' : tools.join(', ');
+
+/** What a person is told when a rule is about it. */
+export function flowSentences(flow: FlowFact): string[] {
+  const read: string[] = [];
+  if (isPrivate(flow)) read.push(`it has read ${flow.confidentiality} content (${among(flow.private)})`);
+  if (flow.integrity === 'untrusted')
+    read.push(`it has read what others may have written (${among(flow.untrusted)})`);
+  return read;
+}

@@ -1,0 +1,100 @@
+/**
+ * Room: segmentation (S-4). What sessions have read, as this gateway knows it: control holds the labels of each instance and each task, and tells every gateway. A
+ * call joins its own before it is dispatched, so before a byte of anything that it brings back can leave; what control did not take is not dispatched. A
+ * session without a task goes on with the labels of its instance; only a task begins clean.
+ */
+import { type Refusal, refusal } from '@atf/core/errors';
+import {
+  clean,
+  type FlowFact,
+  flowFact,
+  isSaid,
+  joined,
+  labelsOfTool,
+  unread,
+  worst,
+} from '@atf/core/segmentation/flow';
+import type { ToolDoc } from '@atf/core/wire/feed';
+import type { Labels, LabelsDoc } from '@atf/core/wire/labels';
+import type { CredentialFacts } from '@atf/core/world';
+import type { ControlPort, SnapshotPort } from './ports.ts';
+
+/** Holders of labels that are remembered; of others control is asked again. */
+const holdersMax = 10_000;
+
+/**
+ * Whose reading counts: that for the task, by everybody who works on it; without one that of the instance, and of those for whom it works, because they said what
+ * to do.
+ */
+const readBy = ({ instanceId, task, chain }: CredentialFacts): string[] =>
+  task === undefined ? [instanceId, ...(chain?.links ?? []).map((link) => link.instanceId)] : [task];
+
+export class SessionLabels {
+  readonly #control: ControlPort;
+  readonly #snapshot: SnapshotPort;
+  /** What control has answered, in the order of the last answer: these labels every gateway knows. What it only told may be on its way to another. */
+  readonly #answered = new Map<string, LabelsDoc>();
+
+  constructor({
+    control,
+    snapshot,
+  }: {
+    readonly control: ControlPort;
+    readonly snapshot: SnapshotPort;
+  }) {
+    this.#control = control;
+    this.#snapshot = snapshot;
+  }
+
+  facts(credential: CredentialFacts): FlowFact {
+    const read = readBy(credential).map((holder) => this.#of(holder));
+    return flowFact(
+      read.reduce<Labels>(joined, clean),
+      read.flatMap(({ sources }) => sources),
+    );
+  }
+
+  /** Joins what the tool of this name hands out to all that the session is for; undefined: it is not known any more. A refusal: control has not taken it. */
+  async join(
+    { agentId, instanceId, task }: CredentialFacts,
+    name: string,
+    tool: ToolDoc | undefined,
+  ): Promise<Refusal | undefined> {
+    const own = tool === undefined ? worst : labelsOfTool(tool);
+    const source = { tool: name, ...own };
+    const holders = task === undefined ? [instanceId] : [instanceId, task];
+    if (holders.every((holder) => this.#isKnown(holder, source))) return undefined;
+    const answer = await this.#control.request('gateway.read', {
+      body: { agentId, instanceId, ...(task === undefined ? {} : { task }), ...source },
+    });
+    if (!answer.ok)
+      return refusal('containment.feed_stale', 'Control has not taken what this session would have read.');
+    for (const doc of answer.value.labels) this.#take(doc);
+    return undefined;
+  }
+
+  /** Whether control has said before that everybody knows of it, and nobody has taken it away since. */
+  #isKnown(holder: string, source: Labels & { readonly tool: string }): boolean {
+    const answered = this.#answered.get(holder) ?? unread(holder);
+    return isSaid(answered, source) && isSaid(this.#of(holder), source);
+  }
+
+  /** The newest that was heard of a holder, whichever way. */
+  #of(holder: string): LabelsDoc {
+    const told = this.#snapshot.labels(holder);
+    const answered = this.#answered.get(holder);
+    if (answered === undefined) return told ?? unread(holder);
+    return told === undefined || told.revision < answered.revision ? answered : told;
+  }
+
+  #take(doc: LabelsDoc): void {
+    const known = this.#answered.get(doc.holder);
+    if (known !== undefined && known.revision > doc.revision) return;
+    this.#answered.delete(doc.holder);
+    this.#answered.set(doc.holder, doc);
+    for (const holder of this.#answered.keys()) {
+      if (this.#answered.size <= holdersMax) return;
+      this.#answered.delete(holder);
+    }
+  }
+}
