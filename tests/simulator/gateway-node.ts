@@ -81,8 +81,7 @@ function compilePolicy(doc: PolicyDoc): PolicyFacts | undefined {
     facts = result.facts;
     compiled.set(doc.digest, facts);
   }
-  const { digest, ask, annotations } = facts;
-  return { digest, ask, annotations, epoch: doc.epoch };
+  return { ...facts, epoch: doc.epoch };
 }
 
 export class GatewayNode {

@@ -375,7 +375,22 @@ function addPolicy(program: Commander, act: Act): void {
   common(policy.command('lint [dir]'))
     .description('check a folder: syntax, schema, settings, what can never apply; needs no running ATF')
     .option('--application', 'it is the set of an application; its cases are run, too')
+    .option(
+      '--types <file>',
+      'arguments of tools, saved by "atf policy schema --json"; else control is asked',
+    )
     .action(act(async () => (await offline()).lintPolicies));
+  common(policy.command('schema'))
+    .description('what policies may speak about, with the arguments of every accepted tool as types')
+    .option('--tool <server/tool>', 'the whole schema for policies about this tool')
+    .action(act(async () => (await import('./commands/policy-schema.ts')).showSchema));
+  common(policy.command('templates'))
+    .description('policies for the usual, one line each; needs no running ATF')
+    .action(act(async () => (await import('./commands/policy-templates.ts')).listTemplates));
+  common(policy.command('template <name>'))
+    .description('print one, to be changed and put beside your policies')
+    .option('--cases', 'its cases instead, for the folder cases/')
+    .action(act(async () => (await import('./commands/policy-templates.ts')).showTemplate));
   common(policy.command('format [dir]'))
     .description("write the .cedar files of a folder as Cedar's formatter does")
     .option('--check', 'only say which files would change (exit code 1)')

@@ -33,6 +33,7 @@ import { Cedar } from './policy/cedar.ts';
 import { egressHandlers } from './policy/egress.ts';
 import { loadPolicies } from './policy/load.ts';
 import { analysisRoutes } from './policy/analysis.ts';
+import { policySchemaRoutes } from './policy/schema-routes.ts';
 import { rightsAtRoutes } from './policy/rights-at.ts';
 import { decisionRoutes } from './policy/routes.ts';
 import { ShadowRoom, shadowRoutes } from './policy/shadow/shadows.ts';
@@ -66,6 +67,7 @@ function handlersOf(log: ReadableLog, cedar: Cedar, backtests: Backtests): AllHa
     ...versionRoutes(cedar),
     ...backtestRoutes(backtests),
     ...analysisRoutes(),
+    ...policySchemaRoutes(),
     ...shadowRoutes(new ShadowRoom()),
     ...activityRoutes(log),
     ...measureRoutes,

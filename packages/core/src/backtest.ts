@@ -101,6 +101,7 @@ export function tryOut(
           epoch: world.policy.epoch,
           ask: (question) => policy.ask(question),
           annotations: (id) => policy.annotations(id),
+          reads: (ref) => policy.reads(ref),
         };
   const asBefore = () => decide(received, { ...world, policy: policyOr(before) });
   const agent = world.agent === undefined || level === undefined ? world.agent : atLevel(world.agent, level);

@@ -73,7 +73,13 @@ export function policyOf(
   answer: (question: PolicyQuestion) => PolicyAnswer,
   notes: Record<string, Record<string, string>> = {},
 ): PolicyFacts {
-  return { digest: sha256('policy'), epoch: 1, ask: answer, annotations: (id) => notes[id] ?? {} };
+  return {
+    digest: sha256('policy'),
+    epoch: 1,
+    ask: answer,
+    annotations: (id) => notes[id] ?? {},
+    reads: () => ({ value: false, time: false }),
+  };
 }
 
 export const permits: PolicyAnswer = { decision: 'allow', reasons: ['level.permit'], errors: [] };

@@ -14,6 +14,7 @@ import { flowContext, flowSentences } from './segmentation/flow.ts';
 import { worstOrigin } from './segmentation/provenance/argument-origins.ts';
 import { originSentences } from './segmentation/provenance/origin-sentences.ts';
 import { checkQuery, isQuery, queryContext, queryWords, raisedBy } from './segmentation/sql/rights.ts';
+import { takeArguments } from './segmentation/argument-types.ts';
 import { bindingTotals, cascadeTotal } from './segmentation/totals.ts';
 import {
   type Amount,
@@ -21,9 +22,10 @@ import {
   checkTransaction,
   hasDefinedLimits,
   humanCheckpointOf,
+  valueOf,
 } from './segmentation/transaction.ts';
 import { throttleId, throttleWords } from './segmentation/volume.ts';
-import { closedWindows } from './segmentation/windows.ts';
+import { closedWindows, utcTime } from './segmentation/windows.ts';
 import type { AgentDoc, ServerDoc, ToolDoc } from './wire/feed.ts';
 import type { HumanCheckpoint } from './wire/manifest.ts';
 import type { ActionClass, Level } from './wire/words.ts';
@@ -37,6 +39,7 @@ import type {
   PolicyFacts,
   Protocol,
   Received,
+  ToolReads,
   TotalFact,
   World,
 } from './world.ts';
@@ -129,7 +132,12 @@ interface Asked {
   readonly world: World;
   readonly amount: Amount;
   readonly point: HumanCheckpoint | undefined;
+  readonly reads: ToolReads;
   readonly context: Omit<PolicyContext, 'approved'>;
+  /** What of the arguments cannot be told to policies that ask about them. */
+  readonly problem: string | undefined;
+  /** Of a question about any arguments: the policies whose answer depends on them. */
+  readonly byArguments: Set<string>;
 }
 
 /**
@@ -195,15 +203,38 @@ function checkpointOf(
   );
 }
 
+type Stated = Pick<PolicyContext, 'value' | 'valueCurrency' | 'time' | 'args'>;
+
+/** S-4: the amount, the time and the arguments of the call, where a policy asks about them. */
+function statedOf(
+  { tool, world, reads, amount }: Pick<Asked, 'tool' | 'world' | 'reads' | 'amount'>,
+  args: Received['args'],
+): { readonly stated: Stated; readonly problem?: string } {
+  const stated = {
+    ...(reads.value ? valueOf(amount) : {}),
+    ...(reads.time ? { time: utcTime(world.nowMs) } : {}),
+  };
+  // Only arguments that fit the schema have the types that policies count on.
+  if (reads.args === undefined || world.anyArguments === true || world.schema.verdict !== 'valid')
+    return { stated };
+  const taken = takeArguments(tool.definition, args, reads.args);
+  return 'problem' in taken
+    ? { stated, problem: taken.problem }
+    : { stated: { ...stated, args: taken.args } };
+}
+
 function askedOf(
-  who: Pick<Asked, 'policy' | 'agent' | 'tool' | 'level' | 'world'>,
+  who: Pick<Asked, 'policy' | 'agent' | 'tool' | 'level' | 'world' | 'byArguments'>,
   { args, credential }: Received,
 ): Asked {
   const { policy, agent, tool, level, world } = who;
+  const ref = `${tool.server}/${tool.name}`;
+  const reads = policy.reads(ref);
   const amount = amountOf(tool, args);
   const point = checkpointOf(agent, tool, world, amount);
+  const { stated, problem } = statedOf({ tool, world, reads, amount }, args);
   const context = {
-    granted: agent.tools.includes(`${tool.server}/${tool.name}`),
+    granted: agent.tools.includes(ref),
     inDomain: isInDomain(agent, tool, level, world.nowMs),
     humanCheckpoint: point !== undefined,
     limited: hasDefinedLimits(agent, tool),
@@ -211,25 +242,36 @@ function askedOf(
     ...provenanceContext(world),
     ...flowContext(world.flow),
     ...queryContext(world.query),
+    ...stated,
   };
-  return { policy, agent, tool, level, world, amount, point, context };
+  return { ...who, amount, point, reads, context, problem };
 }
 
-function askPolicy({ policy, agent, tool, level, context }: Asked, approved: boolean): PolicyAnswer {
-  const action = actionClassOf(tool);
-  return policy.ask({ agent, effectiveLevel: level, action, tool, context: { ...context, approved } });
+function askPolicy(asked: Asked, approved: boolean): PolicyAnswer {
+  const { policy, agent, tool, level, world, context } = asked;
+  const answer = policy.ask({
+    agent,
+    effectiveLevel: level,
+    action: actionClassOf(tool),
+    tool,
+    context: { ...context, approved },
+    ...(world.anyArguments === true ? { anyArguments: true } : {}),
+  });
+  for (const id of answer.byArguments ?? []) asked.byArguments.add(id);
+  return answer;
 }
 
 /** The refusal for a denied question. A forbid may name the code that says it best (`@refusal`). */
-function denied(answer: PolicyAnswer, policy: PolicyFacts, level: Level, action: ActionClass): Step {
+function denied(answer: PolicyAnswer, { policy, level, tool, problem }: Asked): Step {
   if (answer.errors.length > 0) {
     return {
-      refuse: refusal('policy.evaluation_failed', undefined, {
+      refuse: refusal('policy.evaluation_failed', problem, {
         policies: answer.errors.map(({ policyId }) => policyId),
       }),
     };
   }
-  if (answer.reasons.length === 0) return no('policy.not_permitted', `${level} may not ${action}`);
+  if (answer.reasons.length === 0)
+    return no('policy.not_permitted', `${level} may not ${actionClassOf(tool)}`);
   const named = answer.reasons
     .map((id) => policy.annotations(id)['refusal'])
     .find((code) => code !== undefined);
@@ -241,13 +283,15 @@ function denied(answer: PolicyAnswer, policy: PolicyFacts, level: Level, action:
   };
 }
 
+const byArgumentsWords = ({ byArguments = [] }: PolicyAnswer): string =>
+  byArguments.length === 0 ? '' : `; its arguments decide (${byArguments.slice(0, 5).join(', ')})`;
+
 /** S-1, S-2: could any approval make this lawful? */
 function authorise(asked: Asked): Step {
   const answer = askPolicy(asked, true);
-  if (answer.decision === 'deny' || answer.errors.length > 0)
-    return denied(answer, asked.policy, asked.level, actionClassOf(asked.tool));
+  if (answer.decision === 'deny' || answer.errors.length > 0) return denied(answer, asked);
   return {
-    pass: `policy permits it at level ${asked.level}, at least with an approval`,
+    pass: `policy permits it at level ${asked.level}, at least with an approval${byArgumentsWords(answer)}`,
     policies: answer.reasons,
   };
 }
@@ -354,12 +398,13 @@ function gateMaturity(asked: Asked, received: Received, world: World): Step {
   if (answer.decision === 'allow' && answer.errors.length === 0) {
     const how = held
       ? `approved by a person (${approval.id.slice(0, 8)})`
-      : `level ${asked.level} may do this alone`;
+      : `level ${asked.level} may do this alone${byArgumentsWords(answer)}`;
     return { pass: how, policies: answer.reasons };
   }
   const why =
     asked.point?.reason ??
     provenanceReason(answer, asked) ??
+    titlesOf(answer, asked) ??
     `${statementWords(world)}level ${asked.level} may ${actionClassOf(asked.tool)} only after a person approves`;
   return { ask: refusal('maturity.approval_required', why, { policies: answer.reasons }) };
 }
@@ -385,6 +430,14 @@ function provenanceReason(
   return told.length === 0
     ? undefined
     : `${told.join('; ')}. At level ${level} a person decides about this`.slice(0, becauseLengthMax);
+}
+
+/** What the policies that have a person asked say of themselves (`@title`). */
+function titlesOf({ reasons }: PolicyAnswer, { policy, level }: Asked): string | undefined {
+  const titles = new Set(reasons.flatMap((id) => policy.annotations(id)['title'] ?? []));
+  return titles.size === 0
+    ? undefined
+    : `${[...titles].join('; ')}. At level ${level} a person decides about this`.slice(0, becauseLengthMax);
 }
 
 /** Invariant 5: the approval of exactly this call, consumed for it, unexpired, under the accepted definition. */
@@ -420,6 +473,7 @@ export const endedBy = ({ checks }: Decision): CheckName | undefined => checks.a
 /** Decides one received action in a world of projected facts. Never throws for any input of these types. */
 export function decide(received: Received, world: World): Decision {
   const checks: Check[] = [];
+  const byArguments = new Set<string>();
   const { agent, policy, server } = world;
   const tool = world.tool === undefined ? undefined : raisedBy(world.tool, world.query);
   const level =
@@ -434,6 +488,7 @@ export function decide(received: Received, world: World): Decision {
       actionClass: tool === undefined ? undefined : actionClassOf(tool),
       policies,
       obligations: outcome === 'allow' && policy !== undefined ? obligationsOf(policy, policies) : [],
+      ...(byArguments.size === 0 ? {} : { byArguments: [...byArguments] }),
       epochs: {
         agent: agent?.epoch ?? -1,
         credential: agent?.credentialEpoch ?? -1,
@@ -471,13 +526,16 @@ export function decide(received: Received, world: World): Decision {
   // What an agent has negotiated is its own: nobody above it has it.
   const bound = withGrants(agent, { nowMs: world.nowMs, level, policyEpoch: policy.epoch });
   const everyone = [bound, ...agentsAbove(world)].map((each) =>
-    askedOf({ policy, agent: each, tool, level, world }, received),
+    askedOf({ policy, agent: each, tool, level, world, byArguments }, received),
   );
   const maybe = (name: CheckName, step: Step | undefined) =>
     step === undefined ? undefined : take(name, step);
   const all = (name: CheckName, check: (each: Asked) => Step | undefined) =>
     maybe(name, ofEveryone(everyone, check));
+  // Policies that ask about arguments count on the schema, so it comes first.
+  const unfit = everyone[0]?.reads.args !== undefined && world.schema.verdict !== 'valid';
   return (
+    maybe('govern_data', unfit ? governData(world) : undefined) ??
     all('authorise', authorise) ??
     all('govern_query', (each) => governQuery(each, world)) ??
     all('limit_time', limitTime) ??

@@ -55,6 +55,8 @@ export interface ReplaySources {
   /** The tool definition that a person accepted. */
   definition(digest: string): JsonObject | undefined;
   manifest(digest: string): DecidingManifest | undefined;
+  /** Sets beside the recorded one that will be asked about the same call. */
+  readonly alsoAsked?: readonly PolicyFacts[];
 }
 
 /** The first thing without which the decision cannot be made again. `record`: a member that is absent or of the wrong form. */
@@ -254,6 +256,12 @@ export interface OpenedRecord {
   world(argsText: string | undefined): Rebuilt;
 }
 
+/** Whether a set asks about what the arguments say. */
+function argumentsMatter(policy: PolicyFacts, { server, name, classification }: ToolDoc): boolean {
+  const { args, value } = policy.reads(`${server}/${name}`);
+  return args !== undefined || (value && classification.arguments.amount !== undefined);
+}
+
 /** Reads a record strictly and finds what its digests lead to. `body` is the body of `action.intent`, `action.refused` or `action.asked`. */
 export function openRecord(
   body: unknown,
@@ -271,8 +279,12 @@ export function openRecord(
   const policy = policyOf(record, sources);
   if (policy !== undefined && 'what' in policy) return { missing: policy };
   const everyone = [agent, ...agentsAbove(above === undefined ? {} : { above })];
+  const sets = [...(policy === undefined ? [] : [policy]), ...(sources.alsoAsked ?? [])];
   const needsArguments =
-    tool !== undefined && everyone.some((each) => each !== undefined && amountMatters(each, tool));
+    agent !== undefined &&
+    tool !== undefined &&
+    (everyone.some((each) => each !== undefined && amountMatters(each, tool)) ||
+      sets.some((set) => argumentsMatter(set, tool)));
   return {
     record,
     needsArguments,
@@ -452,6 +464,7 @@ function policyOf(
     epoch: facts.epochs.policy,
     ask: (question) => policy.ask(question),
     annotations: (policyId) => policy.annotations(policyId),
+    reads: (ref) => policy.reads(ref),
   };
 }
 

@@ -130,7 +130,16 @@ export interface DetectorVerdict {
   readonly labels: readonly string[];
 }
 
-/** Context of one policy question; every field is always there. */
+/** The moment of a decision in UTC, as policies may ask about it. */
+export interface PolicyTime {
+  readonly weekday: 'mon' | 'tue' | 'wed' | 'thu' | 'fri' | 'sat' | 'sun';
+  readonly hour: number;
+  readonly minute: number;
+  /** `2026-11-22`. */
+  readonly date: string;
+}
+
+/** Context of one policy question. What may be absent is there where a policy of the set asks about it. */
 export interface PolicyContext {
   /** A person approved this exact call, or (first question of the pipeline) might. */
   readonly approved: boolean;
@@ -163,6 +172,13 @@ export interface PolicyContext {
   readonly columns: readonly string[];
   /** What it does to them: read, insert, update, delete. */
   readonly operations: readonly string[];
+  /** The amount of the call in hundredths; one that cannot be read is more than any other. Absent: the tool moves no amount. */
+  readonly value?: number;
+  /** Its currency; `none`: the call names none. */
+  readonly valueCurrency?: string;
+  readonly time?: PolicyTime;
+  /** Arguments that policies of the set about this tool ask about. Absent: none does, or they cannot be told, and what asks about them fails. */
+  readonly args?: JsonObject;
 }
 
 /** What stands in the context when no task was given and the call has no value that says where or to what. */
@@ -189,6 +205,8 @@ export interface PolicyQuestion {
   readonly action: ActionClass;
   readonly tool: ToolDoc;
   readonly context: PolicyContext;
+  /** The question is about the tool, whatever the arguments: a permit that depends on them counts, a forbid does not. */
+  readonly anyArguments?: boolean;
 }
 
 export interface PolicyAnswer {
@@ -196,6 +214,16 @@ export interface PolicyAnswer {
   /** Determining policies; for a deny the forbids, empty when nothing permits. */
   readonly reasons: readonly string[];
   readonly errors: readonly { readonly policyId: string; readonly message: string }[];
+  /** With `anyArguments`: policies whose answer depends on the arguments. */
+  readonly byArguments?: readonly string[];
+}
+
+/** What the policies of a set ask about a tool beyond what is told of every call (policy/reads.ts). */
+export interface ToolReads {
+  readonly value: boolean;
+  readonly time: boolean;
+  /** Arguments, by path; absent: none. */
+  readonly args?: readonly (readonly string[])[] | undefined;
 }
 
 /** A compiled policy set. `ask` is pure. */
@@ -204,6 +232,8 @@ export interface PolicyFacts {
   readonly epoch: number;
   ask(question: PolicyQuestion): PolicyAnswer;
   annotations(policyId: string): Readonly<Record<string, string>>;
+  /** `ref`: `server/tool`. */
+  reads(ref: string): ToolReads;
 }
 
 export interface World {
@@ -233,6 +263,8 @@ export interface World {
   readonly detectors: readonly DetectorVerdict[];
   /** What the SQL of the call does; absent: the tool takes none. */
   readonly query?: QueryFact | undefined;
+  /** The question is about the tool, whatever the arguments. Such a decision is never carried out, and never recorded. */
+  readonly anyArguments?: boolean;
 }
 
 export type CheckName =
@@ -269,6 +301,8 @@ export interface Decision {
   /** Determining policies of the answer that settled it. */
   readonly policies: readonly string[];
   readonly obligations: readonly Obligation[];
+  /** Of a question about any arguments: policies whose answer depends on them. */
+  readonly byArguments?: readonly string[];
   /** What the last look compares in the tick of dispatch. */
   readonly epochs: {
     readonly agent: number;

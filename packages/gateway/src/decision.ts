@@ -174,6 +174,7 @@ export function createDecider(
       ...(binding.length === 0 ? {} : { totals: binding }),
       approval,
       schema: tool === undefined || how.anyArguments ? nothingToCheck : checked(tool, received),
+      ...(how.anyArguments ? { anyArguments: true } : {}),
       flow: labels.facts(credential),
       ...(how.anyArguments
         ? { provenance: [], task: noTask }

@@ -5,6 +5,7 @@ import { CliFailure, exitCodes } from '../exit-codes.ts';
 import { style } from '../output.ts';
 import { counted } from '../words.ts';
 import { load } from './planes.ts';
+import { type TypesOf, typesFrom } from './policy-schema.ts';
 
 interface Lint {
   readonly problems: readonly string[];
@@ -22,7 +23,7 @@ type Formatted =
   | { readonly ok: true; readonly changed: readonly string[] }
   | { readonly ok: false; readonly problems: readonly string[] };
 interface Folder {
-  lintFolder(dir: string): Promise<Lint>;
+  lintFolder(dir: string, typesOf: TypesOf): Promise<Lint>;
   lintApplicationFolder(dir: string): Promise<Lint>;
   testFolder(dir: string): Promise<Tested>;
   formatFolder(dir: string, options: { readonly write: boolean }): Promise<Formatted>;
@@ -40,6 +41,7 @@ export async function onFolder<T>(dir: string, work: (folder: Folder) => Promise
   try {
     return await work(folder);
   } catch (fault) {
+    if (fault instanceof CliFailure) throw fault;
     throw new CliFailure(
       exitCodes.usage,
       `${dir}: ${fault instanceof Error ? fault.message : 'unreadable'}`,
@@ -56,12 +58,14 @@ function tellProblems(cli: Cli, problems: readonly string[]): void {
 
 interface OfApplication {
   readonly application?: boolean;
+  readonly types?: string;
 }
 
-export const lintPolicies: Command<OfApplication> = async (cli, [given], { application = false }) => {
+export const lintPolicies: Command<OfApplication> = async (cli, [given], { application = false, types }) => {
   const dir = policyFolder(cli, given);
+  const typesOf = typesFrom(cli, types);
   const report = await onFolder(dir, (folder) =>
-    application ? folder.lintApplicationFolder(dir) : folder.lintFolder(dir),
+    application ? folder.lintApplicationFolder(dir) : folder.lintFolder(dir, typesOf),
   );
   cli.out.document(report);
   tellProblems(cli, report.problems);

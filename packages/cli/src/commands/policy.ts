@@ -171,12 +171,14 @@ function tellCandidate(cli: Cli, candidate: PolicyCandidate): void {
 function tellPlan(cli: Cli, { items, agents, rights }: Plan, all: boolean): void {
   const shown = all ? items : items.slice(0, agentsShown);
   const rows = shown.flatMap(({ agent, level, changes, more }) => [
-    ...changes.map(({ tool, before, after }) => [
+    ...changes.map(({ tool, before, after, byArguments = [] }) => [
       agent,
       level,
       tool,
       outcomeStyled(before),
-      outcomeStyled(after),
+      byArguments.length === 0
+        ? outcomeStyled(after)
+        : `${after} at most, by its arguments (${byArguments.join(', ')})`,
     ]),
     ...(more === undefined ? [] : [[agent, level, `and ${more} more tools`, '', '']]),
   ]);

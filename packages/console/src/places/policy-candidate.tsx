@@ -148,7 +148,7 @@ function Plan({ id }: { readonly id: string }) {
             ) : (
               <ul>
                 {items.flatMap(({ agent, level, changes }) =>
-                  changes.map(({ tool, before, after }) => (
+                  changes.map(({ tool, before, after, byArguments = [] }) => (
                     <li
                       key={`${agent} ${tool}`}
                       className="flex flex-wrap items-center gap-x-3 gap-y-1 border-b border-line px-4 py-2 last:border-b-0"
@@ -161,6 +161,12 @@ function Plan({ id }: { readonly id: string }) {
                       </code>
                       <span className="flex flex-wrap gap-x-2">
                         <DecisionMark outcome={before} /> becomes <DecisionMark outcome={after} />
+                        {byArguments.length > 0 && (
+                          <span>
+                            at most, by the arguments of each call:{' '}
+                            <UntrustedText text={byArguments.join(', ')} />
+                          </span>
+                        )}
                       </span>
                     </li>
                   )),

@@ -1,5 +1,5 @@
 /** The policy set as it is checked in: its cases, asked of our evaluator and of Cedar's own library, and what load refuses. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { anyAgent, anyTool } from '@atf/core/policy/anybody';
@@ -20,7 +20,9 @@ import {
   readPolicyFiles,
   schemaFile,
   settingsFile,
+  type TypesOf,
 } from './files.ts';
+import { toolArguments } from './tool-types.ts';
 
 const dir = join(dirname(fileURLToPath(import.meta.url)), '../../../../policies');
 const cedar = new Cedar();
@@ -118,6 +120,12 @@ describe('the set', () => {
         tables: fc.subarray(['orders', 'public.payroll', 'payroll']),
         columns: fc.subarray(['payroll.salary', 'orders.*']),
         operations: fc.subarray(['read', 'insert', 'update', 'delete']),
+        time: fc.record({
+          weekday: fc.constantFrom('mon' as const, 'sun' as const),
+          hour: fc.nat(23),
+          minute: fc.nat(59),
+          date: fc.constant('2026-11-22'),
+        }),
       }),
     });
     fc.assert(
@@ -209,11 +217,36 @@ describe('loading', () => {
   });
 });
 
+/** Of the tools of the example workspace that templates name. */
+const exampleTypes: TypesOf = async () => ({
+  'back-office/list_orders': toolArguments({
+    inputSchema: { properties: { customer_id: { type: 'string' } } },
+  }),
+  'back-office/send_email': toolArguments({
+    inputSchema: { properties: { to: { type: 'string' } }, required: ['to'] },
+  }),
+});
+
 describe('templates', () => {
-  it.each(readdirSync(join(dir, 'templates')))('%s stands beside the shipped policies', async (name) => {
+  const names = readdirSync(join(dir, 'templates')).filter((name) => name.endsWith('.cedar'));
+  it.each(names)('%s stands beside the shipped policies', async (name) => {
     const template = { name, text: readFileSync(join(dir, 'templates', name), 'utf8') };
-    const together = await compileFiles(cedar, { files: [...given.files, template] });
+    const together = await compileFiles(cedar, { files: [...given.files, template] }, exampleTypes);
     expect(together).toMatchObject({ ok: true, set: { warnings: [] } });
+    if (!together.ok) return;
+    const facts = policyFacts(together.set.compiled, together.set.digest, 1);
+    const cases = join(dir, 'templates/cases', name.replace('.cedar', '.yaml'));
+    if (!existsSync(cases)) return;
+    const read = readCases({ files: [{ name: 'cases/own.yaml', text: readFileSync(cases, 'utf8') }] });
+    if (!read.ok) throw new Error(read.problems.join('\n'));
+    expect(read.cases.flatMap((each) => caseProblems(facts, each))).toEqual([]);
+    expect(read.cases.length).toBeGreaterThan(4);
+  });
+
+  it('those for the usual have cases', () => {
+    const cases = readdirSync(join(dir, 'templates/cases'));
+    expect(cases.map((name) => names.includes(name.replace('.yaml', '.cedar')))).not.toContain(false);
+    expect(cases).toHaveLength(5);
   });
 
   it('never-table.cedar holds whatever a manifest lists, under every name of the table', async () => {

@@ -2,11 +2,13 @@
  * Room: policy (S-2). Cases: questions to a policy set with the answer that is wanted, in YAML beside the policies. Every case of a set has to hold before it
  * comes into force. Asked of the set alone: whether a tool is registered, a limit spent or an agent stopped is not a matter of policy.
  */
-import { anyAgent, anyDomain, anyTool, nobody } from '@atf/core/policy/anybody';
+import { anyAgent, anyDomain, anyTime, anyTool, nobody } from '@atf/core/policy/anybody';
 import { obligationWords } from '@atf/core/policy/obligations';
+import { fromArguments } from '@atf/core/policy/values';
 import { origins } from '@atf/core/segmentation/provenance/session-memory';
 import { intents } from '@atf/core/segmentation/provenance/stated-intent';
 import { tableOperations } from '@atf/core/wire/database';
+import type { JsonObject } from '@atf/core/wire/json';
 import { parseStrictYaml } from '@atf/core/wire/strict-yaml';
 import {
   actionClassSchema,
@@ -50,6 +52,19 @@ const contextSchema = z.strictObject({
   tables: names,
   columns: names,
   operations: z.array(z.enum(tableOperations)).max(tableOperations.length),
+  value: z.int().min(0),
+  valueCurrency: z.string().max(20),
+  time: z
+    .strictObject({
+      weekday: z.enum(['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun']),
+      hour: z.int().min(0).max(23),
+      minute: z.int().min(0).max(59),
+      date: z.iso.date(),
+    })
+    .partial()
+    .transform((given) => ({ ...anyTime, ...defined(given) })),
+  /** As the tool is called. Without them the case is about a call that no policy about arguments stops. */
+  args: z.custom<JsonObject>((given) => fromArguments(given).ok, 'not what policies can be asked about'),
 }) satisfies z.ZodType<PolicyContext>;
 const toolSchema = z.strictObject({
   ref: toolRefSchema,
@@ -122,6 +137,7 @@ const usual = {
     ...noProvenance,
     ...noLabels,
     ...noQuery,
+    time: anyTime,
   },
 } as const satisfies { tool: z.output<typeof toolSchema>; context: PolicyContext };
 
@@ -130,12 +146,19 @@ function questionOf(defaults: Shape, given: Shape): PolicyQuestion {
   const action = given.action ?? defaults.action ?? 'read';
   const { ref, ...traits } = { ...usual.tool, ...defined(defaults.tool), ...defined(given.tool) };
   const { id = nobody, domains = [anyDomain] } = { ...defined(defaults.agent), ...defined(given.agent) };
+  const context: PolicyContext = {
+    ...usual.context,
+    ...defined(defaults.context),
+    ...defined(given.context),
+  };
   return {
     effectiveLevel: level,
     action,
     agent: anyAgent(level, id, domains),
     tool: anyTool(action, traits, ref),
-    context: { ...usual.context, ...defined(defaults.context), ...defined(given.context) },
+    context,
+    // As of a lawful ordinary call: none that a policy about arguments would stop.
+    ...(context.args === undefined ? { anyArguments: true } : {}),
   };
 }
 

@@ -15,6 +15,19 @@ export interface PolicyDocument {
   readonly annotations: Readonly<Record<string, string>>;
 }
 
+/** What policies may ask about of the arguments of one tool. Plain data, because it goes to another thread. */
+export interface ToolArguments {
+  /** Attributes of a record in Cedar's JSON form of a schema. */
+  readonly attributes: Record<string, unknown>;
+  /** Arguments that have no type, with the reason. */
+  readonly leftOut: Readonly<Record<string, string>>;
+}
+
+/** By `server/tool`. */
+export type ToolTypes = Readonly<Record<string, ToolArguments>>;
+/** `unknown`: what tools there are is not known here. */
+export type KnownTypes = ToolTypes | 'unknown';
+
 export type PolicyTextProblemCode =
   | 'syntax'
   | 'template'
@@ -57,6 +70,8 @@ export type WorkerTask =
       readonly kind: 'compile';
       readonly files: readonly PolicyFile[];
       readonly schemaText: string | undefined;
+      /** Absent: the policies are not about tools. */
+      readonly types?: KnownTypes | undefined;
     }
   | { readonly kind: 'format'; readonly text: string }
   | { readonly kind: 'schema'; readonly schemaText: string };

@@ -12,18 +12,29 @@ import {
   formatPolicies,
   policySetTextToParts,
   policyToJson,
+  type SchemaJson,
   schemaToJson,
   validate,
 } from '@cedar-policy/cedar-wasm/nodejs';
+import {
+  type ByTool,
+  byTool,
+  leftOutWords,
+  schemaFor,
+  type Unfit,
+  unknownArgument,
+} from './cedar-arguments.ts';
 import { markUnsafeLiterals, restoreLiterals } from './cedar-literals.ts';
 import type {
   CompileTextResult,
   FormatTextResult,
+  KnownTypes,
   PolicyDocument,
   PolicyFile,
   PolicyTextProblem,
   PolicyTextProblemCode,
   SchemaResult,
+  ToolTypes,
   WorkerAnswer,
   WorkerTask,
 } from './cedar-messages.ts';
@@ -33,6 +44,7 @@ export const POLICIES_MAX = 20_000;
 /** Problems that one compilation reports. */
 const PROBLEMS_MAX = 100;
 const POLICY_ID_LENGTH_MAX = 256;
+const SCHEMA_FILE = 'schema.cedarschema';
 
 const UTF8 = new TextEncoder();
 const FROM_UTF8 = new TextDecoder();
@@ -214,40 +226,108 @@ interface SchemaCheck {
   readonly warnings: readonly PolicyTextProblem[];
 }
 
-/** Validates all policies at once. The original text goes in, where integers are exact. */
-const checkSchema = (
+type Report = (found: { policyId: string; error: DetailedError }) => readonly PolicyTextProblem[];
+
+/** Validates some policies at once. The original text goes in, where integers are exact. */
+const validated = (
+  schema: string | SchemaJson<string>,
   documents: readonly PolicyDocument[],
-  partById: ReadonlyMap<string, Part>,
-  schemaText: string,
+  report: Report,
 ): SchemaCheck => {
-  const parsed = checkParseSchema(schemaText);
-  const schemaFile = { name: 'schema.cedarschema', text: schemaText };
-  if (parsed.type === 'failure')
-    return { problems: problemsOf(parsed.errors, 'schema_syntax', schemaFile), warnings: [] };
+  if (documents.length === 0) return { problems: [], warnings: [] };
   const staticPolicies = Object.fromEntries(documents.map(({ id, text }) => [id, text]));
-  const answer = validate({ schema: schemaText, policies: { staticPolicies } });
+  const answer = validate({ schema, policies: { staticPolicies } });
   if (answer.type === 'failure')
     return { problems: problemsOf(answer.errors, 'schema_mismatch', undefined), warnings: [] };
-  const report = ({
-    policyId,
-    error,
-  }: {
-    policyId: string;
-    error: DetailedError;
-  }): readonly PolicyTextProblem[] => {
-    const part = partById.get(policyId);
-    return problemsOf([error], 'schema_mismatch', part?.file, part?.start).map((problem) => ({
-      ...problem,
-      policyId,
-    }));
-  };
   return {
     problems: answer.validationErrors.slice(0, PROBLEMS_MAX).flatMap(report),
     warnings: answer.validationWarnings.slice(0, PROBLEMS_MAX).flatMap(report),
   };
 };
 
-const compile = (files: readonly PolicyFile[], schemaText: string | undefined): CompileTextResult => {
+/** Policies about arguments of tools, tool by tool. */
+const checkArguments = (
+  { tools }: ByTool,
+  types: ToolTypes,
+  schemaText: string,
+  report: Report,
+  notThere: (document: PolicyDocument, argument: string) => PolicyTextProblem,
+): readonly SchemaCheck[] => {
+  if (tools.size === 0) return [];
+  const base = schemaToJson(schemaText);
+  return [...tools].map(([ref, documents]): SchemaCheck => {
+    const args = types[ref] ?? { attributes: {}, leftOut: {} };
+    const schema = base.type === 'success' ? schemaFor(base.json, args) : undefined;
+    if (schema === undefined) {
+      const message =
+        'the namespace ATF has no type Call of a record, which the arguments of tools are laid over';
+      return { problems: [{ code: 'schema_syntax', message, file: SCHEMA_FILE }], warnings: [] };
+    }
+    const checked = validated(schema, documents, report);
+    const problems = documents.flatMap((document): readonly PolicyTextProblem[] => {
+      const found = checked.problems.filter(({ policyId }) => policyId === document.id);
+      const unknown = found.length === 0 ? unknownArgument(document, args) : undefined;
+      const all = unknown === undefined ? found : [notThere(document, unknown)];
+      const more = ` (arguments of ${ref})${leftOutWords(document, args)}`;
+      return all.map((problem) => ({ ...problem, message: `${problem.message}${more}` }));
+    });
+    return { problems, warnings: checked.warnings };
+  });
+};
+
+const checkSchema = (
+  documents: readonly PolicyDocument[],
+  partById: ReadonlyMap<string, Part>,
+  schemaText: string,
+  types: KnownTypes | undefined,
+): SchemaCheck => {
+  const parsed = checkParseSchema(schemaText);
+  if (parsed.type === 'failure') {
+    const schemaFile = { name: SCHEMA_FILE, text: schemaText };
+    return { problems: problemsOf(parsed.errors, 'schema_syntax', schemaFile), warnings: [] };
+  }
+  const report: Report = ({ policyId, error }) => {
+    const part = partById.get(policyId);
+    return problemsOf([error], 'schema_mismatch', part?.file, part?.start).map((problem) => ({
+      ...problem,
+      policyId,
+    }));
+  };
+  if (types === undefined) return validated(schemaText, documents, report);
+  const split = byTool(documents, types);
+  const told = ({ document, message }: Unfit): PolicyTextProblem => {
+    const part = partById.get(document.id);
+    return { code: 'schema_mismatch', message, ...(part && placeOf(part)), policyId: document.id };
+  };
+  const notThere = (document: PolicyDocument, argument: string): PolicyTextProblem => {
+    const part = partById.get(document.id);
+    const name = argument.slice(argument.lastIndexOf('.') + 1);
+    const at = part === undefined ? 0 : part.start + Math.max(part.text.indexOf(name), 0);
+    const place = part === undefined ? {} : { file: part.file.name, ...placeAt(part.file.text, at) };
+    const message = `the tool has no argument ${JSON.stringify(argument)} of a type that policies know`;
+    return { code: 'schema_mismatch', message, ...place, policyId: document.id };
+  };
+  const checks = [
+    validated(schemaText, split.plain, report),
+    ...(types === 'unknown' ? [] : checkArguments(split, types, schemaText, report, notThere)),
+  ];
+  return {
+    problems: [...checks.flatMap(({ problems }) => problems), ...split.problems.map(told)].slice(
+      0,
+      PROBLEMS_MAX,
+    ),
+    warnings: [...checks.flatMap(({ warnings }) => warnings), ...split.unchecked.map(told)].slice(
+      0,
+      PROBLEMS_MAX,
+    ),
+  };
+};
+
+const compile = (
+  files: readonly PolicyFile[],
+  schemaText: string | undefined,
+  types: KnownTypes | undefined,
+): CompileTextResult => {
   const { documents, partById, problems } = readDocuments(files);
   if (problems.length > 0) return { ok: false, problems };
   const whole = checkParsePolicySet({
@@ -255,7 +335,7 @@ const compile = (files: readonly PolicyFile[], schemaText: string | undefined): 
   });
   if (whole.type === 'failure') return { ok: false, problems: problemsOf(whole.errors, 'syntax', undefined) };
   if (schemaText === undefined) return { ok: true, policies: documents, warnings: [] };
-  const check = checkSchema(documents, partById, schemaText);
+  const check = checkSchema(documents, partById, schemaText, types);
   return check.problems.length > 0
     ? { ok: false, problems: check.problems }
     : { ok: true, policies: documents, warnings: check.warnings };
@@ -282,7 +362,7 @@ const readSchema = (schemaText: string): SchemaResult => {
 export const runTask = (task: WorkerTask): WorkerAnswer => {
   switch (task.kind) {
     case 'compile':
-      return compile(task.files, task.schemaText);
+      return compile(task.files, task.schemaText, task.types);
     case 'format':
       return format(task.text);
     case 'schema':

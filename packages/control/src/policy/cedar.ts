@@ -10,6 +10,7 @@ import { Worker } from 'node:worker_threads';
 import type {
   CompileTextResult,
   FormatTextResult,
+  KnownTypes,
   PolicyFile,
   PolicyTextProblem,
   SchemaResult,
@@ -27,6 +28,7 @@ export type {
   PolicyTextProblem,
   PolicyTextProblemCode,
   SchemaResult,
+  ToolTypes,
 } from './cedar-messages.ts';
 
 /** Files of one compilation. */
@@ -111,14 +113,18 @@ export class Cedar {
 
   /**
    * Parses files of policies, each named by its `@id`, checks them against a `.cedarschema` when one is given, and converts
-   * them to JSON. All or nothing. Refuses syntax errors, templates, missing and double ids, schema mismatches, too much
+   * them to JSON; those about arguments of a tool against its types, where `types` are given. All or nothing. Refuses syntax errors, templates, missing and double ids, schema mismatches, too much
    * text; `unavailable` when the library did not answer.
    */
-  async compileText(files: readonly PolicyFile[], schemaText?: string): Promise<CompileTextResult> {
+  async compileText(
+    files: readonly PolicyFile[],
+    schemaText?: string,
+    types?: KnownTypes,
+  ): Promise<CompileTextResult> {
     if (files.length > FILES_MAX) return refuse('too_large', `more than ${FILES_MAX} files`);
     const bounds = boundsProblem([...files.map((file) => file.text), schemaText ?? '']);
     if (bounds !== undefined) return { ok: false, problems: [bounds] };
-    return (await this.#ask({ kind: 'compile', files, schemaText })) as CompileTextResult;
+    return (await this.#ask({ kind: 'compile', files, schemaText, types })) as CompileTextResult;
   }
 
   /** The text as Cedar's formatter writes it. */

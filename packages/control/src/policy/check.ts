@@ -9,7 +9,14 @@ import { policiesMax } from '@atf/core/wire/policy';
 import { readCases, runCases } from './cases.ts';
 import type { Cedar } from './cedar.ts';
 import { inSlices } from './in-slices.ts';
-import { boundsProblems, compileFiles, type PolicyFiles, type PolicySet, settingsFile } from './files.ts';
+import {
+  boundsProblems,
+  compileFiles,
+  type PolicyFiles,
+  type PolicySet,
+  settingsFile,
+  type TypesOf,
+} from './files.ts';
 
 /** Policies reach gateways in one frame of the feed, with room for what is around them. */
 const documentBytesMax = feedFrameBytesMax - 65_536;
@@ -38,11 +45,11 @@ function unknownLevels(set: PolicySet): string[] {
   });
 }
 
-/** Checks a set whole. */
-export async function checkSet(cedar: Cedar, given: PolicyFiles): Promise<CheckedSet> {
+/** Checks a set whole. `typesOf`: as of `compileFiles`. */
+export async function checkSet(cedar: Cedar, given: PolicyFiles, typesOf?: TypesOf): Promise<CheckedSet> {
   const bounds = boundsProblems(given, 'a policy set', settingsFile);
   if (bounds.length > 0) return { ok: false, because: 'parse', problems: bounds };
-  const compiled = await compileFiles(cedar, given);
+  const compiled = await compileFiles(cedar, given, typesOf);
   const cases = readCases(given);
   if (!compiled.ok || !cases.ok) {
     const problems = [...(compiled.ok ? [] : compiled.problems), ...(cases.ok ? [] : cases.problems)];

@@ -9,7 +9,9 @@ import { type CompiledPolicySet, compilePolicySet } from '@atf/core/policy/compi
 import type { PolicyDoc } from '@atf/core/wire/feed';
 import { policyFileNameSchema, policyFilesMax, policySetBytesMax } from '@atf/core/wire/policy';
 import type { Cedar, PolicyDocument, PolicyTextProblem } from './cedar.ts';
+import type { KnownTypes } from './cedar-messages.ts';
 import { type Settings, parseSettings } from './settings.ts';
+import { toolsNamed } from './tool-types.ts';
 
 /** Bytes of one policy file. */
 const fileBytesMax = 4 * 1_048_576;
@@ -110,8 +112,15 @@ export function said({ file, line, column, policyId, message }: PolicyTextProble
   return where === '' ? message : `${where}: ${message}`;
 }
 
-/** Checks a set whole. Problems name file, line and policy. */
-export async function compileFiles(cedar: Cedar, given: PolicyFiles): Promise<PolicySetResult> {
+/** What arguments the tools have that policies name; absent where no tools are known. */
+export type TypesOf = (refs: readonly string[]) => Promise<KnownTypes>;
+
+/** Checks a set whole. Problems name file, line and policy. Without `typesOf` policies about arguments are warned of as unchecked. */
+export async function compileFiles(
+  cedar: Cedar,
+  given: PolicyFiles,
+  typesOf?: TypesOf,
+): Promise<PolicySetResult> {
   const text = (name: string) => given.files.find((file) => file.name === name)?.text;
   const schema = text(schemaFile);
   const settingsText = text(settingsFile);
@@ -122,7 +131,9 @@ export async function compileFiles(cedar: Cedar, given: PolicyFiles): Promise<Po
   if (!settings.ok)
     return { ok: false, problems: settings.problems.map((problem) => `${settingsFile}: ${problem}`) };
   const sources = given.files.filter(({ name }) => name.endsWith('.cedar'));
-  const parsed = await cedar.compileText(sources, schema);
+  const named = typesOf === undefined ? [] : toolsNamed(sources);
+  const types = typesOf === undefined ? 'unknown' : named.length === 0 ? {} : await typesOf(named);
+  const parsed = await cedar.compileText(sources, schema, types);
   if (!parsed.ok) return { ok: false, problems: parsed.problems.map(said) };
   const notes = parsed.policies.flatMap(policyNotes);
   if (notes.length > 0) return { ok: false, problems: notes };

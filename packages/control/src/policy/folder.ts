@@ -9,7 +9,7 @@ import { checkApplication } from './application-check.ts';
 import { caseProblems, readCases } from './cases.ts';
 import { Cedar } from './cedar.ts';
 import { checkSet } from './check.ts';
-import { compileFiles, readPolicyFiles } from './files.ts';
+import { compileFiles, readPolicyFiles, type TypesOf } from './files.ts';
 
 export { readPolicyFiles } from './files.ts';
 
@@ -29,14 +29,14 @@ export interface LintReport {
   readonly cases: number;
 }
 
-/** Everything but whether the cases hold. @throws when the folder cannot be read */
-export function lintFolder(dir: string): Promise<LintReport> {
+/** Everything but whether the cases hold. `typesOf`: asks for the arguments of tools; absent: they are not checked. @throws when the folder cannot be read */
+export function lintFolder(dir: string, typesOf?: TypesOf): Promise<LintReport> {
   return withCedar(async (cedar) => {
     const files = await readPolicyFiles(dir);
-    const result = await checkSet(cedar, files);
+    const result = await checkSet(cedar, files, typesOf);
     if (!result.ok && result.because === 'parse')
       return { problems: result.problems, warnings: [], policies: 0, cases: 0 };
-    const compiled = await compileFiles(cedar, files);
+    const compiled = await compileFiles(cedar, files, typesOf);
     const cases = readCases(files);
     if (!compiled.ok || !cases.ok)
       return { problems: ['the folder changed meanwhile'], warnings: [], policies: 0, cases: 0 };

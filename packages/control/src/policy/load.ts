@@ -37,7 +37,7 @@ export function factsOf(doc: PolicyDoc): PolicyFacts {
   const facts = policyFacts(result.set, doc.digest, doc.epoch);
   const [oldest] = compiled.keys();
   if (compiled.size >= compiledMax && oldest !== undefined) compiled.delete(oldest);
-  compiled.set(doc.digest, { ask: facts.ask, annotations: facts.annotations });
+  compiled.set(doc.digest, { ask: facts.ask, annotations: facts.annotations, reads: facts.reads });
   return facts;
 }
 

@@ -17,6 +17,8 @@ import { versionWithSet } from './version-store.ts';
 const pageDefault = 200;
 /** Changes of one agent that are listed. */
 const changesMax = 200;
+/** Policies that are named where the arguments decide. */
+const byArgumentsMax = 20;
 
 type Change = PlanPage['items'][number]['changes'][number];
 type Sides = { readonly before: Standing; readonly after: Standing };
@@ -24,13 +26,16 @@ type Sides = { readonly before: Standing; readonly after: Standing };
 function changeOf(control: Control, { before, after }: Sides, ref: string, docs: Known): Change | undefined {
   const asked = aboutTool(before.agent, ref, docs);
   const [was, is] = [wouldHappen(control, before, asked), wouldHappen(control, after, asked)];
-  if (was.outcome === is.outcome) return undefined;
+  const decidesBy = ({ byArguments = [] }: typeof was) => [...byArguments].sort();
+  const sameRules = decidesBy(was).join('\n') === decidesBy(is).join('\n');
+  if (was.outcome === is.outcome && (sameRules || is.outcome === 'refuse')) return undefined;
   return {
     tool: ref,
     class: docs.tool === undefined ? 'admin' : actionClassOf(docs.tool),
     before: was.outcome,
     after: is.outcome,
     ...(is.refusal === undefined ? {} : { code: is.refusal.code }),
+    ...(is.byArguments === undefined ? {} : { byArguments: decidesBy(is).slice(0, byArgumentsMax) }),
   };
 }
 

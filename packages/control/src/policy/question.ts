@@ -166,6 +166,7 @@ export function wouldHappen(control: Control, standing: Standing, asked: Asked):
     ...freshTotals(agent, tool, asked.args),
     approval: undefined,
     schema: tool === undefined || asked.schema === 'unchecked' ? unchecked : checkArguments(tool, asked.args),
+    ...(asked.schema === 'unchecked' ? { anyArguments: true } : {}),
     flow: noFlow,
     provenance: asked.provenance ?? [],
     task: asked.task ?? noTask,

@@ -47,7 +47,7 @@ async function viewOf(control: Control, row: VersionRow): Promise<PolicyVersion>
   return view ?? refuse('policy.version_unknown');
 }
 
-type PolicyOperation = Exclude<Extract<OperationId, `policy.${string}`>, 'policy.analysis'>;
+type PolicyOperation = Exclude<Extract<OperationId, `policy.${string}`>, 'policy.analysis' | 'policy.schema'>;
 
 const routesIn = (cedar: Cedar, lane: Lane): Handlers<PolicyOperation> => ({
   async 'policy.show'(control, { actor }) {

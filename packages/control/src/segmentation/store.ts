@@ -107,6 +107,32 @@ export async function toolRows(db: Db | Tx, tenant: string, limit: number): Prom
     .execute();
 }
 
+/** Tools that a person has accepted, by server and name, behind `after` (`server/tool`). */
+export async function acceptedTools(
+  db: Db | Tx,
+  tenant: string,
+  limit: number,
+  after?: string,
+): Promise<ToolRow[]> {
+  const slash = after?.indexOf('/') ?? -1;
+  const server = after?.slice(0, slash) ?? '';
+  return db
+    .selectFrom('tool')
+    .selectAll()
+    .where('tenant', '=', tenant)
+    .where('accepted', '=', true)
+    .where((where) =>
+      where.or([
+        where('server', '>', server),
+        where.and([where('server', '=', server), where('name', '>', after?.slice(slash + 1) ?? '')]),
+      ]),
+    )
+    .orderBy('server')
+    .orderBy('name')
+    .limit(limit)
+    .execute();
+}
+
 export async function toolsOfServer(db: Db | Tx, tenant: string, server: string): Promise<ToolRow[]> {
   return db
     .selectFrom('tool')

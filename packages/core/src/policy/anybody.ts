@@ -1,10 +1,19 @@
 /** Room: policy. Agents and tools that are nobody's, for questions to a set of policies about no agent and no tool in particular. */
 import type { AgentDoc, Classification, ToolDoc } from '../wire/feed.ts';
 import type { ActionClass, Level } from '../wire/words.ts';
+import type { PolicyTime } from '../world.ts';
 
 export const nobody = '00000000-0000-4000-8000-000000000000';
 export const anyDomain = 'any';
 const noDigest = 'A'.repeat(43);
+
+/** A moment at which nothing is usually closed: a Tuesday at noon, UTC. */
+export const anyTime = {
+  weekday: 'tue',
+  hour: 12,
+  minute: 0,
+  date: '2026-01-06',
+} as const satisfies PolicyTime;
 
 export const anyAgent = (
   level: Level,

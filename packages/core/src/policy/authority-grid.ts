@@ -12,7 +12,7 @@ import {
   outputTrusts,
   sensitivities,
 } from '../wire/words.ts';
-import { anyAgent, anyTool, type ToolTraits } from './anybody.ts';
+import { anyAgent, anyTime, anyTool, type ToolTraits } from './anybody.ts';
 import { obligationWords } from './obligations.ts';
 import {
   noLabels,
@@ -34,7 +34,14 @@ type Read = Pick<PolicyContext, keyof typeof noLabels>;
 const contextValues: {
   readonly [K in Exclude<
     keyof PolicyContext,
-    'approved' | keyof Provenance | keyof Read | keyof typeof noQuery
+    | 'approved'
+    | keyof Provenance
+    | keyof Read
+    | keyof typeof noQuery
+    | 'value'
+    | 'valueCurrency'
+    | 'time'
+    | 'args'
   >]: readonly PolicyContext[K][];
 } = {
   granted: [true, false],
@@ -123,7 +130,8 @@ function standingOf(policy: PolicyFacts, { agent, level, action, tool, context }
       effectiveLevel: level,
       action,
       tool,
-      context: { ...context, ...noQuery, approved } as unknown as PolicyContext,
+      context: { ...context, ...noQuery, time: anyTime, approved } as unknown as PolicyContext,
+      anyArguments: true,
     });
   const lawful = (answer: PolicyAnswer) => answer.decision === 'allow' && answer.errors.length === 0;
   const withApproval = ask(true);

@@ -7,6 +7,7 @@
 import { compileExpression, type Environment, type Evaluate } from './compile-expression.ts';
 import { type PolicyProblem, type PolicyTree, readPolicyTree } from './est.ts';
 import { PolicyIndex, type Scoped } from './policy-index.ts';
+import { readsOfSet, type SetReads } from './reads.ts';
 import { type Fault, mismatch } from './runtime-value.ts';
 
 export type { Environment } from './compile-expression.ts';
@@ -37,6 +38,7 @@ export interface CompiledPolicySet {
   readonly index: PolicyIndex<CompiledPolicy>;
   /** In the order in which they were given; `ordinal` is the place. */
   readonly policies: readonly CompiledPolicy[];
+  readonly reads: SetReads;
 }
 
 export type CompileResult =
@@ -109,5 +111,5 @@ export const compilePolicySet = (sources: readonly PolicySource[]): CompileResul
   }
   return problems.length > 0
     ? { ok: false, problems }
-    : { ok: true, set: { policies, index: new PolicyIndex(policies) } };
+    : { ok: true, set: { policies, index: new PolicyIndex(policies), reads: readsOfSet(sources) } };
 };

@@ -4,12 +4,14 @@
  */
 import { type ActionClass, type Level, levels } from '../wire/words.ts';
 import type { AgentDoc, PolicyDoc, ToolDoc } from '../wire/feed.ts';
+import type { JsonObject } from '../wire/json.ts';
 import type { PolicyAnswer, PolicyContext, PolicyFacts, PolicyQuestion } from '../world.ts';
 import { type CompiledPolicySet, compilePolicySet, type PolicyProblem } from './compile.ts';
 import { buildEntityStore, type Entity, EntityStore } from './entities.ts';
 import { decideStrict } from './evaluate.ts';
 import { isLowRisk, RecentMap, type RememberedAnswers } from './remembered-answers.ts';
 import { EMPTY_RECORD, EntityUid, RecordValue, SetValue, type Value } from './runtime-value.ts';
+import { fromArguments } from './values.ts';
 
 const levelUids: Record<Level, EntityUid> = {
   intern: new EntityUid('ATF::Level', 'intern'),
@@ -88,7 +90,7 @@ function toolEntity(tool: ToolDoc, action: ActionClass): Part<Entity> {
   return entity;
 }
 
-/** Every name of a context, in one order. A name that is missing here does not pass the type check. */
+/** Every name that each context has, in one order. A name that is missing here does not pass the type check. */
 const contextNames = Object.keys({
   approved: true,
   granted: true,
@@ -106,9 +108,13 @@ const contextNames = Object.keys({
   tables: true,
   columns: true,
   operations: true,
-} satisfies Record<keyof PolicyContext, true>) as readonly (keyof PolicyContext)[];
+} satisfies Record<PlainName, true>) as readonly PlainName[];
 
-const asValue = (value: PolicyContext[keyof PolicyContext]): Value =>
+/** What is in a context only where a policy asks about it. */
+type StatedName = 'value' | 'valueCurrency' | 'time' | 'args';
+type PlainName = Exclude<keyof PolicyContext, StatedName>;
+
+const asValue = (value: PolicyContext[PlainName]): Value =>
   typeof value === 'object' ? new SetValue(value) : value;
 
 /** Text that equal contexts of plain words share and no two different ones do; undefined: it lists something, as SQL does. */
@@ -129,7 +135,7 @@ function contextKey(context: PolicyContext): string | undefined {
 const contextsMax = 4_096;
 const contexts = new RecentMap<string, Part<RecordValue>>(contextsMax);
 
-function contextPart(context: PolicyContext): Part<RecordValue> {
+function plainPart(context: PolicyContext): Part<RecordValue> {
   const key = contextKey(context);
   const known = key === undefined ? undefined : contexts.get(key);
   if (known !== undefined) return known;
@@ -138,12 +144,39 @@ function contextPart(context: PolicyContext): Part<RecordValue> {
   return built;
 }
 
+const argumentRecords = new WeakMap<JsonObject, RecordValue>();
+
+/** Undefined: too much, so that what asks about arguments fails. The two questions of one decision are about the same arguments. */
+function argumentRecord(args: JsonObject): RecordValue | undefined {
+  const known = argumentRecords.get(args);
+  if (known !== undefined) return known;
+  const read = fromArguments(args, { nulls: 'absent' });
+  if (!read.ok) return undefined;
+  argumentRecords.set(args, read.value);
+  return read.value;
+}
+
+/** Whether it says more than every context does: then it is of one call alone. */
+const isStated = ({ value, time, args }: PolicyContext): boolean =>
+  value !== undefined || time !== undefined || args !== undefined;
+
+function statedRecord(context: PolicyContext): RecordValue {
+  const { value, valueCurrency, time, args } = context;
+  const attributes = new Map(plainPart(context).seen.attributes);
+  if (value !== undefined) attributes.set('value', value);
+  if (valueCurrency !== undefined) attributes.set('valueCurrency', valueCurrency);
+  if (time !== undefined) attributes.set('time', record({ ...time }));
+  const asked = args === undefined ? undefined : argumentRecord(args);
+  if (asked !== undefined) attributes.set('args', asked);
+  return new RecordValue(attributes);
+}
+
 /** A request and its entities in Cedar's JSON form: what Cedar's own library is asked when both are compared. */
 export interface CedarCall {
   readonly principal: { type: string; id: string };
   readonly action: { type: string; id: string };
   readonly resource: { type: string; id: string };
-  readonly context: { [name in keyof PolicyContext]: boolean | string | readonly string[] };
+  readonly context: JsonObject;
   readonly entities: {
     uid: { type: string; id: string };
     attrs: Record<string, string | boolean | string[]>;
@@ -162,7 +195,7 @@ export function cedarCallOf({ agent, effectiveLevel, action, tool, context }: Po
     principal,
     action: { type: 'ATF::Action', id: action },
     resource,
-    context: { ...context },
+    context: JSON.parse(JSON.stringify(context)) as JsonObject,
     entities: [
       ...levels.map((id, rank) => ({
         uid: level(id),
@@ -184,20 +217,42 @@ export function cedarCallOf({ agent, effectiveLevel, action, tool, context }: Po
   };
 }
 
+/** Of a question about any arguments: what failed only because there are none is no error; such a permit may hold, such a forbid need not. */
+function atBest(set: CompiledPolicySet, answer: PolicyAnswer): PolicyAnswer {
+  const depends = answer.errors.map(({ policyId }) => policyId).filter((id) => set.reads.byArguments.has(id));
+  if (depends.length === 0) return answer;
+  const errors = answer.errors.filter(({ policyId }) => !depends.includes(policyId));
+  const effects = new Map(set.policies.map(({ id, effect }) => [id, effect]));
+  const forbidden = answer.reasons.some((id) => effects.get(id) === 'forbid');
+  const permits = forbidden ? [] : depends.filter((id) => effects.get(id) === 'permit');
+  const reasons = [...answer.reasons, ...permits];
+  const allowed = !forbidden && reasons.length > 0 && errors.length === 0;
+  return { decision: allowed ? 'allow' : 'deny', reasons, errors, byArguments: depends };
+}
+
 /** Asks a compiled set one question, strictly: an error in any policy denies. */
 export function askSet(
   set: CompiledPolicySet,
   question: PolicyQuestion,
   remembered?: RememberedAnswers,
 ): PolicyAnswer {
-  const { agent, effectiveLevel, action, tool } = question;
+  const { agent, effectiveLevel, action, tool, anyArguments } = question;
   const principal = agentEntity(agent, effectiveLevel);
   const resource = toolEntity(tool, action);
-  const context = contextPart(question.context);
-  const ask = () => evaluate(set, principal.seen, actionUids[action], resource.seen, context.seen);
-  if (remembered === undefined || !isLowRisk(question)) return ask();
+  const ask = (context: RecordValue) =>
+    evaluate(set, principal.seen, actionUids[action], resource.seen, context);
+  if (isStated(question.context) || anyArguments === true) {
+    const answer = ask(
+      isStated(question.context) ? statedRecord(question.context) : plainPart(question.context).seen,
+    );
+    return anyArguments === true && answer.errors.length > 0 ? atBest(set, answer) : answer;
+  }
+  const context = plainPart(question.context);
+  if (remembered === undefined || !isLowRisk(question)) return ask(context.seen);
   // Only reads are remembered, so the action is always the same one.
-  return remembered.answer(`${principal.number} ${resource.number} ${context.number}`, ask);
+  return remembered.answer(`${principal.number} ${resource.number} ${context.number}`, () =>
+    ask(context.seen),
+  );
 }
 
 function evaluate(
@@ -227,11 +282,14 @@ export function policyFacts(
   const notes = new Map(
     set.policies.map(({ id, annotations }) => [id, Object.freeze(Object.fromEntries(annotations))]),
   );
+  const { value, time, args } = set.reads;
+  const plain = { value, time };
   return {
     digest,
     epoch,
     ask: (question) => askSet(set, question, remembered),
     annotations: (policyId) => notes.get(policyId) ?? noAnnotations,
+    reads: (ref) => (args.has(ref) ? { ...plain, args: args.get(ref) } : plain),
   };
 }
 

@@ -69,6 +69,19 @@ export function amountOf(tool: ToolDoc, args: JsonObject): Amount {
   return { kind: 'read', hundredths: value, currency: typeof unit === 'string' ? unit : undefined };
 }
 
+/** Stands for an amount that cannot be read: more than any that can. */
+export const unreadableValue = Number.MAX_SAFE_INTEGER;
+
+/** An amount as policies ask about it, in hundredths; undefined where the tool moves none. */
+export function valueOf(
+  amount: Amount,
+): { readonly value: number; readonly valueCurrency: string } | undefined {
+  if (amount.kind === 'none') return undefined;
+  return amount.kind === 'unreadable'
+    ? { value: unreadableValue, valueCurrency: 'unreadable' }
+    : { value: amount.hundredths, valueCurrency: amount.currency ?? 'none' };
+}
+
 const concerns = (named: string | undefined, tool: ToolDoc) =>
   named === undefined || named === `${tool.server}/${tool.name}`;
 

@@ -46,6 +46,24 @@ export function localTime(nowMs: number, timeZone: string): LocalTime {
   };
 }
 
+const weekdays = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const;
+
+/** The same moment for everybody: UTC, by the moment alone. */
+export function utcTime(nowMs: number): {
+  weekday: (typeof weekdays)[number];
+  hour: number;
+  minute: number;
+  date: string;
+} {
+  const now = new Date(nowMs);
+  return {
+    weekday: weekdays[now.getUTCDay()] ?? 'sun',
+    hour: now.getUTCHours(),
+    minute: now.getUTCMinutes(),
+    date: now.toISOString().slice(0, 10),
+  };
+}
+
 const minutesOf = (time: string): number => Number(time.slice(0, 2)) * 60 + Number(time.slice(3, 5));
 
 function isOpen({ days, hours, timeZone, from, until }: ToolWindow, nowMs: number): boolean {

@@ -17,6 +17,7 @@ import { negotiationRoutes } from './negotiation.ts';
 import { notificationRoutes } from './notifications.ts';
 import { policyRoutes } from './policy.ts';
 import { analysisRoutes } from './policy-analysis.ts';
+import { policySchemaRoutes } from './policy-schema.ts';
 import { shadowRoutes } from './shadow.ts';
 import { rightSchema, rightsRoutes } from './rights.ts';
 import { delegationRoutes } from './delegation-routes.ts';
@@ -997,6 +998,7 @@ export const routes = {
   ...policyRoutes,
   ...backtestRoutes,
   ...analysisRoutes,
+  ...policySchemaRoutes,
   ...rightsRoutes,
   ...adaptiveRoutes,
   ...negotiationRoutes,

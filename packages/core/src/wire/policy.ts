@@ -140,6 +140,8 @@ export const planChangeSchema = z.object({
   after: outcome,
   /** Why not, after. */
   code: text(100).optional(),
+  /** Both sides are the most that any call may get; after, these policies decide by the arguments of each. */
+  byArguments: z.array(text(200)).optional(),
 });
 export const planPageSchema = z.object({
   /** Agents with at least one change, by name. */

@@ -101,7 +101,7 @@ export class Trials {
   readonly #task: Pick<Task, 'agentId' | 'sinceMs'>;
   readonly #ask: (wanted: Wanted) => Promise<Facts>;
   readonly #manifests = new Map<string, DecidingManifest | null>();
-  /** As many as there are tools that take amounts. */
+  /** As many as there are tools whose amounts or arguments decide. */
   readonly #definitions = new Map<string, JsonObject | null>();
   readonly #sources: ReplaySources;
   #held = 0;
@@ -116,13 +116,14 @@ export class Trials {
     this.#ask = ask;
     this.#sources = {
       manifest: (digest) => this.#manifests.get(digest) ?? undefined,
-      // Asked for only where an amount decides: nothing else that is decided reads what a definition says.
+      // Asked for only where an amount or an argument decides: nothing else that is decided reads what a definition says.
       definition: (digest) => {
         const known = this.#definitions.get(digest);
         return known === null ? undefined : (known ?? {});
       },
       // Which set the record names does not matter: both that are asked are given.
       policy: () => sides.after,
+      alsoAsked: [sides.before],
     };
   }
 
