@@ -22,6 +22,7 @@ const usage = `Usage: node tools/run.mjs COMMAND [options]
   bench             measure, and write bench/results
   bench:agentdojo   run recorded attacks and benign tasks through the pipeline (--data, --classification, --json)
   train             train the models for injection and toxicity (--data, --seed, --only, --dry)
+  bench:detectors   run the detectors of sensitive data over labelled texts (--data, --json)
   build             install and build, nothing else
 `;
 
@@ -30,6 +31,7 @@ const demo = 'examples/demo/main.ts';
 const bench = 'bench/run.ts';
 const agentDojo = 'bench/agentdojo.ts';
 const training = 'tools/train/main.ts';
+const detectors = 'bench/detectors.ts';
 const cli = 'packages/cli/bin/atf.js';
 
 const commands = {
@@ -39,6 +41,7 @@ const commands = {
   bench: (node, args) => run(node, [join(root, bench), ...args]),
   'bench:agentdojo': (node, args) => run(node, [join(root, agentDojo), ...args]),
   train: (node, args) => run(node, [join(root, training), ...args]),
+  'bench:detectors': (node, args) => run(node, [join(root, detectors), ...args]),
   build: async () => 0,
   check: async (node) => (await import('./checks.mjs')).check(node),
   test: async (node, args) => (await import('./checks.mjs')).test(node, args),

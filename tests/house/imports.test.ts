@@ -29,7 +29,7 @@ const pureCrypto = new Set([
 ]);
 const pureNode = new Set(['node:crypto', 'node:buffer', 'node:net']);
 /** Of node:net, what only reads the text of an address. */
-const pureNet = new Set(['BlockList', 'isIP']);
+const pureNet = new Set(['BlockList', 'isIP', 'isIPv6']);
 
 const all = sourceFiles('packages/*/src/**/*.{ts,tsx}');
 const core = all.filter(({ path }) => packageOf(path) === 'core');

@@ -387,6 +387,12 @@ function governData(world: World): Step {
   if (world.schema.verdict === 'unusable') return no('data.schema_unusable');
   if (world.schema.verdict === 'invalid')
     return no('data.schema_invalid', world.schema.problems.slice(0, 10).join('; '));
+  const blocks = world.detectors.filter(({ verdict }) => verdict === 'block');
+  if (blocks.length > 0)
+    return no(
+      'data.never_sent',
+      blocks.map(({ detector, labels }) => `${labels.join(', ')} (${detector})`).join('; '),
+    );
   return { pass: 'the arguments fit the schema of the tool' };
 }
 

@@ -614,6 +614,18 @@ export const errors = {
     'The schema of the tool cannot be checked',
     'A person must correct or accept the definition of the tool.',
   ),
+  'data.never_sent': entry(
+    403,
+    'D-3',
+    'The arguments hold what must not leave, or what could not be looked at',
+    'Leave it out. Settings name what is never sent (sensitive.neverSent); arguments that are too large to be looked at are sent in parts.',
+  ),
+  'data.masked_invalid': entry(
+    502,
+    'D-3',
+    'The result holds what this agent may not read, and without it no longer fits the schema of the tool',
+    'A person may let this level read it (sensitive.masked), or the tool may answer without it; the action has happened.',
+  ),
   'data.output_invalid': entry(
     502,
     'D-4',

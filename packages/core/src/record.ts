@@ -152,6 +152,13 @@ export interface ApprovalFacts
 
 export type OutcomeStatus = 'done' | 'failed' | 'aborted' | 'not_executed' | 'unknown';
 
+/** What detectors found in a result: labels, places by detector, how many of them were masked. Never what stood there. */
+export interface DataRecord {
+  readonly labels: readonly string[];
+  readonly found: Readonly<Record<string, number>>;
+  readonly masked: number;
+}
+
 /** Body of `action.outcome`. `failed`: the tool said so (`isError`) or a fault with a known non-execution; `unknown`: it may have happened. */
 export interface OutcomeRecord {
   readonly actionId: string;
@@ -164,6 +171,8 @@ export interface OutcomeRecord {
   readonly startedAt: string;
   readonly durationMs: number;
   readonly approvalId: string | undefined;
+  /** Absent: nothing was found in the result, or there is none. */
+  readonly data?: DataRecord;
   readonly payload: PayloadRef | undefined;
 }
 

@@ -3,9 +3,9 @@
  * with no `await` between. Which checks there are and in which order stands in core's `decide.ts`, and only there.
  */
 import { agentsAbove, levelInChain } from '@atf/core/chain';
-import { decide } from '@atf/core/decide';
 import { effectiveLevel } from '@atf/core/maturity/levels';
 import { withGrants } from '@atf/core/segmentation/grants';
+import { actionClassOf, decide } from '@atf/core/decide';
 import { siblingArgument } from '@atf/core/segmentation/http-siblings';
 import { anyQuery } from '@atf/core/segmentation/sql/query-fact';
 import { raisedBy } from '@atf/core/segmentation/sql/rights';
@@ -22,6 +22,7 @@ import {
   type World,
 } from '@atf/core/world';
 import { aboveOf } from './above.ts';
+import { argumentVerdicts } from './data-inspection.ts';
 import type { Hold, Limiter, LimitInput } from './limiter.ts';
 import type { Ports } from './ports.ts';
 import { queryOf } from './query-reader.ts';
@@ -179,7 +180,10 @@ export function createDecider(
       ...(how.anyArguments
         ? { provenance: [], task: noTask }
         : memories.facts(received.credential, used, received.args, query)),
-      detectors: [],
+      detectors:
+        used === undefined || how.anyArguments
+          ? []
+          : argumentVerdicts(received.args, actionClassOf(used), snapshot.settings()),
       query,
     };
     const decision = decide(received, world);

@@ -5,11 +5,12 @@
  * The gateway never repeats a call. A call whose connection failed after it was sent is `unknown`: it may have happened.
  */
 import { type Refusal, refusal } from '@atf/core/errors';
-import type { OutcomeStatus } from '@atf/core/record';
+import type { DataRecord, OutcomeStatus } from '@atf/core/record';
 import { canonicalJson, type Json, type JsonObject } from '@atf/core/wire/json';
 import type { AskKind } from '@atf/core/wire/words';
 import { inputOf } from './agent-input.ts';
 import type { CallUnderWay } from './calls.ts';
+import { inspectResult } from './data-inspection.ts';
 import { lastLook } from './last-look.ts';
 import type { DispatchedAction, Ports } from './ports.ts';
 import { logOfCall } from './protocols/mcp-log.ts';
@@ -31,6 +32,8 @@ export interface Ran {
   readonly result: ToolResult | undefined;
   readonly resultText: string | undefined;
   readonly refusal: Refusal | undefined;
+  /** What detectors found in the result. */
+  readonly data?: DataRecord | undefined;
   /** What the server logged meanwhile, as far as its caller wants it. */
   readonly log?: readonly JsonObject[] | undefined;
   /** What the client would have to declare for it. */
@@ -67,6 +70,7 @@ export async function execute(
     status: ran.status,
     code: ran.refusal?.code,
     resultText: ran.resultText,
+    data: ran.data,
     startedMs,
     durationMs: Math.round((ports.clock.monotonicMs() - startedMonotonicMs) * 1000) / 1000,
   };
@@ -142,7 +146,7 @@ async function lookAndDispatch(
     ...(input === undefined ? {} : { input }),
     ...(level === undefined || log === undefined ? {} : { log: { level, onLog: log.add } }),
   });
-  return inspectOutput(schemas, decided, outcome, call, log?.all ?? []);
+  return await inspectOutput(ports, schemas, decided, outcome, call, log?.all ?? []);
 }
 
 const dispatched = ({ received, decision, world, approvalId }: Decided): DispatchedAction => ({
@@ -161,33 +165,41 @@ const without = (status: OutcomeStatus, why: Refusal): Ran => ({
   refusal: why,
 });
 
-/** Step 8 (D-4): size and schema of the output; what does not fit is recorded and not given. */
-function inspectOutput(
+/** Step 8 (D-3, D-4): size and schema of the output, and what is masked in it; what does not fit is recorded and not given. */
+async function inspectOutput(
+  ports: Ports,
   schemas: SchemaCheck,
   decided: Decided,
   outcome: UpstreamCallOutcome,
   call: CallUnderWay,
   log: readonly JsonObject[],
-): Ran {
+): Promise<Ran> {
   if (outcome.kind === 'fault') return faulted(outcome.fault, call);
-  const { result } = outcome;
   const { tool } = decided.world;
-  // What it logged is content that leaves, so it is recorded beside the result.
-  const all = log.length === 0 ? result : { ...result, log };
-  const resultText = canonicalJson(all as unknown as Json);
-  if (resultText.length > resultLengthMax) return without('unknown', refusal('upstream.result_too_large'));
-  const status: OutcomeStatus = result.isError === true ? 'failed' : 'done';
+  const { content, structuredContent } = outcome.result;
+  const length = lengthOf(content) + lengthOf(structuredContent) + lengthOf(log);
+  if (length > resultLengthMax) return without('unknown', refusal('upstream.result_too_large'));
+  const status: OutcomeStatus = outcome.result.isError === true ? 'failed' : 'done';
+  const schema = tool === undefined ? undefined : schemas.output(tool, outcome.result);
+  const isValid = schema?.verdict === 'valid';
+  const fits = (result: ToolResult) =>
+    !isValid || tool === undefined || schemas.output(tool, result).verdict === 'valid';
+  // What it logged is content that leaves, so it is looked at, and recorded beside the result.
+  const all = log.length === 0 ? outcome.result : { ...outcome.result, log };
+  const level = decided.decision.effectiveLevel ?? 'intern';
+  const inspected = await inspectResult(all, level, ports.snapshot.settings(), fits);
+  if (inspected === undefined) return without(status, call.cut ?? refusal('data.masked_invalid'));
+  const { data } = inspected;
+  const { log: said = [], ...result } = inspected.result as ToolResult & { log?: readonly JsonObject[] };
+  const resultText = canonicalJson(inspected.result as unknown as Json);
   // A stop that arrives while the answer is on its way: it happened, and it is not given to who is stopped.
-  if (call.cut !== undefined) return { status, result: undefined, resultText, refusal: call.cut };
-  const schema = tool === undefined ? undefined : schemas.output(tool, result);
-  if (schema?.verdict === 'valid') return { status, result, resultText, refusal: undefined, log };
-  return {
-    status,
-    result: undefined,
-    resultText,
-    refusal: refusal('data.output_invalid', schema?.problems.join('; ')),
-  };
+  const why = call.cut ?? (isValid ? undefined : refusal('data.output_invalid', schema?.problems.join('; ')));
+  return why === undefined
+    ? { status, result, resultText, refusal: undefined, log: said, data }
+    : { status, result: undefined, resultText, refusal: why, data };
 }
+
+const lengthOf = (value: unknown): number => (value === undefined ? 0 : (JSON.stringify(value)?.length ?? 0));
 
 function faulted(fault: Extract<UpstreamCallOutcome, { kind: 'fault' }>['fault'], call: CallUnderWay): Ran {
   const { missing = [] } = fault;

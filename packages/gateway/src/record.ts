@@ -6,6 +6,7 @@ import type { EntryDraft } from '@atf/core/audit/entry';
 import { type Refusal, refusal } from '@atf/core/errors';
 import type { EventName } from '@atf/core/events';
 import {
+  type DataRecord,
   type DecisionRecord,
   decisionRecordOf,
   type OutcomeRecord,
@@ -94,6 +95,8 @@ export interface Outcome {
   readonly resultText: string | undefined;
   readonly startedMs: number;
   readonly durationMs: number;
+  /** What detectors found in the result. */
+  readonly data?: DataRecord | undefined;
 }
 
 function outcomeDraft(
@@ -121,6 +124,7 @@ function outcomeDraft(
     startedAt: isoOf(outcome.startedMs),
     durationMs: outcome.durationMs,
     approvalId: decided.approvalId,
+    ...(outcome.data === undefined ? {} : { data: outcome.data }),
     payload: sealed?.ref,
   };
   const draft = {

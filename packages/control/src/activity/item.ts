@@ -52,6 +52,13 @@ function decisionWords(record: DecisionRecord): Pick<ActivityItem, 'outcome' | '
   return { outcome, summary: `was refused ${tool}: ${title}` };
 }
 
+/** What detectors found in the result, in words. */
+function dataWords({ data }: OutcomeRecord): string {
+  if (data === undefined) return '';
+  const masked = data.masked === 0 ? '' : `, ${data.masked} masked`;
+  return ` (holds ${data.labels.join(', ')}${masked})`;
+}
+
 function outcomeWords(record: OutcomeRecord): Pick<ActivityItem, 'outcome' | 'summary'> {
   const tool = `${record.server}/${record.tool}`;
   const title = entryOf(record.code)?.title;
@@ -63,7 +70,7 @@ function outcomeWords(record: OutcomeRecord): Pick<ActivityItem, 'outcome' | 'su
     not_executed: `${tool} was not executed${because}`,
     unknown: `${tool}: the outcome is unknown${because}`,
   };
-  return { outcome: outcomeOfStatus[record.status], summary: says[record.status] };
+  return { outcome: outcomeOfStatus[record.status], summary: `${says[record.status]}${dataWords(record)}` };
 }
 
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);

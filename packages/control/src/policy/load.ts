@@ -68,8 +68,15 @@ export async function settingsInForce(control: Control, db: Db | Tx = control.db
 
 function settingsDocOf({ config }: Control, settings: Settings): SettingsDoc {
   const { tenant, controlUrl, trustDomain } = config;
-  const { tokenSeconds, approvalSeconds, callsDefault, callsShared, upstreamTimeoutMs, replicated } =
-    settings;
+  const {
+    tokenSeconds,
+    approvalSeconds,
+    callsDefault,
+    callsShared,
+    sensitive,
+    upstreamTimeoutMs,
+    replicated,
+  } = settings;
   return {
     tenant,
     issuer: controlUrl,
@@ -78,6 +85,7 @@ function settingsDocOf({ config }: Control, settings: Settings): SettingsDoc {
     approvalSeconds,
     callsDefault,
     ...(Object.keys(callsShared).length === 0 ? {} : { callsShared }),
+    ...(sensitive === undefined ? {} : { sensitive }),
     upstreamTimeoutMs,
     ...(replicated.length === 0 ? {} : { replicated }),
   };

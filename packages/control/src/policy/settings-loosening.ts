@@ -1,4 +1,5 @@
 /** Room: policy (S-2, S-3). Which figures of the settings became laxer: longer lives, more calls, fewer people, records that are less durable. */
+import { noLongerNamed, sensitiveDefault } from '@atf/core/data/sensitive';
 import type { Rate } from '@atf/core/segmentation/rate';
 import { widenedWords } from '@atf/core/identity/manifest-words';
 import { figureOf, withFigure } from '@atf/core/segmentation/grants';
@@ -69,6 +70,12 @@ export function looserSettings(before: Settings, after: Settings): string[] {
     const known = before.negotiable.find(({ name }) => name === offer.name);
     says.push(...looserOffer(known, offer));
   }
+  const [hid, hides] = [before.sensitive ?? sensitiveDefault, after.sensitive ?? sensitiveDefault];
+  for (const level of levels)
+    for (const id of noLongerNamed(hid.masked[level], hides.masked[level]))
+      says.push(`settings sensitive.masked.${level}: ${id} is no longer masked`);
+  for (const id of noLongerNamed(hid.neverSent, hides.neverSent))
+    says.push(`settings sensitive.neverSent: ${id} may be sent`);
   more('approvalSeconds', before.approvalSeconds, after.approvalSeconds);
   for (const action of actionClasses) {
     if (before.fourEyes.includes(action) && !after.fourEyes.includes(action))

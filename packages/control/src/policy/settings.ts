@@ -1,9 +1,11 @@
 /**
  * Room: policy (S-2, S-3). The figures of `settings.yaml`: checked like policies, digested and activated together with them.
  */
+import { unknownWords } from '@atf/core/data/sensitive';
 import { callsSharedSchema } from '@atf/core/wire/feed';
 import { cascadeSchema } from '@atf/core/wire/manifest';
 import { boundaryOfferSchema, offersMax } from '@atf/core/wire/negotiation';
+import { sensitiveSchema } from '@atf/core/wire/sensitive';
 import { parseStrictYaml } from '@atf/core/wire/strict-yaml';
 import { actionClassSchema, levelSchema } from '@atf/core/wire/words';
 import { z } from 'zod';
@@ -20,6 +22,13 @@ export const settingsSchema = z.strictObject({
   ),
   /** Calls per period that agents share. */
   callsShared: callsSharedSchema.default({}),
+  /** What is masked in results, by level, and what no call sends; absent: what ships (core/data/sensitive.ts). */
+  sensitive: sensitiveSchema
+    .superRefine((sensitive, context) => {
+      for (const word of unknownWords([...Object.values(sensitive.masked).flat(), ...sensitive.neverSent]))
+        context.addIssue({ code: 'custom', message: `${word} is no category and no detector` });
+    })
+    .optional(),
   /** Classes of which a call may not be approved by the person who brought the asking instance in. */
   fourEyes: z.array(actionClassSchema).max(5),
   /** Classes of which the owner and the technical owner may approve calls of their own agent: none unless it is said. */

@@ -11,6 +11,7 @@ import { adaptedSchema } from './adaptive.ts';
 import { databaseRightsSchema, databaseSchema } from './database.ts';
 import { labelsDocSchema } from './labels.ts';
 import { humanCheckpointSchema, limitSchema, otherDomainSchema, toolWindowSchema } from './manifest.ts';
+import { sensitiveSchema } from './sensitive.ts';
 import {
   actionClassSchema,
   approvalStateSchema,
@@ -97,6 +98,8 @@ export const settingsDocSchema = z.object({
   callsDefault: z.record(levelSchema, z.object({ max: z.int().min(1), perSeconds: z.int().min(1) })),
   /** Calls per period that agents share; absent: no bound beside their own. */
   callsShared: callsSharedSchema.optional(),
+  /** What is masked and what is never sent; absent: what holds where settings say nothing. */
+  sensitive: sensitiveSchema.optional(),
   upstreamTimeoutMs: z.int().min(1),
   /** Classes of action that run only when control, too, holds their intent durably; absent from control of before. */
   replicated: z.array(actionClassSchema).max(5).optional(),

@@ -1,0 +1,66 @@
+/**
+ * Room: data (D-2, D-3, D-4). What a detector is. One file each in this folder; `index.ts` lists them. Detectors are pure and take time that is linear in the
+ * text: expressions without nested repetition, each repetition bounded, checks of structure behind them. What matched never leaves `find` but as a place.
+ */
+
+/** What passes: what an agent reads, what it sends, prompts of servers, definitions of tools. */
+export type Channel = 'read' | 'sent' | 'prompt' | 'definition';
+/** The kinds of data that labels name. */
+export type Category = 'PII' | 'PHI' | 'PCI' | 'secret';
+
+/** From and to (exclusive), in UTF-16 units of the text. */
+export interface Place {
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface Detector {
+  /** `pii.email`. */
+  readonly id: string;
+  readonly summary: string;
+  readonly requirement: 'D-2' | 'D-3' | 'D-4';
+  readonly category: Category;
+  /** What is done where policy says nothing else. */
+  readonly kind: 'label' | 'mask' | 'block';
+  readonly channels: readonly Channel[];
+  /** `keyword`: most texts are left after a search for words. */
+  readonly cost: 'keyword' | 'expression';
+  /** Stands in the place of what is masked: `[EMAIL]`. */
+  readonly placeholder: string;
+  find(text: string): readonly Place[];
+  /** Run as tests: what is found in each text, in order. */
+  readonly examples: readonly { readonly text: string; readonly found: readonly string[] }[];
+}
+
+export const everywhere: readonly Channel[] = ['read', 'sent', 'prompt', 'definition'];
+
+/** The places where an expression matches and `check` agrees, of group `group` where one is named. */
+export function matches(
+  text: string,
+  pattern: RegExp,
+  check: (found: string, match: RegExpExecArray) => boolean = () => true,
+): Place[] {
+  const places: Place[] = [];
+  for (const match of text.matchAll(pattern)) {
+    const found = match.groups?.['it'] ?? match[0];
+    if (!check(found, match)) continue;
+    const start = match.index + match[0].indexOf(found);
+    places.push({ start, end: start + found.length });
+  }
+  return places;
+}
+
+/** Whether one of the words stands shortly before the place. `words` must carry the flag `i` and no `g`. */
+export function isNear(text: string, { start, end }: Place, words: RegExp, before = 60, after = 25): boolean {
+  return (
+    words.test(text.slice(Math.max(0, start - before), start)) || words.test(text.slice(end, end + after))
+  );
+}
+
+export const digitsOf = (text: string): string => text.replace(/\D/g, '');
+
+/** All one character, or counting up: what stands in manuals. */
+export const isFiller = (digits: string): boolean =>
+  /^(.)\1*$/.test(digits) ||
+  '01234567890123456789'.includes(digits) ||
+  '98765432109876543210'.includes(digits);

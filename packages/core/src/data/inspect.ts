@@ -1,0 +1,215 @@
+/**
+ * Room: data (D-3). Looks for sensitive data in a JSON value: every string, number and key, also where it is encoded or disguised, and in JSON that stands in a
+ * string. What is to be masked is replaced by a placeholder that names its kind; the value stays the JSON that it was. Bounded; never throws.
+ */
+import { isJsonObject, type Json, parseStrict } from '../wire/json.ts';
+import type { Category, Channel, Detector, Place } from './detectors/detector.ts';
+import { detectors } from './detectors/index.ts';
+import { type Hiding, viewsOf } from './text-views.ts';
+
+/** Characters of one value that are looked at; what is longer is `unchecked`. */
+export const inspectedMax = 1_048_576;
+/** Strings, numbers and keys of one value. */
+const textsMax = 50_000;
+const nestedMax = 3;
+const utf8 = new TextEncoder();
+const nestedBounds = { bytesMax: 4 * inspectedMax, depthMax: 64, valuesMax: textsMax };
+
+/** What was found, without a word of it: how many places of each detector, and whether everything was looked at. */
+export interface Inspection {
+  readonly found: ReadonlyMap<string, number>;
+  readonly categories: ReadonlySet<Category>;
+  readonly hidden: ReadonlySet<Hiding>;
+  /** Places that were masked. */
+  readonly masked: number;
+  /** A bound was reached, or a detector failed: nobody knows what else is in it. */
+  readonly unchecked: boolean;
+  /** Bytes that are no text (images, audio, archives): not looked into. */
+  readonly uninspected: boolean;
+}
+
+export interface InspectOptions {
+  readonly channel: Channel;
+  /** Which detectors' finds are masked; absent: none. */
+  readonly mask?: (detector: Detector) => boolean;
+  /** `kept`: what is masked keeps its length, its separators and its type, for a schema that wants them; absent: a placeholder names its kind. */
+  readonly shape?: 'kept';
+  /** Keys whose strings are bytes or words of a protocol and not content: `data`, `type`. */
+  readonly skip?: (key: string, within: Record<string, Json>) => 'words' | 'bytes' | undefined;
+}
+
+/** A long string is looked at in parts, so that whoever waits is not kept from all else; what is longer than the overlap may be cut in two. */
+const partLength = 65_536;
+const partOverlap = 17_000;
+
+const sameShape = (text: string): string =>
+  text
+    .replace(/\p{Lu}/gu, 'X')
+    .replace(/(?!X)\p{L}/gu, 'x')
+    .replace(/\p{N}/gu, '0');
+
+interface Found extends Place {
+  readonly detector: Detector;
+}
+
+/** First come first: a place that overlaps an earlier detector's is that one's. */
+function merge(kept: Found[], next: readonly Place[], detector: Detector): void {
+  for (const place of next)
+    if (!kept.some(({ start, end }) => place.start < end && place.end > start))
+      kept.push({ ...place, detector });
+}
+
+class Walk {
+  readonly found = new Map<string, number>();
+  readonly categories = new Set<Category>();
+  readonly hidden = new Set<Hiding>();
+  masked = 0;
+  unchecked = false;
+  uninspected = false;
+  #characters = 0;
+  #texts = 0;
+  readonly #options: InspectOptions;
+  readonly #detectors: readonly Detector[];
+
+  constructor(options: InspectOptions) {
+    this.#options = options;
+    this.#detectors = detectors.filter(({ channels }) => channels.includes(options.channel));
+  }
+
+  *value(value: Json, context: string, nested: number): Generator<void, Json> {
+    if (typeof value === 'string') return yield* this.#string(value, context, nested);
+    if (typeof value === 'number') return yield* this.#number(value, context);
+    if (Array.isArray(value)) {
+      const after: Json[] = [];
+      for (const item of value) after.push(yield* this.value(item, context, nested));
+      return after;
+    }
+    return isJsonObject(value) ? yield* this.#object(value, nested) : value;
+  }
+
+  *#number(value: number, context: string): Generator<void, Json> {
+    const text = String(value);
+    const after = text.length < 7 ? text : yield* this.#text(text, context);
+    if (after === text) return value;
+    return this.#options.shape === 'kept' ? 0 : after;
+  }
+
+  *#object(value: Record<string, Json>, nested: number): Generator<void, Json> {
+    const after: [string, Json][] = [];
+    const names = new Set<string>();
+    for (const [key, item] of Object.entries(value)) {
+      const skipped = this.#options.skip?.(key, value);
+      if (skipped === 'bytes') this.uninspected = true;
+      const masked = skipped === undefined ? yield* this.#text(key, '') : key;
+      // Two keys that are masked alike stay two.
+      let name = masked;
+      for (let count = 2; names.has(name); count++) name = `${masked} ${count}`;
+      names.add(name);
+      after.push([name, skipped === undefined ? yield* this.value(item, key, nested) : item]);
+    }
+    return Object.fromEntries(after);
+  }
+
+  *#string(text: string, context: string, nested: number): Generator<void, string> {
+    if (nested < nestedMax && /^\s*[[{"]/.test(text)) {
+      const parsed = parseStrict(utf8.encode(text), nestedBounds);
+      if (parsed.ok && typeof parsed.value === 'object' && parsed.value !== null) {
+        const before = this.masked;
+        const after = yield* this.value(parsed.value as Json, context, nested + 1);
+        return this.masked === before ? text : JSON.stringify(after);
+      }
+    }
+    return yield* this.#text(text, context);
+  }
+
+  /** `context`: the key under which it stands, which may be what says what it is. */
+  *#text(text: string, context: string): Generator<void, string> {
+    this.#texts++;
+    this.#characters += text.length;
+    if (this.#texts > textsMax || this.#characters > inspectedMax) {
+      this.unchecked = true;
+      return text;
+    }
+    if (text.length < 5) return text;
+    const found: Found[] = [];
+    for (let from = 0; ; from += partLength - partOverlap) {
+      const part = text.slice(from, from + partLength);
+      for (const { start, end, detector } of this.#find(part, context))
+        merge(found, [{ start: start + from, end: end + from }], detector);
+      yield;
+      if (from + partLength >= text.length) break;
+    }
+    for (const { detector } of found) {
+      this.found.set(detector.id, (this.found.get(detector.id) ?? 0) + 1);
+      this.categories.add(detector.category);
+    }
+    return this.#masked(text, found);
+  }
+
+  #masked(text: string, found: readonly Found[]): string {
+    const { mask, shape } = this.#options;
+    const masks = mask === undefined ? [] : found.filter(({ detector }) => mask(detector));
+    this.masked += masks.length;
+    const instead = ({ start, end, detector }: Found) =>
+      shape === 'kept' ? sameShape(text.slice(start, end)) : `[${detector.placeholder}]`;
+    return masks
+      .sort((a, b) => b.start - a.start)
+      .reduce((rest, place) => rest.slice(0, place.start) + instead(place) + rest.slice(place.end), text);
+  }
+
+  #find(text: string, context: string): Found[] {
+    const said = context === '' || context.length > 100 ? '' : `${context}: `;
+    const kept: Found[] = [];
+    const look = (where: string, before: number, place: (at: Place) => Place) => {
+      for (const detector of this.#detectors) {
+        const places = this.#ask(detector, where).flatMap(({ start, end }) =>
+          end <= before ? [] : [place({ start: Math.max(0, start - before), end: end - before })],
+        );
+        if (places.length > 0) merge(kept, places, detector);
+      }
+    };
+    look(said + text, said.length, (place) => place);
+    const seen = viewsOf(text);
+    for (const how of seen.hidden) this.hidden.add(how);
+    if (seen.cut) this.unchecked = true;
+    for (const view of seen.views)
+      look(said + view.text, said.length, ({ start, end }) => view.span(start, end));
+    return kept;
+  }
+
+  #ask(detector: Detector, text: string): readonly Place[] {
+    try {
+      return detector.find(text);
+    } catch {
+      this.unchecked = true;
+      return [];
+    }
+  }
+}
+
+export interface Inspected {
+  /** The value with what was to be masked replaced. */
+  readonly value: Json;
+  readonly inspection: Inspection;
+}
+
+/** Looks at a value part by part: whoever drives it may do something else in between. */
+export function* inspectInParts(value: Json, options: InspectOptions): Generator<void, Inspected> {
+  const walk = new Walk(options);
+  let after = value;
+  try {
+    after = yield* walk.value(value, '', 0);
+  } catch {
+    walk.unchecked = true;
+  }
+  return { value: after, inspection: walk };
+}
+
+/** Looks at a value in one go. */
+export function inspect(value: Json, options: InspectOptions): Inspected {
+  const parts = inspectInParts(value, options);
+  for (;;) {
+    const next = parts.next();
+    if (next.done === true) return next.value;
+  }
+}

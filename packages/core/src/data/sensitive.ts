@@ -1,0 +1,32 @@
+/** Room: data (D-3). What settings say of sensitive data, and what holds where they say nothing. */
+import type { Sensitive } from '../wire/sensitive.ts';
+import { type Category, type Detector } from './detectors/detector.ts';
+import { detectors } from './detectors/index.ts';
+
+/** Secrets and cards serve no agent; what identifies a person serves those who act alone. */
+export const sensitiveDefault: Sensitive = {
+  masked: {
+    intern: ['secret', 'PCI', 'PHI', 'pii.us_ssn', 'pii.national_id', 'pii.birth_date'],
+    junior: ['secret', 'PCI', 'PHI', 'pii.us_ssn', 'pii.national_id'],
+    senior: ['secret', 'PCI', 'pii.us_ssn', 'pii.national_id'],
+    principal: ['secret', 'PCI'],
+  },
+  neverSent: ['secret', 'PCI'],
+};
+
+const categories: ReadonlySet<string> = new Set<Category>(['secret', 'PCI', 'PHI', 'PII']);
+const ids: ReadonlySet<string> = new Set(detectors.map(({ id }) => id));
+
+/** Words that name no category and no detector. */
+export const unknownWords = (words: readonly string[]): string[] =>
+  words.filter((word) => !categories.has(word) && !ids.has(word));
+
+/** Whether these words name the detector, by its category or by itself. */
+export const isNamed = (
+  words: readonly string[],
+  { id, category }: Pick<Detector, 'id' | 'category'>,
+): boolean => words.includes(category) || words.includes(id);
+
+/** The detectors that the first words name and the second do not. */
+export const noLongerNamed = (before: readonly string[], after: readonly string[]): string[] =>
+  detectors.filter((each) => isNamed(before, each) && !isNamed(after, each)).map(({ id }) => id);

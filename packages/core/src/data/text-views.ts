@@ -1,0 +1,303 @@
+/**
+ * Room: data (D-2, D-3). Copies of a text in which what was hidden stands in clear: without invisible characters, in compatible form (NFKC), with
+ * look-alike letters as the Latin ones, and decoded (base64, hexadecimal, percent, HTML entities). Every copy knows which part of the original each of its
+ * characters stands for, so that what is found in it can be masked in the original. Bounded: views, depth, characters.
+ */
+import { latinOf } from './look-alikes.ts';
+
+export type Hiding = 'invisible' | 'compatible' | 'look_alike' | 'base64' | 'hex' | 'percent' | 'entities';
+
+export interface View {
+  readonly text: string;
+  /** How it was hidden, outermost first. */
+  readonly by: readonly Hiding[];
+  /** The part of the original, from and to (exclusive), that these characters of the view stand for. */
+  span(start: number, end: number): { readonly start: number; readonly end: number };
+}
+
+/** Views of one text, the text itself not counted. */
+export const viewsMax = 32;
+/** Characters of all decoded views of one text together. */
+export const decodedMax = 262_144;
+/** Encodings within encodings. */
+export const depthMax = 3;
+
+// Plain ASCII needs no copy; most texts end here.
+const plain = /^[\t\n\r\u0020-\u007e]*$/;
+/** Characters that nobody sees: formatting, joiners, bidirectional controls, variation selectors, tags, fillers. */
+const invisible =
+  /[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}]/u;
+const tagFirst = 0xe0020;
+const tagLast = 0xe007e;
+/** A joiner between pictures, or the selector after one, belongs to them. */
+const pictures = /\p{Extended_Pictographic}/u;
+
+export interface Seen {
+  readonly views: readonly View[];
+  /** Something was hidden that text for people does not hide: this is a signal by itself. */
+  readonly hidden: readonly Hiding[];
+  /** Not all of it was looked at: a bound was reached. */
+  readonly cut: boolean;
+}
+
+/** Offsets of a rebuilt text: where in the source each of its UTF-16 units begins, and where the source of it ends. */
+class Rebuilt {
+  readonly #parts: string[] = [];
+  readonly #starts: number[] = [];
+  readonly #ends: number[] = [];
+
+  add(text: string, start: number, end: number): void {
+    this.#parts.push(text);
+    for (let at = 0; at < text.length; at++) {
+      this.#starts.push(start);
+      this.#ends.push(end);
+    }
+  }
+
+  view(by: readonly Hiding[], outer: View['span']): View {
+    const [starts, ends] = [this.#starts, this.#ends];
+    return {
+      text: this.#parts.join(''),
+      by,
+      span: (start, end) => outer(starts[start] ?? 0, ends[Math.max(start, end - 1)] ?? 0),
+    };
+  }
+}
+
+const whole: View['span'] = (start, end) => ({ start, end });
+
+/** What a character beyond ASCII becomes: '' where it is invisible, a tag as the letter that it spells. Few are used often. */
+const forms = new Map<string, string>();
+const formsMax = 20_000;
+
+function formOf(char: string): string {
+  const known = forms.get(char);
+  if (known !== undefined) return known;
+  const point = char.codePointAt(0) ?? 0;
+  const form =
+    point >= tagFirst && point <= tagLast
+      ? String.fromCharCode(point - 0xe0000)
+      : invisible.test(char)
+        ? ''
+        : char.normalize('NFKC');
+  if (forms.size < formsMax) forms.set(char, form);
+  return form;
+}
+
+const beyondAscii = /[^\u0000-\u007e]/gu;
+
+/** Whether a character of it, beyond ASCII, is one that `of` says something about: most texts are done with this. */
+function has(text: string, of: (char: string) => boolean): boolean {
+  for (const { 0: char } of text.matchAll(beyondAscii)) if (of(char)) return true;
+  return false;
+}
+
+/** Without what is invisible, in compatible form; undefined where that is the text itself. */
+function compatible(text: string, outer: View): { view: View; found: Set<Hiding> } | undefined {
+  if (!has(text, (char) => formOf(char) !== char)) return undefined;
+  const rebuilt = new Rebuilt();
+  const found = new Set<Hiding>();
+  let before = '';
+  for (let at = 0; at < text.length; ) {
+    const point = text.codePointAt(at) ?? 0;
+    const char = String.fromCodePoint(point);
+    const form = point > 0x7e ? formOf(char) : char;
+    if (form === '' ? !pictures.test(before) : point >= tagFirst && point <= tagLast) found.add('invisible');
+    rebuilt.add(form, at, at + char.length);
+    if (form !== '') before = char;
+    at += char.length;
+  }
+  const by: Hiding = found.has('invisible') ? 'invisible' : 'compatible';
+  return { view: rebuilt.view([...outer.by, by], outer.span), found };
+}
+
+/** With look-alikes as Latin letters, in words that mix scripts; undefined where none does. */
+function latin(outer: View): View | undefined {
+  if (!has(outer.text, (char) => latinOf(char) !== undefined)) return undefined;
+  const rebuilt = new Rebuilt();
+  let changed = false;
+  const words = /[\p{L}\p{M}\p{N}]+|[^\p{L}\p{M}\p{N}]+/gu;
+  for (const { 0: word, index } of outer.text.matchAll(words)) {
+    const mixed = /[A-Za-z]/.test(word) && [...word].some((char) => latinOf(char) !== undefined);
+    let at = index;
+    for (const char of word) {
+      const as = mixed ? latinOf(char) : undefined;
+      if (as !== undefined) changed = true;
+      rebuilt.add(as ?? char, at, at + char.length);
+      at += char.length;
+    }
+  }
+  return changed ? rebuilt.view([...outer.by, 'look_alike'], outer.span) : undefined;
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+const printable = /^[\t\n\r\u0020-\u007e\u00a0-\uffff]*$/;
+
+function textOf(bytes: Uint8Array): string | undefined {
+  try {
+    const text = utf8.decode(bytes);
+    return text.length > 0 && printable.test(text) ? text : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function bytesOfHex(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length >> 1);
+  for (let at = 0; at < bytes.length; at++) bytes[at] = Number.parseInt(text.slice(2 * at, 2 * at + 2), 16);
+  return bytes;
+}
+
+function bytesOfBase64(text: string): Uint8Array | undefined {
+  try {
+    const binary = atob(text.replace(/-/g, '+').replace(/_/g, '/').replace(/=+$/, ''));
+    const bytes = new Uint8Array(binary.length);
+    for (let at = 0; at < bytes.length; at++) bytes[at] = binary.charCodeAt(at);
+    return bytes;
+  } catch {
+    return undefined;
+  }
+}
+
+interface Encoding {
+  readonly by: Hiding;
+  /** What every text that has it holds. */
+  readonly mark: RegExp;
+  readonly pattern: RegExp;
+  /** Undefined: it is not what it looked like. */
+  readonly decode: (text: string) => string | undefined;
+}
+
+/** Encodings of a run of bytes: each run is a view of its own. */
+const runs: readonly Encoding[] = [
+  {
+    by: 'base64',
+    mark: /[A-Za-z0-9+/_-]{16}/,
+    // Long enough that a word is not one; decoded only where bytes of text come out.
+    pattern: /[A-Za-z0-9+/_-]{16,}={0,2}/g,
+    decode: (text) => {
+      const bytes = bytesOfBase64(text);
+      return bytes === undefined ? undefined : textOf(bytes);
+    },
+  },
+  {
+    by: 'hex',
+    mark: /[0-9A-Fa-f]{16}/,
+    pattern: /[0-9A-Fa-f]{16,}/g,
+    decode: (text) => (text.length % 2 === 0 ? textOf(bytesOfHex(text)) : undefined),
+  },
+];
+
+const named: Readonly<Record<string, string>> = {
+  amp: '&',
+  lt: '<',
+  gt: '>',
+  quot: '"',
+  apos: "'",
+  nbsp: ' ',
+  commat: '@',
+  period: '.',
+  colon: ':',
+  sol: '/',
+  lowbar: '_',
+  hyphen: '-',
+};
+
+function characterOf(entity: string): string | undefined {
+  const name = entity.slice(1, -1);
+  if (!name.startsWith('#')) return Object.hasOwn(named, name) ? named[name] : undefined;
+  const point = /^#x/i.test(name) ? Number.parseInt(name.slice(2), 16) : Number(name.slice(1));
+  const isCharacter = point > 0 && point <= 0x10ffff && (point < 0xd800 || point > 0xdfff);
+  return isCharacter ? String.fromCodePoint(point) : undefined;
+}
+
+/** Encodings of single characters: one view of the whole text, in which they stand decoded. */
+const characters: readonly Encoding[] = [
+  {
+    by: 'percent',
+    mark: /%[0-9A-Fa-f]{2}/,
+    pattern: /(?:%[0-9A-Fa-f]{2})+/g,
+    decode: (text) => textOf(bytesOfHex(text.replaceAll('%', ''))),
+  },
+  {
+    by: 'entities',
+    mark: /&[#a-zA-Z]/,
+    pattern: /&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,8});/g,
+    decode: characterOf,
+  },
+];
+
+function inPlace(outer: View, { by, pattern, decode }: Encoding): View | undefined {
+  const rebuilt = new Rebuilt();
+  const { text } = outer;
+  let at = 0;
+  const plainTo = (to: number) => {
+    for (; at < to; at++) rebuilt.add(text.charAt(at), at, at + 1);
+  };
+  let changed = false;
+  for (const { 0: part, index } of text.matchAll(pattern)) {
+    const decoded = decode(part);
+    if (decoded === undefined) continue;
+    plainTo(index);
+    rebuilt.add(decoded, index, index + part.length);
+    at = index + part.length;
+    changed = true;
+  }
+  plainTo(text.length);
+  return changed ? rebuilt.view([...outer.by, by], outer.span) : undefined;
+}
+
+function* decoded(outer: View): Generator<View> {
+  for (const encoding of characters) {
+    const view = encoding.mark.test(outer.text) ? inPlace(outer, encoding) : undefined;
+    if (view !== undefined) yield view;
+  }
+  for (const { by, mark, pattern, decode } of runs) {
+    if (!mark.test(outer.text)) continue;
+    for (const { 0: part, index } of outer.text.matchAll(pattern)) {
+      const text = decode(part);
+      if (text === undefined) continue;
+      yield {
+        text,
+        by: [...outer.by, by],
+        // Which character came of which is not kept: all of it stands for all of the run.
+        span: () => outer.span(index, index + part.length),
+      };
+    }
+  }
+}
+
+/** Every view of a text within the bounds, widest first. */
+export function viewsOf(text: string): Seen {
+  const views: View[] = [];
+  const hidden = new Set<Hiding>();
+  let characters = 0;
+  let cut = false;
+  const queue: View[] = [{ text, by: [], span: whole }];
+  for (let outer = queue.shift(); outer !== undefined; outer = queue.shift()) {
+    const found: View[] = [];
+    if (!plain.test(outer.text)) {
+      const clear = compatible(outer.text, outer);
+      for (const each of clear?.found ?? []) hidden.add(each);
+      if (clear !== undefined) found.push(clear.view);
+      const shadow = latin(clear?.view ?? outer);
+      if (shadow !== undefined) {
+        hidden.add('look_alike');
+        found.push(shadow);
+      }
+    }
+    if (outer.by.length < depthMax) {
+      for (const view of decoded(found.at(-1) ?? outer)) {
+        characters += view.text.length;
+        if (characters > decodedMax || views.length + found.length >= viewsMax) {
+          cut = true;
+          break;
+        }
+        found.push(view);
+        queue.push(view);
+      }
+    }
+    views.push(...found);
+  }
+  return { views, hidden: [...hidden], cut };
+}
