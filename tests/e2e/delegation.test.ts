@@ -234,7 +234,9 @@ describe('a kill of the agent above', () => {
     const junior = await started(senior, 'junior-support');
     const client = await office(junior);
     expect((await look(client)).isError).toBe(false);
-    await atfOk('kill', 'agent', 'senior-support');
+    expect(await atfOk('kill', 'agent', 'senior-support')).toMatch(
+      /stops, too: \d+ delegations?, to junior-support/,
+    );
     const refused = await look(client);
     expect(refused.atf.code).toBe('containment.agent_stopped');
     await expect(
@@ -247,7 +249,8 @@ describe('a kill of the agent above', () => {
   });
 });
 
-async function atfOk(...words: string[]): Promise<void> {
+async function atfOk(...words: string[]): Promise<string> {
   const done = await atf([...words, '--yes', '--data', product.dataDir, '--reason', 'drill']);
   expect(done.code, done.stderr).toBe(0);
+  return done.stdout;
 }

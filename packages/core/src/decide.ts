@@ -243,6 +243,7 @@ function askedOf(
     ...flowContext(world.flow),
     ...queryContext(world.query),
     ...stated,
+    delegationDepth: credential.chain?.links.length ?? 0,
   };
   return { ...who, amount, point, reads, context, problem };
 }

@@ -179,6 +179,8 @@ export interface PolicyContext {
   readonly time?: PolicyTime;
   /** Arguments that policies of the set about this tool ask about. Absent: none does, or they cannot be told, and what asks about them fails. */
   readonly args?: JsonObject;
+  /** How many agents stand above it in a chain of delegation; 0: it works for none. */
+  readonly delegationDepth: number;
 }
 
 /** What stands in the context when no task was given and the call has no value that says where or to what. */
@@ -198,6 +200,9 @@ export const noLabels = {
 
 /** What stands in the context when the call is no SQL, or its statement is not known. */
 export const noQuery = { tables: [], columns: [], operations: [] } as const satisfies Partial<PolicyContext>;
+
+/** What stands in the context when it works for no other agent. */
+export const noChain = { delegationDepth: 0 } as const satisfies Partial<PolicyContext>;
 
 export interface PolicyQuestion {
   readonly agent: AgentDoc;

@@ -36,6 +36,10 @@ export const kill: Command<KillOptions> = async (cli, [kind = '', name], options
   const concerned = items.filter((agent) => concerns(scope, agent));
   const graceSeconds = graceOf(options.graceful);
   preview(cli, scope, concerned, name, { pause: options.pause === true, graceSeconds });
+  const below = async () => {
+    if (scope.kind === 'agent') await sayBelow(cli, operator, scope.id);
+  };
+  if (options.yes !== true) await below();
   if (options.yes !== true) await confirm(cli, options.pause === true ? 'Pause?' : 'Kill?');
   const state = options.pause === true ? 'paused' : 'killed';
   const report = await operator.call('containment.stop', {
@@ -48,6 +52,8 @@ export const kill: Command<KillOptions> = async (cli, [kind = '', name], options
   });
   cli.out.document(report);
   tell(cli, report);
+  // What nobody was asked about first waits for nothing.
+  if (options.yes === true) await below();
   return report.gateways.confirmed === report.gateways.connected ? exitCodes.ok : exitCodes.refused;
 };
 
@@ -155,6 +161,18 @@ function preview(
       [{ title: 'AGENT' }, { title: 'LEVEL' }, { title: 'STATE' }, { title: 'RUNNING', align: 'right' }],
       rows,
     );
+}
+
+/** Who works for the agent stops with it. That this cannot be told keeps nobody from stopping. */
+async function sayBelow(cli: Cli, operator: ControlClient, agentId: string): Promise<void> {
+  const around = await operator
+    .call('agents.delegations', { params: { id: agentId } })
+    .catch(() => undefined);
+  const below = around?.items.filter(({ aboveIds }) => aboveIds.includes(agentId)) ?? [];
+  if (below.length === 0) return;
+  const names = [...new Set(below.map(({ chain }) => chain.at(-1) ?? ''))].sort();
+  cli.out
+    .say`What others do for it stops, too: ${counted(below.length, 'delegation')}, to ${names.join(', ')}.`;
 }
 
 function tell(cli: Cli, report: StopReport): void {

@@ -209,6 +209,7 @@ export async function delegationsAround(control: Control, ref: string): Promise<
     return {
       id: row.id,
       chain: (chains[at] ?? []).map((id) => names.get(id) ?? 'unknown'),
+      aboveIds: (chains[at] ?? []).slice(0, -1),
       state: row.sid === null ? ('open' as const) : ('taken' as const),
       bySid: row.by_sid,
       ...(row.sid === null ? {} : { sid: row.sid }),

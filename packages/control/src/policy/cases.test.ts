@@ -126,6 +126,7 @@ describe('the set', () => {
           minute: fc.nat(59),
           date: fc.constant('2026-11-22'),
         }),
+        delegationDepth: fc.nat(5),
       }),
     });
     fc.assert(

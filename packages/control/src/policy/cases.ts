@@ -9,6 +9,7 @@ import { origins } from '@atf/core/segmentation/provenance/session-memory';
 import { intents } from '@atf/core/segmentation/provenance/stated-intent';
 import { tableOperations } from '@atf/core/wire/database';
 import type { JsonObject } from '@atf/core/wire/json';
+import { chainLengthMax } from '@atf/core/wire/token';
 import { parseStrictYaml } from '@atf/core/wire/strict-yaml';
 import {
   actionClassSchema,
@@ -23,6 +24,7 @@ import { casesMax } from '@atf/core/wire/policy';
 import {
   noLabels,
   noProvenance,
+  noChain,
   noQuery,
   type PolicyContext,
   type PolicyFacts,
@@ -65,6 +67,7 @@ const contextSchema = z.strictObject({
     .transform((given) => ({ ...anyTime, ...defined(given) })),
   /** As the tool is called. Without them the case is about a call that no policy about arguments stops. */
   args: z.custom<JsonObject>((given) => fromArguments(given).ok, 'not what policies can be asked about'),
+  delegationDepth: z.int().min(0).max(chainLengthMax),
 }) satisfies z.ZodType<PolicyContext>;
 const toolSchema = z.strictObject({
   ref: toolRefSchema,
@@ -138,6 +141,7 @@ const usual = {
     ...noLabels,
     ...noQuery,
     time: anyTime,
+    ...noChain,
   },
 } as const satisfies { tool: z.output<typeof toolSchema>; context: PolicyContext };
 

@@ -16,6 +16,7 @@ import { anyAgent, anyTime, anyTool, type ToolTraits } from './anybody.ts';
 import { obligationWords } from './obligations.ts';
 import {
   noLabels,
+  noChain,
   noProvenance,
   noQuery,
   type PolicyAnswer,
@@ -42,6 +43,7 @@ const contextValues: {
     | 'valueCurrency'
     | 'time'
     | 'args'
+    | keyof typeof noChain
   >]: readonly PolicyContext[K][];
 } = {
   granted: [true, false],
@@ -130,7 +132,7 @@ function standingOf(policy: PolicyFacts, { agent, level, action, tool, context }
       effectiveLevel: level,
       action,
       tool,
-      context: { ...context, ...noQuery, time: anyTime, approved } as unknown as PolicyContext,
+      context: { ...context, ...noQuery, ...noChain, time: anyTime, approved } as unknown as PolicyContext,
       anyArguments: true,
     });
   const lawful = (answer: PolicyAnswer) => answer.decision === 'allow' && answer.errors.length === 0;

@@ -108,6 +108,7 @@ const contextNames = Object.keys({
   tables: true,
   columns: true,
   operations: true,
+  delegationDepth: true,
 } satisfies Record<PlainName, true>) as readonly PlainName[];
 
 /** What is in a context only where a policy asks about it. */
@@ -123,6 +124,7 @@ function contextKey(context: PolicyContext): string | undefined {
   for (const name of contextNames) {
     const value = context[name];
     if (typeof value === 'boolean') key += value ? 'T' : 'F';
+    else if (typeof value === 'number') key += `${value};`;
     else if (typeof value === 'string') key += `${value.length}:${value}`;
     else if (name === 'confidentiality') key += `${value.join(',')};`;
     else if (value.length > 0) return undefined;

@@ -3,7 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { agentDoc, toolDoc } from '../decide.fixture.ts';
 import { sha256 } from '../digest.ts';
 import { sensitivities } from '../wire/words.ts';
-import { noLabels, noProvenance, noQuery, type PolicyContext, type PolicyQuestion } from '../world.ts';
+import {
+  noChain,
+  noLabels,
+  noProvenance,
+  noQuery,
+  type PolicyContext,
+  type PolicyQuestion,
+} from '../world.ts';
 import { policyFactsOf } from './question.ts';
 import { RecentMap, RememberedAnswers } from './remembered-answers.ts';
 
@@ -52,6 +59,7 @@ const context: PolicyContext = {
   ...noProvenance,
   ...noLabels,
   ...noQuery,
+  ...noChain,
 };
 const { classification } = toolDoc;
 const question: PolicyQuestion = {

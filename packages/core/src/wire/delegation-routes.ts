@@ -20,6 +20,8 @@ export const delegationSchema = z.object({
     .array(z.string())
     .min(2)
     .max(chainLengthMax + 1),
+  /** The agents above, in the same order. */
+  aboveIds: z.array(uuidSchema).min(1).max(chainLengthMax),
   state: delegationStateSchema,
   /** The session that delegated. */
   bySid: uuidSchema,
