@@ -1,0 +1,56 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { BoundaryOffer } from '@atf/core/wire/negotiation';
+import { expect, it } from 'vitest';
+import { parseSettings, type Settings } from './settings.ts';
+import { looserSettings } from './settings-loosening.ts';
+
+const shipped = readFileSync(
+  fileURLToPath(new URL('../../../../policies/settings.yaml', import.meta.url)),
+  'utf8',
+);
+const read = parseSettings(shipped);
+if (!read.ok) throw new Error(read.problems.join());
+const withOffers = (...negotiable: BoundaryOffer[]): Settings => ({ ...read.settings, negotiable });
+
+const refunds = (amountMax: number) => ({ tool: 'erp/refund', amountMax, currency: 'EUR' });
+const offer: BoundaryOffer = {
+  name: 'more',
+  agents: ['a', 'b'],
+  limit: refunds(100),
+  minutesMax: 30,
+  timesPerDay: 2,
+};
+const { agents: _, ...toAll } = offer;
+
+it.each<[string, BoundaryOffer[], boolean]>([
+  ['the same', [offer], false],
+  ['none any more', [], false],
+  ['to fewer', [{ ...offer, agents: ['a'] }], false],
+  ['less, shorter and seldom', [{ ...offer, limit: refunds(50), minutesMax: 1, timesPerDay: 1 }], false],
+  ['to another', [{ ...offer, agents: ['a', 'c'] }], true],
+  ['to all', [toAll], true],
+  ['more', [{ ...offer, limit: refunds(101) }], true],
+  ['longer', [{ ...offer, minutesMax: 31 }], true],
+  ['oftener', [{ ...offer, timesPerDay: 3 }], true],
+  ['of another tool', [{ ...offer, limit: { ...refunds(1), tool: 'erp/pay' } }], true],
+  ['in another currency', [{ ...offer, limit: { ...refunds(1), currency: 'USD' } }], true],
+  ['a domain in its place', [{ ...toAll, limit: undefined, domain: 'hr' }], true],
+  ['one more', [offer, { ...offer, name: 'else' }], true],
+])('an offer to widen a boundary: %s', (_name, after, looser) => {
+  expect(looserSettings(withOffers(offer), withOffers(...after)).length > 0).toBe(looser);
+});
+
+it.each([
+  ['nothing', '{ name: a, minutesMax: 1, timesPerDay: 1 }'],
+  ['both', '{ name: a, domain: hr, limit: { concurrent: 2 }, minutesMax: 1, timesPerDay: 1 }'],
+  [
+    'two limits',
+    '{ name: a, limit: { concurrent: 2, amountMax: 3, currency: EUR }, minutesMax: 1, timesPerDay: 1 }',
+  ],
+  ['an amount without a currency', '{ name: a, limit: { amountMax: 3 }, minutesMax: 1, timesPerDay: 1 }'],
+  ['days', '{ name: a, domain: hr, minutesMax: 1441, timesPerDay: 1 }'],
+  ['no end of it', '{ name: a, domain: hr, minutesMax: 1, timesPerDay: 25 }'],
+])('an offer of %s is none', (_name, text) => {
+  expect(parseSettings(`${shipped}\nnegotiable:\n  - ${text}\n`).ok).toBe(false);
+});
