@@ -195,7 +195,7 @@ describe('a folder without a running product', () => {
 
   it('is linted, tested and formatted, with exit codes for CI', async () => {
     const dir = copyOf('own');
-    expect(documents(await offline('lint', dir))[0]).toMatchObject({ problems: [], policies: 16 });
+    expect(documents(await offline('lint', dir))[0]).toMatchObject({ problems: [], policies: 17 });
     const tested = await offline('test', dir);
     expect(tested.code).toBe(0);
     appendFileSync(
