@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { JudgedFact } from './wire/judge.ts';
 import {
   agentDoc,
   approvalFor,
@@ -315,5 +316,44 @@ describe('decide', () => {
       ),
       { seed: 42, numRuns: 1_000 },
     );
+  });
+});
+
+describe('a judge of intents', () => {
+  const received = receivedOf();
+  const decided = (
+    verdict: JudgedFact['verdict'],
+    unanswered: JudgedFact['unanswered'],
+    more: Partial<World> = {},
+  ) => decide(received, worldOf({ judged: { verdict, unanswered }, ...more }));
+
+  it.each<[JudgedFact['verdict'], JudgedFact['unanswered'], string, string | undefined]>([
+    ['agrees', 'refuse', 'allow', undefined],
+    ['disagrees', 'ask', 'ask', 'maturity.approval_required'],
+    ['disagrees', 'refuse', 'ask', 'maturity.approval_required'],
+    ['doubted', 'refuse', 'ask', 'maturity.approval_required'],
+    ['unanswered', 'ask', 'ask', 'maturity.approval_required'],
+    ['unanswered', 'refuse', 'refuse', 'policy.judge_unanswered'],
+  ])('that %s, where no answer means %s: %s', (verdict, unanswered, outcome, code) => {
+    const decision = decided(verdict, unanswered);
+    expect([decision.outcome, decision.refusal?.code]).toEqual([outcome, code]);
+    // What policies owe is owed all the same.
+    if (outcome === 'allow')
+      expect(decision).toMatchObject({ policies: ['level.permit'], obligations: ['notify'] });
+  });
+
+  it('is outvoted by the approval of exactly this call, and by no other', () => {
+    const approval = approvalFor(received);
+    for (const verdict of ['disagrees', 'doubted', 'unanswered'] as const) {
+      expect(decided(verdict, 'refuse', { approval }).outcome).toBe('allow');
+      const other = { ...approval, argsDigest: sha256('others') };
+      expect(decided(verdict, 'refuse', { approval: other }).outcome).not.toBe('allow');
+    }
+  });
+
+  it('lets nothing pass that is not lawful without it', () => {
+    const denies = policyOf(() => ({ decision: 'deny', reasons: [], errors: [] }));
+    expect(decided('agrees', 'ask', { policy: denies }).outcome).toBe('refuse');
+    expect(decided('agrees', 'ask', { feedFresh: false }).outcome).toBe('refuse');
   });
 });

@@ -27,6 +27,7 @@ import {
 import { throttleId, throttleWords } from './segmentation/volume.ts';
 import { closedWindows, utcTime } from './segmentation/windows.ts';
 import type { AgentDoc, ServerDoc, ToolDoc } from './wire/feed.ts';
+import type { JudgedFact } from './wire/judge.ts';
 import type { HumanCheckpoint } from './wire/manifest.ts';
 import type { ActionClass, Level } from './wire/words.ts';
 import type {
@@ -413,7 +414,10 @@ function gateMaturity(asked: Asked, received: Received, world: World): Step {
     provenanceReason(answer, asked) ??
     titlesOf(answer, asked) ??
     `${statementWords(world)}level ${asked.level} may ${actionClassOf(asked.tool)} only after a person approves`;
-  return { ask: refusal('maturity.approval_required', why, { policies: answer.reasons }) };
+  // A release of this call ends the doubt, so whoever releases it is told of it, whatever else asks.
+  const doubt = world.judged?.verdict === 'doubted' ? `${judgedWords.doubted}; ` : '';
+  const told = `${doubt}${why}`.slice(0, becauseLengthMax);
+  return { ask: refusal('maturity.approval_required', told, { policies: answer.reasons }) };
 }
 
 /** What the SQL of a call would do, before the reason why a person is asked. */
@@ -445,6 +449,32 @@ function titlesOf({ reasons }: PolicyAnswer, { policy, level }: Asked): string |
   return titles.size === 0
     ? undefined
     : `${[...titles].join('; ')}. At level ${level} a person decides about this`.slice(0, becauseLengthMax);
+}
+
+const judgedWords: Readonly<Record<JudgedFact['verdict'], string>> = {
+  agrees: 'the judge of intents sees what it is for',
+  disagrees: 'the judge of intents does not see what it is for',
+  unanswered: 'the judge of intents did not answer',
+  doubted: 'the judge of intents does not see what this instance read before',
+};
+
+/** S-2: does a judge of the company's own see what the call is for? Its doubt goes to a person, and never past one. `policies`: those that let the call pass before. */
+function judgeIntent(
+  world: World,
+  tool: ToolDoc,
+  received: Received,
+  policies: readonly string[] = [],
+): Step | undefined {
+  const { judged, approval } = world;
+  if (judged === undefined) return undefined;
+  const { verdict, unanswered } = judged;
+  const because = judgedWords[verdict];
+  if (verdict === 'agrees') return { pass: because, policies };
+  if (approval !== undefined && approvalReleases(approval, received, world, tool))
+    return { pass: `${because}; approved by a person (${approval.id.slice(0, 8)})`, policies };
+  return verdict === 'unanswered' && unanswered === 'refuse'
+    ? no('policy.judge_unanswered')
+    : { ask: refusal('maturity.approval_required', because) };
 }
 
 /** Invariant 5: the approval of exactly this call, consumed for it, unexpired, under the accepted definition. */
@@ -551,6 +581,7 @@ export function decide(received: Received, world: World): Decision {
     maybe('limit_total', limitTotal(everyone, received)) ??
     take('govern_data', governData(world)) ??
     all('gate_maturity', (each) => gateMaturity(each, received, world)) ??
+    maybe('judge_intent', judgeIntent(world, tool, received, checks.at(-1)?.policies)) ??
     answer('allow')
   );
 }

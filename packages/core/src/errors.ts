@@ -528,6 +528,12 @@ export const errors = {
     'No policy permits this at the level of the agent',
     'An agent of a higher level may do it, or this one after promotion.',
   ),
+  'policy.judge_unanswered': entry(
+    503,
+    'S-2',
+    'The judge of intents did not answer, and without it this is not done',
+    'Try again later. Operators: look at the address and the time of `judge` in settings.yaml.',
+  ),
   'policy.evaluation_failed': entry(
     403,
     'S-2',

@@ -10,6 +10,8 @@ export const events = {
     'A tool server asked the agent for something while a call ran; what it asked for is sealed with it.',
   'action.input_given':
     'What the agent answered to a tool server, sealed; recorded before the server got it.',
+  'action.intent_doubted':
+    'After a read the judge of intents did not see what it was for, or could not be asked; a person decides about what that instance changes next.',
   'action.subscribed': 'An agent asked to be told when a resource changes.',
   'action.refused': 'A call was refused; nothing ran.',
   'action.asked': 'A call waits for a person.',

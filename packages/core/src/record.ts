@@ -16,6 +16,7 @@ import type {
 import type { Adapted } from './wire/adaptive.ts';
 import type { FlowFact } from './segmentation/flow.ts';
 import type { QueryFact } from './wire/database.ts';
+import type { JudgedFact } from './wire/judge.ts';
 import type { ActionClass, Level } from './wire/words.ts';
 import type {
   Chain,
@@ -92,6 +93,8 @@ export interface DecisionFacts {
   readonly detectors: readonly DetectorVerdict[];
   /** What the SQL of the call does, without its literals; absent: the tool takes none. */
   readonly query?: QueryFact;
+  /** Absent: no judge of intents is asked about such calls. */
+  readonly judged?: JudgedFact;
   readonly epochs: Decision['epochs'];
   readonly credential: { readonly expiresAtMs: number; readonly epoch: number };
   /** How the server is reached; absent: it was not known. */
@@ -227,6 +230,7 @@ export function factsOf(received: Received, world: World, decision: Decision): D
     task,
     detectors,
     query,
+    judged,
     sessionRevoked,
     agent,
     instance,
@@ -246,6 +250,7 @@ export function factsOf(received: Received, world: World, decision: Decision): D
     task,
     detectors,
     ...(query === undefined ? {} : { query }),
+    ...(judged === undefined ? {} : { judged }),
     epochs: decision.epochs,
     credential: { expiresAtMs, epoch: credentialEpoch },
     ...(server === undefined ? {} : { transport: server.transport.kind }),

@@ -26,6 +26,7 @@ import {
 } from './wire/feed.ts';
 import { adaptedSchema } from './wire/adaptive.ts';
 import { queryFactSchema } from './wire/database.ts';
+import { judgedFactSchema } from './wire/judge.ts';
 import { canonicalJson, isJsonObject, type Json, type JsonObject, parseStrictText } from './wire/json.ts';
 import { labelsSchema } from './wire/labels.ts';
 import type { Manifest } from './wire/manifest.ts';
@@ -200,6 +201,7 @@ const factsSchema = z.object({
     )
     .max(1_000),
   query: queryFactSchema.optional(),
+  judged: judgedFactSchema.optional(),
   epochs: z.object({ agent: count, credential: count, tool: count, server: count, policy: count }),
   credential: z.object({ expiresAtMs: z.number(), epoch: count }),
   transport: z.enum(['stdio', 'http', 'cooperative', 'openapi']).optional(),
@@ -358,6 +360,7 @@ function worldOf(
     task: facts.task ?? noTask,
     detectors: facts.detectors,
     query: facts.query,
+    judged: facts.judged,
   };
   return { ok: true, record, received, world };
 }

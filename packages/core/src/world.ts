@@ -7,6 +7,7 @@ import type { AgentDoc, ApprovalDoc, ContainmentDoc, InstanceDoc, ServerDoc, Too
 import type { QueryFact } from './wire/database.ts';
 import type { JsonObject } from './wire/json.ts';
 import type { FlowFact } from './segmentation/flow.ts';
+import type { JudgedFact } from './wire/judge.ts';
 import type { ArgumentOrigin } from './segmentation/provenance/argument-origins.ts';
 import type { Origin } from './segmentation/provenance/session-memory.ts';
 import type { Intent } from './segmentation/provenance/stated-intent.ts';
@@ -270,6 +271,8 @@ export interface World {
   readonly query?: QueryFact | undefined;
   /** The question is about the tool, whatever the arguments. Such a decision is never carried out, and never recorded. */
   readonly anyArguments?: boolean;
+  /** What the judge of intents says of a state-changing call; absent: there is none, or the call only reads. */
+  readonly judged?: JudgedFact | undefined;
 }
 
 export type CheckName =
@@ -283,7 +286,8 @@ export type CheckName =
   | 'limit_transaction'
   | 'limit_total'
   | 'govern_data'
-  | 'gate_maturity';
+  | 'gate_maturity'
+  | 'judge_intent';
 
 export interface Check {
   readonly name: CheckName;

@@ -23,6 +23,7 @@ import {
 } from '@atf/core/world';
 import { aboveOf } from './above.ts';
 import { argumentVerdicts } from './data-inspection.ts';
+import type { Judge, Verdict } from './judge.ts';
 import type { Hold, Limiter, LimitInput } from './limiter.ts';
 import type { Ports } from './ports.ts';
 import { queryOf } from './query-reader.ts';
@@ -97,7 +98,13 @@ export interface Decider {
   /** Decides in this tick, spending nothing, before control is asked for a lease. */
   first(received: Received, call: ExactCall): Decided;
   /** Decides in this tick; spends what `hold` has when the outcome is `allow`, and gives it back otherwise. */
-  decide(received: Received, call: ExactCall, approval: ApprovalDoc | undefined, hold: Holds): Decided;
+  decide(
+    received: Received,
+    call: ExactCall,
+    approval: ApprovalDoc | undefined,
+    hold: Holds,
+    verdict?: Verdict,
+  ): Decided;
   /** The same decision without reserving anything; with `anyArguments` without looking at the arguments. */
   peek(received: Received, call: ExactCall, anyArguments?: boolean): Decided;
 }
@@ -115,7 +122,15 @@ export function createDecider(
   ports: Ports,
   { limiter, totals }: { readonly limiter: Limiter; readonly totals: Totals },
   schemas: SchemaCheck,
-  { memories, labels }: { readonly memories: SessionMemories; readonly labels: SessionLabels },
+  {
+    memories,
+    labels,
+    judge,
+  }: {
+    readonly memories: SessionMemories;
+    readonly labels: SessionLabels;
+    readonly judge: Pick<Judge, 'factOf' | 'doubts'>;
+  },
   onDecided: (ms: number) => void = () => undefined,
 ): Decider {
   const { snapshot, clock } = ports;
@@ -141,7 +156,11 @@ export function createDecider(
     received: Received,
     call: ExactCall,
     approval: ApprovalDoc | undefined,
-    how: { readonly hold: Holds | undefined; readonly anyArguments: boolean },
+    how: {
+      readonly hold: Holds | undefined;
+      readonly anyArguments: boolean;
+      readonly verdict?: Verdict | undefined;
+    },
   ): Decided => {
     const { credential, server, tool: name } = received;
     const agent = snapshot.agent(credential.agentId);
@@ -160,6 +179,13 @@ export function createDecider(
     const above = aboveOf(snapshot, credential);
     const spending = { agent: bound, tool, args: received.args, credential, above: agentsAbove(above) };
     const binding = bindingTotals(totals.look(spending), how);
+    // What is only looked at is looked at as if the judge agreed: it is asked about what would be done. A doubt is there before anybody is asked.
+    const { instanceId } = credential;
+    const asks = used !== undefined && actionClassOf(used) !== 'read' && !how.anyArguments;
+    const judged =
+      asks && (how.hold !== undefined || judge.doubts(instanceId))
+        ? judge.factOf(instanceId, how.verdict)
+        : undefined;
     const world: World = {
       nowMs,
       feedFresh: snapshot.fresh(),
@@ -185,6 +211,7 @@ export function createDecider(
           ? []
           : argumentVerdicts(received.args, actionClassOf(used), snapshot.settings()),
       query,
+      ...(judged === undefined ? {} : { judged }),
     };
     const decision = decide(received, world);
     if (how.hold !== undefined && decision.outcome !== 'allow') {
@@ -232,8 +259,8 @@ export function createDecider(
     },
     first: (received, call) =>
       timed(() => inThisTick(received, call, undefined, { hold: undefined, anyArguments: false })),
-    decide: (received, call, approval, hold) =>
-      timed(() => inThisTick(received, call, approval, { hold, anyArguments: false })),
+    decide: (received, call, approval, hold, verdict) =>
+      timed(() => inThisTick(received, call, approval, { hold, anyArguments: false, verdict })),
     peek: (received, call, anyArguments = false) =>
       inThisTick(received, call, undefined, { hold: undefined, anyArguments }),
   };

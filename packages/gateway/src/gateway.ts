@@ -32,6 +32,7 @@ import { Cooperative } from './protocols/cooperative.ts';
 import { Elsewhere } from './protocols/elsewhere.ts';
 import { HttpServices } from './protocols/http-service.ts';
 import { routedUpstream } from './routed-upstream.ts';
+import { askJudgeOver } from './judge.ts';
 import { Lease } from './lease.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { PayloadKey } from './payload-key.ts';
@@ -297,6 +298,7 @@ function build({ key, options, control, spool, enrolled, orphans }: Opened): Bui
       metrics.decided(ms);
     },
     upMs: () => Math.round(clock.monotonicMs() - startedMs),
+    askJudge: askJudgeOver(file, options.environment ?? process.env),
     pause: async (attempt) =>
       await pauseFor(Math.min(finishRetryMs * 2 ** attempt, finishRetryMsMax), undefined, { ref: false }),
   });

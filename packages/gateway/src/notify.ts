@@ -44,13 +44,9 @@ export class Notifier {
       world.agent === undefined
     )
       return;
-    if (this.#waiting.length >= notificationsWaitingMax) {
-      this.dropped++;
-      return;
-    }
     const tool = `${received.server}/${received.tool}`;
     const because = decision.checks.findLast(({ verdict }) => verdict === 'pass')?.because ?? '';
-    this.#waiting.push({
+    this.#add({
       actionId: received.actionId,
       agentId: world.agent.id,
       tool,
@@ -58,8 +54,33 @@ export class Notifier {
       because: because.slice(0, summaryLengthMax),
       purpose: world.agent.purpose.slice(0, purposeLengthMax),
     });
+  }
+
+  #add(notification: Notification): void {
+    if (this.#waiting.length >= notificationsWaitingMax) {
+      this.dropped++;
+      return;
+    }
+    this.#waiting.push(notification);
     this.#sending ??= this.#send().finally(() => {
       this.#sending = undefined;
+    });
+  }
+
+  /** Tells that the judge of intents does not see what a read was for. */
+  doubted({ received, world: { agent } }: Decided): void {
+    if (agent === undefined) return;
+    const tool = `${received.server}/${received.tool}`;
+    this.#add({
+      actionId: received.actionId,
+      agentId: agent.id,
+      tool,
+      summary: `${agent.name} called ${tool}, and the judge of intents does not see what for`.slice(
+        0,
+        summaryLengthMax,
+      ),
+      because: 'A person decides about what this instance changes next.',
+      purpose: agent.purpose.slice(0, purposeLengthMax),
     });
   }
 

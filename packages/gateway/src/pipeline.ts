@@ -20,6 +20,7 @@ import { approvalResultName, builtInTools, isBuiltIn, readApprovalQuestion } fro
 import { CallsUnderWay } from './calls.ts';
 import { createDecider, type ExactCall, exactCall, receivedOf } from './decision.ts';
 import { execute, type Ran } from './execute.ts';
+import { type AskJudge, Judge, type Verdict } from './judge.ts';
 import { Limiter } from './limiter.ts';
 import type { Offered } from './listeners.ts';
 import { namedAction } from './named-action.ts';
@@ -67,6 +68,7 @@ export interface PipelineOptions {
   readonly upMs: () => number;
   /** Pause before an approval's outcome is sent to control again. */
   readonly pause: (attempt: number) => Promise<void>;
+  readonly askJudge: AskJudge;
 }
 
 /** What is asked of the pipeline, whichever door it came through. */
@@ -173,7 +175,19 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
   });
   const memories = new SessionMemories(ports);
   const labels = new SessionLabels(ports);
-  const decider = createDecider(ports, { limiter, totals }, schemas, { memories, labels }, options.onDecided);
+  const judge = new Judge({
+    ports,
+    ask: options.askJudge,
+    taskOf: (credential) => memories.wordsOf(credential),
+    tell: (decided) => notifier.doubted(decided),
+  });
+  const decider = createDecider(
+    ports,
+    { limiter, totals },
+    schemas,
+    { memories, labels, judge },
+    options.onDecided,
+  );
   const questions = new QuestionRate();
   const newQuestions = new QuestionRate(newQuestionsRate, 'approvals.queue_full');
   const calls = new CallsUnderWay();
@@ -218,10 +232,10 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     await memories.prepare(credential);
     await prepare(credential, exact, actionId);
     // What is asked about anyway spends no limit before it is released.
-    const first = asks ? decider.peek(received, exact) : await decide(received, exact);
+    const first = asks ? decider.peek(received, exact) : await decide(received, exact, stated);
     // The person may have said by now what their task did not say when it was read.
     const again = first.decision.outcome === 'ask' && !asks && (await memories.reread(credential));
-    const decision = again ? await decide(received, exact) : first;
+    const decision = again ? await decide(received, exact, stated) : first;
     recent.keep(decision);
     const decided = { ...decision, stated }; //                              2 contain, 3 authorise, 4 govern data, 5 gate by maturity
     if (decided.decision.outcome === 'refuse') return await refuse(decided); // 6 record: refusals too
@@ -230,12 +244,24 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
   }
 
   /** What is refused or asked about spends nothing of a rate limit, so control is asked for a lease only for what may run. */
-  async function decide(received: Received, exact: ExactCall): Promise<Decided> {
+  async function decide(received: Received, exact: ExactCall, stated: Stated | undefined): Promise<Decided> {
+    const verdict = await judged(received, exact, stated);
     const held = decider.holdNow(received);
-    if (held !== undefined) return decider.decide(received, exact, undefined, held);
+    if (held !== undefined) return decider.decide(received, exact, undefined, held, verdict);
     const first = decider.first(received, exact);
     if (first.decision.outcome !== 'allow') return first;
-    return decider.decide(received, exact, undefined, await decider.hold(received));
+    return decider.decide(received, exact, undefined, await decider.hold(received), verdict);
+  }
+
+  /** The judge is asked about what would be done but for it; the decision is made anew when it has answered. */
+  async function judged(
+    received: Received,
+    exact: ExactCall,
+    stated: Stated | undefined,
+  ): Promise<Verdict | undefined> {
+    if (snapshot.settings()?.judge === undefined) return undefined;
+    const looked = decider.peek(received, exact);
+    return looked.decision.outcome === 'allow' ? await judge.before({ ...looked, stated }) : undefined;
   }
 
   const act: Pipeline['act'] = async (credential, request, gone, onProgress, side) => {
@@ -271,13 +297,17 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
 
   async function ask(decided: Decided, exact: ExactCall): Promise<CallAnswer> {
     observe(decided, undefined);
-    return await approvals.onAsk(decided, exact);
+    const answer = await approvals.onAsk(decided, exact);
+    if (decided.world.judged?.verdict === 'doubted' && answer.kind !== 'problem')
+      judge.shown(decided, answer.facts.approvalId);
+    return answer;
   }
 
   /** Steps 6 to 9 for a decision that allows: record intent, last look, execute, inspect output, record outcome, observe. */
   async function run(decided: Decided, request?: CallRequest, gone?: AbortSignal): Promise<Ran> {
     const { received, world, decision } = decided;
     const { agent } = world;
+    judge.released(decided);
     const underWay =
       agent === undefined
         ? undefined
@@ -315,6 +345,7 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
         memories.observe(received.credential, world.tool, received.args, ran.result as unknown as Json);
       observe(decided, ran);
       notifier.after(decided, ran);
+      if (ran.status !== 'not_executed') judge.after(decided);
       return ran;
     } finally {
       gone?.removeEventListener('abort', hungUp);

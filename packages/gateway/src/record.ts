@@ -167,6 +167,14 @@ export async function recordSubscribed(
   return await recordBeside(ports, 'action.subscribed', { received, world }, 'allowed', {}, argsText);
 }
 
+/** That the judge of intents did not see what a read was for, or could not be asked. */
+export async function recordDoubted(
+  ports: Ports,
+  { received, world, argsText }: Decided,
+): Promise<Refusal | undefined> {
+  return await recordBeside(ports, 'action.intent_doubted', { received, world }, 'allowed', {}, argsText);
+}
+
 export interface InputRecord {
   readonly kinds: readonly AskKind[];
   /** The agent was not asked. */

@@ -179,6 +179,11 @@ export class SessionMemories {
     return facts;
   }
 
+  /** The words of the task of this session, as far as they are known. */
+  wordsOf(credential: CredentialFacts): string | undefined {
+    return credential.task === undefined ? undefined : this.#at(keyOf(credential)).memory.task;
+  }
+
   /** Takes in what a call returned, before its caller has it. */
   observe(credential: CredentialFacts, tool: ToolDoc, args: JsonObject, result: Json): void {
     const trusted = tool.classification.outputTrust === 'trusted';

@@ -76,6 +76,7 @@ function settingsDocOf({ config }: Control, settings: Settings): SettingsDoc {
     sensitive,
     upstreamTimeoutMs,
     replicated,
+    judge,
   } = settings;
   return {
     tenant,
@@ -88,6 +89,7 @@ function settingsDocOf({ config }: Control, settings: Settings): SettingsDoc {
     ...(sensitive === undefined ? {} : { sensitive }),
     upstreamTimeoutMs,
     ...(replicated.length === 0 ? {} : { replicated }),
+    ...(judge === undefined ? {} : { judge }),
   };
 }
 

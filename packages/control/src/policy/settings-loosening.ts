@@ -85,5 +85,16 @@ export function looserSettings(before: Settings, after: Settings): string[] {
     if (before.replicated.includes(action) && !after.replicated.includes(action))
       says.push(`settings replicated: ${action} is no longer in it`);
   }
+  return [...says, ...looserJudge(before.judge, after.judge)];
+}
+
+/** A judge that is gone, that need not answer, or another; and every new place to which words of tasks or arguments go. */
+function looserJudge(was: Settings['judge'], is: Settings['judge']): string[] {
+  if (is === undefined) return was === undefined ? [] : ['settings judge: nobody is asked any more'];
+  const says: string[] = [];
+  if (was?.url !== is.url) says.push(`settings judge: the words of tasks go to ${is.url}`);
+  if (is.arguments && was?.arguments !== true) says.push('settings judge: arguments of calls go to it');
+  if (was?.unanswered === 'refuse' && is.unanswered === 'ask')
+    says.push('settings judge: without its answer a person may release a call');
   return says;
 }

@@ -6,6 +6,7 @@ import { callsSharedSchema } from '@atf/core/wire/feed';
 import { cascadeSchema } from '@atf/core/wire/manifest';
 import { boundaryOfferSchema, offersMax } from '@atf/core/wire/negotiation';
 import { sensitiveSchema } from '@atf/core/wire/sensitive';
+import { judgeSettingsSchema } from '@atf/core/wire/judge';
 import { parseStrictYaml } from '@atf/core/wire/strict-yaml';
 import { actionClassSchema, levelSchema } from '@atf/core/wire/words';
 import { z } from 'zod';
@@ -47,6 +48,8 @@ export const settingsSchema = z.strictObject({
   upstreamTimeoutMs: z.int().min(100).max(600_000),
   /** Classes of which a call runs only when its record is at control, too, and not on the gateway's disk alone. */
   replicated: z.array(actionClassSchema).max(5).default([]),
+  /** Asked whether calls fit what they are for. */
+  judge: judgeSettingsSchema.optional(),
 });
 export type Settings = z.infer<typeof settingsSchema>;
 

@@ -8,6 +8,7 @@
  */
 import { z } from 'zod';
 import { adaptedSchema } from './adaptive.ts';
+import { judgeSettingsSchema } from './judge.ts';
 import { databaseRightsSchema, databaseSchema } from './database.ts';
 import { labelsDocSchema } from './labels.ts';
 import { humanCheckpointSchema, limitSchema, otherDomainSchema, toolWindowSchema } from './manifest.ts';
@@ -103,6 +104,8 @@ export const settingsDocSchema = z.object({
   upstreamTimeoutMs: z.int().min(1),
   /** Classes of action that run only when control, too, holds their intent durably; absent from control of before. */
   replicated: z.array(actionClassSchema).max(5).optional(),
+  /** Absent: no judge of intents is asked. */
+  judge: judgeSettingsSchema.optional(),
 });
 
 export const jwksDocSchema = z.object({

@@ -352,6 +352,7 @@ export function bench(seed = 'bench'): Bench {
   const pipeline = createPipeline(ports, {
     publicUrl: () => 'http://gateway.test',
     upMs: () => 0,
+    askJudge: async () => undefined,
     // What control did not take waits until it is connected again, or a test lets it try again.
     pause: async () => await pauses.pass(),
   });
