@@ -17,15 +17,23 @@ const errorWords = new RegExp(
   'g',
 );
 
-/** Routes that only gateways and their operators on the command line ask for: the console names none of them (tests/house/console-routes.test.ts). */
-const ofGateways = /core\/src\/wire\/gateway-routes\.ts$/;
+/** Routes that only gateways and operators on the command line ask for, by file: the console names none of them (tests/house/console-routes.test.ts). */
+const elsewhere: Readonly<Record<string, string>> = {
+  'gateway-routes': 'gatewayRoutes',
+  'delegation-routes': 'delegationRoutes',
+  'task-routes': 'taskRoutes',
+  'policy-schema': 'policySchemaRoutes',
+  egress: 'egressRoutes',
+  enforcement: 'enforcementRoutes',
+};
 
 /** Summaries of routes are for OpenAPI, and words of errors come with each answer of control: the page carries the tables without them. */
 const withoutWords = {
   name: 'atf-without-words',
   enforce: 'pre' as const,
   transform(code: string, id: string) {
-    if (ofGateways.test(id)) return { code: 'export const gatewayRoutes = {};', map: null };
+    const routes = elsewhere[/core\/src\/wire\/([a-z-]+)\.ts$/.exec(id)?.[1] ?? ''];
+    if (routes !== undefined) return { code: `export const ${routes} = {};`, map: null };
     if (/core\/src\/wire\/[a-z-]+\.ts$/.test(id)) return { code: code.replace(summaries, ''), map: null };
     if (/core\/src\/errors\.ts$/.test(id)) return { code: code.replace(errorWords, "$1'', ''"), map: null };
     return undefined;

@@ -629,7 +629,7 @@ export const errors = {
   'data.masked_invalid': entry(
     502,
     'D-3',
-    'The result holds what this agent may not read, and without it no longer fits the schema of the tool',
+    'The result holds what this agent may not read, or could not be looked at as a whole, and cannot be given without it',
     'A person may let this level read it (sensitive.masked), or the tool may answer without it; the action has happened.',
   ),
   'data.output_invalid': entry(

@@ -4,10 +4,12 @@
  * goes on, and everything that the decision rested on is looked at again before an answer leaves.
  */
 import { refusal } from '@atf/core/errors';
-import type { Json } from '@atf/core/wire/json';
+import { isWithin, joined, labelsOfTool, worst } from '@atf/core/segmentation/flow';
+import type { Json, JsonObject } from '@atf/core/wire/json';
 import { canonicalJson } from '@atf/core/wire/json';
 import type { AskKind } from '@atf/core/wire/words';
 import type { CallUnderWay } from './calls.ts';
+import { argumentVerdicts, inspectArguments } from './data-inspection.ts';
 import { lastLook } from './last-look.ts';
 import type { Ports } from './ports.ts';
 import type { LogLevel } from './protocols/mcp-log.ts';
@@ -21,6 +23,7 @@ import type {
   UpstreamFault,
 } from './protocols/protocol.ts';
 import { type Decided, recordInput } from './record.ts';
+import type { SessionLabels } from './session-labels.ts';
 
 /** The agent behind one call, as the door sees it. */
 export interface AgentSide {
@@ -40,7 +43,12 @@ const fault = (code: UpstreamFault['code'], detail: string, missing?: readonly A
 });
 
 /** Undefined: its server may ask for nothing, or there is nobody to ask. */
-export function inputOf(ports: Ports, decided: Decided, call: CallUnderWay): CallInput | undefined {
+export function inputOf(
+  ports: Ports,
+  labels: Pick<SessionLabels, 'facts'>,
+  decided: Decided,
+  call: CallUnderWay,
+): CallInput | undefined {
   const { side } = call;
   const mayAsk = decided.world.server?.mayAsk ?? [];
   if (side === undefined || mayAsk.length === 0) return undefined;
@@ -63,15 +71,35 @@ export function inputOf(ports: Ports, decided: Decided, call: CallUnderWay): Cal
     const answers = await unlessCut(side.ask(asked), call.signal);
     if (answers === undefined)
       return fault('upstream.input_missing', 'The side of the agent did not answer.');
-    const given = { kinds, refused: false, text: canonicalJson(answers as Json) };
+    const said = canonicalJson(answers as Json);
+    await inspectArguments(answers as JsonObject, said.length);
+    const given = { kinds, refused: false, text: said };
     if ((await recordInput(ports, 'action.input_given', decided, given)) !== undefined)
       return fault('upstream.input_missing', 'It could not be recorded.');
+    const kept = keptBack(ports, labels, decided, answers as JsonObject);
+    if (kept !== undefined) return fault('upstream.input_missing', kept);
     const changed = lastLook(ports, decided, call);
     return changed === undefined
       ? { ok: true, answers }
       : fault('upstream.input_missing', `${refusal(changed.code).code}: the answer was kept back.`);
   };
   return { asks, ask, waitMsMax: answersWaitMsMax };
+}
+
+/** Why an answer does not go to the server: it is sent by a call that was decided before the session had read what it has read now, or holds what is never sent. */
+function keptBack(
+  ports: Ports,
+  labels: Pick<SessionLabels, 'facts'>,
+  { received, world, decision }: Decided,
+  answers: JsonObject,
+): string | undefined {
+  const had = joined(world.flow, world.tool === undefined ? worst : labelsOfTool(world.tool));
+  if (!isWithin(labels.facts(received.credential), had))
+    return 'The session has read more since this call was decided; the answer was kept back.';
+  const verdicts = argumentVerdicts(answers, decision.actionClass ?? 'admin', ports.snapshot.settings());
+  return verdicts.some(({ verdict }) => verdict === 'block')
+    ? 'The answer holds what is never sent; it was kept back.'
+    : undefined;
 }
 
 const textOf = (asked: InputRequests): Json =>

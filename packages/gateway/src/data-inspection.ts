@@ -23,14 +23,31 @@ const sensitiveOf = (settings: SettingsDoc | undefined) => settings?.sensitive ?
 
 /** Arguments are looked at once, however often the call is decided. */
 const known = new WeakMap<JsonObject, Inspection>();
+/** Characters that are looked at in the tick of a decision; what is longer has been looked at before, in parts, or counts as unchecked. */
+const atOnceMax = 16_384;
+
+const sent = { channel: 'sent' } as const;
+
+/** Has arguments looked at before they are decided about; `length`: of their text. */
+export async function inspectArguments(args: JsonObject, length: number): Promise<void> {
+  if (length <= atOnceMax || known.has(args)) return;
+  known.set(args, (await driven(inspectInParts(args, sent))).inspection);
+}
 
 function argumentsInspection(args: JsonObject): Inspection {
   const before = known.get(args);
   if (before !== undefined) return before;
-  const { inspection } = inspect(args, { channel: 'sent' });
+  const { inspection } = inspect(args, { ...sent, max: atOnceMax });
   known.set(args, inspection);
   return inspection;
 }
+
+/** Bytes that go to a service while they come (protocols/http-door.ts): the call knows what they come to, and nobody has looked at them. */
+const isUpload = (value: Json): boolean =>
+  isJsonObject(value) &&
+  Object.keys(value).length === 2 &&
+  typeof value['sha256'] === 'string' &&
+  typeof value['bytes'] === 'number';
 
 /** What the detectors say of the arguments of a call: a label each, or `block` where a call that sends must not have it. */
 export function argumentVerdicts(
@@ -39,7 +56,8 @@ export function argumentVerdicts(
   settings: SettingsDoc | undefined,
 ): readonly DetectorVerdict[] {
   const { found, unchecked } = argumentsInspection(args);
-  if (found.size === 0 && !unchecked) return [];
+  const uploads = Object.values(args).some(isUpload);
+  if (found.size === 0 && !unchecked && !uploads) return [];
   const { neverSent } = sensitiveOf(settings);
   const verdicts = [...found.keys()].flatMap((id): DetectorVerdict[] => {
     const detector = byId.get(id);
@@ -47,32 +65,31 @@ export function argumentVerdicts(
     const verdict = action === 'send' && isNamed(neverSent, detector) ? 'block' : 'label';
     return [{ detector: id, version, verdict, labels: [detector.category] }];
   });
+  if (uploads) {
+    const verdict = action === 'send' && neverSent.length > 0 ? 'block' : 'label';
+    verdicts.push({ detector: 'inspection', version, verdict, labels: ['uninspected'] });
+  }
   if (!unchecked) return verdicts;
   // What nobody has looked at is read by nobody else: changes and sends wait until it is smaller.
   const verdict = action === 'read' ? 'label' : 'block';
   return [...verdicts, { detector: 'inspection', version, verdict, labels: ['unchecked'] }];
 }
 
-/** Members of results that are words of the protocol, or bytes. */
+const contents = new Set(['text', 'image', 'audio', 'resource', 'resource_link']);
+const mediaType = /^[\w.+-]{1,60}\/[\w.+-]{1,100}$/;
+
+/** Members of contents that are words of the protocol, or bytes (MCP, tool results); whatever else has these names is content. */
 const skip = (key: string, within: Record<string, Json>): 'words' | 'bytes' | undefined => {
-  if (key === 'type' || key === 'mimeType') return 'words';
-  return (key === 'data' && typeof within['mimeType'] === 'string') ||
-    (key === 'blob' && typeof within['uri'] === 'string')
-    ? 'bytes'
-    : undefined;
+  const { type, mimeType } = within;
+  if (key === 'type') return typeof type === 'string' && contents.has(type) ? 'words' : undefined;
+  if (key === 'mimeType')
+    return typeof mimeType === 'string' && mediaType.test(mimeType) ? 'words' : undefined;
+  const isMedia = type === 'image' || type === 'audio';
+  const isBytes = (key === 'data' && isMedia) || (key === 'blob' && typeof within['uri'] === 'string');
+  return isBytes && typeof within[key] === 'string' ? 'bytes' : undefined;
 };
 
-async function inspected(
-  value: Json,
-  mask: (detector: Detector) => boolean,
-  shape?: 'kept',
-): Promise<Inspected> {
-  const parts = inspectInParts(value, {
-    channel: 'read',
-    mask,
-    skip,
-    ...(shape === undefined ? {} : { shape }),
-  });
+async function driven(parts: Generator<void, Inspected>): Promise<Inspected> {
   let sinceMs = performance.now();
   for (;;) {
     const next = parts.next();
@@ -84,48 +101,55 @@ async function inspected(
 }
 
 export interface InspectedResult {
-  readonly result: ToolResult;
+  /** Undefined: it is not given. */
+  readonly result: ToolResult | undefined;
   /** Absent: nothing was found, and everything was looked at. */
   readonly data: DataRecord | undefined;
 }
 
-/** What is found in a result, and the result with what an agent of this level does not read masked. `fits`: whether it fits the schema of the tool. */
+/**
+ * What is found in a result, and the result with what an agent of this level does not read masked; no result where some of it could not be looked at, or where it does
+ * not fit the schema of the tool without what was masked. `fits`: whether it does. `max`: characters of a result.
+ */
 export async function inspectResult(
   result: ToolResult,
-  level: Level,
-  settings: SettingsDoc | undefined,
+  { level, settings, max }: { level: Level; settings: SettingsDoc | undefined; max: number },
   fits: (result: ToolResult) => boolean,
-): Promise<InspectedResult | undefined> {
+): Promise<InspectedResult> {
   const words = sensitiveOf(settings).masked[level];
   const mask = (detector: Detector) => isNamed(words, detector);
-  const { value, inspection } = await inspected(result as unknown as Json, mask);
-  const data = recordOf(inspection);
-  if (inspection.masked === 0) return { result, data };
-  const masked = value as unknown as ToolResult;
-  if (fits(masked) || !isJsonObject(result.structuredContent)) return { result: masked, data };
+  const read = { channel: 'read', mask, max } as const;
+  const { structuredContent, ...rest } = result;
+  const { value, inspection } = await driven(inspectInParts(rest as unknown as Json, { ...read, skip }));
+  // Whatever its members are called, it is content.
+  const structured =
+    structuredContent === undefined ? undefined : await driven(inspectInParts(structuredContent, read));
+  const all = structured === undefined ? [inspection] : [inspection, structured.inspection];
+  const data = recordOf(all);
+  if (words.length > 0 && all.some(({ whole }) => !whole)) return { result: undefined, data };
+  if (all.every(({ masked }) => masked === 0)) return { result, data };
+  const masked = {
+    ...(value as unknown as ToolResult),
+    ...(structured === undefined ? {} : { structuredContent: structured.value }),
+  };
+  if (structuredContent === undefined || fits(masked)) return { result: masked, data };
   // A placeholder is no e-mail address and no number; zeros and letters of the same form may be.
-  const kept = await inspected(result.structuredContent, mask, 'kept');
+  const kept = await driven(inspectInParts(structuredContent, { ...read, shape: 'kept' }));
   const shaped = { ...masked, structuredContent: kept.value };
-  return fits(shaped) ? { result: shaped, data } : undefined;
+  return { result: fits(shaped) ? shaped : undefined, data };
 }
 
-function recordOf({
-  found,
-  categories,
-  masked,
-  unchecked,
-  uninspected,
-  hidden,
-}: Inspection): DataRecord | undefined {
-  if (found.size === 0 && !unchecked && !uninspected && hidden.size === 0) return undefined;
-  return {
-    labels: [
-      ...categories,
-      ...(hidden.size === 0 ? [] : ['hidden']),
-      ...(unchecked ? ['unchecked'] : []),
-      ...(uninspected ? ['uninspected'] : []),
-    ],
-    found: Object.fromEntries(found),
-    masked,
-  };
+function recordOf(all: readonly Inspection[]): DataRecord | undefined {
+  const has = (of: (each: Inspection) => boolean) => all.some(of);
+  const found = new Map<string, number>();
+  for (const each of all) for (const [id, count] of each.found) found.set(id, (found.get(id) ?? 0) + count);
+  const labels = [
+    ...new Set<string>(all.flatMap(({ categories }) => [...categories])),
+    ...(has(({ hidden }) => hidden.size > 0) ? ['hidden'] : []),
+    ...(has(({ unchecked }) => unchecked) ? ['unchecked'] : []),
+    ...(has(({ uninspected }) => uninspected) ? ['uninspected'] : []),
+  ];
+  if (labels.length === 0) return undefined;
+  const masked = all.reduce((sum, each) => sum + each.masked, 0);
+  return { labels, found: Object.fromEntries(found), masked };
 }

@@ -62,7 +62,7 @@ export async function execute(
   const untold = (await notReplicated(ports, decided)) ?? (await joinLabels(labels, decided));
   const came =
     untold === undefined
-      ? await lookAndDispatch(ports, schemas, decided, call)
+      ? await lookAndDispatch(ports, { schemas, labels }, decided, call)
       : without('not_executed', untold);
   const { actionId, protocol } = decided.received;
   const ran = await totals.settle(actionId, came, protocol === 'action' && call.dispatched);
@@ -120,7 +120,7 @@ async function listAgain(
 /** Step 7 in one tick, then step 8. */
 async function lookAndDispatch(
   ports: Ports,
-  schemas: SchemaCheck,
+  { schemas, labels }: Pick<Beside, 'schemas' | 'labels'>,
   decided: Decided,
   call: CallUnderWay,
 ): Promise<Ran> {
@@ -135,7 +135,7 @@ async function lookAndDispatch(
   const { instanceId } = received.credential;
   const { onProgress } = call;
   const target = { action: dispatched(decided), server, tool: received.tool, instanceId };
-  const input = inputOf(ports, decided, call);
+  const input = inputOf(ports, labels, decided, call);
   const level = call.side?.logLevel;
   const log = level === undefined ? undefined : logOfCall();
   const outcome = await ports.upstream.call(target, received.args, {
@@ -187,9 +187,11 @@ async function inspectOutput(
   // What it logged is content that leaves, so it is looked at, and recorded beside the result.
   const all = log.length === 0 ? outcome.result : { ...outcome.result, log };
   const level = decided.decision.effectiveLevel ?? 'intern';
-  const inspected = await inspectResult(all, level, ports.snapshot.settings(), fits);
-  if (inspected === undefined) return without(status, call.cut ?? refusal('data.masked_invalid'));
+  const settings = ports.snapshot.settings();
+  const inspected = await inspectResult(all, { level, settings, max: resultLengthMax }, fits);
   const { data } = inspected;
+  if (inspected.result === undefined)
+    return { ...without(status, call.cut ?? refusal('data.masked_invalid')), data };
   const { log: said = [], ...result } = inspected.result as ToolResult & { log?: readonly JsonObject[] };
   const resultText = canonicalJson(inspected.result as unknown as Json);
   // A stop that arrives while the answer is on its way: it happened, and it is not given to who is stopped.

@@ -18,6 +18,7 @@ import { type Authenticated, Authenticator } from './authenticate.ts';
 import { BuiltInAnswers, RecentDecisions } from './built-in-answers.ts';
 import { approvalResultName, builtInTools, isBuiltIn, readApprovalQuestion } from './built-in-tools.ts';
 import { CallsUnderWay } from './calls.ts';
+import { inspectArguments } from './data-inspection.ts';
 import { createDecider, type ExactCall, exactCall, receivedOf } from './decision.ts';
 import { execute, type Ran } from './execute.ts';
 import { type AskJudge, Judge, type Verdict } from './judge.ts';
@@ -230,6 +231,7 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     const received = receivedOf(actionId, credential, exact);
     if (!calls.hasRoom(credential.agentId)) return busy(credential);
     await memories.prepare(credential);
+    await inspectArguments(exact.args, exact.argsText.length);
     await prepare(credential, exact, actionId);
     // What is asked about anyway spends no limit before it is released.
     const first = asks ? decider.peek(received, exact) : await decide(received, exact, stated);
@@ -495,6 +497,10 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     }
     const unrecorded = await recordSubscribed(ports, decided);
     if (unrecorded !== undefined) return unrecorded;
+    // What it is told from now on are words of the server.
+    const { received, world } = decided;
+    const unjoined = await labels.join(credential, `${server}/${received.tool}`, world.tool);
+    if (unjoined !== undefined) return unjoined;
     const fault = await upstream.watch(serverDoc, credential.instanceId, uri, true);
     return fault === undefined ? undefined : refusal(fault.code, fault.detail);
   };

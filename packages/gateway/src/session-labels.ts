@@ -24,10 +24,13 @@ const holdersMax = 10_000;
 
 /**
  * Whose reading counts: that for the task, by everybody who works on it; without one that of the instance, and of those for whom it works, because they said what
- * to do.
+ * to do. A person gives a task to the root alone: whoever works on it below, because an agent said so, brings along what it has read.
  */
-const readBy = ({ instanceId, task, chain }: CredentialFacts): string[] =>
-  task === undefined ? [instanceId, ...(chain?.links ?? []).map((link) => link.instanceId)] : [task];
+function readBy({ instanceId, task, chain }: CredentialFacts): string[] {
+  const above = (chain?.links ?? []).map((link) => link.instanceId);
+  if (task === undefined) return [instanceId, ...above];
+  return chain === undefined ? [task] : [task, instanceId, ...above.slice(1)];
+}
 
 export class SessionLabels {
   readonly #control: ControlPort;

@@ -175,7 +175,7 @@ export function DataTable<T extends object>(props: DataTableProps<T>) {
 }
 
 const rowClass =
-  'absolute inset-x-0 top-0 grid min-h-[38px] grid-cols-[minmax(0,1fr)_auto] items-center gap-x-3 gap-y-0.5 border-line px-4 py-2 focus-within:bg-accent-soft lg:grid-cols-(--tracks) lg:gap-x-4 xl:grid-cols-(--tracks-wide)';
+  'absolute inset-x-0 top-0 grid min-h-[38px] grid-cols-[minmax(0,1fr)_auto] items-center gap-x-3 gap-y-1.5 border-line px-4 py-2 focus-within:bg-accent-soft lg:grid-cols-(--tracks) lg:gap-x-4 xl:grid-cols-(--tracks-wide)';
 
 function cellClass<T>({ narrow, align, wideOnly }: ListColumn<T>, index: number): string {
   const onPhone = {

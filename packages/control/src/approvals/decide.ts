@@ -6,6 +6,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { refuse } from '@atf/core/errors';
 import type { Approval, Person } from '@atf/core/wire/api';
 import type { Control, Tx } from '../context.ts';
+import { refuseOver } from '../identity/delegation-chain.ts';
 import { refuseStopped } from '../identity/refuse-stopped.ts';
 import { agentById, type AgentRow } from '../identity/store.ts';
 import { toolByName } from '../segmentation/store.ts';
@@ -67,6 +68,7 @@ export async function approve(
     await refuseOwn(control, tx, waiting, agent, person);
     storedArguments(control, waiting);
     await refuseStopped(tx, tenant, agent);
+    await refuseOver(control, tx, waiting.sid);
     await refuseChangedTool(tx, tenant, waiting);
     const { method } = await control.presence.consume(tx, person, presence, {
       kind: 'approval',

@@ -9,6 +9,7 @@ import type { BodyOut, ResponseOf } from '@atf/core/wire/api';
 import { canonicalJson, isJsonObject, parseStrictText } from '@atf/core/wire/json';
 import { type ActionClass, actionClasses } from '@atf/core/wire/words';
 import type { Control, Tx } from '../context.ts';
+import { refuseOver } from '../identity/delegation-chain.ts';
 import { refuseStopped } from '../identity/refuse-stopped.ts';
 import { instanceById } from '../identity/credential-store.ts';
 import { agentById, type AgentRow, currentVersions, lockAgent, peopleByIds } from '../identity/store.ts';
@@ -305,6 +306,8 @@ export async function redeemApproval(
     if (agent === undefined || found === undefined || found.agent_id !== agentId)
       return refuse('approvals.not_found');
     await refuseStopped(tx, tenant, agent);
+    // What was carried out before is still told.
+    if (found.state === 'approved') await refuseOver(control, tx, found.sid);
     const consumed = await moveApproval(tx, tenant, id, {
       from: ['approved'],
       set: { state: 'consumed', consumed_by: actionId, consumed_at: nowMs, consumed_via: gatewayId },

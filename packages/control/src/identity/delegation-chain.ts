@@ -29,10 +29,11 @@ export interface Standing {
   readonly endsAtMs: number;
 }
 
-/** Refuses `identity.delegation_over` and whatever of it is stopped. */
-export async function standingOf(control: Control, tx: Tx, link: ChainLinkRow): Promise<Standing> {
+const over = (detail: string) => refuse('identity.delegation_over', detail);
+
+/** The agent above and its session, which may have lapsed for now. Refuses `identity.delegation_over` and whatever of it is stopped. */
+async function notEnded(control: Control, tx: Tx, link: ChainLinkRow) {
   const { tenant } = control.config;
-  const over = (detail: string) => refuse('identity.delegation_over', detail);
   const agent = await agentById(tx, tenant, link.agent);
   if (agent === undefined) return over('an agent above is not registered');
   await refuseStopped(tx, tenant, agent);
@@ -41,12 +42,25 @@ export async function standingOf(control: Control, tx: Tx, link: ChainLinkRow): 
   const instance = await instanceById(tx, tenant, link.inst);
   if (instance?.state !== 'active') return over(`the instance of ${agent.name} is gone`);
   const session = await sessionById(tx, tenant, link.sid);
-  const ended = session === undefined || session.ended_at !== null;
-  if (ended || session.instance_id !== link.inst || session.expires_at <= control.clock.nowMs())
+  if (session === undefined || session.ended_at !== null || session.instance_id !== link.inst)
     return over(`the session of ${agent.name} has ended`);
+  return { agent, session };
+}
+
+/** Refuses `identity.delegation_over` and whatever of it is stopped. */
+export async function standingOf(control: Control, tx: Tx, link: ChainLinkRow): Promise<Standing> {
+  const { tenant } = control.config;
+  const { agent, session } = await notEnded(control, tx, link);
+  if (session.expires_at <= control.clock.nowMs()) return over(`the session of ${agent.name} has ended`);
   const version = await versionByDigest(tx, tenant, agent.id, agent.manifest_digest);
   if (version === undefined) throw new Error('an agent without its version');
   return { agent, manifest: version.manifest, endsAtMs: session.expires_at };
+}
+
+/** Refuses what was asked for in a session that worked for others, once one of them is stopped or has ended. */
+export async function refuseOver(control: Control, tx: Tx, sid: string): Promise<void> {
+  const row = await delegationOfSession(tx, control.config.tenant, sid);
+  for (const link of row === undefined ? [] : linksOf(row)) await notEnded(control, tx, link);
 }
 
 export async function standingsOf(

@@ -79,7 +79,8 @@ const live = (db: Db | Tx, tenant: string, nowMs: number) =>
     .where((each) =>
       each.or([
         each('d.sid', 'is', null),
-        each.and([each('s.ended_at', 'is', null), each('s.expires_at', '>', nowMs)]),
+        // One that let its token lapse has not ended: it may renew.
+        each.and([each('s.sid', 'is not', null), each('s.ended_at', 'is', null)]),
       ]),
     );
 

@@ -39,6 +39,27 @@ export async function lockBudgets(
   return { nowMs: Math.max(0, ...rows.map(({ nowMs }) => nowMs)), rows };
 }
 
+/** Every figure that a rate of this agent over this period was leased under and is not whole again, in calls. */
+export async function figuresOf(
+  tx: Tx,
+  tenant: string,
+  agentId: string,
+  { limit, perSeconds }: { readonly limit: string; readonly perSeconds: number },
+): Promise<number[]> {
+  const { rows } = await sql<{ limitKey: string }>`
+    select limit_key as "limitKey" from call_budget
+    where tenant = ${tenant} and agent_id = ${agentId} and starts_with(limit_key, ${`${limit} `})`.execute(
+    tx,
+  );
+  return rows.flatMap(({ limitKey }) => {
+    const [max = 0, per] = limitKey
+      .slice(limit.length + 1)
+      .split(' ')
+      .map(Number);
+    return per === perSeconds && max > 0 ? [max] : [];
+  });
+}
+
 export async function setBudgets(tx: Tx, tenant: string, rows: readonly BudgetRow[]): Promise<void> {
   const values = JSON.stringify(
     rows.map(({ agentId, limitKey, arrival }) => ({ a: agentId, l: limitKey, t: arrival })),

@@ -30,3 +30,21 @@ it('a wider figure begins nothing anew, and neither does the way back', async ()
   await move(own, wide);
   expect(await lease(wide, 15)).toBe(0);
 });
+
+it('nor does one figure after another', async () => {
+  const other = '7d5b6c1e-8a8e-4b43-9d10-7c1f6a1f0002';
+  const rate = (max: number) => ({ max, perSeconds: 86_400 });
+  const take = async (max: number, wanted: number) =>
+    (await leaseCalls(control, [{ agentId: other, limit: 'rate:a/b', ...rate(max), wanted }])).grants[0]
+      ?.granted;
+  const turn = (from: number, to: number) =>
+    control.change((tx) => moveBudget(control, tx, other, 'rate:a/b', { from: rate(from), to: rate(to) }));
+  await turn(10, 100);
+  expect(await take(100, 100)).toBe(100);
+  await turn(100, 10);
+  await turn(10, 99);
+  expect(await take(99, 99)).toBe(0);
+  await turn(99, 10);
+  await turn(10, 120);
+  expect(await take(120, 120)).toBe(20);
+});

@@ -2,6 +2,7 @@
  * Room: segmentation (S-1, S-3, S-4, S-5). A Principal widens a boundary for a time, within what the policy in force offers: granted at once, counted, on record, and
  * people are told. What a grant does, and when it counts no more, is core/segmentation/grants.ts; here is who gets one, and the cleaning up.
  */
+import { randomUUID } from 'node:crypto';
 import { refuse } from '@atf/core/errors';
 import { widenedWords } from '@atf/core/identity/manifest-words';
 import { lowerLevel } from '@atf/core/maturity/levels';
@@ -228,6 +229,20 @@ async function endGrants(
   }
 }
 
+/** What a person has ended does not come back by the agent's own word: its offer is used up for a day. */
+async function useUp(control: Control, tx: Tx, agent: AgentRow, offer: string): Promise<void> {
+  const { tenant } = control.config;
+  const { offers, today } = await standingOf(control, tx, agent);
+  const used = today.filter((row) => row.offer === offer).length;
+  const times = offers.find(({ name }) => name === offer)?.timesPerDay ?? 0;
+  for (let more = used; more < times; more++)
+    await insertNegotiation(tx, tenant, agent.id, {
+      id: randomUUID(),
+      offer,
+      granted_at: control.clock.nowMs(),
+    });
+}
+
 /** A person ends a grant. Refuses `identity.agent_not_found`, `people.not_allowed`, `segmentation.grant_not_found`. */
 export async function revokeGrant(
   control: Control,
@@ -240,9 +255,10 @@ export async function revokeGrant(
     const everywhere = person.roles.includes('operator') || person.roles.includes('security');
     if (!everywhere && !answersFor(person, agent))
       refuse('people.not_allowed', 'This agent has other owners.');
-    if (!(agent.adapted.grants ?? []).some(({ id }) => id === grantId))
-      refuse('segmentation.grant_not_found');
+    const grant =
+      (agent.adapted.grants ?? []).find(({ id }) => id === grantId) ?? refuse('segmentation.grant_not_found');
     await endGrants(control, tx, agent, new Map([[grantId, { because: 'revoked', by: person.id }]]));
+    await useUp(control, tx, agent, grant.offer);
   });
 }
 

@@ -4,13 +4,31 @@ import type { Adapted } from '@atf/core/wire/adaptive';
 import { sql } from 'kysely';
 import type { Db, Tx } from '../context.ts';
 
+const neverCounted = -1;
+
 /** How far the index is counted; undefined: never yet. Locked, so that nothing is counted twice. */
 export async function lockMark(tx: Tx, tenant: string): Promise<number | undefined> {
+  // A row that is not there locks nobody out.
+  await tx
+    .insertInto('volume_mark')
+    .values({ tenant, counted: neverCounted })
+    .onConflict((conflict) => conflict.column('tenant').doNothing())
+    .execute();
   const row = await tx
     .selectFrom('volume_mark')
     .select('counted')
     .where('tenant', '=', tenant)
     .forUpdate()
+    .executeTakeFirst();
+  return row === undefined || row.counted === neverCounted ? undefined : row.counted;
+}
+
+/** The same without a lock. */
+export async function markOf(db: Db, tenant: string): Promise<number | undefined> {
+  const row = await db
+    .selectFrom('volume_mark')
+    .select('counted')
+    .where('tenant', '=', tenant)
     .executeTakeFirst();
   return row?.counted;
 }

@@ -25,6 +25,7 @@ import {
   dropHours,
   histories,
   lockMark,
+  markOf,
   type OverRow,
   setBaseline,
   setMark,
@@ -78,9 +79,12 @@ export class VolumeWatch {
     const nowMs = clock.nowMs();
     const sinceHour = hourOf(nowMs) - volumeHoursKept;
     for (let turn = 0; turn < turnsMax; turn++) {
-      const end = await indexedRows(db, tenant);
+      // Most looks find nothing new, and lock nothing.
+      if ((await markOf(db, tenant)) === (await indexedRows(db, tenant))) return;
       const more = await this.#control.change(async (tx) => {
         const mark = await lockMark(tx, tenant);
+        // Read under the lock: an older end than another's would count what it has counted again.
+        const end = await indexedRows(tx, tenant);
         if (mark === end) return false;
         // A log that became shorter is one that is being rebuilt, or was restored: what it held is counted.
         const from = Math.min(mark ?? (await firstIndexSince(tx, tenant, sinceHour * 3_600_000)) ?? end, end);

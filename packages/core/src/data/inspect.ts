@@ -7,9 +7,9 @@ import type { Category, Channel, Detector, Place } from './detectors/detector.ts
 import { detectors } from './detectors/index.ts';
 import { type Hiding, viewsOf } from './text-views.ts';
 
-/** Characters of one value that are looked at; what is longer is `unchecked`. */
+/** Characters of one value that are looked at, unless it is said otherwise; what is longer is `unchecked`. */
 export const inspectedMax = 1_048_576;
-/** Strings, numbers and keys of one value. */
+/** Strings, numbers and keys of one value, for each of so many characters. */
 const textsMax = 50_000;
 const nestedMax = 3;
 const utf8 = new TextEncoder();
@@ -24,12 +24,16 @@ export interface Inspection {
   readonly masked: number;
   /** A bound was reached, or a detector failed: nobody knows what else is in it. */
   readonly unchecked: boolean;
+  /** Everything in it was looked at once; false: some of it nobody has looked at, and it is not masked. */
+  readonly whole: boolean;
   /** Bytes that are no text (images, audio, archives): not looked into. */
   readonly uninspected: boolean;
 }
 
 export interface InspectOptions {
   readonly channel: Channel;
+  /** Characters that are looked at. */
+  readonly max?: number;
   /** Which detectors' finds are masked; absent: none. */
   readonly mask?: (detector: Detector) => boolean;
   /** `kept`: what is masked keeps its length, its separators and its type, for a schema that wants them; absent: a placeholder names its kind. */
@@ -52,11 +56,18 @@ interface Found extends Place {
   readonly detector: Detector;
 }
 
-/** First come first: a place that overlaps an earlier detector's is that one's. */
+/** First come first: a place that overlaps an earlier detector's is that one's. `kept` stays in order, without overlaps. */
 function merge(kept: Found[], next: readonly Place[], detector: Detector): void {
-  for (const place of next)
-    if (!kept.some(({ start, end }) => place.start < end && place.end > start))
-      kept.push({ ...place, detector });
+  for (const place of next) {
+    let [low, high] = [0, kept.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((kept[middle]?.end ?? 0) <= place.start) low = middle + 1;
+      else high = middle;
+    }
+    const after = kept[low];
+    if (after === undefined || after.start >= place.end) kept.splice(low, 0, { ...place, detector });
+  }
 }
 
 class Walk {
@@ -65,14 +76,19 @@ class Walk {
   readonly hidden = new Set<Hiding>();
   masked = 0;
   unchecked = false;
+  whole = true;
   uninspected = false;
   #characters = 0;
   #texts = 0;
+  readonly #max: number;
+  readonly #textsMax: number;
   readonly #options: InspectOptions;
   readonly #detectors: readonly Detector[];
 
   constructor(options: InspectOptions) {
     this.#options = options;
+    this.#max = options.max ?? inspectedMax;
+    this.#textsMax = textsMax * Math.ceil(this.#max / inspectedMax);
     this.#detectors = detectors.filter(({ channels }) => channels.includes(options.channel));
   }
 
@@ -96,15 +112,16 @@ class Walk {
 
   *#object(value: Record<string, Json>, nested: number): Generator<void, Json> {
     const after: [string, Json][] = [];
-    const names = new Set<string>();
+    const names = new Map<string, number>();
     for (const [key, item] of Object.entries(value)) {
-      const skipped = this.#options.skip?.(key, value);
+      const skipped = nested === 0 ? this.#options.skip?.(key, value) : undefined;
       if (skipped === 'bytes') this.uninspected = true;
       const masked = skipped === undefined ? yield* this.#text(key, '') : key;
-      // Two keys that are masked alike stay two.
+      // Keys that are masked alike stay apart.
       let name = masked;
-      for (let count = 2; names.has(name); count++) name = `${masked} ${count}`;
-      names.add(name);
+      let count = names.get(masked) ?? 1;
+      while (names.has(name)) name = `${masked} ${++count}`;
+      names.set(masked, count).set(name, names.get(name) ?? 1);
       after.push([name, skipped === undefined ? yield* this.value(item, key, nested) : item]);
     }
     return Object.fromEntries(after);
@@ -113,7 +130,10 @@ class Walk {
   *#string(text: string, context: string, nested: number): Generator<void, string> {
     if (nested < nestedMax && /^\s*[[{"]/.test(text)) {
       const parsed = parseStrict(utf8.encode(text), nestedBounds);
-      if (parsed.ok && typeof parsed.value === 'object' && parsed.value !== null) {
+      if (
+        parsed.ok &&
+        (typeof parsed.value === 'string' || isJsonObject(parsed.value) || Array.isArray(parsed.value))
+      ) {
         const before = this.masked;
         const after = yield* this.value(parsed.value as Json, context, nested + 1);
         return this.masked === before ? text : JSON.stringify(after);
@@ -126,17 +146,17 @@ class Walk {
   *#text(text: string, context: string): Generator<void, string> {
     this.#texts++;
     this.#characters += text.length;
-    if (this.#texts > textsMax || this.#characters > inspectedMax) {
+    if (this.#texts > this.#textsMax || this.#characters > this.#max) {
       this.unchecked = true;
+      this.whole = false;
       return text;
     }
     if (text.length < 5) return text;
     const found: Found[] = [];
     for (let from = 0; ; from += partLength - partOverlap) {
       const part = text.slice(from, from + partLength);
-      for (const { start, end, detector } of this.#find(part, context))
+      for (const { start, end, detector } of yield* this.#find(part, context))
         merge(found, [{ start: start + from, end: end + from }], detector);
-      yield;
       if (from + partLength >= text.length) break;
     }
     for (const { detector } of found) {
@@ -152,12 +172,16 @@ class Walk {
     this.masked += masks.length;
     const instead = ({ start, end, detector }: Found) =>
       shape === 'kept' ? sameShape(text.slice(start, end)) : `[${detector.placeholder}]`;
-    return masks
-      .sort((a, b) => b.start - a.start)
-      .reduce((rest, place) => rest.slice(0, place.start) + instead(place) + rest.slice(place.end), text);
+    const parts: string[] = [];
+    let at = 0;
+    for (const place of masks.toSorted((a, b) => a.start - b.start)) {
+      parts.push(text.slice(at, place.start), instead(place));
+      at = place.end;
+    }
+    return parts.join('') + text.slice(at);
   }
 
-  #find(text: string, context: string): Found[] {
+  *#find(text: string, context: string): Generator<void, Found[]> {
     const said = context === '' || context.length > 100 ? '' : `${context}: `;
     const kept: Found[] = [];
     const look = (where: string, before: number, place: (at: Place) => Place) => {
@@ -169,11 +193,15 @@ class Walk {
       }
     };
     look(said + text, said.length, (place) => place);
+    yield;
     const seen = viewsOf(text);
+    yield;
     for (const how of seen.hidden) this.hidden.add(how);
     if (seen.cut) this.unchecked = true;
-    for (const view of seen.views)
+    for (const view of seen.views) {
       look(said + view.text, said.length, ({ start, end }) => view.span(start, end));
+      yield;
+    }
     return kept;
   }
 
@@ -201,6 +229,7 @@ export function* inspectInParts(value: Json, options: InspectOptions): Generator
     after = yield* walk.value(value, '', 0);
   } catch {
     walk.unchecked = true;
+    walk.whole = false;
   }
   return { value: after, inspection: walk };
 }

@@ -26,7 +26,7 @@ export const depthMax = 3;
 const plain = /^[\t\n\r\u0020-\u007e]*$/;
 /** Characters that nobody sees: formatting, joiners, bidirectional controls, variation selectors, tags, fillers. */
 const invisible =
-  /[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}]/u;
+  /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2028\u2029\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}]/u;
 const tagFirst = 0xe0020;
 const tagLast = 0xe007e;
 /** A joiner between pictures, or the selector after one, belongs to them. */
@@ -84,7 +84,7 @@ function formOf(char: string): string {
   return form;
 }
 
-const beyondAscii = /[^\u0000-\u007e]/gu;
+const beyondAscii = /[^\t\n\r\u0020-\u007e]/gu;
 
 /** Whether a character of it, beyond ASCII, is one that `of` says something about: most texts are done with this. */
 function has(text: string, of: (char: string) => boolean): boolean {
@@ -101,7 +101,12 @@ function compatible(text: string, outer: View): { view: View; found: Set<Hiding>
   for (let at = 0; at < text.length; ) {
     const point = text.codePointAt(at) ?? 0;
     const char = String.fromCodePoint(point);
-    const form = point > 0x7e ? formOf(char) : char;
+    const form =
+      point > 0x7e || point < 0x20
+        ? point === 9 || point === 10 || point === 13
+          ? char
+          : formOf(char)
+        : char;
     if (form === '' ? !pictures.test(before) : point >= tagFirst && point <= tagLast) found.add('invisible');
     rebuilt.add(form, at, at + char.length);
     if (form !== '') before = char;
@@ -116,7 +121,7 @@ function latin(outer: View): View | undefined {
   if (!has(outer.text, (char) => latinOf(char) !== undefined)) return undefined;
   const rebuilt = new Rebuilt();
   let changed = false;
-  const words = /[\p{L}\p{M}\p{N}]+|[^\p{L}\p{M}\p{N}]+/gu;
+  const words = /[\p{L}\p{M}\p{N}_-]+|[^\p{L}\p{M}\p{N}_-]+/gu;
   for (const { 0: word, index } of outer.text.matchAll(words)) {
     const mixed = /[A-Za-z]/.test(word) && [...word].some((char) => latinOf(char) !== undefined);
     let at = index;
@@ -130,15 +135,25 @@ function latin(outer: View): View | undefined {
   return changed ? rebuilt.view([...outer.by, 'look_alike'], outer.span) : undefined;
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true });
-const printable = /^[\t\n\r\u0020-\u007e\u00a0-\uffff]*$/;
+const utf8 = new TextDecoder('utf-8');
+/** What is no text among the bytes: nothing (UTF-16 has one beside each letter), what stands for no character, controls. */
+const noText = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\ufffd]/g;
+/** A stretch that somebody may read. */
+const readable = /[\t\n\r\u0020-\u007e]{12}/;
 
+/** The text among the bytes; undefined: nobody would read it. */
 function textOf(bytes: Uint8Array): string | undefined {
+  const text = utf8.decode(bytes).replaceAll('\u0000', '');
+  return readable.test(text) ? text.replace(noText, '') : undefined;
+}
+
+const percented = new TextDecoder('utf-8', { fatal: true });
+/** The characters that percent signs stand for, or, where the bytes are none, what of them is text. */
+function percentText(bytes: Uint8Array): string | undefined {
   try {
-    const text = utf8.decode(bytes);
-    return text.length > 0 && printable.test(text) ? text : undefined;
+    return percented.decode(bytes);
   } catch {
-    return undefined;
+    return utf8.decode(bytes).replace(noText, '');
   }
 }
 
@@ -168,23 +183,45 @@ interface Encoding {
   readonly decode: (text: string) => string | undefined;
 }
 
-/** Encodings of a run of bytes: each run is a view of its own. */
+/** Runs that are longer are looked at from their first letter on only. */
+const alignedMax = 8_192;
+
+/** What stands before a code may look like a part of it, so it is read from each of its first letters; the first that gives a text counts. */
+function aligned(
+  text: string,
+  steps: number,
+  read: (from: string) => string | undefined,
+): string | undefined {
+  for (let from = 0; from < (text.length > alignedMax ? 1 : steps); from++) {
+    const found = read(text.slice(from));
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** Encodings of a run of bytes, which may be broken into lines: each run is a view of its own. */
 const runs: readonly Encoding[] = [
   {
     by: 'base64',
     mark: /[A-Za-z0-9+/_-]{16}/,
     // Long enough that a word is not one; decoded only where bytes of text come out.
-    pattern: /[A-Za-z0-9+/_-]{16,}={0,2}/g,
-    decode: (text) => {
-      const bytes = bytesOfBase64(text);
-      return bytes === undefined ? undefined : textOf(bytes);
-    },
+    pattern: /[A-Za-z0-9+/_-]{16,}(?:\r?\n[A-Za-z0-9+/_-]{4,})*={0,2}/g,
+    decode: (text) =>
+      aligned(text.replace(/[\r\n]/g, ''), 4, (from) => {
+        const bytes = bytesOfBase64(
+          from.slice(0, from.length - (from.replace(/=+$/, '').length % 4 === 1 ? 1 : 0)),
+        );
+        return bytes === undefined ? undefined : textOf(bytes);
+      }),
   },
   {
     by: 'hex',
-    mark: /[0-9A-Fa-f]{16}/,
-    pattern: /[0-9A-Fa-f]{16,}/g,
-    decode: (text) => (text.length % 2 === 0 ? textOf(bytesOfHex(text)) : undefined),
+    mark: /[0-9A-Fa-f]{2}/,
+    pattern: /(?:(?:\\x|0x)?[0-9A-Fa-f]{2}[\s:,-]{0,2}){8,}[0-9A-Fa-f]?/g,
+    decode: (text) =>
+      aligned(text.replace(/\\x|0x|[^0-9A-Fa-f]/g, ''), 2, (from) =>
+        textOf(bytesOfHex(from.slice(0, from.length - (from.length % 2)))),
+      ),
   },
 ];
 
@@ -201,6 +238,10 @@ const named: Readonly<Record<string, string>> = {
   sol: '/',
   lowbar: '_',
   hyphen: '-',
+  shy: '',
+  zwj: '',
+  zwnj: '',
+  ZeroWidthSpace: '',
 };
 
 function characterOf(entity: string): string | undefined {
@@ -217,12 +258,12 @@ const characters: readonly Encoding[] = [
     by: 'percent',
     mark: /%[0-9A-Fa-f]{2}/,
     pattern: /(?:%[0-9A-Fa-f]{2})+/g,
-    decode: (text) => textOf(bytesOfHex(text.replaceAll('%', ''))),
+    decode: (text) => percentText(bytesOfHex(text.replaceAll('%', '')))?.replace(noText, ''),
   },
   {
     by: 'entities',
     mark: /&[#a-zA-Z]/,
-    pattern: /&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,8});/g,
+    pattern: /&(?:#\d{1,12}|#[xX][0-9a-fA-F]{1,12}|[a-zA-Z]{2,16});/g,
     decode: characterOf,
   },
 ];

@@ -3,6 +3,7 @@
  * values that are asked for. What a policy language without fractions and unions cannot say is left out, and said so. Pure and bounded.
  */
 import { isJsonObject, type Json, type JsonObject } from '../wire/json.ts';
+import { plainName } from './transaction.ts';
 
 export type Plain = 'Long' | 'String' | 'Bool';
 export type ArgumentType =
@@ -182,7 +183,14 @@ export function hasArgument({ members }: ArgumentTypes, path: readonly string[])
 
 /** Takes over what has a type; undefined: something is not what its type says, or is too much. */
 class Taker {
+  /** Two members have one name, in other letters: nobody knows which of them the tool takes. */
+  twice = false;
   #textLeft = textLengthMax;
+  readonly #leftOut: ReadonlyMap<string, string>;
+
+  constructor({ leftOut }: ArgumentTypes) {
+    this.#leftOut = leftOut;
+  }
 
   #plain(kind: Plain, value: Json): boolean {
     if (kind === 'Bool') return typeof value === 'boolean';
@@ -192,8 +200,9 @@ class Taker {
     return this.#textLeft >= 0 && value.isWellFormed();
   }
 
-  take(type: ArgumentType, value: Json): Json | undefined {
-    if (type.kind === 'Record') return isJsonObject(value) ? this.members(type.members, value) : undefined;
+  take(type: ArgumentType, value: Json, path: string): Json | undefined {
+    if (type.kind === 'Record')
+      return isJsonObject(value) ? this.members(type.members, value, `${path}.`) : undefined;
     if (type.kind !== 'Set') return this.#plain(type.kind, value) ? value : undefined;
     if (!Array.isArray(value) || value.length > listLengthMax) return undefined;
     return value.every((item) => this.#plain(type.of, item)) ? value : undefined;
@@ -202,15 +211,23 @@ class Taker {
   members(
     members: ReadonlyMap<string, ArgumentMember>,
     args: JsonObject,
+    prefix: string,
     only?: ReadonlySet<string>,
   ): JsonObject | undefined {
     const taken: Record<string, Json> = {};
+    const asked = new Set([...members.keys()].filter((name) => only?.has(name) !== false).map(plainName));
+    // What the schema itself names beside it is another argument.
+    const isOther = (name: string) => members.has(name) || this.#leftOut.has(`${prefix}${name}`);
+    if (Object.keys(args).some((name) => !isOther(name) && asked.has(plainName(name)))) {
+      this.twice = true;
+      return undefined;
+    }
     for (const [name, { type }] of members) {
       if (only?.has(name) === false || !Object.hasOwn(args, name)) continue;
       const given = args[name];
       // Null is what a tool takes for an argument that was not sent.
       if (given === undefined || given === null) continue;
-      const value = this.take(type, given);
+      const value = this.take(type, given, `${prefix}${name}`);
       if (value === undefined) return undefined;
       taken[name] = value;
     }
@@ -232,7 +249,9 @@ export function takeArguments(
     return { problem: `a policy asks about the argument ${absent.join('.')}, which the tool has not` };
   const asked = new Set(paths.flatMap(([first]) => (first === undefined ? [] : [first])));
   const whole = paths.some(({ length }) => length === 0);
-  const taken = new Taker().members(types.members, args, whole ? undefined : asked);
+  const taker = new Taker(types);
+  const taken = taker.members(types.members, args, '', whole ? undefined : asked);
+  if (taker.twice) return { problem: 'a second argument has the name of one that a policy asks about' };
   return taken === undefined
     ? { problem: 'an argument that a policy asks about is too large to be looked at' }
     : { args: taken };

@@ -2,6 +2,7 @@
  * Transaction limits (S-4): the largest impact of one call, and the human checkpoints that an amount triggers. Amounts are compared in
  * hundredths of the currency, as integers.
  */
+import { compatibleForm } from '../compatible-form.ts';
 import { type Refusal, refusal } from '../errors.ts';
 import type { AgentDoc, ToolDoc } from '../wire/feed.ts';
 import type { Json, JsonObject } from '../wire/json.ts';
@@ -33,11 +34,11 @@ function takesText({ definition }: ToolDoc, argument: string): boolean {
 }
 
 const plain = /^[a-z0-9]*$/;
-const plainName = (name: string): string =>
+/** A name as a tool that reads names loosely may take it. */
+export const plainName = (name: string): string =>
   plain.test(name)
     ? name
-    : name
-        .normalize('NFKC')
+    : compatibleForm(name)
         .toLowerCase()
         .replace(/[^\p{L}\p{N}]/gu, '');
 
@@ -58,6 +59,10 @@ export function standsElsewhere(args: JsonObject, argument: string): boolean {
   return within(args, 0);
 }
 
+/** Whether another argument beside this one has its name in other letters. */
+const isSpeltTwice = (args: JsonObject, argument: string): boolean =>
+  Object.keys(args).some((name) => name !== argument && plainName(name) === plainName(argument));
+
 /** The amount of a call, by the classified amount argument. */
 export function amountOf(tool: ToolDoc, args: JsonObject): Amount {
   const { amount, currency } = tool.classification.arguments;
@@ -65,6 +70,7 @@ export function amountOf(tool: ToolDoc, args: JsonObject): Amount {
   const given = Object.hasOwn(args, amount) ? args[amount] : undefined;
   const value = typeof given === 'string' && !takesText(tool, amount) ? undefined : hundredths(given);
   if (value === undefined || standsElsewhere(args, amount)) return { kind: 'unreadable' };
+  if (currency !== undefined && isSpeltTwice(args, currency)) return { kind: 'unreadable' };
   const unit = currency !== undefined && Object.hasOwn(args, currency) ? args[currency] : undefined;
   return { kind: 'read', hundredths: value, currency: typeof unit === 'string' ? unit : undefined };
 }

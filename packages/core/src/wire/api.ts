@@ -3,7 +3,7 @@
  * from them, and a test tries each of them without and with wrong credentials. Bodies are validated on both sides.
  */
 import { z } from 'zod';
-import { classificationSchema, containmentDocSchema } from './feed.ts';
+import { classificationSchema, containmentDocSchema } from './documents.ts';
 import { saidOfToolSchema, saidOfToolsSchema } from './classifications.ts';
 import { canonicalJson } from './json.ts';
 import { agentTotalSchema, manifestBytesMax, manifestSchema } from './manifest.ts';

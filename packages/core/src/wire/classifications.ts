@@ -1,6 +1,6 @@
 /** What a person says about tools, as requests carry it. As a file: `classification-file.ts`, apart from here, because pages of the console need no YAML. */
 import { z } from 'zod';
-import { classificationSchema } from './feed.ts';
+import { classificationSchema } from './documents.ts';
 import { governedNameLengthMax } from './words.ts';
 
 export const classifiedToolsMax = 1_000;

@@ -3,7 +3,7 @@
  * sets by which questions are answered that are not about agents. Shapes and routes, joined into the table of routes by `api.ts`.
  */
 import { z } from 'zod';
-import { policyDocSchema } from './feed.ts';
+import { policyDocSchema } from './documents.ts';
 import { id, list, ok, reason, text } from './shapes.ts';
 import { digestSchema, isoTimeSchema, nameSchema, uuidSchema } from './words.ts';
 

@@ -9,7 +9,8 @@
 import { z } from 'zod';
 import { adaptedSchema } from './adaptive.ts';
 import { judgeSettingsSchema } from './judge.ts';
-import { databaseRightsSchema, databaseSchema } from './database.ts';
+import { databaseRightsSchema } from './database.ts';
+import { classificationSchema, policyDocSchema, containmentDocSchema } from './documents.ts';
 import { labelsDocSchema } from './labels.ts';
 import { humanCheckpointSchema, limitSchema, otherDomainSchema, toolWindowSchema } from './manifest.ts';
 import { sensitiveSchema } from './sensitive.ts';
@@ -17,7 +18,6 @@ import {
   actionClassSchema,
   approvalStateSchema,
   assuranceSchema,
-  containmentStates,
   digestSchema,
   governedNameLengthMax,
   isoTimeSchema,
@@ -26,10 +26,17 @@ import {
   mayAskSchema,
   outputTrustSchema,
   scopeSchema,
-  sensitivitySchema,
   toolRefSchema,
   uuidSchema,
 } from './words.ts';
+
+export {
+  argumentRolesSchema,
+  classificationSchema,
+  policyDocSchema,
+  containmentDocSchema,
+  type Classification,
+} from './documents.ts';
 
 /**
  * Number of this wire between the planes: frames, documents and the routes of gateways. It rises when a gateway of before would not understand what control
@@ -181,36 +188,6 @@ export const serverDocSchema = z.object({
   epoch,
 });
 
-export const argumentRolesSchema = z.strictObject({
-  /** Names of top-level arguments. */
-  amount: z.string().max(128).optional(),
-  currency: z.string().max(128).optional(),
-  destination: z.string().max(128).optional(),
-  object: z.string().max(128).optional(),
-  query: z.string().max(128).optional(),
-  /** It is one statement in SQL, which is parsed and held to the tables that the agent may use. */
-  sql: z.string().max(128).optional(),
-});
-
-export const classificationSchema = z.strictObject({
-  /** Absent: unclassified, counts as `admin`. */
-  class: actionClassSchema.optional(),
-  sensitivity: sensitivitySchema,
-  outputTrust: outputTrustSchema,
-  domain: nameSchema,
-  reversible: z.boolean(),
-  /** The tool of the same server that undoes it. */
-  inverse: z.string().max(128).optional(),
-  idempotent: z.boolean(),
-  /** Fit to be written by an agent alone: limits are defined and it can be undone or repeated. A person says so. */
-  writeSafe: z.boolean(),
-  arguments: argumentRolesSchema,
-  /** What reads the SQL; without it every call of a tool with such an argument is refused. A person says so. */
-  database: databaseSchema.optional(),
-  by: z.enum(['automatic', 'person']),
-});
-export type Classification = z.infer<typeof classificationSchema>;
-
 export const toolDocSchema = z.object({
   server: nameSchema,
   name: z.string().min(1).max(governedNameLengthMax),
@@ -221,35 +198,6 @@ export const toolDocSchema = z.object({
   definition: z.record(z.string(), z.unknown()),
   classification: classificationSchema,
   epoch,
-});
-
-export const policyDocSchema = z.object({
-  digest: digestSchema,
-  epoch,
-  policies: z
-    .array(
-      z.object({
-        id: z.string().min(1).max(200),
-        annotations: z.record(z.string(), z.string()),
-        json: z.unknown(),
-      }),
-    )
-    .max(20_000),
-});
-
-export const containmentDocSchema = z.object({
-  scope: scopeSchema,
-  state: z.enum(containmentStates),
-  since: isoTimeSchema,
-  reason: z.string().max(500),
-  by: z.string().max(200),
-  /** What the scope is called by people, where its id does not say. */
-  label: z.string().max(200).optional(),
-  /**
-   * A graceful stop: nothing begins any more, and what was dispatched before may end until then. Control follows with the same stop without this when
-   * everything has ended, or at this time.
-   */
-  drainUntil: isoTimeSchema.optional(),
 });
 
 export const approvalDocSchema = z.object({

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { changeCountsShape, countSchema } from './change-counts.ts';
-import { policyDocSchema } from './feed.ts';
+import { policyDocSchema } from './documents.ts';
 import { text } from './shapes.ts';
 import { digestSchema, isoTimeSchema, uuidSchema } from './words.ts';
 

@@ -3,12 +3,13 @@
  * invisible and bidirectional characters are dropped, case and punctuation do not count; of addresses the punctuation does. Pure, and linear in the length of
  * what is looked at, which is bounded.
  */
+import { compatibleForm } from '../../compatible-form.ts';
 
 /** Characters that nobody sees: soft hyphen, joiners, bidirectional controls, variation selectors, tag characters (Unicode: Default_Ignorable_Code_Point). */
 const invisible = /\p{Default_Ignorable_Code_Point}/gu;
 const betweenWords = /[^\p{L}\p{N}]+/gu;
 
-const seen = (text: string): string => text.normalize('NFKC').replace(invisible, '').toLowerCase();
+const seen = (text: string): string => compatibleForm(text).replace(invisible, '').toLowerCase();
 
 /** Words in lower case, one space between them, none around. */
 export const plainText = (text: string): string => seen(text).replace(betweenWords, ' ').trim();

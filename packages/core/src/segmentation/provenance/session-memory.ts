@@ -217,6 +217,7 @@ interface Sought {
 }
 
 function soughtOf(value: string): Sought | undefined {
+  if (value.length > saidMax) return undefined;
   const plain = plainText(value);
   if (plain === '' || plain.length > saidMax) return undefined;
   const address = isAddress(value) ? writtenAddress(value) : undefined;

@@ -2,6 +2,7 @@
  * Room: segmentation (S-1). The SQL of a call, as a fact that a decision may know. The parser is handed in, because core does no input or output: gateways decide
  * by it, and control says by it what would be decided.
  */
+import { compatibleForm } from '../../compatible-form.ts';
 import type { Database, QueryFact } from '../../wire/database.ts';
 import type { ToolDoc } from '../../wire/feed.ts';
 import type { JsonObject } from '../../wire/json.ts';
@@ -37,7 +38,7 @@ const choosing = wordSet('sql statement statements schema schemas database datab
 
 /** Whether an argument, by its name, is a statement itself, or chooses the database or schema in which the names of a statement are looked for. */
 function choosesNames(argument: string): boolean {
-  const words = wordsOf(argument.normalize('NFKC'));
+  const words = wordsOf(compatibleForm(argument));
   return words.some((word) => choosing.has(word)) || (words.includes('search') && words.includes('path'));
 }
 
