@@ -5,6 +5,8 @@ import { sql } from 'kysely';
 import type { Db, Tx } from '../context.ts';
 
 const neverCounted = -1;
+const markRow = (db: Db | Tx, tenant: string) =>
+  db.selectFrom('volume_mark').select('counted').where('tenant', '=', tenant);
 
 /** How far the index is counted; undefined: never yet. Locked, so that nothing is counted twice. */
 export async function lockMark(tx: Tx, tenant: string): Promise<number | undefined> {
@@ -14,23 +16,13 @@ export async function lockMark(tx: Tx, tenant: string): Promise<number | undefin
     .values({ tenant, counted: neverCounted })
     .onConflict((conflict) => conflict.column('tenant').doNothing())
     .execute();
-  const row = await tx
-    .selectFrom('volume_mark')
-    .select('counted')
-    .where('tenant', '=', tenant)
-    .forUpdate()
-    .executeTakeFirst();
+  const row = await markRow(tx, tenant).forUpdate().executeTakeFirst();
   return row === undefined || row.counted === neverCounted ? undefined : row.counted;
 }
 
 /** The same without a lock. */
 export async function markOf(db: Db, tenant: string): Promise<number | undefined> {
-  const row = await db
-    .selectFrom('volume_mark')
-    .select('counted')
-    .where('tenant', '=', tenant)
-    .executeTakeFirst();
-  return row?.counted;
+  return (await markRow(db, tenant).executeTakeFirst())?.counted;
 }
 
 export async function setMark(tx: Tx, tenant: string, counted: number): Promise<void> {

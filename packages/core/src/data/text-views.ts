@@ -66,7 +66,7 @@ class Rebuilt {
 
 const whole: View['span'] = (start, end) => ({ start, end });
 
-/** What a character beyond ASCII becomes: '' where it is invisible, a tag as the letter that it spells. Few are used often. */
+/** What a character beyond plain ASCII becomes: '' where it is invisible, a tag as the letter that it spells. Few are used often. */
 const forms = new Map<string, string>();
 const formsMax = 20_000;
 
@@ -84,11 +84,13 @@ function formOf(char: string): string {
   return form;
 }
 
-const beyondAscii = /[^\t\n\r\u0020-\u007e]/gu;
+const beyondPlain = /[^\t\n\r\u0020-\u007e]/gu;
+const isPlain = (point: number): boolean =>
+  (point >= 0x20 && point <= 0x7e) || point === 0x09 || point === 0x0a || point === 0x0d;
 
-/** Whether a character of it, beyond ASCII, is one that `of` says something about: most texts are done with this. */
+/** Whether a character of it, beyond plain ASCII, is one that `of` says something about: most texts are done with this. */
 function has(text: string, of: (char: string) => boolean): boolean {
-  for (const { 0: char } of text.matchAll(beyondAscii)) if (of(char)) return true;
+  for (const { 0: char } of text.matchAll(beyondPlain)) if (of(char)) return true;
   return false;
 }
 
@@ -101,12 +103,7 @@ function compatible(text: string, outer: View): { view: View; found: Set<Hiding>
   for (let at = 0; at < text.length; ) {
     const point = text.codePointAt(at) ?? 0;
     const char = String.fromCodePoint(point);
-    const form =
-      point > 0x7e || point < 0x20
-        ? point === 9 || point === 10 || point === 13
-          ? char
-          : formOf(char)
-        : char;
+    const form = isPlain(point) ? char : formOf(char);
     if (form === '' ? !pictures.test(before) : point >= tagFirst && point <= tagLast) found.add('invisible');
     rebuilt.add(form, at, at + char.length);
     if (form !== '') before = char;
