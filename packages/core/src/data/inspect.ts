@@ -40,7 +40,13 @@ export interface InspectOptions {
   readonly shape?: 'kept';
   /** Keys whose strings are bytes or words of a protocol and not content: `data`, `type`. */
   readonly skip?: (key: string, within: Record<string, Json>) => 'words' | 'bytes' | undefined;
+  /** Is given all text of the value as somebody would read it, decoded text too, in pieces that overlap. */
+  readonly hear?: (text: string) => void;
 }
+
+/** Characters of one piece that is heard, and of the next that stood in it, too. */
+const heardLength = 65_536;
+const heardOverlap = 4_096;
 
 /** A long string is looked at in parts, so that whoever waits is not kept from all else; what is longer than the overlap may be cut in two. */
 const partLength = 65_536;
@@ -80,6 +86,7 @@ class Walk {
   uninspected = false;
   #characters = 0;
   #texts = 0;
+  readonly #heard: Record<'clear' | 'decoded', string> = { clear: '', decoded: '' };
   readonly #max: number;
   readonly #textsMax: number;
   readonly #options: InspectOptions;
@@ -101,6 +108,28 @@ class Walk {
       return after;
     }
     return isJsonObject(value) ? yield* this.#object(value, nested) : value;
+  }
+
+  /** Words that stand in many strings are heard as one text; what was decoded apart, so that neither waters down the other. */
+  #hear(kind: 'clear' | 'decoded', text: string): void {
+    if (this.#options.hear === undefined) return;
+    let all = `${this.#heard[kind]}${text}\n`;
+    for (; all.length > heardLength; all = all.slice(heardLength - heardOverlap))
+      this.#tell(all.slice(0, heardLength));
+    this.#heard[kind] = all;
+  }
+
+  #tell(text: string): void {
+    try {
+      this.#options.hear?.(text);
+    } catch {
+      this.unchecked = true;
+    }
+  }
+
+  /** After the last string. */
+  end(): void {
+    for (const text of Object.values(this.#heard)) if (text !== '') this.#tell(text);
   }
 
   *#number(value: number, context: string): Generator<void, Json> {
@@ -151,7 +180,10 @@ class Walk {
       this.whole = false;
       return text;
     }
-    if (text.length < 5) return text;
+    if (text.length < 5) {
+      this.#hear('clear', text);
+      return text;
+    }
     const found: Found[] = [];
     for (let from = 0; ; from += partLength - partOverlap) {
       const part = text.slice(from, from + partLength);
@@ -198,6 +230,8 @@ class Walk {
     yield;
     for (const how of seen.hidden) this.hidden.add(how);
     if (seen.cut) this.unchecked = true;
+    this.#hear('clear', seen.clear);
+    for (const decoded of seen.decoded) this.#hear('decoded', decoded);
     for (const view of seen.views) {
       look(said + view.text, said.length, ({ start, end }) => view.span(start, end));
       yield;
@@ -227,6 +261,7 @@ export function* inspectInParts(value: Json, options: InspectOptions): Generator
   let after = value;
   try {
     after = yield* walk.value(value, '', 0);
+    walk.end();
   } catch {
     walk.unchecked = true;
     walk.whole = false;

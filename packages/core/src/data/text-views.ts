@@ -34,6 +34,10 @@ const pictures = /\p{Extended_Pictographic}/u;
 
 export interface Seen {
   readonly views: readonly View[];
+  /** The text itself as it is read: without what is invisible, in compatible form, look-alikes as Latin letters. */
+  readonly clear: string;
+  /** What was encoded in it, in the same form. */
+  readonly decoded: readonly string[];
   /** Something was hidden that text for people does not hide: this is a signal by itself. */
   readonly hidden: readonly Hiding[];
   /** Not all of it was looked at: a bound was reached. */
@@ -309,6 +313,7 @@ function* decoded(outer: View): Generator<View> {
 export function viewsOf(text: string): Seen {
   const views: View[] = [];
   const hidden = new Set<Hiding>();
+  const read: string[] = [];
   let characters = 0;
   let cut = false;
   const queue: View[] = [{ text, by: [], span: whole }];
@@ -324,8 +329,10 @@ export function viewsOf(text: string): Seen {
         found.push(shadow);
       }
     }
+    const clearest = found.at(-1) ?? outer;
+    read.push(clearest.text);
     if (outer.by.length < depthMax) {
-      for (const view of decoded(found.at(-1) ?? outer)) {
+      for (const view of decoded(clearest)) {
         characters += view.text.length;
         if (characters > decodedMax || views.length + found.length >= viewsMax) {
           cut = true;
@@ -337,5 +344,6 @@ export function viewsOf(text: string): Seen {
     }
     views.push(...found);
   }
-  return { views, hidden: [...hidden], cut };
+  const [clear = text, ...within] = read;
+  return { views, clear, decoded: within, hidden: [...hidden], cut };
 }
