@@ -5,6 +5,7 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { atfBin, run } from './cli-run.ts';
 import { call, Product, until } from './product.ts';
 
 // None of them belongs to anybody: test numbers and forms of the issuers.
@@ -83,6 +84,51 @@ describe('what a call sends', () => {
     const office = await (await product.agent('principal-operations')).mcp('back-office');
     const answer = await call(office, 'send_email', letter('Your order is on its way.'));
     expect(answer).toMatchObject({ isError: false });
+  });
+});
+
+describe('a result that a person wants in a form', () => {
+  const classify = async (schema: string) => {
+    const file = join(product.dataDir, 'result.schema.json');
+    writeFileSync(file, schema);
+    const args = ['tool', 'classify', 'files/read_text_file', '--data', product.dataDir];
+    return await run(atfBin, [...args, '--output-schema', schema === 'none' ? schema : file]);
+  };
+  // This tool gives its text as structured content, too.
+  const schema = {
+    type: 'object',
+    properties: { content: { type: 'string', pattern: '"customer"' } },
+    required: ['content'],
+  };
+  const deed = 'principal-operations';
+
+  it('is given when it has it, and withheld otherwise, without a word of it', async () => {
+    expect((await classify(JSON.stringify(schema))).stdout).toContain('Its results must fit');
+    await until('the gateway to hold it', async () =>
+      (await read(deed, 'letter.txt')).isError ? true : undefined,
+    );
+    expect(await read(deed, 'record.json')).toMatchObject({ isError: false });
+    const letter = await read(deed, 'letter.txt');
+    expect(letter.atf).toMatchObject({ code: 'data.output_invalid' });
+    expect(letter.text).not.toContain(mail);
+  });
+
+  it.each([
+    ['is no JSON', '{'],
+    ['knows another keyword', '{"type":"object","requierd":["a"]}'],
+    ['refers to elsewhere', '{"$ref":"https://example.com/schema.json"}'],
+    ['backtracks', '{"type":"string","pattern":"(?=x)(a+)+$"}'],
+    ['is too long', JSON.stringify({ description: 'x'.repeat(17_000) })],
+  ])('is not registered when it %s, and what was stays', async (_why, text) => {
+    expect((await classify(text)).code).not.toBe(0);
+    expect(await read(deed, 'letter.txt')).toMatchObject({ atf: { code: 'data.output_invalid' } });
+  });
+
+  it('is free again when the schema is taken away', async () => {
+    expect((await classify('none')).stdout).not.toContain('Its results must fit');
+    await until('the gateway to know', async () =>
+      (await read(deed, 'letter.txt')).isError ? undefined : true,
+    );
   });
 });
 

@@ -295,6 +295,10 @@ function addTools(program: Commander, act: Act): void {
     .addOption(new Option('--dialect <word>', 'the database that reads it').choices(dialects))
     .option('--schema <name>', 'the schema in which it finds a table without one')
     .option('--functions <names>', 'further functions and types that only compute, with commas')
+    .option(
+      '--output-schema <file>',
+      'JSON Schema that its results must fit besides its own; none takes it away',
+    )
     .action(act(async () => (await import('./commands/tools.ts')).classifyTool));
   cleared(common(tool.command('accept <tool>')))
     .description('accept the definition on offer of a quarantined tool')

@@ -635,8 +635,8 @@ export const errors = {
   'data.output_invalid': entry(
     502,
     'D-4',
-    'The tool answered something that does not fit its own schema',
-    'Tell the people who run the tool; the action may have happened.',
+    'The tool answered something that does not fit its own schema or the registered one',
+    'Tell the people who run the tool, or correct the registered one (atf tool classify --output-schema); the action may have happened.',
   ),
   'maturity.approval_required': entry(
     403,

@@ -258,11 +258,16 @@ export function factsOf(received: Received, world: World, decision: Decision): D
     ...(instance === undefined ? {} : { instance: { agentId: instance.agentId, state: instance.state } }),
     sessionRevoked,
     ...chainFacts(received, world),
-    ...(tool === undefined ? {} : { tool: { state: tool.state, classification: tool.classification } }),
+    ...(tool === undefined
+      ? {}
+      : { tool: { state: tool.state, classification: decidedBy(tool.classification) } }),
     stops: stopsOf(received, world),
     ...(approval === undefined ? {} : { approval: approvalFacts(approval, received) }),
   };
 }
+
+/** No decision asks for the schema of results, and it may be long; the record of who registered it holds it. */
+const decidedBy = ({ outputSchema: _, ...classification }: Classification): Classification => classification;
 
 function agentFacts({
   manifestDigest,

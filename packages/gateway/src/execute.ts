@@ -6,8 +6,10 @@
  */
 import { type Refusal, refusal } from '@atf/core/errors';
 import type { DataRecord, OutcomeStatus } from '@atf/core/record';
+import type { ToolDoc } from '@atf/core/wire/feed';
 import { canonicalJson, type Json, type JsonObject } from '@atf/core/wire/json';
 import type { AskKind } from '@atf/core/wire/words';
+import type { SchemaFact } from '@atf/core/world';
 import { inputOf } from './agent-input.ts';
 import type { CallUnderWay } from './calls.ts';
 import { inspectResult } from './data-inspection.ts';
@@ -180,7 +182,7 @@ async function inspectOutput(
   const length = lengthOf(content) + lengthOf(structuredContent) + lengthOf(log);
   if (length > resultLengthMax) return without('unknown', refusal('upstream.result_too_large'));
   const status: OutcomeStatus = outcome.result.isError === true ? 'failed' : 'done';
-  const schema = tool === undefined ? undefined : schemas.output(tool, outcome.result);
+  const schema = tool === undefined ? undefined : outputFact(schemas, tool, outcome.result);
   const isValid = schema?.verdict === 'valid';
   const fits = (result: ToolResult) =>
     !isValid || tool === undefined || schemas.output(tool, result).verdict === 'valid';
@@ -199,6 +201,12 @@ async function inspectOutput(
   return why === undefined
     ? { status, result, resultText, refusal: undefined, log: said, data }
     : { status, result: undefined, resultText, refusal: why, data };
+}
+
+/** The server's own schema first: its problems say more. */
+function outputFact(schemas: SchemaCheck, tool: ToolDoc, result: ToolResult): SchemaFact {
+  const own = schemas.output(tool, result);
+  return own.verdict === 'valid' ? schemas.registered(tool, result) : own;
 }
 
 const lengthOf = (value: unknown): number => (value === undefined ? 0 : (JSON.stringify(value)?.length ?? 0));

@@ -4,8 +4,9 @@
  * a value. Not here: what the values mean (detectors, provenance).
  */
 import { compileSchema, schemaProblems, type ValidateFunction } from '@atf/core/data/schema';
+import { sha256 } from '@atf/core/digest';
 import type { ToolDoc } from '@atf/core/wire/feed';
-import { isJsonObject, type Json, type JsonObject } from '@atf/core/wire/json';
+import { isJsonObject, type Json, type JsonObject, parseStrictText } from '@atf/core/wire/json';
 import type { SchemaFact } from '@atf/core/world';
 import type { ToolResult } from './protocols/protocol.ts';
 
@@ -15,6 +16,20 @@ interface Compiled {
   readonly input: ValidateFunction | undefined;
   /** `none`: the tool declares no output schema. */
   readonly output: ValidateFunction | 'none' | undefined;
+  /** The one that a person registered. */
+  readonly registered: ValidateFunction | 'none' | undefined;
+}
+
+const textBounds = { bytesMax: 4_194_304, depthMax: 64, valuesMax: 100_000 };
+
+/** What a result says, for whoever demands a form of it. */
+function valueOf({ structuredContent, content }: ToolResult): Json | undefined {
+  if (structuredContent !== undefined) return structuredContent;
+  const [only, ...others] = content;
+  const text = only?.['type'] === 'text' ? only['text'] : undefined;
+  if (typeof text !== 'string' || others.length > 0) return undefined;
+  const parsed = parseStrictText(text, textBounds);
+  return parsed.ok ? parsed.value : text;
 }
 
 export class SchemaCheck {
@@ -55,8 +70,20 @@ export class SchemaCheck {
     return { verdict: 'invalid', problems: schemaProblems(output.errors) };
   }
 
+  /** The verdict on a result by the schema that a person registered, which holds it also where it is text. Problems name keywords only: keys of a text are content. */
+  registered(tool: ToolDoc, result: ToolResult): SchemaFact {
+    const { registered } = this.#of(tool);
+    if (registered === 'none' || result.isError === true) return { verdict: 'valid', problems: [] };
+    if (registered === undefined) return { verdict: 'unusable', problems: [] };
+    const value = valueOf(result);
+    if (value !== undefined && registered(value) === true) return { verdict: 'valid', problems: [] };
+    const why = value === undefined ? 'neither structured content nor text' : registered.errors?.[0]?.keyword;
+    return { verdict: 'invalid', problems: [`registered schema: ${why ?? 'not met'}`] };
+  }
+
   #of(tool: ToolDoc): Compiled {
-    const key = `${tool.server}/${tool.name} ${tool.definitionDigest}`;
+    const { outputSchema: demanded } = tool.classification;
+    const key = `${tool.server}/${tool.name} ${tool.definitionDigest} ${demanded === undefined ? '' : sha256(JSON.stringify(demanded))}`;
     const held = this.#compiled.get(key);
     if (held !== undefined) return held;
     const { inputSchema, outputSchema } = tool.definition as Record<string, Json | undefined>;
@@ -68,6 +95,7 @@ export class SchemaCheck {
           : isJsonObject(outputSchema)
             ? compileSchema(outputSchema)
             : undefined,
+      registered: demanded === undefined ? 'none' : compileSchema(demanded as JsonObject),
     };
     const [oldest] = this.#compiled.keys();
     if (this.#compiled.size >= compiledMax && oldest !== undefined) this.#compiled.delete(oldest);

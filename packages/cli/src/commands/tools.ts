@@ -1,6 +1,8 @@
 /** `atf tool …` (S-1): servers, tools, classification, and changed definitions. */
 import type { BodyIn, Tool } from '@atf/core/wire/api';
 import type { Dialect } from '@atf/core/wire/database';
+import { registeredSchemaLengthMax } from '@atf/core/wire/documents';
+import { isJsonObject, type JsonObject, parseStrictText } from '@atf/core/wire/json';
 import { askKinds, mayAskSchema } from '@atf/core/wire/words';
 import type { ControlClient } from '@atf/sdk/client';
 import { readClassifications } from '../classification-files.ts';
@@ -10,7 +12,7 @@ import { confirm } from '../confirm.ts';
 import { CliFailure, exitCodes } from '../exit-codes.ts';
 import { type Output, type Styled, style } from '../output.ts';
 import { readDefinitions } from '../definitions-file.ts';
-import { readCredential, readDocument } from '../service-files.ts';
+import { readCredential, readDocument, readText } from '../service-files.ts';
 import { toolOf } from '../tool-names.ts';
 import { counted } from '../words.ts';
 
@@ -234,6 +236,10 @@ function show(out: Output, tool: Tool): void {
     ],
   );
   if (tool.diff.length > 0) showDiff(out, tool);
+  if (classification.outputSchema !== undefined) {
+    out.say`Its results must fit:`;
+    out.block(JSON.stringify(classification.outputSchema, undefined, 2));
+  }
   out.say`What the server says about it (untrusted):`;
   out.block(JSON.stringify(tool.definition, undefined, 2));
 }
@@ -273,6 +279,7 @@ interface ClassifyOptions extends ClearingOptions {
   readonly dialect?: Dialect;
   readonly schema?: string;
   readonly functions?: string;
+  readonly outputSchema?: string;
 }
 
 /** Every tool that the file names, all or none, with one clearance. */
@@ -304,6 +311,7 @@ export const classifyTool: Command<ClassifyOptions> = async (cli, [ref = ''], op
     ...(options.writeSafe === undefined ? {} : { writeSafe: options.writeSafe === 'yes' }),
     ...(Object.keys(roles).length === 0 ? {} : { arguments: roles }),
     ...databaseOf(options),
+    ...(options.outputSchema === undefined ? {} : { outputSchema: schemaOf(options.outputSchema) }),
   };
   if (Object.keys(body).length === 0)
     throw new CliFailure(exitCodes.usage, 'Nothing to correct', {
@@ -314,6 +322,20 @@ export const classifyTool: Command<ClassifyOptions> = async (cli, [ref = ''], op
   show(cli.out, tool);
   return exitCodes.ok;
 };
+
+/** A schema for results; `none` takes it away. */
+function schemaOf(file: string): JsonObject {
+  if (file === 'none') return {};
+  const parsed = parseStrictText(readText(file, 4 * registeredSchemaLengthMax));
+  if (parsed.ok && isJsonObject(parsed.value) && Object.keys(parsed.value).length > 0) return parsed.value;
+  throw new CliFailure(
+    exitCodes.usage,
+    `${file} is no JSON Schema${parsed.ok ? '' : `: ${parsed.problem}`}`,
+    {
+      help: 'It is one JSON object, for example { "type": "object", "required": ["id"] }; say --output-schema none to take it away.',
+    },
+  );
+}
 
 const argumentRoles = ['amount', 'currency', 'destination', 'object', 'query', 'sql'] as const;
 

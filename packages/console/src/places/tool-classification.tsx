@@ -181,6 +181,14 @@ export function ClassificationPanel({ tool }: { readonly tool: Tool }) {
         <EffectFields shown={shown} set={setForm} />
         <ArgumentFields shown={shown} set={setForm} />
         {shown.arguments.sql !== undefined && <DatabaseFields shown={shown} set={setForm} />}
+        {shown.outputSchema !== undefined && (
+          <details className="text-sm">
+            <summary className="cursor-pointer">Its results must fit a registered schema</summary>
+            <pre className="mt-2 overflow-x-auto font-mono text-xs">
+              {JSON.stringify(shown.outputSchema, undefined, 2)}
+            </pre>
+          </details>
+        )}
         <div className="flex gap-2">
           <Button type="submit" look="primary" busy={classify.isPending} disabled={form === undefined}>
             Save the correction

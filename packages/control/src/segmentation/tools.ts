@@ -1,6 +1,8 @@
 /** Room: segmentation (S-1). What people do about tools: register servers, correct classifications, accept definitions. */
+import { compileSchema } from '@atf/core/data/schema';
 import { refuse } from '@atf/core/errors';
 import { classify } from '@atf/core/segmentation/classify';
+import { kindOf } from '@atf/core/segmentation/offer';
 import type { BodyOut, Person } from '@atf/core/wire/api';
 import type { Classification } from '@atf/core/wire/feed';
 import { isJsonObject, type Json, type JsonObject } from '@atf/core/wire/json';
@@ -108,6 +110,15 @@ function checkReferences(row: ToolRow, classification: Classification, siblings:
     if (name !== undefined && !names.has(name))
       refuse('request.malformed', `arguments.${role}: the tool has no such argument`);
   }
+  const { outputSchema } = classification;
+  if (outputSchema === undefined) return;
+  if (kindOf(row.name) !== 'tool')
+    refuse('request.malformed', 'outputSchema: only results of tools are held to one');
+  if (compileSchema(outputSchema as JsonObject) === undefined)
+    refuse(
+      'request.malformed',
+      'outputSchema: it cannot be compiled strictly as JSON Schema 2020-12 or draft 7: a keyword or format is unknown, a pattern is not safe, or it refers to elsewhere',
+    );
 }
 
 export type Correction = BodyOut<'tools.classify'>;
@@ -131,6 +142,8 @@ export async function classifyTool(
   const classification: Classification = { ...row.classification, ...given, by: 'person' };
   // Said to be final: the inverse that was guessed goes with it.
   if (given.reversible === false && given.inverse === undefined) delete classification.inverse;
+  if (given.outputSchema !== undefined && Object.keys(given.outputSchema).length === 0)
+    delete classification.outputSchema;
   const siblings = new Set((await toolsOfServer(tx, tenant, server)).map((tool) => tool.name));
   checkReferences(row, classification, siblings);
   const written = await write(control, tx, {

@@ -28,6 +28,9 @@ export const argumentRolesSchema = z.strictObject({
   sql: z.string().max(128).optional(),
 });
 
+/** Characters of a schema that a person registers. */
+export const registeredSchemaLengthMax = 16_384;
+
 export const classificationSchema = z.strictObject({
   /** Absent: unclassified, counts as `admin`. */
   class: actionClassSchema.optional(),
@@ -43,6 +46,17 @@ export const classificationSchema = z.strictObject({
   arguments: argumentRolesSchema,
   /** What reads the SQL; without it every call of a tool with such an argument is refused. A person says so. */
   database: databaseSchema.optional(),
+  /**
+   * JSON Schema to which results are held besides the tool's own (D-4): structured content, or where there is none the text, as JSON if it is JSON. An empty
+   * one takes it away. A person says so.
+   */
+  outputSchema: z
+    .record(z.string(), z.unknown())
+    .refine(
+      (schema) => JSON.stringify(schema).length <= registeredSchemaLengthMax,
+      `more than ${registeredSchemaLengthMax} characters`,
+    )
+    .optional(),
   by: z.enum(['automatic', 'person']),
 });
 export type Classification = z.infer<typeof classificationSchema>;
