@@ -184,7 +184,7 @@ export function ClassificationPanel({ tool }: { readonly tool: Tool }) {
         {shown.outputSchema !== undefined && (
           <details className="text-sm">
             <summary className="cursor-pointer">Its results must fit a registered schema</summary>
-            <pre className="mt-2 overflow-x-auto font-mono text-xs">
+            <pre className="mt-2 font-mono text-xs break-all whitespace-pre-wrap">
               {JSON.stringify(shown.outputSchema, undefined, 2)}
             </pre>
           </details>
