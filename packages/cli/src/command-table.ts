@@ -474,6 +474,10 @@ function addRecords(program: Commander, act: Act): void {
     .addOption(new Option('--outcome <word>', 'only these').choices(outcomes))
     .option('--limit <n>', 'how many', '20')
     .action(act(async () => (await import('./commands/activity.ts')).activity));
+  common(program.command('action').description('actions: one call of a tool').command('show <action>'))
+    .description('what was decided about an action, in plain words, and what would have changed it')
+    .option('--checks', 'also each check, in the order in which they ran')
+    .action(act(async () => (await import('./commands/action.ts')).showAction));
   const audit = program.command('audit').description('the log');
   common(audit.command('verify'))
     .description('verify the whole log: signatures, every entry, every hash')

@@ -338,7 +338,8 @@ function limitTransaction({ agent, tool, amount }: Asked): Step {
   return over === undefined ? { pass: 'within the limits of one action' } : { refuse: over };
 }
 
-const totalWords = ({ of, per, max, currency, left }: TotalFact): string => {
+/** `at most 10 calls in one hour, 3 left`. */
+export const totalWords = ({ of, per, max, currency, left }: TotalFact): string => {
   const figure = (count: number) =>
     of === 'amount' ? `${count / 100} ${currency ?? ''}`.trimEnd() : String(count);
   if (of === 'concurrent') return `at most ${max} at one time`;

@@ -4,7 +4,7 @@ import type { Cli, Command } from '../cli.ts';
 import { CliFailure, exitCodes } from '../exit-codes.ts';
 import { limitMax, listLimit } from '../list-limit.ts';
 import { style } from '../output.ts';
-import { measured, outcomeStyled } from '../words.ts';
+import { measured, outcomeStyled, shortId } from '../words.ts';
 
 interface ActivityOptions {
   readonly follow?: boolean;
@@ -76,6 +76,7 @@ function print(cli: Cli, item: ActivityItem): void {
   const by = item.agent === undefined || item.person === undefined ? '' : ` (${item.person})`;
   // A decision reads on from its subject: who may call what.
   const between = item.outcome === undefined || item.type === 'action.outcome' ? ':' : '';
+  const id = item.actionId === undefined ? '' : style('dim', ` ${shortId(item.actionId)}`);
   cli.out
-    .say`${style('dim', time)} ${outcome} ${style('bold', who)}${by}${between} ${item.summary}${took}${item.code === undefined ? '' : ` [${item.code}]`}`;
+    .say`${style('dim', time)} ${outcome} ${style('bold', who)}${by}${between} ${item.summary}${took}${item.code === undefined ? '' : ` [${item.code}]`}${id}`;
 }

@@ -38,6 +38,7 @@ export function ActionPage() {
         {(found) => (
           <div className="grid grid-cols-1 items-start gap-4 lg:grid-cols-[minmax(0,1.6fr)_minmax(0,1fr)]">
             <div className="space-y-4">
+              {found.told !== undefined && <ToldPanel told={found.told} />}
               <DecisionPanel story={found} />
               <WordsPanel story={found} />
             </div>
@@ -61,6 +62,26 @@ function SessionMark({ sid }: { readonly sid: string }) {
         Stop this session…
       </Button>
     </span>
+  );
+}
+
+function ToldPanel({ told }: { readonly told: NonNullable<ActionStory['told']> }) {
+  return (
+    <Panel title="In plain words">
+      <div className="space-y-2">
+        {told.decision.map((sentence) => (
+          <p key={sentence}>
+            <UntrustedText text={sentence} />
+          </p>
+        ))}
+        <h3 className="pt-2 font-medium">What would have changed it</h3>
+        {told.otherwise.map((sentence) => (
+          <p key={sentence} className="text-ink-2">
+            <UntrustedText text={sentence} />
+          </p>
+        ))}
+      </div>
+    </Panel>
   );
 }
 

@@ -9,6 +9,7 @@ import { pendingCount } from '../audit/store.ts';
 import type { Control, Handlers } from '../context.ts';
 import { actingPerson } from '../identity/acting.ts';
 import { agentById, agentByRef } from '../identity/store.ts';
+import { toldOf } from './explained.ts';
 import { decisionViewOf, isDecision } from './item.ts';
 import type { ReadableLog, ReadLeaf } from './log-reader.ts';
 import { activityPage, itemsOf, leavesOfPage } from './page.ts';
@@ -65,6 +66,7 @@ async function storyOf(
       : {
           sid: (decided.entry.body as unknown as DecisionRecord).sid,
           decision: decisionViewOf(decided.entry.body as unknown as DecisionRecord),
+          told: await toldOf(control, decided.entry.body as unknown as DecisionRecord, argsText),
         }),
     ...(argsText === undefined ? {} : { argsText }),
     ...(resultText === undefined ? {} : { resultText }),

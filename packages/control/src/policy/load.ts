@@ -12,7 +12,15 @@ import type { Cedar } from './cedar.ts';
 import { checkSet } from './check.ts';
 import { isCaseFile, type PolicySet, readPolicyFiles } from './files.ts';
 import { type Settings, settingsSchema } from './settings.ts';
-import { activateSet, activeDigest, activeSet, activeSettings, keepSet, setSettingsDoc } from './store.ts';
+import {
+  activateSet,
+  activeDigest,
+  activeSet,
+  activeSettings,
+  keepSet,
+  policiesOf,
+  setSettingsDoc,
+} from './store.ts';
 import { insertVersion, newestVersion } from './version-store.ts';
 
 export interface LoadReport {
@@ -39,6 +47,13 @@ export function factsOf(doc: PolicyDoc): PolicyFacts {
   if (compiled.size >= compiledMax && oldest !== undefined) compiled.delete(oldest);
   compiled.set(doc.digest, { ask: facts.ask, annotations: facts.annotations, reads: facts.reads });
   return facts;
+}
+
+/** A set that is or was in force; undefined: it is not kept. */
+export async function policyByDigest(control: Control, digest: string): Promise<PolicyFacts | undefined> {
+  const policies = await policiesOf(control.db, control.config.tenant, digest);
+  if (policies === undefined) return undefined;
+  return factsOf({ digest, epoch: 0, policies: JSON.parse(policies) as PolicyDoc['policies'] });
 }
 
 /** The set in force as the decision knows it, or undefined. Reads the database: another replica may have activated another. */

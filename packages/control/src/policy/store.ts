@@ -21,6 +21,17 @@ export async function activeSet(db: Db | Tx, tenant: string): Promise<ActiveRow 
     .executeTakeFirst();
 }
 
+/** JSON of the policies of a set that is or was in force. */
+export async function policiesOf(db: Db | Tx, tenant: string, digest: string): Promise<string | undefined> {
+  const row = await db
+    .selectFrom('policy_set')
+    .select('policies')
+    .where('tenant', '=', tenant)
+    .where('digest', '=', digest)
+    .executeTakeFirst();
+  return row?.policies;
+}
+
 /** JSON of the settings in force. */
 export async function activeSettings(db: Db | Tx, tenant: string): Promise<string | undefined> {
   const row = await db

@@ -340,6 +340,8 @@ export const actionStorySchema = z.object({
   sid: uuidSchema.optional(),
   items: z.array(activityItemSchema),
   decision: decisionSchema.optional(),
+  /** The decision in plain words, and what would have changed it. */
+  told: z.object({ decision: z.array(text(1_000)), otherwise: z.array(text(2_000)) }).optional(),
   /** Canonical arguments and result, decrypted for people who may read them; untrusted. */
   argsText: text(1_048_576).optional(),
   resultText: text(4_194_304).optional(),

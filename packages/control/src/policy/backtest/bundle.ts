@@ -69,7 +69,7 @@ function isEntry({ type, at, agent, payload, body }: JsonObject): boolean {
 }
 
 /** What was sealed with a decision: the arguments, or `{arguments, stated}`. Undefined when it is neither. */
-function argumentsIn(text: string, stated: boolean): string | undefined {
+export function argumentsIn(text: string, stated: boolean): string | undefined {
   if (!stated) return text;
   const parsed = parseStrictText(text);
   if (!parsed.ok || !isJsonObject(parsed.value)) return undefined;
