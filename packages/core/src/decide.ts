@@ -15,6 +15,7 @@ import { worstOrigin } from './segmentation/provenance/argument-origins.ts';
 import { originSentences } from './segmentation/provenance/origin-sentences.ts';
 import { checkQuery, isQuery, queryContext, queryWords, raisedBy } from './segmentation/sql/rights.ts';
 import { takeArguments } from './segmentation/argument-types.ts';
+import { attributesOf, isBoundTo } from './segmentation/bound-types.ts';
 import { bindingTotals, cascadeTotal } from './segmentation/totals.ts';
 import {
   type Amount,
@@ -288,8 +289,21 @@ function denied(answer: PolicyAnswer, { policy, level, tool, problem }: Asked): 
 const byArgumentsWords = ({ byArguments = [] }: PolicyAnswer): string =>
   byArguments.length === 0 ? '' : `; its arguments decide (${byArguments.slice(0, 5).join(', ')})`;
 
+/** S-4: were the policies about its arguments checked against the types that it has? Else a comparison may be false for no reason but that. */
+function unlikeTypes({ reads, tool }: Asked): Step | undefined {
+  const unlike = (reads.bound ?? []).filter((each) => !isBoundTo(each, attributesOf(tool.definition)));
+  if (unlike.length === 0) return undefined;
+  const ids = unlike.map(({ id }) => id);
+  const detail = `${ids.slice(0, 5).join(', ')}: not checked against the arguments of ${tool.server}/${tool.name} as they are`;
+  return {
+    refuse: refusal('policy.arguments_unlike', detail.slice(0, becauseLengthMax), { policies: ids }),
+  };
+}
+
 /** S-1, S-2: could any approval make this lawful? */
 function authorise(asked: Asked): Step {
+  const unlike = unlikeTypes(asked);
+  if (unlike !== undefined) return unlike;
   const answer = askPolicy(asked, true);
   if (answer.decision === 'deny' || answer.errors.length > 0) return denied(answer, asked);
   return {

@@ -540,6 +540,18 @@ export const errors = {
     'A policy could not be evaluated, so the action is refused',
     'Operators: correct the policy that is named.',
   ),
+  'policy.arguments_unlike': entry(
+    403,
+    'S-4',
+    'A policy about arguments of this tool was checked against other types of them than the tool has',
+    'Operators: apply the policies again, so that they are checked against the tool as it is; correct those that no longer fit.',
+  ),
+  'policy.arguments_changed': entry(
+    409,
+    'S-1',
+    'Policies in force ask about arguments that have another type in this definition',
+    'Correct the policies that are named, or leave them, and `atf policy apply` them: they are checked against the definition on offer, too. Then accept it.',
+  ),
   'policy.unavailable': entry(
     503,
     'S-2',

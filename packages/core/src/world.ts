@@ -6,6 +6,7 @@ import type { Refusal } from './errors.ts';
 import type { AgentDoc, ApprovalDoc, ContainmentDoc, InstanceDoc, ServerDoc, ToolDoc } from './wire/feed.ts';
 import type { QueryFact } from './wire/database.ts';
 import type { JsonObject } from './wire/json.ts';
+import type { BoundPolicy } from './segmentation/bound-types.ts';
 import type { FlowFact } from './segmentation/flow.ts';
 import type { JudgedFact } from './wire/judge.ts';
 import type { ArgumentOrigin } from './segmentation/provenance/argument-origins.ts';
@@ -230,6 +231,8 @@ export interface ToolReads {
   readonly time: boolean;
   /** Arguments, by path; absent: none. */
   readonly args?: readonly (readonly string[])[] | undefined;
+  /** Its policies about arguments, with the types that each was checked against. */
+  readonly bound?: readonly BoundPolicy[] | undefined;
 }
 
 /** A compiled policy set. `ask` is pure. */

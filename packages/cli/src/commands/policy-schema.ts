@@ -12,7 +12,12 @@ import { style } from '../output.ts';
 const toolsMax = 10_000;
 const typesBytesMax = 64 * 1_048_576;
 
-type Type = Pick<TypedToolView, 'attributes' | 'leftOut'>;
+type Type = Pick<TypedToolView, 'attributes' | 'leftOut' | 'offered'>;
+const typeOf = ({ attributes, leftOut, offered }: TypedToolView): Type => ({
+  attributes,
+  leftOut,
+  ...(offered === undefined ? {} : { offered }),
+});
 export type ToolTypes = Readonly<Record<string, Type>>;
 /** Types of the named tools; `unknown`: nobody could be asked. */
 export type TypesOf = (refs: readonly string[]) => Promise<ToolTypes | 'unknown'>;
@@ -62,7 +67,7 @@ async function savedTypes(cli: Cli, file: string): Promise<ToolTypes> {
   const tools = Array.isArray(read.tools) ? (read.tools as TypedToolView[]) : [];
   if (!tools.every((each) => typeof each.tool === 'string' && typeof each.attributes === 'object'))
     throw unusable('it holds no types of tools');
-  return Object.fromEntries(tools.map(({ tool, attributes, leftOut }) => [tool, { attributes, leftOut }]));
+  return Object.fromEntries(tools.map((each) => [each.tool, typeOf(each)]));
 }
 
 async function askedTypes(cli: Cli, refs: readonly string[]): Promise<ToolTypes | 'unknown'> {
@@ -74,7 +79,7 @@ async function askedTypes(cli: Cli, refs: readonly string[]): Promise<ToolTypes 
         if ((fault as { code?: string }).code === 'segmentation.tool_unknown') return undefined;
         throw fault;
       });
-      for (const { attributes, leftOut } of found?.tools ?? []) types[tool] = { attributes, leftOut };
+      for (const each of found?.tools ?? []) types[tool] = typeOf(each);
     }
   } catch (fault) {
     const why = fault instanceof Error ? fault.message : 'it does not answer';

@@ -258,6 +258,10 @@ function showDiff(out: Output, tool: Tool): void {
     if (line.accepted !== undefined) out.say`  ${style('red', `- ${line.accepted}`)}`;
     if (line.offered !== undefined) out.say`  ${style('green', `+ ${line.offered}`)}`;
   }
+  for (const { at = '', policy, argument, before, after, fits } of tool.concerns ?? []) {
+    const then = fits ? 'it was checked against that, too' : 'it must be applied again first';
+    out.say`${style('yellow', 'A policy in force asks about it:')} ${at} ${policy}: ${argument} is ${before}, and would be ${after}; ${then}`;
+  }
 }
 
 interface ClassifyOptions extends ClearingOptions {

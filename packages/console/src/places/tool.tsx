@@ -96,6 +96,7 @@ function QuarantinePanel({ tool }: { readonly tool: Tool }) {
           </ul>
         </>
       )}
+      {tool.concerns !== undefined && <Concerns concerns={tool.concerns} />}
       <div className="flex flex-wrap items-center justify-between gap-3 border-t border-line px-4 py-3">
         <p className="min-w-0 flex-1 basis-64 text-ink-2">
           Accepting lets agents call the offered definition{' '}
@@ -123,6 +124,29 @@ function QuarantinePanel({ tool }: { readonly tool: Tool }) {
         )}
       </div>
     </Panel>
+  );
+}
+
+/** Policies in force that count on another type of an argument than the definition on offer has. */
+function Concerns({ concerns }: { readonly concerns: NonNullable<Tool['concerns']> }) {
+  return (
+    <div className="border-t border-line px-4 py-3">
+      <p className="mb-1">
+        {concerns.every(({ fits }) => fits)
+          ? 'Policies in force name arguments that change; they were checked against this definition, too.'
+          : 'Policies in force count on arguments that change. Correct and apply them first: until then this definition is not accepted.'}
+      </p>
+      <ul className="space-y-1 text-ink-2">
+        {concerns.map(({ policy, at, argument, before, after }) => (
+          <li key={`${policy} ${argument}`}>
+            <span className="font-mono text-xs">
+              {at} {policy}
+            </span>
+            : <UntrustedText text={argument} /> is {before}, and would be {after}
+          </li>
+        ))}
+      </ul>
+    </div>
   );
 }
 

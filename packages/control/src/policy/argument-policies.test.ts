@@ -6,6 +6,7 @@ import { compilePolicySet } from '@atf/core/policy/compile';
 import { policyFacts } from '@atf/core/policy/question';
 import { RememberedAnswers } from '@atf/core/policy/remembered-answers';
 import { openRecord, replay } from '@atf/core/replay';
+import { typesDigest } from '@atf/core/segmentation/bound-types';
 import type { ToolDoc } from '@atf/core/wire/feed';
 import { canonicalJson, type JsonObject } from '@atf/core/wire/json';
 import type { PolicyFacts, World } from '@atf/core/world';
@@ -83,7 +84,12 @@ describe('types', () => {
     ['context has args && context.args.order == "x"', /leave out/],
     ['context has args.order && context.args.order == "x"', /leave out/],
     ['context.value > 5', /value/],
-    ['(if context.approved then context else context).args.order == "x"', /args/],
+    ['(if context.approved then context else context).args.order == "x"', /context as a whole/],
+    ['(if context.approved then context else context) has args', /context as a whole/],
+    [
+      'context.args.order == "x" && {all: context}.all has args && context.args.order like "*"',
+      /context as a whole/,
+    ],
   ])('%s', async (condition, problem) => {
     const result = await compiled(about(condition));
     const problems = result.ok ? [] : result.problems.map(({ message }) => message);
@@ -150,6 +156,48 @@ describe('the decision', () => {
       // And whoever plans is told where.
       expect((await compiled(about(condition), changed.definition as JsonObject)).ok).toBe(false);
     }
+  });
+
+  it('is refused where the types are not those that the policy was checked against', async () => {
+    const result = await compiled(about('context.args.order == "O-9"'));
+    if (!result.ok) throw new Error('does not compile');
+    const typed = (result.fits[ref] ?? []).map((each) => typesDigest(each, [['order']]));
+    expect(typed).toHaveLength(1);
+    const factsWith = (against: readonly string[]) => {
+      const policies = result.policies.map(({ id, json }) => ({ id, json, typed: against }));
+      const set = compilePolicySet(policies);
+      if (!set.ok) throw new Error('does not compile');
+      return policyFacts(set.set, sha256('policy'), 1);
+    };
+    const properties = { order: { type: 'integer' }, amount: { type: 'number' } };
+    const changed = { ...tool, definition: { inputSchema: { properties, required: ['order'] } } };
+    const [bound, unchecked] = [factsWith(typed), factsWith([])];
+    expect(codeOf(bound, args({ order: 'O-9' }))).toBe('policy.forbidden');
+    expect(codeOf(bound, args())).toBe('allow');
+    expect(codeOf(unchecked, args())).toBe('policy.arguments_unlike');
+    const call = received({ args: args({ order: 9 }) });
+    const decision = decide(call, world(bound, { tool: changed }));
+    expect(decision.refusal).toMatchObject({ code: 'policy.arguments_unlike', policies: ['rule'] });
+    // Questions about any arguments are answered in the same way.
+    const asked = decide(received({ args: {} }), world(bound, { tool: changed, anyArguments: true }));
+    expect(asked.refusal?.code).toBe('policy.arguments_unlike');
+  });
+
+  it('of a changed tool: policies fit what was accepted, what is on offer, both, or nothing', async () => {
+    const offered = toolArguments({
+      inputSchema: { properties: { order: { type: 'integer' } }, required: ['order'] },
+    });
+    const fitted = async (condition: string) => {
+      const files = [{ name: 'a.cedar', text: `${allowed}\n${about(condition)}` }];
+      const result = await cedar.compileText(files, schema, {
+        [ref]: { ...toolArguments(definition), offered },
+      });
+      return result.ok ? result.fits[ref]?.map((each) => each['order']?.type) : 'nothing';
+    };
+    expect(await fitted('context.args.order == "x"')).toEqual(['String']);
+    expect(await fitted('context.args.order == 3')).toEqual(['Long']);
+    expect(await fitted('context.args has order')).toEqual(['String', 'Long']);
+    expect(await fitted('context.args.order == 3 || context.args.order == "x"')).toBe('nothing');
   });
 
   it('an amount that cannot be read is more than any', async () => {

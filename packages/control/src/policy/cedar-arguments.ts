@@ -2,6 +2,7 @@
  * Room: policy (S-1, S-4). Policies about arguments of a tool: each is held to a schema in which `context.args` has the types of that tool. Runs in the policy
  * worker, beside `cedar-text.ts`.
  */
+import type { Attributes } from '@atf/core/segmentation/bound-types';
 import { readsOf, toolOf } from '@atf/core/policy/reads';
 import type { SchemaJson } from '@cedar-policy/cedar-wasm/nodejs';
 import type { KnownTypes, PolicyDocument, ToolArguments } from './cedar-messages.ts';
@@ -11,6 +12,9 @@ export interface Unfit {
   readonly document: PolicyDocument;
   readonly message: string;
 }
+
+const wholeContext =
+  'it uses the context as a whole, so nobody can see what it asks about: write context.name, also for context.args';
 
 export interface ByTool {
   /** Those that ask about no arguments. */
@@ -32,9 +36,10 @@ export function byTool(documents: readonly PolicyDocument[], types: KnownTypes):
   const problems: Unfit[] = [];
   const unchecked: Unfit[] = [];
   for (const document of documents) {
-    const { args, argsGuarded } = readsOf(document.json);
+    const { args, argsGuarded, wholeContext: whole } = readsOf(document.json);
     const ref = toolOf(document.json);
-    if (args === undefined) plain.push(document);
+    if (whole) problems.push({ document, message: wholeContext });
+    else if (args === undefined) plain.push(document);
     else if (argsGuarded) problems.push({ document, message: noGuard });
     else if (ref === undefined) problems.push({ document, message: oneTool });
     else if (types === 'unknown')
@@ -52,13 +57,11 @@ export function byTool(documents: readonly PolicyDocument[], types: KnownTypes):
   return { plain, tools, problems, unchecked };
 }
 
-type Attributes = Record<string, unknown>;
-
 /** The schema as it is for policies about one tool; undefined: it has no type of a call. */
 export function schemaFor(json: unknown, { attributes }: ToolArguments): SchemaJson<string> | undefined {
   const schema = structuredClone(json) as Record<
     string,
-    { commonTypes?: Record<string, { type?: string; attributes?: Attributes }> }
+    { commonTypes?: Record<string, { type?: string; attributes?: Record<string, unknown> }> }
   >;
   const call = schema['ATF']?.commonTypes?.['Call'];
   if (call?.attributes === undefined) return undefined;
@@ -70,7 +73,7 @@ function has(attributes: Attributes, [first, ...rest]: readonly string[]): boole
   if (first === undefined) return true;
   const found = Object.hasOwn(attributes, first) ? attributes[first] : undefined;
   if (found === undefined || rest.length === 0) return found !== undefined;
-  return has((found as { attributes?: Attributes }).attributes ?? {}, rest);
+  return has(found.attributes ?? {}, rest);
 }
 
 /**

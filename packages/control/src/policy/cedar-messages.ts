@@ -1,4 +1,5 @@
 /** Room: policy (S-1). What the control plane's policy worker is asked and what it answers. Plain data, bounded by `cedar.ts`. */
+import type { Attributes } from '@atf/core/segmentation/bound-types';
 
 export interface PolicyFile {
   readonly name: string;
@@ -18,9 +19,11 @@ export interface PolicyDocument {
 /** What policies may ask about of the arguments of one tool. Plain data, because it goes to another thread. */
 export interface ToolArguments {
   /** Attributes of a record in Cedar's JSON form of a schema. */
-  readonly attributes: Record<string, unknown>;
+  readonly attributes: Attributes;
   /** Arguments that have no type, with the reason. */
   readonly leftOut: Readonly<Record<string, string>>;
+  /** Of a changed tool that runs for nobody until a person accepts it: as it would be then. */
+  readonly offered?: ToolArguments;
 }
 
 /** By `server/tool`. */
@@ -53,6 +56,8 @@ export type CompileTextResult =
   | {
       readonly ok: true;
       readonly policies: readonly PolicyDocument[];
+      /** By tool: the arguments that all policies about it fit. */
+      readonly fits: Readonly<Record<string, readonly Attributes[]>>;
       readonly warnings: readonly PolicyTextProblem[];
     }
   | { readonly ok: false; readonly problems: readonly PolicyTextProblem[] };

@@ -5,6 +5,7 @@
  * names of policies are their `@id` annotations, because Cedar numbers the policies of one text by place and an inserted
  * line would rename all that follow.
  */
+import type { Attributes } from '@atf/core/segmentation/bound-types';
 import {
   checkParsePolicySet,
   checkParseSchema,
@@ -34,6 +35,7 @@ import type {
   PolicyTextProblem,
   PolicyTextProblemCode,
   SchemaResult,
+  ToolArguments,
   ToolTypes,
   WorkerAnswer,
   WorkerTask,
@@ -222,9 +224,13 @@ const readDocuments = (
 };
 
 interface SchemaCheck {
+  /** Of policies about arguments: the tool, and what of it they fit. */
+  readonly fits?: readonly [ref: string, fitted: readonly Attributes[]];
   readonly problems: readonly PolicyTextProblem[];
   readonly warnings: readonly PolicyTextProblem[];
 }
+
+type Fits = Readonly<Record<string, readonly Attributes[]>>;
 
 type Report = (found: { policyId: string; error: DetailedError }) => readonly PolicyTextProblem[];
 
@@ -255,8 +261,11 @@ const checkArguments = (
 ): readonly SchemaCheck[] => {
   if (tools.size === 0) return [];
   const base = schemaToJson(schemaText);
-  return [...tools].map(([ref, documents]): SchemaCheck => {
-    const args = types[ref] ?? { attributes: {}, leftOut: {} };
+  const checkAgainst = (
+    ref: string,
+    documents: readonly PolicyDocument[],
+    args: ToolArguments,
+  ): SchemaCheck => {
     const schema = base.type === 'success' ? schemaFor(base.json, args) : undefined;
     if (schema === undefined) {
       const message =
@@ -272,6 +281,18 @@ const checkArguments = (
       return all.map((problem) => ({ ...problem, message: `${problem.message}${more}` }));
     });
     return { problems, warnings: checked.warnings };
+  };
+  return [...tools].map(([ref, documents]): SchemaCheck => {
+    const { offered, ...accepted } = types[ref] ?? { attributes: {}, leftOut: {} };
+    const now = checkAgainst(ref, documents, accepted);
+    const then = offered === undefined ? undefined : checkAgainst(ref, documents, offered);
+    const fits = [
+      ...(now.problems.length === 0 ? [accepted.attributes] : []),
+      ...(offered !== undefined && then?.problems.length === 0 ? [offered.attributes] : []),
+    ];
+    // What fits only the definition on offer decides nothing before that is accepted.
+    const check = now.problems.length > 0 && fits.length > 0 ? (then ?? now) : now;
+    return { ...check, fits: [ref, fits] };
   });
 };
 
@@ -280,11 +301,11 @@ const checkSchema = (
   partById: ReadonlyMap<string, Part>,
   schemaText: string,
   types: KnownTypes | undefined,
-): SchemaCheck => {
+): Omit<SchemaCheck, 'fits'> & { readonly fits: Fits } => {
   const parsed = checkParseSchema(schemaText);
   if (parsed.type === 'failure') {
     const schemaFile = { name: SCHEMA_FILE, text: schemaText };
-    return { problems: problemsOf(parsed.errors, 'schema_syntax', schemaFile), warnings: [] };
+    return { fits: {}, problems: problemsOf(parsed.errors, 'schema_syntax', schemaFile), warnings: [] };
   }
   const report: Report = ({ policyId, error }) => {
     const part = partById.get(policyId);
@@ -293,7 +314,7 @@ const checkSchema = (
       policyId,
     }));
   };
-  if (types === undefined) return validated(schemaText, documents, report);
+  if (types === undefined) return { ...validated(schemaText, documents, report), fits: {} };
   const split = byTool(documents, types);
   const told = ({ document, message }: Unfit): PolicyTextProblem => {
     const part = partById.get(document.id);
@@ -311,7 +332,9 @@ const checkSchema = (
     validated(schemaText, split.plain, report),
     ...(types === 'unknown' ? [] : checkArguments(split, types, schemaText, report, notThere)),
   ];
+  const fitted = checks.flatMap(({ fits }: SchemaCheck) => (fits === undefined ? [] : [fits]));
   return {
+    fits: Object.fromEntries(fitted),
     problems: [...checks.flatMap(({ problems }) => problems), ...split.problems.map(told)].slice(
       0,
       PROBLEMS_MAX,
@@ -334,11 +357,11 @@ const compile = (
     staticPolicies: Object.fromEntries(documents.map(({ id, text }) => [id, text])),
   });
   if (whole.type === 'failure') return { ok: false, problems: problemsOf(whole.errors, 'syntax', undefined) };
-  if (schemaText === undefined) return { ok: true, policies: documents, warnings: [] };
+  if (schemaText === undefined) return { ok: true, policies: documents, fits: {}, warnings: [] };
   const check = checkSchema(documents, partById, schemaText, types);
   return check.problems.length > 0
     ? { ok: false, problems: check.problems }
-    : { ok: true, policies: documents, warnings: check.warnings };
+    : { ok: true, policies: documents, fits: check.fits, warnings: check.warnings };
 };
 
 const format = (text: string): FormatTextResult => {

@@ -6,10 +6,13 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sha256 } from '@atf/core/digest';
 import { type CompiledPolicySet, compilePolicySet } from '@atf/core/policy/compile';
+import { readsOf, toolOf } from '@atf/core/policy/reads';
+import { typesDigest } from '@atf/core/segmentation/bound-types';
 import type { PolicyDoc } from '@atf/core/wire/feed';
+import { canonicalJson } from '@atf/core/wire/json';
 import { policyFileNameSchema, policyFilesMax, policySetBytesMax } from '@atf/core/wire/policy';
 import type { Cedar, PolicyDocument, PolicyTextProblem } from './cedar.ts';
-import type { KnownTypes } from './cedar-messages.ts';
+import type { CompileTextResult, KnownTypes } from './cedar-messages.ts';
 import { type Settings, parseSettings } from './settings.ts';
 import { toolsNamed } from './tool-types.ts';
 
@@ -112,6 +115,24 @@ export function said({ file, line, column, policyId, message }: PolicyTextProble
   return where === '' ? message : `${where}: ${message}`;
 }
 
+type Fits = Extract<CompileTextResult, { ok: true }>['fits'];
+
+/** A policy as gateways are told of it: one about arguments with the types that it was checked against. */
+function bound({ id, annotations, json }: PolicyDocument, fits: Fits): PolicyDoc['policies'][number] {
+  const policy = { id, annotations: { ...annotations }, json };
+  const paths = readsOf(json).args;
+  if (paths === undefined) return policy;
+  const against = fits[toolOf(json) ?? ''] ?? [];
+  return { ...policy, typed: [...new Set(against.map((each) => typesDigest(each, paths)))] };
+}
+
+/** The same files that were checked against other types are another set: what they decide about is not the same. */
+function digestOf(given: PolicyFiles, policies: PolicyDoc['policies']): string {
+  const digest = policyDigest(given);
+  const typed = policies.flatMap((policy) => (policy.typed === undefined ? [] : [[policy.id, policy.typed]]));
+  return typed.length === 0 ? digest : sha256(`${digest}\n${canonicalJson(typed)}`);
+}
+
 /** What arguments the tools have that policies name; absent where no tools are known. */
 export type TypesOf = (refs: readonly string[]) => Promise<KnownTypes>;
 
@@ -137,12 +158,9 @@ export async function compileFiles(
   if (!parsed.ok) return { ok: false, problems: parsed.problems.map(said) };
   const notes = parsed.policies.flatMap(policyNotes);
   if (notes.length > 0) return { ok: false, problems: notes };
-  const policies = parsed.policies.map(({ id, annotations, json }) => ({
-    id,
-    annotations: { ...annotations },
-    json,
-  }));
-  const compiled = compilePolicySet(policies);
+  const policies = parsed.policies.map((document) => bound(document, parsed.fits));
+  // What is decided here, its cases, is about no registered tool.
+  const compiled = compilePolicySet(policies.map(({ id, json }) => ({ id, json })));
   if (!compiled.ok) {
     return {
       ok: false,
@@ -154,7 +172,7 @@ export async function compileFiles(
   return {
     ok: true,
     set: {
-      digest: policyDigest(given),
+      digest: digestOf(given, policies),
       files: given.files,
       policies,
       compiled: compiled.set,

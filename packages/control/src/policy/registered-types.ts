@@ -1,7 +1,7 @@
 /** Room: policy (S-1, S-4). The arguments of the registered tools as types, for policies that are checked here. */
 import type { Control } from '../context.ts';
 import { toolByName, type ToolRow } from '../segmentation/store.ts';
-import type { ToolTypes } from './cedar.ts';
+import type { ToolArguments } from './cedar-messages.ts';
 import type { TypesOf } from './files.ts';
 import { toolArguments } from './tool-types.ts';
 
@@ -13,14 +13,23 @@ export async function acceptedTool(control: Control, ref: string): Promise<ToolR
   return row?.accepted === true ? row : undefined;
 }
 
-/** Of tools that a person has accepted, as they were accepted: what is on offer since counts for nothing. */
+/**
+ * Of a tool that a person has accepted, as it was accepted; of one that has changed since, and so runs for nobody, also as it would be accepted now: policies can be
+ * corrected before.
+ */
+export function typesOfRow(row: ToolRow): ToolArguments {
+  const accepted = toolArguments(definitionOf(row));
+  if (row.offered === null) return accepted;
+  return { ...accepted, offered: toolArguments(JSON.parse(row.offered) as Record<string, unknown>) };
+}
+
 export const typesIn =
   (control: Control): TypesOf =>
   async (refs) => {
-    const types: Record<string, ToolTypes[string]> = {};
+    const types: Record<string, ToolArguments> = {};
     for (const ref of refs) {
       const row = await acceptedTool(control, ref);
-      if (row !== undefined) types[ref] = toolArguments(definitionOf(row));
+      if (row !== undefined) types[ref] = typesOfRow(row);
     }
     return types;
   };

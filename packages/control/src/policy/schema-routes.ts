@@ -6,7 +6,7 @@ import { actingPerson } from '../identity/acting.ts';
 import { acceptedTools } from '../segmentation/store.ts';
 import { contentOf } from './candidates.ts';
 import { schemaFile } from './files.ts';
-import { acceptedTool, definitionOf } from './registered-types.ts';
+import { acceptedTool, definitionOf, typesOfRow } from './registered-types.ts';
 import { schemaAbout, typedTool } from './tool-types.ts';
 import { newestVersion, versionWithSet } from './version-store.ts';
 
@@ -24,19 +24,21 @@ export function policySchemaRoutes(): Handlers<'policy.schema'> {
       if (tool !== undefined && one === undefined) refuse('segmentation.tool_unknown', tool);
       const rows =
         one === undefined ? await acceptedTools(db, config.tenant, typedToolsMax + 1, after) : [one];
-      const typed = rows
-        .slice(0, typedToolsMax)
-        .map((row) => typedTool(`${row.server}/${row.name}`, definitionOf(row), row.definition_digest));
+      const typed = rows.slice(0, typedToolsMax).map((row) => ({
+        ...typedTool(`${row.server}/${row.name}`, definitionOf(row), row.definition_digest),
+        offered: typesOfRow(row).offered,
+      }));
       const [only] = typed;
       const last = rows.length > typedToolsMax ? typed.at(-1) : undefined;
       return {
         schema: one === undefined || only === undefined ? base : schemaAbout(base, only),
-        tools: typed.map(({ ref, name, text, arguments: { attributes, leftOut } }) => ({
+        tools: typed.map(({ ref, name, text, arguments: { attributes, leftOut }, offered }) => ({
           tool: ref,
           type: name,
           text,
           attributes: { ...attributes },
           leftOut: { ...leftOut },
+          ...(offered === undefined ? {} : { offered: { ...offered, leftOut: { ...offered.leftOut } } }),
         })),
         ...(last === undefined ? {} : { next: last.ref }),
       };

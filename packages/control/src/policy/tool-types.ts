@@ -3,25 +3,15 @@
  * accepted; read by lint, plan and apply, and shown by `atf policy schema`.
  */
 import { type ArgumentMember, type ArgumentType, argumentTypes } from '@atf/core/segmentation/argument-types';
+import { attributesOf } from '@atf/core/segmentation/bound-types';
 import type { PolicyFile, ToolArguments } from './cedar-messages.ts';
 
 type Members = ReadonlyMap<string, ArgumentMember>;
 
-const jsonType = (type: ArgumentType): Record<string, unknown> => {
-  if (type.kind === 'Record') return { type: 'Record', attributes: jsonAttributes(type.members) };
-  return type.kind === 'Set' ? { type: 'Set', element: { type: type.of } } : { type: type.kind };
-};
-
-const jsonAttributes = (members: Members): Record<string, unknown> =>
-  Object.fromEntries(
-    [...members].map(([name, { type, required }]) => [name, { ...jsonType(type), required }]),
-  );
-
-/** In Cedar's JSON form of a schema. */
-export function toolArguments(definition: Readonly<Record<string, unknown>>): ToolArguments {
-  const { members, leftOut } = argumentTypes(definition);
-  return { attributes: jsonAttributes(members), leftOut: Object.fromEntries(leftOut) };
-}
+export const toolArguments = (definition: Readonly<Record<string, unknown>>): ToolArguments => ({
+  attributes: attributesOf(definition),
+  leftOut: Object.fromEntries(argumentTypes(definition).leftOut),
+});
 
 const plainName = /^[_a-zA-Z][_a-zA-Z0-9]*$/;
 const keywords = new Set(

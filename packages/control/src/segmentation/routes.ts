@@ -1,10 +1,12 @@
 /** Room: segmentation. Handlers of tool servers, tools and what gateways discover. */
 import { refuse } from '@atf/core/errors';
+import { policyConcernsMax } from '@atf/core/wire/policy-concerns';
 import type { Handlers } from '../context.ts';
 import { gatewayCarrying } from '../gateways/carried.ts';
 import { actingGateway, actingPerson } from '../identity/acting.ts';
 import { agentByRef, versionByDigest } from '../identity/store.ts';
 import { demandClearance } from '../people/clearances.ts';
+import { policyConcerns } from '../policy/argument-changes.ts';
 import { totalsOf } from './agent-totals.ts';
 import { unthrottle, volumeOf } from './agent-volume.ts';
 import { leaseCalls } from './budgets.ts';
@@ -15,7 +17,7 @@ import { credentialOf, describeOffer, setCredential } from './services.ts';
 import { joinRead } from './labels.ts';
 import { serverRows, toolByName, toolRows } from './store.ts';
 import { reserveTotals, settleTotals } from './totals.ts';
-import { acceptTool, addServer, classifyTool, setServerMayAsk } from './tools.ts';
+import { acceptTool, addServer, classifyTool, refuseUnfit, setServerMayAsk } from './tools.ts';
 
 type Operation =
   | 'servers.list'
@@ -137,7 +139,9 @@ export const segmentationRoutes: Handlers<Operation> = {
 
   async 'tools.show'(control, { params }) {
     const row = await toolByName(control.db, control.config.tenant, params.server, params.name);
-    return row === undefined ? refuse('segmentation.tool_unknown') : toolViewOf(row);
+    if (row === undefined) return refuse('segmentation.tool_unknown');
+    const concerns = (await policyConcerns(control.db, row)).slice(0, policyConcernsMax);
+    return { ...toolViewOf(row), ...(concerns.length === 0 ? {} : { concerns }) };
   },
 
   async 'tools.classify'(control, { params, body, actor, headers }) {
@@ -164,6 +168,8 @@ export const segmentationRoutes: Handlers<Operation> = {
   async 'tools.accept'(control, { params, body, actor, headers }) {
     const by = actingPerson(actor);
     const row = await control.change(async (tx) => {
+      // Before anybody is asked to clear what cannot be done.
+      await refuseUnfit(control, tx, params.server, params.name);
       await demandClearance(control, tx, { operation: 'tools.accept', params, body, headers, by });
       return acceptTool(control, tx, params.server, params.name, body.digest, by);
     });

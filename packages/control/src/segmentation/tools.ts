@@ -8,6 +8,7 @@ import type { Classification } from '@atf/core/wire/feed';
 import { isJsonObject, type Json, type JsonObject } from '@atf/core/wire/json';
 import type { AskKind } from '@atf/core/wire/words';
 import type { Control, Tx } from '../context.ts';
+import { concernWords, policyConcerns } from '../policy/argument-changes.ts';
 import { serverDocOf, toolDocOf } from './documents.ts';
 import { checkServiceUrl, leastClass, sealedCredential } from './services.ts';
 import {
@@ -23,6 +24,9 @@ import {
 } from './store.ts';
 
 export const serversMax = 500;
+/** Policies that a refusal names, and its characters. */
+const concernsShown = 12;
+const concernsLengthMax = 2_000;
 
 export type ServerGiven = BodyOut<'servers.add'>;
 
@@ -180,6 +184,17 @@ async function reclassified(
     siblings,
     atLeast: leastClass(server, parsed),
   });
+}
+
+/** Refuses `policy.arguments_changed` while policies in force count on other types of its arguments than the definition on offer has. */
+export async function refuseUnfit(control: Control, tx: Tx, server: string, name: string): Promise<void> {
+  const { tenant } = control.config;
+  await lockServer(tx, tenant, server);
+  const row = await lockTool(tx, tenant, server, name);
+  const concerns = row === undefined ? [] : await policyConcerns(tx, row);
+  const unfit = concerns.filter(({ fits }) => !fits).slice(0, concernsShown);
+  if (unfit.length > 0)
+    refuse('policy.arguments_changed', unfit.map(concernWords).join('\n').slice(0, concernsLengthMax));
 }
 
 /**

@@ -24,6 +24,8 @@ export interface PolicySource {
   readonly id: string;
   /** The policy in Cedar's JSON form. */
   readonly json: unknown;
+  /** As `typed` of a policy document. */
+  readonly typed?: readonly string[] | undefined;
 }
 
 /** A policy whose scope the index knows and whose conditions are one closure: true, false, or a fault. */

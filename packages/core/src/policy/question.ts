@@ -284,14 +284,14 @@ export function policyFacts(
   const notes = new Map(
     set.policies.map(({ id, annotations }) => [id, Object.freeze(Object.fromEntries(annotations))]),
   );
-  const { value, time, args } = set.reads;
+  const { value, time, args, bound } = set.reads;
   const plain = { value, time };
   return {
     digest,
     epoch,
     ask: (question) => askSet(set, question, remembered),
     annotations: (policyId) => notes.get(policyId) ?? noAnnotations,
-    reads: (ref) => (args.has(ref) ? { ...plain, args: args.get(ref) } : plain),
+    reads: (ref) => (args.has(ref) ? { ...plain, args: args.get(ref), bound: bound.get(ref) } : plain),
   };
 }
 

@@ -16,7 +16,12 @@ describe('what a policy asks about', () => {
     const plain = policy({
       '&&': { left: get(context, 'approved'), right: { has: { left: context, attr: 'task' } } },
     });
-    expect(readsOf(plain)).toEqual({ value: false, time: false, argsGuarded: false });
+    expect(readsOf(plain)).toEqual({
+      value: false,
+      time: false,
+      argsGuarded: false,
+      wholeContext: false,
+    });
   });
 
   it('is the amount and the time, also where it only asks whether they are there', () => {
@@ -44,6 +49,20 @@ describe('what a policy asks about', () => {
   it('knows who asks whether there are any', () => {
     expect(readsOf(policy({ has: { left: context, attr: 'args' } })).argsGuarded).toBe(true);
     expect(readsOf(policy({ has: { left: context, attr: ['args', 'a'] } })).argsGuarded).toBe(true);
+  });
+
+  it('cannot be seen where the context is taken as a whole', () => {
+    const either = { 'if-then-else': { if: get(context, 'approved'), then: context, else: context } };
+    const hidden = [
+      { has: { left: either, attr: 'args' } },
+      get(either, 'args'),
+      { has: { left: get({ Record: { a: context } }, 'a'), attr: 'args' } },
+      { '==': { left: context, right: { Record: {} } } },
+      { contains: { left: { Set: [context] }, right: context } },
+    ];
+    for (const body of hidden) expect(readsOf(policy(body)).wholeContext).toBe(true);
+    expect(readsOf(policy(get(args, 'context'))).wholeContext).toBe(false);
+    expect(readsOf(policy({ has: { left: context, attr: 'args' } })).wholeContext).toBe(false);
   });
 
   it('is not what bears the same name elsewhere', () => {

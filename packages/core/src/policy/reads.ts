@@ -13,9 +13,11 @@ export interface PolicyReads {
   readonly args?: readonly ArgumentPath[];
   /** It asks whether there is `context.args`, and so would pass over a gateway that does not tell. */
   readonly argsGuarded: boolean;
+  /** It takes the context as a whole, as a value: what it then asks about cannot be seen. */
+  readonly wholeContext: boolean;
 }
 
-const noReads: PolicyReads = { value: false, time: false, argsGuarded: false };
+const noReads: PolicyReads = { value: false, time: false, argsGuarded: false, wholeContext: false };
 
 type Node = Readonly<Record<string, unknown>>;
 const isNode = (json: unknown): json is Node =>
@@ -58,17 +60,18 @@ function* accesses(json: unknown): Generator<Access> {
 /** `json`: the policy in Cedar's JSON form. */
 export function readsOf(json: unknown): PolicyReads {
   if (!isNode(json)) return noReads;
-  let [value, time, argsGuarded] = [false, false, false];
+  let [value, time, argsGuarded, wholeContext] = [false, false, false, false];
   const args = new Map<string, ArgumentPath>();
   for (const { path, guard } of accesses(json['conditions'])) {
     const [first, ...names] = path;
+    if (first === undefined) wholeContext = true;
     if (first === 'value' || first === 'valueCurrency') value = true;
     if (first === 'time') time = true;
     if (first !== 'args') continue;
     args.set(JSON.stringify(names), names);
     if (guard) argsGuarded = true;
   }
-  return { value, time, argsGuarded, ...(args.size === 0 ? {} : { args: [...args.values()] }) };
+  return { value, time, argsGuarded, wholeContext, ...(args.size === 0 ? {} : { args: [...args.values()] }) };
 }
 
 /** The one tool that a policy is about: `resource == ATF::Tool::"server/tool"` in its scope. */
@@ -87,13 +90,30 @@ export interface SetReads {
   readonly args: ReadonlyMap<string, readonly ArgumentPath[]>;
   /** Ids of the policies that ask about arguments. */
   readonly byArguments: ReadonlySet<string>;
+  /** By tool: each of its policies that ask about arguments, with the types that it was checked against. */
+  readonly bound: ReadonlyMap<string, readonly BoundReads[]>;
 }
 
-export function readsOfSet(policies: readonly { readonly id: string; readonly json: unknown }[]): SetReads {
+/** One policy about arguments of one tool. */
+export interface BoundReads {
+  readonly id: string;
+  readonly paths: readonly ArgumentPath[];
+  /** As `typed` of a policy document. */
+  readonly typed?: readonly string[] | undefined;
+}
+
+interface StatedPolicy {
+  readonly id: string;
+  readonly json: unknown;
+  readonly typed?: readonly string[] | undefined;
+}
+
+export function readsOfSet(policies: readonly StatedPolicy[]): SetReads {
   let [value, time] = [false, false];
   const args = new Map<string, ArgumentPath[]>();
   const byArguments = new Set<string>();
-  for (const { id, json } of policies) {
+  const bound = new Map<string, BoundReads[]>();
+  for (const { id, json, typed } of policies) {
     const reads = readsOf(json);
     value ||= reads.value;
     time ||= reads.time;
@@ -101,7 +121,9 @@ export function readsOfSet(policies: readonly { readonly id: string; readonly js
     byArguments.add(id);
     // A policy about no one tool is never told of arguments, so it fails, and what it would decide about is refused.
     const tool = toolOf(json);
-    if (tool !== undefined) args.set(tool, [...(args.get(tool) ?? []), ...reads.args]);
+    if (tool === undefined) continue;
+    args.set(tool, [...(args.get(tool) ?? []), ...reads.args]);
+    bound.set(tool, [...(bound.get(tool) ?? []), { id, paths: reads.args, typed }]);
   }
-  return { value, time, args, byArguments };
+  return { value, time, args, byArguments, bound };
 }

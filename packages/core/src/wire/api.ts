@@ -17,6 +17,7 @@ import { negotiationRoutes } from './negotiation.ts';
 import { notificationRoutes } from './notifications.ts';
 import { policyRoutes } from './policy.ts';
 import { analysisRoutes } from './policy-analysis.ts';
+import { policyConcernSchema, policyConcernsMax } from './policy-concerns.ts';
 import { policySchemaRoutes } from './policy-schema.ts';
 import { shadowRoutes } from './shadow.ts';
 import { rightSchema, rightsRoutes } from './rights.ts';
@@ -193,6 +194,8 @@ export const toolSchema = z.object({
   offeredDigest: digestSchema.optional(),
   definition: z.record(z.string(), z.unknown()),
   diff: z.array(diffLineSchema),
+  /** Of one tool that was asked for: what the definition on offer would do to policies in force about its arguments. */
+  concerns: z.array(policyConcernSchema).max(policyConcernsMax).optional(),
   classification: classificationSchema,
   /** Class that counts: `admin` while unclassified. */
   effectiveClass: actionClassSchema,

@@ -70,6 +70,11 @@ export const policyDocSchema = z.object({
         id: z.string().min(1).max(200),
         annotations: z.record(z.string(), z.string()),
         json: z.unknown(),
+        /**
+         * Of a policy about arguments: the types of them that it was checked against, one digest for each definition of the tool that it fits. None: it was checked
+         * against no tool, so nothing is decided by it. Absent: it asks about none, or is of before types were kept.
+         */
+        typed: z.array(digestSchema).max(2).optional(),
       }),
     )
     .max(20_000),

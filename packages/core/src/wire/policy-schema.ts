@@ -16,6 +16,10 @@ const typedToolSchema = z.object({
   attributes: z.record(z.string(), z.unknown()),
   /** Arguments that policies cannot ask about, with the reason. */
   leftOut: z.record(z.string(), z.string()),
+  /** Of a changed tool: the same of the definition on offer, which policies may be written for before it is accepted. */
+  offered: z
+    .object({ attributes: z.record(z.string(), z.unknown()), leftOut: z.record(z.string(), z.string()) })
+    .optional(),
 });
 export type TypedToolView = z.infer<typeof typedToolSchema>;
 
