@@ -644,6 +644,12 @@ export const errors = {
     'The result holds what this agent may not read, or could not be looked at as a whole, and cannot be given without it',
     'A person may let this level read it (sensitive.masked), or the tool may answer without it; the action has happened.',
   ),
+  'data.stream_cut': entry(
+    502,
+    'D-3',
+    'The stream was cut: it held what this agent may not read, or could not be looked at',
+    'A person may let this level read it (sensitive.masked), or the service may send it in one event or line, where it is masked; the action has happened.',
+  ),
   'data.output_invalid': entry(
     502,
     'D-4',

@@ -89,7 +89,8 @@ const skip = (key: string, within: Record<string, Json>): 'words' | 'bytes' | un
   return isBytes && typeof within[key] === 'string' ? 'bytes' : undefined;
 };
 
-async function driven(parts: Generator<void, Inspected>): Promise<Inspected> {
+/** Looks in slices, so that whoever waits for something else does not wait for this. */
+export async function driven<T>(parts: Generator<void, T>): Promise<T> {
   let sinceMs = performance.now();
   for (;;) {
     const next = parts.next();
@@ -116,8 +117,8 @@ export async function inspectResult(
   { level, settings, max }: { level: Level; settings: SettingsDoc | undefined; max: number },
   fits: (result: ToolResult) => boolean,
 ): Promise<InspectedResult> {
-  const words = sensitiveOf(settings).masked[level];
-  const mask = (detector: Detector) => isNamed(words, detector);
+  const mask = maskOf(settings, level);
+  const masks = detectors.some(mask);
   const read = { channel: 'read', mask, max } as const;
   const { structuredContent, ...rest } = result;
   const { value, inspection } = await driven(inspectInParts(rest as unknown as Json, { ...read, skip }));
@@ -126,7 +127,7 @@ export async function inspectResult(
     structuredContent === undefined ? undefined : await driven(inspectInParts(structuredContent, read));
   const all = structured === undefined ? [inspection] : [inspection, structured.inspection];
   const data = recordOf(all);
-  if (words.length > 0 && all.some(({ whole }) => !whole)) return { result: undefined, data };
+  if (masks && all.some(({ whole }) => !whole)) return { result: undefined, data };
   if (all.every(({ masked }) => masked === 0)) return { result, data };
   const masked = {
     ...(value as unknown as ToolResult),
@@ -139,7 +140,17 @@ export async function inspectResult(
   return { result: fits(shaped) ? shaped : undefined, data };
 }
 
-function recordOf(all: readonly Inspection[]): DataRecord | undefined {
+/** What an agent of this level does not read. */
+export function maskOf(settings: SettingsDoc | undefined, level: Level): (detector: Detector) => boolean {
+  const words = sensitiveOf(settings).masked[level];
+  return (detector) => isNamed(words, detector);
+}
+
+/** Headers of an answer, masked in one go: they are few and short. */
+export const inspectHead = (headers: JsonObject, mask: (detector: Detector) => boolean): Inspected =>
+  inspect(headers, { channel: 'read', mask });
+
+export function recordOf(all: readonly Inspection[]): DataRecord | undefined {
   const has = (of: (each: Inspection) => boolean) => all.some(of);
   const found = new Map<string, number>();
   for (const each of all) for (const [id, count] of each.found) found.set(id, (found.get(id) ?? 0) + count);
@@ -152,4 +163,19 @@ function recordOf(all: readonly Inspection[]): DataRecord | undefined {
   if (labels.length === 0) return undefined;
   const masked = all.reduce((sum, each) => sum + each.masked, 0);
   return { labels, found: Object.fromEntries(found), masked };
+}
+
+/** What was found in a stream and in what stands for it in the record. */
+export function bothRecords(
+  one: DataRecord | undefined,
+  other: DataRecord | undefined,
+): DataRecord | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  const found = { ...one.found };
+  for (const [id, count] of Object.entries(other.found)) found[id] = (found[id] ?? 0) + count;
+  return {
+    labels: [...new Set([...one.labels, ...other.labels])],
+    found,
+    masked: one.masked + other.masked,
+  };
 }

@@ -12,7 +12,7 @@ import type { AskKind } from '@atf/core/wire/words';
 import type { SchemaFact } from '@atf/core/world';
 import { inputOf } from './agent-input.ts';
 import type { CallUnderWay } from './calls.ts';
-import { inspectResult } from './data-inspection.ts';
+import { bothRecords, inspectResult } from './data-inspection.ts';
 import { lastLook } from './last-look.ts';
 import type { DispatchedAction, Ports } from './ports.ts';
 import { logOfCall } from './protocols/mcp-log.ts';
@@ -191,7 +191,7 @@ async function inspectOutput(
   const level = decided.decision.effectiveLevel ?? 'intern';
   const settings = ports.snapshot.settings();
   const inspected = await inspectResult(all, { level, settings, max: resultLengthMax }, fits);
-  const { data } = inspected;
+  const data = bothRecords(outcome.data, inspected.data);
   if (inspected.result === undefined)
     return { ...without(status, call.cut ?? refusal('data.masked_invalid')), data };
   const { log: said = [], ...result } = inspected.result as ToolResult & { log?: readonly JsonObject[] };
@@ -221,5 +221,6 @@ function faulted(fault: Extract<UpstreamCallOutcome, { kind: 'fault' }>['fault']
   const why = refusal(fault.code, fault.detail);
   if (call.cut !== undefined) return without(fault.dispatched ? 'aborted' : 'not_executed', call.cut);
   if (!fault.dispatched) return without('not_executed', why);
+  if (fault.data !== undefined) return { ...without('unknown', why), data: fault.data };
   return without(fault.code === 'upstream.call_refused' ? 'failed' : 'unknown', why);
 }

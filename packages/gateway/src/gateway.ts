@@ -45,6 +45,7 @@ import { ServersFile } from './servers-file.ts';
 import { Shadow } from './shadow.ts';
 import { Shipper } from './ship.ts';
 import { Snapshot } from './snapshot.ts';
+import { lookAtStream } from './stream-look.ts';
 import { openSpool, type Spool } from './spool.ts';
 import { epochUsedUp } from './spool-options.ts';
 import { StopFile } from './stop-file.ts';
@@ -238,7 +239,11 @@ function build({ key, options, control, spool, enrolled, orphans }: Opened): Bui
   const payloadKey = new PayloadKey(control);
   const discovery = new Discovery({ clock, control, upstreams: () => upstreams });
   const file = new ServersFile(dir);
-  const services = new HttpServices({ clock, control, snapshot, dial: createDial(file) });
+  const services = new HttpServices({
+    ...{ clock, control, snapshot },
+    dial: createDial(file),
+    look: lookAtStream,
+  });
   const upstreams: Upstreams = new Upstreams({
     clock,
     connect: createConnect({

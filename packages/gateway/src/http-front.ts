@@ -2,6 +2,7 @@
  * The door for agents that speak a service's own HTTP (`/http/<server>/…`): an existing program comes in by changing its base address. It finds the operation,
  * reads the arguments and hands them to the pipeline; it decides nothing. What matches no operation is refused on record, under a name that nothing can have.
  */
+import { setTimeout as passed } from 'node:timers/promises';
 import { type Refusal } from '@atf/core/errors';
 import { OperationIndex } from '@atf/core/segmentation/http-match';
 import { operationOf } from '@atf/core/segmentation/http-operation';
@@ -22,6 +23,9 @@ import type { EncodedResponse } from './protocols/protocol.ts';
 
 /** Stands in records for requests that no operation covers: a path may hold personal data, and records hold none in clear. */
 export const unknownOperation = 'operation:*';
+
+/** For whoever does not take its last event. */
+const toldMs = 1_000;
 
 /** Not about one call: the HTTP status says it. */
 export interface HttpProblem {
@@ -113,7 +117,10 @@ export class HttpFront {
     try {
       const answer = await pipeline.call(credential, call, gone);
       // All of it has left already, as it came.
-      return begun !== undefined && answer.kind === 'result' ? begun : encoded(server, answer);
+      if (begun !== undefined && answer.kind === 'result') return begun;
+      const why = encoded(server, answer);
+      if (begun !== undefined) await toldInStream(begun, why, stream);
+      return why;
     } finally {
       clearTimeout(life);
       over();
@@ -142,6 +149,18 @@ export class HttpFront {
     if (doc !== undefined) this.#indexes.set(server, made);
     return made;
   }
+}
+
+/** A stream of events ends with an event that says why; others only break off. */
+async function toldInStream(
+  { headers }: Pick<EncodedResponse, 'headers'>,
+  why: EncodedResponse | HttpProblem,
+  stream: AnswerStream,
+): Promise<void> {
+  if (!headers['content-type']?.startsWith('text/event-stream') || !('body' in why) || why.body === undefined)
+    return;
+  const event = Buffer.from(`event: atf-refusal\ndata: ${Buffer.from(why.body).toString()}\n\n`);
+  await Promise.race([stream.write(event).catch(() => undefined), passed(toldMs, undefined, { ref: false })]);
 }
 
 const encoded = (server: string, answer: CallAnswer): EncodedResponse | HttpProblem =>

@@ -58,12 +58,30 @@ const sameShape = (text: string): string =>
     .replace(/(?!X)\p{L}/gu, 'x')
     .replace(/\p{N}/gu, '0');
 
-interface Found extends Place {
+/** A place, and the detector that found it there. */
+export interface FoundPlace extends Place {
   readonly detector: Detector;
 }
 
+const placeholderOf = ({ detector }: FoundPlace): string => `[${detector.placeholder}]`;
+
+/** The text with something else in these places. */
+export function replaced(
+  text: string,
+  places: readonly FoundPlace[],
+  instead: (place: FoundPlace) => string = placeholderOf,
+): string {
+  const parts: string[] = [];
+  let at = 0;
+  for (const place of places.toSorted((a, b) => a.start - b.start)) {
+    parts.push(text.slice(at, place.start), instead(place));
+    at = place.end;
+  }
+  return parts.join('') + text.slice(at);
+}
+
 /** First come first: a place that overlaps an earlier detector's is that one's. `kept` stays in order, without overlaps. */
-function merge(kept: Found[], next: readonly Place[], detector: Detector): void {
+function merge(kept: FoundPlace[], next: readonly Place[], detector: Detector): void {
   for (const place of next) {
     let [low, high] = [0, kept.length];
     while (low < high) {
@@ -184,13 +202,7 @@ class Walk {
       this.#hear('clear', text);
       return text;
     }
-    const found: Found[] = [];
-    for (let from = 0; ; from += partLength - partOverlap) {
-      const part = text.slice(from, from + partLength);
-      for (const { start, end, detector } of yield* this.#find(part, context))
-        merge(found, [{ start: start + from, end: end + from }], detector);
-      if (from + partLength >= text.length) break;
-    }
+    const found = yield* this.places(text, context);
     for (const { detector } of found) {
       this.found.set(detector.id, (this.found.get(detector.id) ?? 0) + 1);
       this.categories.add(detector.category);
@@ -198,24 +210,29 @@ class Walk {
     return this.#masked(text, found);
   }
 
-  #masked(text: string, found: readonly Found[]): string {
+  /** Where something is found, without counting it. */
+  *places(text: string, context: string): Generator<void, FoundPlace[]> {
+    const found: FoundPlace[] = [];
+    for (let from = 0; ; from += partLength - partOverlap) {
+      const part = text.slice(from, from + partLength);
+      for (const { start, end, detector } of yield* this.#find(part, context))
+        merge(found, [{ start: start + from, end: end + from }], detector);
+      if (from + partLength >= text.length) return found;
+    }
+  }
+
+  #masked(text: string, found: readonly FoundPlace[]): string {
     const { mask, shape } = this.#options;
     const masks = mask === undefined ? [] : found.filter(({ detector }) => mask(detector));
     this.masked += masks.length;
-    const instead = ({ start, end, detector }: Found) =>
-      shape === 'kept' ? sameShape(text.slice(start, end)) : `[${detector.placeholder}]`;
-    const parts: string[] = [];
-    let at = 0;
-    for (const place of masks.toSorted((a, b) => a.start - b.start)) {
-      parts.push(text.slice(at, place.start), instead(place));
-      at = place.end;
-    }
-    return parts.join('') + text.slice(at);
+    return shape === 'kept'
+      ? replaced(text, masks, ({ start, end }) => sameShape(text.slice(start, end)))
+      : replaced(text, masks);
   }
 
-  *#find(text: string, context: string): Generator<void, Found[]> {
+  *#find(text: string, context: string): Generator<void, FoundPlace[]> {
     const said = context === '' || context.length > 100 ? '' : `${context}: `;
-    const kept: Found[] = [];
+    const kept: FoundPlace[] = [];
     const look = (where: string, before: number, place: (at: Place) => Place) => {
       for (const detector of this.#detectors) {
         const places = this.#ask(detector, where).flatMap(({ start, end }) =>
@@ -267,6 +284,21 @@ export function* inspectInParts(value: Json, options: InspectOptions): Generator
     walk.whole = false;
   }
   return { value: after, inspection: walk };
+}
+
+/** Where in a text something is found, and what else was seen of it; places are not counted. For text that comes in pieces. */
+export function* placesInParts(
+  text: string,
+  channel: Channel,
+): Generator<void, { readonly places: readonly FoundPlace[]; readonly inspection: Inspection }> {
+  const walk = new Walk({ channel });
+  try {
+    return { places: yield* walk.places(text, ''), inspection: walk };
+  } catch {
+    walk.unchecked = true;
+    walk.whole = false;
+    return { places: [], inspection: walk };
+  }
 }
 
 /** Looks at a value in one go. */

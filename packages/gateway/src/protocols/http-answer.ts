@@ -1,4 +1,5 @@
 /** Answers of HTTP services as results (D-4): status, body and a few headers; what the body is, its media type says. */
+import type { DataRecord } from '@atf/core/record';
 import { fitsHeader } from '@atf/core/segmentation/http-operation';
 import { type Json, type JsonObject, parseStrict } from '@atf/core/wire/json';
 import { type ExchangeHead, type ExchangeResponse, headerOf } from './http-exchange.ts';
@@ -59,11 +60,12 @@ export function resultOf(response: ExchangeResponse, base: string): UpstreamCall
     : structuredResult(head, read, bytes.byteLength);
 }
 
-/** `content`: what stands for the body. */
+/** `content`: what stands for the body; `data`: what was found in it where it has left. */
 export function structuredResult(
   { status, type, headers }: AnswerHead,
   content: JsonObject,
   resultBytes: number,
+  data?: DataRecord,
 ): UpstreamCallOutcome {
   const structured: JsonObject = {
     status,
@@ -76,7 +78,7 @@ export function structuredResult(
     structuredContent: structured,
     ...(status >= 400 ? { isError: true } : {}),
   };
-  return { kind: 'result', result, resultBytes };
+  return { kind: 'result', result, resultBytes, ...(data === undefined ? {} : { data }) };
 }
 
 /** Where a new thing is, below the service's address; addresses elsewhere are of no use to an agent. */

@@ -6,10 +6,12 @@
  * A service has no definitions of its own to compare with: what is sent is what a person accepted.
  */
 import type { ServerDoc } from '@atf/core/wire/feed';
+import { streamForm } from '@atf/core/data/stream-units';
 import { type HttpOperation, operationOf } from '@atf/core/segmentation/http-operation';
 import { writeRequest, type WrittenRequest } from '@atf/core/segmentation/http-request';
 import type { JsonObject } from '@atf/core/wire/json';
 import type { ServiceCredential } from '@atf/core/wire/service';
+import type { Level } from '@atf/core/wire/words';
 import { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import type {
@@ -23,15 +25,25 @@ import type {
 } from '../ports.ts';
 import { type AnswerHead, headOf, resultOf, structuredResult } from './http-answer.ts';
 import { authenticated, holdsSecret, secretsOf } from './http-credential.ts';
-import { exchange, type ExchangeHead, ResponseRedirectError } from './http-exchange.ts';
+import {
+  exchange,
+  type ExchangeHead,
+  type ExchangeResponse,
+  headerOf,
+  ResponseRedirectError,
+} from './http-exchange.ts';
 import {
   isStreamed,
   pump,
+  type LookAtStream,
+  type ToLookAt,
   type StreamBounds,
   streamBoundsDefault,
+  StreamCutError,
   StreamSecretError,
   type StreamSink,
   StreamTooLargeError,
+  StreamUnreadableError,
 } from './http-stream.ts';
 import { upstreamBoundsDefault } from './mcp-bounds.ts';
 import { faultOf } from './mcp-fault.ts';
@@ -46,7 +58,8 @@ const retryAfterMs = 1_000;
 export interface HttpServicesInput {
   readonly clock: ClockPort;
   readonly control: ControlPort;
-  readonly snapshot: Pick<SnapshotPort, 'tool'>;
+  readonly snapshot: Pick<SnapshotPort, 'tool' | 'settings'>;
+  readonly look: LookAtStream;
   /** Connections to a service, or in plain words why this host makes none. */
   readonly dial: (server: ServerDoc) => Dispatcher | string;
   readonly bounds?: StreamBounds;
@@ -60,6 +73,7 @@ interface Exchanged {
   readonly body: Body | undefined;
   readonly secrets: readonly string[];
   readonly sink: StreamSink | undefined;
+  readonly level: Level;
 }
 
 interface Held {
@@ -162,17 +176,18 @@ export class HttpServices implements Omit<UpstreamPort, 'kill' | 'watch'> {
       body,
       secrets: secretsOf(credential),
       sink: target.action.whole ? undefined : this.#sinks.get(target.action.actionId),
+      level: target.action.effectiveLevel ?? 'intern',
     };
     return await this.#send(exchanged, options);
   }
 
   async #send(
-    { dispatcher, base, operation, request, body, secrets, sink }: Exchanged,
+    { dispatcher, base, operation, request, body, secrets, sink, level }: Exchanged,
     { signal, timeoutMs }: UpstreamCallOptions,
   ): Promise<UpstreamCallOutcome> {
     try {
       const streams = (head: ExchangeHead): boolean =>
-        sink !== undefined && mayStream(operation, headOf(head, base));
+        sink !== undefined && mayStream(operation, headOf(head, base), lengthOf(head));
       const response = await exchange(dispatcher, {
         url: addressOf(base, request.target),
         method: request.method,
@@ -194,13 +209,37 @@ export class HttpServices implements Omit<UpstreamPort, 'kill' | 'watch'> {
       if (holdsSecret(secrets, whole, response.headers))
         return fault('upstream.protocol_error', true, secretTold);
       if (leavesOpen(operation, response.status)) return fault('upstream.unavailable', true, openTold);
-      if (response.body instanceof Uint8Array || sink === undefined) return resultOf(response, base);
-      const head = headOf(response, base);
+      const reader = { level, settings: this.#input.snapshot.settings() };
+      const read = { head: headOf(response, base), charset: charsetOf(response), ...reader };
+      if (response.body instanceof Uint8Array || sink === undefined)
+        return await this.#collected({ ...response, body: whole }, base, read);
+      const { head, look } = await this.#lookAt(read, response.body);
       sink.begin(head);
-      const streamed = await pump(response.body, sink, secrets, this.#bounds);
-      return structuredResult(head, { streamed: { ...streamed } }, streamed.bytes);
+      const streamed = await pump(response.body, sink, { secrets, look }, this.#bounds);
+      return structuredResult(head, { streamed: { ...streamed } }, streamed.bytes, look.data());
     } catch (error) {
       return faultOfService(error, signal);
+    }
+  }
+
+  /** What comes in events or lines is looked at as such, also where it is collected: together, they may say what none of them says. */
+  async #collected(response: ExchangeResponse, base: string, read: ToLookAt): Promise<UpstreamCallOutcome> {
+    const { type } = read.head;
+    const body = response.body as Uint8Array;
+    if (!isStreamed(type) || streamForm(type) === 'bytes') return resultOf(response, base);
+    const { look } = this.#input.look(read);
+    const given = Buffer.concat([await look.take(body), await look.end()]);
+    const data = look.data();
+    const outcome = resultOf({ ...response, body: given }, base);
+    return outcome.kind === 'fault' || data === undefined ? outcome : { ...outcome, data };
+  }
+
+  async #lookAt(of: ToLookAt, body: ReadableStream<Uint8Array>): Promise<ReturnType<LookAtStream>> {
+    try {
+      return this.#input.look(of);
+    } catch (error) {
+      await body.cancel().catch(() => undefined);
+      throw error;
     }
   }
 
@@ -272,6 +311,11 @@ function bodyOf(
 const nothing = new Uint8Array();
 const secretTold = 'The answer holds the credential of the gateway.';
 
+const cutTold = {
+  found: 'What was found in it could not be masked any more.',
+  too_long: 'An event or a line of it is too long to be looked at.',
+} as const;
+
 const openTold =
   'Something between the gateway and the service answered in its place, so it may have happened.';
 
@@ -279,10 +323,25 @@ const openTold =
 const leavesOpen = ({ method }: HttpOperation, status: number): boolean =>
   (status === 502 || status === 504) && method !== 'GET' && method !== 'HEAD';
 
-/** Only what the accepted document says may come, and only where it went well. */
-function mayStream({ answers, streams }: HttpOperation, { status, type }: AnswerHead): boolean {
-  return streams && status >= 200 && status <= 299 && isStreamed(type) && answers.includes(type);
+/** Only what the accepted document says may come, and only where it went well. Text goes the same way where it is too long to be held. */
+function mayStream(
+  { answers, streams }: HttpOperation,
+  { status, type }: AnswerHead,
+  length: number | undefined,
+): boolean {
+  const isLong =
+    type.startsWith('text/') && length !== undefined && length > upstreamBoundsDefault.resultBytesMax;
+  const passes = isLong || (streams && isStreamed(type));
+  return passes && status >= 200 && status <= 299 && answers.includes(type);
 }
+
+function lengthOf(head: ExchangeHead): number | undefined {
+  const length = headerOf(head, 'content-length') ?? '';
+  return /^\d{1,15}$/.test(length) ? Number(length) : undefined;
+}
+
+const charsetOf = (head: ExchangeHead): string | undefined =>
+  /;\s*charset\s*=\s*"?([^\s;"]{1,40})"?/i.exec(headerOf(head, 'content-type') ?? '')?.[1];
 
 function faultOfService(error: unknown, signal: AbortSignal): UpstreamCallOutcome {
   if (error instanceof ResponseRedirectError)
@@ -294,6 +353,12 @@ function faultOfService(error: unknown, signal: AbortSignal): UpstreamCallOutcom
       'The bytes were not those that were decided on, so the request was broken off before its end.',
     );
   if (error instanceof StreamSecretError) return fault('upstream.protocol_error', true, secretTold);
+  if (error instanceof StreamUnreadableError) return fault('upstream.protocol_error', true, error.message);
+  if (error instanceof StreamCutError) {
+    const { why, data } = error;
+    const cut = { code: 'data.stream_cut', dispatched: true, detail: cutTold[why], data } as const;
+    return { kind: 'fault', fault: cut };
+  }
   if (error instanceof StreamTooLargeError)
     return fault('upstream.result_too_large', true, 'The stream was longer than allowed.');
   return { kind: 'fault', fault: faultOf(error, { signal, dispatched: true, connection: undefined }) };

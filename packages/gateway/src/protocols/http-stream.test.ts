@@ -12,6 +12,16 @@ const sourceOf = (...chunks: string[]): ReadableStream<Uint8Array> =>
     },
   });
 
+/** Everything may leave. */
+const unlooked = {
+  secrets: [],
+  look: {
+    take: (chunk: Uint8Array) => Promise.resolve(chunk),
+    end: () => Promise.resolve(new Uint8Array()),
+    data: () => undefined,
+  },
+};
+
 function collecting(): { readonly sink: StreamSink; readonly got: () => string } {
   const chunks: Uint8Array[] = [];
   return {
@@ -23,7 +33,7 @@ function collecting(): { readonly sink: StreamSink; readonly got: () => string }
 describe('a stream that is given on', () => {
   it('leaves whole, with its length and digest', async () => {
     const { sink, got } = collecting();
-    const streamed = await pump(sourceOf('one ', 'two'), sink, [], bounds);
+    const streamed = await pump(sourceOf('one ', 'two'), sink, unlooked, bounds);
     expect(got()).toBe('one two');
     expect(streamed).toEqual({
       bytes: 7,
@@ -33,7 +43,7 @@ describe('a stream that is given on', () => {
 
   it('ends at its bound, before the byte too many', async () => {
     const { sink, got } = collecting();
-    await expect(pump(sourceOf('x'.repeat(60), 'y'.repeat(60)), sink, [], bounds)).rejects.toThrow(
+    await expect(pump(sourceOf('x'.repeat(60), 'y'.repeat(60)), sink, unlooked, bounds)).rejects.toThrow(
       'too long',
     );
     expect(got()).toBe('x'.repeat(60));
@@ -46,7 +56,7 @@ describe('a stream that is given on', () => {
         left = true;
       },
     });
-    await expect(pump(silent, collecting().sink, [], { ...bounds, idleMs: 5 })).rejects.toMatchObject({
+    await expect(pump(silent, collecting().sink, unlooked, { ...bounds, idleMs: 5 })).rejects.toMatchObject({
       name: 'TimeoutError',
     });
     expect(left).toBe(true);
@@ -54,9 +64,9 @@ describe('a stream that is given on', () => {
 
   it('ends when nobody takes it, or takes it too slowly', async () => {
     const gone: StreamSink = { begin: () => undefined, write: () => Promise.reject(new Error('gone')) };
-    await expect(pump(sourceOf('x'), gone, [], bounds)).rejects.toThrow('gone');
+    await expect(pump(sourceOf('x'), gone, unlooked, bounds)).rejects.toThrow('gone');
     const slow: StreamSink = { begin: () => undefined, write: () => new Promise(() => undefined) };
-    await expect(pump(sourceOf('x'), slow, [], { ...bounds, idleMs: 5 })).rejects.toMatchObject({
+    await expect(pump(sourceOf('x'), slow, unlooked, { ...bounds, idleMs: 5 })).rejects.toMatchObject({
       name: 'TimeoutError',
     });
   });
@@ -65,7 +75,9 @@ describe('a stream that is given on', () => {
     const text = `a secret: sesame-open, again: sesame-open`;
     const pieces = text.match(new RegExp(`.{1,${size}}`, 'gs')) ?? [];
     const { sink, got } = collecting();
-    await expect(pump(sourceOf(...pieces), sink, ['sesame-open'], bounds)).rejects.toThrow('credential');
+    await expect(
+      pump(sourceOf(...pieces), sink, { ...unlooked, secrets: ['sesame-open'] }, bounds),
+    ).rejects.toThrow('credential');
     expect('a secret: ').toContain(got().slice(0, 10));
     expect(got()).not.toContain('s-');
     expect(got().length).toBeLessThanOrEqual('a secret: '.length);

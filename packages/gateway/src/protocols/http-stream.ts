@@ -1,7 +1,10 @@
 /**
- * Answers that are given on while they come (D-4): events, and bytes that nobody inspects. They leave before their outcome can be on record, so they are only for
+ * Answers that are given on while they come (D-4): events, lines, long texts and bytes, each looked at on its way. They leave before their outcome can be on record, so they are only for
  * operations whose accepted document says so, and bounded in bytes, time and silence. What came of them, with length and digest, is recorded at their end.
  */
+import type { DataRecord } from '@atf/core/record';
+import type { SettingsDoc } from '@atf/core/wire/feed';
+import type { Level } from '@atf/core/wire/words';
 import { createHash } from 'node:crypto';
 import { type AnswerHead } from './http-answer.ts';
 import { SecretWatch } from './http-credential.ts';
@@ -29,6 +32,38 @@ export interface StreamSink {
 
 export class StreamTooLargeError extends Error {}
 export class StreamSecretError extends Error {}
+export class StreamUnreadableError extends Error {}
+
+/** Something was found that this agent may not read and that could not be masked any more, or what belongs together is too long to be looked at. */
+export class StreamCutError extends Error {
+  readonly why: 'found' | 'too_long';
+  readonly data: DataRecord | undefined;
+
+  constructor(why: 'found' | 'too_long', data: DataRecord | undefined) {
+    super('the stream was cut');
+    this.why = why;
+    this.data = data;
+  }
+}
+
+/** Looks at a stream before it leaves (../stream-look.ts): what may leave of what came. Rejects where nothing more may. */
+export interface StreamLook {
+  take(chunk: Uint8Array): Promise<Uint8Array>;
+  end(): Promise<Uint8Array>;
+  data(): DataRecord | undefined;
+}
+
+export interface ToLookAt {
+  readonly head: AnswerHead;
+  /** As the service names it; undefined: it does not. */
+  readonly charset: string | undefined;
+  /** Of the agent that reads it. */
+  readonly level: Level;
+  readonly settings: SettingsDoc | undefined;
+}
+
+/** The look at an answer, and its head as it may leave. @throws StreamUnreadableError */
+export type LookAtStream = (of: ToLookAt) => { readonly head: AnswerHead; readonly look: StreamLook };
 
 /** What has left. */
 export interface Streamed {
@@ -48,7 +83,7 @@ export function isStreamed(type: string): boolean {
 export async function pump(
   source: ReadableStream<Uint8Array>,
   sink: StreamSink,
-  secrets: readonly string[],
+  { secrets, look }: { readonly secrets: readonly string[]; readonly look: StreamLook },
   { bytesMax, idleMs }: StreamBounds,
 ): Promise<Streamed> {
   const reader = source.getReader();
@@ -68,9 +103,10 @@ export async function pump(
       if (done) break;
       const passed = watch.take(value);
       if (passed === undefined) throw new StreamSecretError('the stream holds the credential');
-      await give(passed);
+      await give(await look.take(passed));
     }
-    await give(watch.rest());
+    await give(await look.take(watch.rest()));
+    await give(await look.end());
     return { bytes, sha256: digest.digest('base64url') };
   } catch (error) {
     await reader.cancel().catch(() => undefined);

@@ -8,6 +8,7 @@
  * in it is trusted, `clientInfo` least of all.
  */
 import type { ErrorCode, Refusal } from '@atf/core/errors';
+import type { DataRecord } from '@atf/core/record';
 import type { Kind } from '@atf/core/segmentation/offer';
 import type { Json, JsonObject } from '@atf/core/wire/json';
 import type { AskKind } from '@atf/core/wire/words';
@@ -239,7 +240,7 @@ export type RefusalFacts = {
 };
 
 /** Why a tool server gave no usable result. */
-export type UpstreamFaultCode = Extract<ErrorCode, `upstream.${string}`>;
+export type UpstreamFaultCode = Extract<ErrorCode, `upstream.${string}` | 'data.stream_cut'>;
 
 export type UpstreamFault = {
   readonly code: UpstreamFaultCode;
@@ -251,10 +252,18 @@ export type UpstreamFault = {
   readonly rpcCode?: number;
   /** What the client would have to declare, as far as it is known, where the server refused for that. */
   readonly missing?: readonly AskKind[];
+  /** What was found in a stream before it was cut. */
+  readonly data?: DataRecord | undefined;
 };
 
 export type UpstreamCallOutcome =
-  | { readonly kind: 'result'; readonly result: ToolResult; readonly resultBytes: number }
+  | {
+      readonly kind: 'result';
+      readonly result: ToolResult;
+      readonly resultBytes: number;
+      /** What was found in what has left already. */
+      readonly data?: DataRecord | undefined;
+    }
   | { readonly kind: 'fault'; readonly fault: UpstreamFault };
 
 export type UpstreamListOutcome =

@@ -1,0 +1,283 @@
+/**
+ * Room: data (D-3). Looks at a stream while it passes and holds no more of it than a window. What stands in one event, line or run of lines is masked there; what
+ * begins in what has left already and ends in what comes now cannot be masked any more: then nothing more leaves. Pure: whoever drives it gives text or bytes
+ * and gets what may leave.
+ */
+import { isJsonObject, type Json, parseStrict } from '../wire/json.ts';
+import type { Detector } from './detectors/detector.ts';
+import { inspectInParts, placesInParts, replaced } from './inspect.ts';
+import { eventLines, Units, unitLengthMax, withData } from './stream-units.ts';
+import { Tally } from './tally.ts';
+
+/** Characters of what has left that are looked at again together with what comes. */
+export const tailLength = 2_048;
+/** Members of JSON whose strings are followed over several units, each by itself; those of more members all together. */
+const pathsMax = 32;
+/** A value that comes again as it was is no continuation. */
+const sameLengthMin = 8;
+/** Plain text without an end of a line leaves from here on, all but the overlap. */
+const heldMax = 65_536;
+const overlap = 17_000;
+/** Bytes that are gathered before they are looked at, and those that stay behind until more is known. */
+const bytesAtOnce = 4_096;
+const bytesKept = 512;
+
+export type Passed<T> = { readonly out: T } | { readonly cut: 'found' | 'too_long' };
+export type Mask = (detector: Detector) => boolean;
+
+const utf8 = new TextEncoder();
+const unitBounds = { bytesMax: 4 * unitLengthMax, depthMax: 64, valuesMax: 50_000 };
+
+/** The end of what has left, by where it stood. */
+class Tails {
+  readonly #tails = new Map<string, string>();
+  readonly #last = new Map<string, string>();
+  readonly #mask: Mask;
+  readonly #tally: Tally;
+
+  constructor(mask: Mask, tally: Tally) {
+    this.#mask = mask;
+    this.#tally = tally;
+  }
+
+  /** Whether these texts may leave after what has left at their paths before. */
+  *follow(texts: ReadonlyMap<string, string>): Generator<void, boolean> {
+    const rest: string[] = [];
+    for (const [path, text] of texts) {
+      if (!this.#last.has(path) && this.#last.size >= pathsMax) rest.push(text);
+      else if (!(yield* this.#follows(path, text))) return false;
+    }
+    return rest.length === 0 || (yield* this.#follows('*', rest.join('\n')));
+  }
+
+  /** Begins anew at this path. */
+  leave(path: string): void {
+    this.#tails.delete(path);
+  }
+
+  *#follows(path: string, text: string): Generator<void, boolean> {
+    if (text.length >= sameLengthMin && this.#last.get(path) === text) return true;
+    this.#last.set(path, text);
+    const before = this.#tails.get(path) ?? '';
+    const window = before + text;
+    const { places, inspection } = yield* placesInParts(window, 'read');
+    if (inspection.unchecked) this.#tally.unchecked = true;
+    const straddling = places.filter(({ start, end }) => start < before.length && end > before.length);
+    for (const { detector } of straddling) this.#tally.count(detector);
+    if (straddling.some(({ detector }) => this.#mask(detector))) return false;
+    // What has been masked is not found again; what reaches the end may go on, and is.
+    const done = places.filter(({ end, detector }) => end < window.length && this.#mask(detector));
+    this.#tails.set(path, replaced(window, done).slice(-tailLength));
+    return true;
+  }
+}
+
+/** Strings of a JSON value by the path that leads to them, and the paths that lead to numbers. */
+function leaves(value: Json, path: string, strings: Map<string, string>): void {
+  if (typeof value === 'string') strings.set(path, value);
+  else if (Array.isArray(value))
+    for (const [at, item] of value.entries()) leaves(item as Json, `${path}/${at}`, strings);
+  else if (isJsonObject(value))
+    for (const [key, item] of Object.entries(value)) leaves(item, `${path}/${key}`, strings);
+}
+
+/** Fields of events that hold no content by their names. */
+const fields: ReadonlySet<string> = new Set(['', 'data', 'event', 'id', 'retry']);
+
+/** Text in events or lines. */
+export class UnitStreamInspection {
+  readonly tally = new Tally();
+  readonly #form: 'events' | 'lines';
+  readonly #mask: Mask;
+  readonly #units: Units;
+  readonly #tails: Tails;
+
+  constructor(form: 'events' | 'lines', mask: Mask) {
+    this.#form = form;
+    this.#mask = mask;
+    this.#units = new Units(form);
+    this.#tails = new Tails(mask, this.tally);
+  }
+
+  *take(text: string): Generator<void, Passed<string>> {
+    const passed = yield* this.#each(this.#units.take(text));
+    return 'out' in passed && this.#units.tooLong ? { cut: 'too_long' } : passed;
+  }
+
+  *end(): Generator<void, Passed<string>> {
+    const rest = this.#units.rest();
+    return yield* this.#each(rest === '' ? [] : [rest]);
+  }
+
+  *#each(units: readonly string[]): Generator<void, Passed<string>> {
+    const given: string[] = [];
+    for (const unit of units) {
+      const passed = yield* this.#form === 'events' ? this.#event(unit) : this.#line(unit);
+      if (passed === undefined) return { cut: 'found' };
+      given.push(passed);
+    }
+    return { out: given.join('') };
+  }
+
+  /** Undefined: it may not leave. */
+  *#event(unit: string): Generator<void, string | undefined> {
+    const lines = [];
+    for (const line of eventLines(unit)) {
+      const isData = line.field === 'data';
+      const value = isData ? line.value : yield* this.#content(line.value, `:${line.field}`);
+      const field = fields.has(line.field) ? line.field : yield* this.#content(line.field, ':');
+      if (value === undefined || field === undefined) return undefined;
+      lines.push({ ...line, field, value });
+    }
+    const had = lines.flatMap(({ field, value }) => (field === 'data' ? [value] : [])).join('\n');
+    const data = yield* this.#content(had, '');
+    return data === undefined ? undefined : withData(lines, data === had ? undefined : data);
+  }
+
+  *#line(unit: string): Generator<void, string | undefined> {
+    const { 1: before = '', 2: body = '', 3: end = '' } = /^(\x1e*)(.*?)(\r?\n?)$/s.exec(unit) ?? [];
+    const content = yield* this.#content(body, '');
+    return content === undefined ? undefined : before + content + end;
+  }
+
+  /** The content of a unit, masked. */
+  *#content(text: string, path: string): Generator<void, string | undefined> {
+    if (text === '') return text;
+    const { value, inspection } = yield* inspectInParts(text, { channel: 'read', mask: this.#mask });
+    this.tally.add(inspection);
+    if (!inspection.whole) return undefined;
+    const parsed = /^\s*[[{"]/.test(text) ? parseStrict(utf8.encode(text), unitBounds) : undefined;
+    const strings = new Map<string, string>();
+    leaves(parsed?.ok === true ? (parsed.value as Json) : text, path, strings);
+    // In rows, figures are values by themselves: those of two rows are no longer figure.
+    if (this.#form === 'lines')
+      for (const [at, leaf] of strings)
+        if (/^\d{5,}$/.test(leaf)) {
+          strings.delete(at);
+          this.#tails.leave(at);
+        }
+    return (yield* this.#tails.follow(strings)) ? String(value) : undefined;
+  }
+}
+
+/** Plain text: it leaves by lines, or, where those are long, all but the end of it. */
+export class TextStreamInspection {
+  readonly tally = new Tally();
+  readonly #mask: Mask;
+  #held = '';
+  #tail = '';
+  /** Length of what is held from which on it is worth looking again. */
+  #lookFrom = 0;
+
+  constructor(mask: Mask) {
+    this.#mask = mask;
+  }
+
+  *take(text: string): Generator<void, Passed<string>> {
+    this.#held += text;
+    const { length } = this.#held;
+    const isLong = length > heldMax;
+    const lineEnd = this.#held.lastIndexOf('\n') + 1;
+    if (length < this.#lookFrom || (!isLong && lineEnd === 0)) return { out: '' };
+    return yield* this.#look(Math.max(lineEnd, isLong ? length - overlap : 0), isLong);
+  }
+
+  *end(): Generator<void, Passed<string>> {
+    return this.#held === '' ? { out: '' } : yield* this.#look(undefined, false);
+  }
+
+  /** `upTo`: what of it may leave; undefined: all, and nothing comes any more. */
+  *#look(upTo: number | undefined, isLong: boolean): Generator<void, Passed<string>> {
+    const before = this.#tail.length;
+    const window = this.#tail + this.#held;
+    const { places, inspection } = yield* placesInParts(window, 'read');
+    const masks = places.filter(({ end, detector }) => end > before && this.#mask(detector));
+    if (masks.some(({ start }) => start < before)) return this.#cut(masks.map(({ detector }) => detector));
+    let safe = upTo === undefined ? window.length : before + upTo;
+    // What goes on beyond what may leave, or may still grow, waits.
+    for (const { start, end } of masks.toSorted((a, b) => b.start - a.start))
+      if (upTo !== undefined && start < safe && (end > safe || end === window.length)) safe = start;
+    if (safe <= before) {
+      this.#lookFrom = Math.ceil(this.#held.length * 1.25);
+      return isLong ? { cut: 'too_long' } : { out: '' };
+    }
+    this.#lookFrom = 0;
+    this.tally.add(inspection);
+    for (const { start, end, detector } of places)
+      if (end > before && start < safe) this.tally.count(detector);
+    const leaving = masks.filter(({ start }) => start < safe);
+    this.tally.masked += leaving.length;
+    const given = replaced(window.slice(0, safe), leaving);
+    this.#held = window.slice(safe);
+    this.#tail = given.slice(-tailLength);
+    return { out: given.slice(before) };
+  }
+
+  #cut(found: readonly Detector[]): Passed<string> {
+    for (const detector of found) this.tally.count(detector);
+    return { cut: 'found' };
+  }
+}
+
+const latin = new TextDecoder('latin1');
+/** What of bytes people could read: runs of plain characters, also with two bytes each (UTF-16). */
+const readable = (bytes: Uint8Array): string =>
+  latin
+    .decode(bytes)
+    .replaceAll('\0', '')
+    .replace(/[^\t\n\r\x20-\x7e]+/g, '\n');
+
+/** Bytes that are no text: nothing in them can be masked, so what is found in what of them can be read cuts them. */
+export class ByteStreamInspection {
+  readonly tally = new Tally();
+  readonly #mask: Mask;
+  #pieces: Uint8Array[] = [];
+  #gathered = 0;
+  #tail = '';
+
+  constructor(mask: Mask) {
+    this.#mask = mask;
+    this.tally.uninspected = true;
+  }
+
+  *take(bytes: Uint8Array): Generator<void, Passed<Uint8Array>> {
+    this.#pieces.push(bytes);
+    this.#gathered += bytes.byteLength;
+    return this.#gathered < bytesAtOnce ? { out: nothing } : yield* this.#look(bytesKept);
+  }
+
+  *end(): Generator<void, Passed<Uint8Array>> {
+    return this.#gathered === 0 ? { out: nothing } : yield* this.#look(0);
+  }
+
+  *#look(kept: number): Generator<void, Passed<Uint8Array>> {
+    const all = joined(this.#pieces, this.#gathered);
+    const out = all.subarray(0, all.byteLength - kept);
+    const before = this.#tail.length;
+    const leaving = before + readable(out).length;
+    const window = this.#tail + readable(all);
+    const { places, inspection } = yield* placesInParts(window, 'read');
+    this.tally.add(inspection);
+    const found = places.filter(({ end }) => end > before);
+    const cut = found.some(({ detector }) => this.#mask(detector));
+    // What ends in what stays behind is found again.
+    for (const { detector, end } of found) if (cut || end <= leaving) this.tally.count(detector);
+    if (cut) return { cut: 'found' };
+    this.#tail = window.slice(0, leaving).slice(-tailLength);
+    this.#pieces = [all.subarray(out.byteLength)];
+    this.#gathered = kept;
+    return { out };
+  }
+}
+
+const nothing = new Uint8Array();
+
+function joined(pieces: readonly Uint8Array[], length: number): Uint8Array {
+  const all = new Uint8Array(length);
+  let at = 0;
+  for (const piece of pieces) {
+    all.set(piece, at);
+    at += piece.byteLength;
+  }
+  return all;
+}

@@ -1,0 +1,320 @@
+/**
+ * Answers that are given on while they come (D-3), through the front door: a service that streams secrets in whole and in pieces, under wrong media types, in other
+ * encodings and compressed; what an agent gets of them, and what is on record.
+ */
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { atf } from './cli-run.ts';
+import { call, type McpAgent, Product, until } from './product.ts';
+import { readerManifest } from './reader-manifest.ts';
+
+// None of them belongs to anybody.
+const card = '4111 1111 1111 1111';
+const key = 'AKIAQYLPMN5HHHFPZAM2';
+const types = [
+  ...['text/event-stream', 'application/x-ndjson', 'text/plain', 'text/csv', 'multipart/byteranges'],
+  ...['application/octet-stream', 'image/png', 'application/gzip'],
+];
+const document = `openapi: 3.0.3
+info: { title: Feeds, version: 1.0.0 }
+paths:
+  /feed/{what}:
+    get:
+      operationId: readFeed
+      parameters: [{ name: what, in: path, required: true, schema: { type: string, maxLength: 40 } }]
+      responses:
+        '200':
+          description: ok
+          content: { ${types.map((type) => `${type}: { schema: { type: string } }`).join(', ')} }
+`;
+
+interface Script {
+  readonly type: string;
+  readonly pieces: Iterable<string | Uint8Array>;
+  readonly headers?: Record<string, string>;
+  readonly status?: number;
+}
+
+const events = (...said: string[]) => said.map((each) => `data: ${each}\n\n`);
+const long = 'id,state\n'.repeat(600_000);
+const bytesOf = (text: string, size: number) => {
+  const bytes = Buffer.from(text);
+  return Array.from({ length: Math.ceil(bytes.length / size) }, (_, at) =>
+    bytes.subarray(at * size, (at + 1) * size),
+  );
+};
+const scripts: Record<string, Script> = {
+  quiet: { type: 'text/event-stream', pieces: events('hello', '{"n": 1}') },
+  event: { type: 'text/event-stream', pieces: events('hello', `{"card":"${card}"}`, `use ${key}`) },
+  bytes: {
+    type: 'text/event-stream',
+    pieces: bytesOf(events('hello', `paid with ${card} today`).join(''), 1),
+  },
+  words: {
+    type: 'text/event-stream',
+    pieces: events('{"t":"hello "}', '{"t":"it is AKIAQYL"}', '{"t":"PMN5HHHFPZAM2"}', '{"t":" and on"}'),
+  },
+  rows: { type: 'application/x-ndjson', pieces: [`{"a":"${card}"}\n`, '{"a":"none"}\n'] },
+  disguised: { type: 'image/png', pieces: [`the key is ${key}`, ' and there is more'] },
+  wide: {
+    type: 'application/octet-stream',
+    pieces: bytesOf(Buffer.from(`key ${key}`, 'utf16le').toString('latin1'), 3),
+  },
+  utf16: {
+    type: 'text/event-stream; charset=utf-16le',
+    pieces: [Buffer.from(`data: ${key}\n\n`, 'utf16le')],
+  },
+  invalid: {
+    type: 'text/event-stream',
+    pieces: ['data: hello\n\n', Buffer.from([0x64, 0xff, 0xfe, 0x0a, 0x0a])],
+  },
+  charset: { type: 'text/event-stream; charset=klingon', pieces: ['data: hello\n\n'] },
+  header: { type: 'text/event-stream', pieces: events('hello'), headers: { 'x-request-id': key } },
+  endless: {
+    type: 'text/event-stream',
+    pieces: ['data: ', ...Array.from({ length: 80 }, () => 'x'.repeat(4_096))],
+  },
+  image: { type: 'image/png', pieces: [Buffer.from([0x89, 0x50, 0x4e, 0x47, 0, 1, 2, 3])] },
+  bomb: {
+    type: 'text/event-stream',
+    headers: { 'content-encoding': 'gzip' },
+    pieces: [gzipSync(Buffer.alloc(32 * 1_048_576))],
+  },
+  csv: {
+    type: 'text/csv',
+    headers: { 'content-length': String(long.length + card.length + 1) },
+    pieces: [long.slice(0, 1_800_000), `${card}\n`, long.slice(1_800_000)],
+  },
+  ranges: {
+    type: 'multipart/byteranges; boundary=b',
+    status: 206,
+    pieces: [`--b\r\ncontent-type: text/plain\r\n\r\nkey ${key}\r\n--b--`],
+  },
+};
+
+async function play(url: string, response: ServerResponse): Promise<void> {
+  const script = scripts[url.split('/').at(-1) ?? ''];
+  if (script === undefined) return void response.writeHead(404).end();
+  response.writeHead(script.status ?? 200, { 'content-type': script.type, ...script.headers });
+  for (const piece of script.pieces) {
+    if (response.destroyed) return;
+    response.write(piece);
+    await setImmediate();
+  }
+  response.end();
+}
+
+let server: Server;
+let product: Product;
+let agent: McpAgent;
+let base: string;
+const home = mkdtempSync(join(tmpdir(), 'atf-streams-'));
+
+beforeAll(async () => {
+  product = await Product.start();
+  server = createServer((request, response) => void play(request.url ?? '', response));
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const path = join(home, 'openapi.yaml');
+  writeFileSync(path, document);
+  const added = await atf([
+    ...[
+      'tool',
+      'add',
+      'feeds',
+      '--openapi',
+      path,
+      '--base-url',
+      url,
+      '--domain',
+      'orders',
+      '--private-network',
+    ],
+    ...['--control', product.ready.controlUrl, '--data', product.dataDir, '--json'],
+  ]);
+  expect(added.code, added.stderr).toBe(0);
+  const operator = await product.operator();
+  await operator.call('agents.register', {
+    body: { manifest: readerManifest('feed-reader', ['feeds/readFeed']), format: 'yaml' },
+  });
+  agent = await product.agent('feed-reader');
+  base = `${product.ready.gatewayUrl}/http/feeds/feed`;
+  await until('the gateway to know the service', async () =>
+    (await agent.fetch(`${base}/image`)).status === 200 ? true : undefined,
+  );
+}, 180_000);
+afterAll(async () => {
+  await product.remove();
+  server.closeAllConnections();
+  server.close();
+  rmSync(home, { recursive: true, force: true });
+});
+
+interface Read {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  /** It ended as whole answers end. */
+  readonly whole: boolean;
+}
+
+async function read(what: string): Promise<Read> {
+  const response = await agent.fetch(`${base}/${what}`);
+  const chunks: Uint8Array[] = [];
+  let whole = true;
+  try {
+    for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) chunks.push(chunk);
+  } catch {
+    whole = false;
+  }
+  const { status, headers } = response;
+  return { status, headers, text: Buffer.concat(chunks).toString(), whole };
+}
+
+interface Recorded {
+  readonly status: string;
+  readonly code?: string;
+  readonly data?: {
+    readonly labels: readonly string[];
+    readonly found: Record<string, number>;
+    readonly masked: number;
+  };
+}
+
+async function recorded({ headers }: Read): Promise<Recorded> {
+  const operator = await product.operator();
+  const id = headers.get('atf-action') ?? '';
+  return await until('the outcome', async () => {
+    const shown = await operator.call('actions.show', { params: { id } }).catch(() => undefined);
+    return shown?.records
+      .map(({ entry }) => JSON.parse(entry) as { type: string; body: Recorded })
+      .find(({ type }) => type === 'action.outcome')?.body;
+  });
+}
+
+describe('a stream of events', () => {
+  it('passes as it is where nothing is found', async () => {
+    const got = await read('quiet');
+    expect(got).toMatchObject({ whole: true, text: 'data: hello\n\ndata: {"n": 1}\n\n' });
+    expect(await recorded(got)).toMatchObject({ status: 'done' });
+  });
+
+  it('is masked where it stands in one event, and JSON stays JSON', async () => {
+    const got = await read('event');
+    expect(got).toMatchObject({
+      whole: true,
+      text: 'data: hello\n\ndata: {"card":"[CARD]"}\n\ndata: use [SECRET]\n\n',
+    });
+    expect(got.headers.get('content-length')).toBeNull();
+    expect((await recorded(got)).data).toMatchObject({
+      labels: expect.arrayContaining(['PCI', 'secret']) as string[],
+      found: { 'pii.card': 1, 'secret.token': 1 },
+      masked: 2,
+    });
+  });
+
+  it('is masked although it drips a byte at a time', async () => {
+    expect(await read('bytes')).toMatchObject({
+      whole: true,
+      text: 'data: hello\n\ndata: paid with [CARD] today\n\n',
+    });
+  });
+
+  it('is cut before the rest of what comes in pieces, says so, and does not look whole', async () => {
+    const got = await read('words');
+    expect(got.whole).toBe(false);
+    expect(got.text).not.toContain('PMN5HHHFPZAM2');
+    expect(got.text).not.toContain('and on');
+    const [, told = '{}'] = /event: atf-refusal\ndata: (.*)\n\n$/.exec(got.text) ?? [];
+    expect(JSON.parse(told)).toMatchObject({ code: 'data.stream_cut', requirement: 'D-3' });
+    expect(await recorded(got)).toMatchObject({
+      status: 'unknown',
+      code: 'data.stream_cut',
+      data: { found: { 'secret.token': 1 } },
+    });
+  });
+
+  it('is read in the encoding that its service names, and in no other', async () => {
+    expect(await read('utf16')).toMatchObject({ whole: true, text: 'data: [SECRET]\n\n' });
+    const invalid = await read('invalid');
+    expect([invalid.whole, invalid.text]).toEqual([
+      false,
+      expect.stringMatching(/^data: hello\n\nevent: atf-refusal\n/),
+    ]);
+    expect((await read('charset')).status).toBe(502);
+  });
+
+  it('has nothing in its headers, and no event without an end', async () => {
+    const got = await read('header');
+    expect(got.headers.get('x-request-id')).toBe('[SECRET]');
+    const endless = await read('endless');
+    expect([endless.whole, endless.text]).toEqual([
+      false,
+      expect.stringMatching(/^event: atf-refusal\ndata: .*too long/),
+    ]);
+  });
+
+  it('is not taken compressed: what it would become is not known', async () => {
+    const got = await read('bomb');
+    expect(got.status).toBe(502);
+    expect(JSON.parse(got.text)).toMatchObject({ code: 'upstream.protocol_error' });
+  });
+});
+
+describe('other streams', () => {
+  it('of lines stay lines of JSON', async () => {
+    expect(await read('rows')).toMatchObject({ whole: true, text: '{"a":"[CARD]"}\n{"a":"none"}\n' });
+  });
+
+  it('of text that is too long to be held pass in a window', async () => {
+    const got = await read('csv');
+    expect(got.whole).toBe(true);
+    expect(got.text === `${long.slice(0, 1_800_000)}[CARD]\n${long.slice(1_800_000)}`).toBe(true);
+  }, 120_000);
+
+  it.each(['disguised', 'wide'])('of bytes are cut where people could read them: %s', async (what) => {
+    const got = await read(what);
+    expect(got).toMatchObject({ whole: false, text: '' });
+    expect(await recorded(got)).toMatchObject({
+      code: 'data.stream_cut',
+      data: { found: { 'secret.token': 1 } },
+    });
+  });
+
+  it('of bytes pass otherwise, and the record says that nobody has looked into them', async () => {
+    const got = await read('image');
+    expect(got.whole).toBe(true);
+    expect((await recorded(got)).data?.labels).toEqual(['uninspected']);
+  });
+});
+
+describe('an answer that is collected', () => {
+  it('is masked as a whole: parts of a document, and the same feed through MCP', async () => {
+    const ranges = await read('ranges');
+    expect(ranges.text).not.toContain(key);
+    expect(Buffer.from(ranges.text, 'base64').toString()).not.toContain(key);
+    const client = await agent.mcp('feeds');
+    const answer = await call(client, 'readFeed', { what: 'words' });
+    expect(JSON.stringify(answer)).not.toContain('PMN5HHHFPZAM2');
+    await client.close();
+  });
+});
+
+describe('what stays behind', () => {
+  it('holds nothing of what was masked or cut', async () => {
+    await product.stop();
+    const places = readdirSync(product.dataDir, { recursive: true, encoding: 'utf8' }).filter((name) => {
+      const path = join(product.dataDir, name);
+      if (!statSync(path).isFile()) return false;
+      const bytes = readFileSync(path).toString('latin1');
+      return [key, card].some((word) => bytes.includes(word));
+    });
+    expect(places).toEqual([]);
+  });
+});
