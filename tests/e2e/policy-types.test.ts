@@ -220,17 +220,37 @@ describe('a policy about the amount and the time', () => {
     ]);
   });
 
+  const limit = async () => (await told('policy', 'template', 'refund-limit')).stdout;
+  const held = [
+    about('mail', 'context has dataLabels && context.dataLabels.contains("PII") && !context.approved'),
+    about(
+      'risk',
+      'context has risk && context.risk >= 40 && !context.approved && principal.purpose like "*complaints*"',
+    ),
+  ].join('\n');
+
+  it('by what its arguments hold, and by how much could go wrong for whom', async () => {
+    await apply(
+      folderWith('held', [byArguments, await limit(), held].join('\n')),
+      'addresses in refunds wait',
+    );
+    expect((await refund({ amount: 6 })).isError).toBe(false);
+    const asked = await refund({ reason: 'late, said ada@example.com', amount: 6 });
+    expect(asked.atf.code).toBe('maturity.approval_required');
+    expect(asked.text).toContain('refunds about mail');
+    expect(asked.text).toContain('refunds about risk');
+  });
+
   it('by the day of the decision, in UTC', async () => {
     const day = (ahead: number) => new Date(Date.now() + ahead * 86_400_000).toISOString().slice(0, 10);
     // Each version keeps what the one before forbids: taking it away would loosen.
-    const limit = (await told('policy', 'template', 'refund-limit')).stdout;
     const freeze = (id: string, ...days: string[]) =>
       about(
         id,
         `[${days.map((each) => JSON.stringify(each)).join(', ')}].contains(context.time.date)`,
         'resource',
       );
-    const before = [byArguments, limit, freeze('old_freeze', '2001-01-01')].join('\n');
+    const before = [byArguments, await limit(), held, freeze('old_freeze', '2001-01-01')].join('\n');
     await apply(folderWith('another-day', before), 'a freeze that is over');
     expect((await refund({ amount: 5 })).isError).toBe(false);
     await apply(

@@ -14,6 +14,7 @@ import { flowContext, flowSentences } from './segmentation/flow.ts';
 import { worstOrigin } from './segmentation/provenance/argument-origins.ts';
 import { originSentences } from './segmentation/provenance/origin-sentences.ts';
 import { checkQuery, isQuery, queryContext, queryWords, raisedBy } from './segmentation/sql/rights.ts';
+import { riskOf } from './segmentation/risk.ts';
 import { takeArguments } from './segmentation/argument-types.ts';
 import { attributesOf, isBoundTo } from './segmentation/bound-types.ts';
 import { bindingTotals, cascadeTotal } from './segmentation/totals.ts';
@@ -235,7 +236,7 @@ function askedOf(
   const amount = amountOf(tool, args);
   const point = checkpointOf(agent, tool, world, amount);
   const { stated, problem } = statedOf({ tool, world, reads, amount }, args);
-  const context = {
+  const facts = {
     granted: agent.tools.includes(ref),
     inDomain: isInDomain(agent, tool, level, world.nowMs),
     humanCheckpoint: point !== undefined,
@@ -246,7 +247,9 @@ function askedOf(
     ...queryContext(world.query),
     ...stated,
     delegationDepth: credential.chain?.links.length ?? 0,
+    dataLabels: [...new Set(world.detectors.flatMap(({ labels }) => labels))],
   };
+  const context = { ...facts, risk: riskOf(actionClassOf(tool), tool.classification, facts) };
   return { ...who, amount, point, reads, context, problem };
 }
 

@@ -183,6 +183,10 @@ export interface PolicyContext {
   readonly args?: JsonObject;
   /** How many agents stand above it in a chain of delegation; 0: it works for none. */
   readonly delegationDepth: number;
+  /** What detectors say of the arguments: categories of what they hold, and whether they were looked at. */
+  readonly dataLabels: readonly string[];
+  /** How much could go wrong, 0 to 100 (segmentation/risk.ts). */
+  readonly risk: number;
 }
 
 /** What stands in the context when no task was given and the call has no value that says where or to what. */
@@ -205,6 +209,9 @@ export const noQuery = { tables: [], columns: [], operations: [] } as const sati
 
 /** What stands in the context when it works for no other agent. */
 export const noChain = { delegationDepth: 0 } as const satisfies Partial<PolicyContext>;
+
+/** A call whose arguments hold nothing that detectors know. */
+export const noData = { dataLabels: [], risk: 0 } as const satisfies Partial<PolicyContext>;
 
 export interface PolicyQuestion {
   readonly agent: AgentDoc;

@@ -127,6 +127,8 @@ describe('the set', () => {
           date: fc.constant('2026-11-22'),
         }),
         delegationDepth: fc.nat(5),
+        dataLabels: fc.subarray(['secret', 'PII', 'unchecked']),
+        risk: fc.nat(100),
       }),
     });
     fc.assert(

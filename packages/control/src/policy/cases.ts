@@ -9,6 +9,7 @@ import { origins } from '@atf/core/segmentation/provenance/session-memory';
 import { intents } from '@atf/core/segmentation/provenance/stated-intent';
 import { tableOperations } from '@atf/core/wire/database';
 import type { JsonObject } from '@atf/core/wire/json';
+import { riskMax } from '@atf/core/segmentation/risk';
 import { chainLengthMax } from '@atf/core/wire/token';
 import { parseStrictYaml } from '@atf/core/wire/strict-yaml';
 import {
@@ -25,6 +26,7 @@ import {
   noLabels,
   noProvenance,
   noChain,
+  noData,
   noQuery,
   type PolicyContext,
   type PolicyFacts,
@@ -68,6 +70,8 @@ const contextSchema = z.strictObject({
   /** As the tool is called. Without them the case is about a call that no policy about arguments stops. */
   args: z.custom<JsonObject>((given) => fromArguments(given).ok, 'not what policies can be asked about'),
   delegationDepth: z.int().min(0).max(chainLengthMax),
+  dataLabels: names,
+  risk: z.int().min(0).max(riskMax),
 }) satisfies z.ZodType<PolicyContext>;
 const toolSchema = z.strictObject({
   ref: toolRefSchema,
@@ -142,6 +146,7 @@ const usual = {
     ...noQuery,
     time: anyTime,
     ...noChain,
+    ...noData,
   },
 } as const satisfies { tool: z.output<typeof toolSchema>; context: PolicyContext };
 

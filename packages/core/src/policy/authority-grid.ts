@@ -17,6 +17,7 @@ import { obligationWords } from './obligations.ts';
 import {
   noLabels,
   noChain,
+  noData,
   noProvenance,
   noQuery,
   type PolicyAnswer,
@@ -44,6 +45,7 @@ const contextValues: {
     | 'time'
     | 'args'
     | keyof typeof noChain
+    | keyof typeof noData
   >]: readonly PolicyContext[K][];
 } = {
   granted: [true, false],
@@ -132,7 +134,14 @@ function standingOf(policy: PolicyFacts, { agent, level, action, tool, context }
       effectiveLevel: level,
       action,
       tool,
-      context: { ...context, ...noQuery, ...noChain, time: anyTime, approved } as unknown as PolicyContext,
+      context: {
+        ...context,
+        ...noQuery,
+        ...noChain,
+        ...noData,
+        time: anyTime,
+        approved,
+      } as unknown as PolicyContext,
       anyArguments: true,
     });
   const lawful = (answer: PolicyAnswer) => answer.decision === 'allow' && answer.errors.length === 0;

@@ -63,7 +63,7 @@ function agentEntity(agent: AgentDoc, level: Level): Part<Entity> {
   const parent = levelUids[level];
   const entity = partOf<Entity>({
     uid: new EntityUid('ATF::Agent', agent.id),
-    attrs: record({ level, domains: new SetValue(agent.dataDomains) }),
+    attrs: record({ level, domains: new SetValue(agent.dataDomains), purpose: agent.purpose }),
     tags: EMPTY_RECORD,
     parents: [parent],
     ancestors: new Set([parent.key, ...base.ancestorsOf(parent)]),
@@ -109,6 +109,8 @@ const contextNames = Object.keys({
   columns: true,
   operations: true,
   delegationDepth: true,
+  dataLabels: true,
+  risk: true,
 } satisfies Record<PlainName, true>) as readonly PlainName[];
 
 /** What is in a context only where a policy asks about it. */
@@ -206,7 +208,7 @@ export function cedarCallOf({ agent, effectiveLevel, action, tool, context }: Po
       })),
       {
         uid: principal,
-        attrs: { level: effectiveLevel, domains: [...agent.dataDomains] },
+        attrs: { level: effectiveLevel, domains: [...agent.dataDomains], purpose: agent.purpose },
         parents: [level(effectiveLevel)],
       },
       {

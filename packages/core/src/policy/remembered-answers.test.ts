@@ -5,6 +5,7 @@ import { sha256 } from '../digest.ts';
 import { sensitivities } from '../wire/words.ts';
 import {
   noChain,
+  noData,
   noLabels,
   noProvenance,
   noQuery,
@@ -60,6 +61,7 @@ const context: PolicyContext = {
   ...noLabels,
   ...noQuery,
   ...noChain,
+  ...noData,
 };
 const { classification } = toolDoc;
 const question: PolicyQuestion = {
