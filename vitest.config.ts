@@ -7,6 +7,7 @@ const onPostgres = [
   'approvals',
   'audit',
   'backup',
+  'data/*',
   'feed',
   'identity',
   'incident',

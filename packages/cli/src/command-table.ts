@@ -478,6 +478,24 @@ function addRecords(program: Commander, act: Act): void {
     .description('what was decided about an action, in plain words, and what would have changed it')
     .option('--checks', 'also each check, in the order in which they ran')
     .action(act(async () => (await import('./commands/action.ts')).showAction));
+  const lineage = program
+    .command('lineage')
+    .description('where something came from, and what it has touched; that you asked is recorded');
+  const drawn = (command: Commander) =>
+    common(command)
+      .option('--depth <n>', 'steps to go, 1 to 20', '6')
+      .option('--prov', 'as a PROV-JSON document (W3C)');
+  drawn(lineage.command('of <action>'))
+    .description('where a call, and each of its values, came from')
+    .action(act(async () => (await import('./commands/lineage.ts')).lineageOf));
+  drawn(lineage.command('touched <what>'))
+    .description('what came of an action, a tool or resource (server/tool), or a document that calls name')
+    .action(act(async () => (await import('./commands/lineage.ts')).lineageTouched));
+  common(lineage.command('value'))
+    .description('which recorded arguments and results hold the value on standard input')
+    .option('--agent <name>', 'of one agent')
+    .addOption(new Option('--where <word>', 'only these').choices(['arguments', 'result']))
+    .action(act(async () => (await import('./commands/lineage.ts')).lineageValue));
   const audit = program.command('audit').description('the log');
   common(audit.command('verify'))
     .description('verify the whole log: signatures, every entry, every hash')

@@ -6,6 +6,7 @@ import { witnessingSchema } from '@atf/core/wire/api';
 import { keepApprovals } from './approvals/upkeep.ts';
 import type { LogWriting, RunningLog } from './audit/running-log.ts';
 import type { Control } from './context.ts';
+import { LineageIndex } from './data/lineage/follow.ts';
 import { finishDrains, forgetSessions } from './incident/drains.ts';
 import { GatewayWatch } from './notifications/gateway-watch.ts';
 import { Postman } from './notifications/postman.ts';
@@ -24,6 +25,8 @@ const upkeepEveryMs = 1_000;
 const watchEveryMs = 1_000;
 /** Agents that call far more than usual are noticed this often. */
 const volumeEveryMs = 1_000;
+/** What follows the log for questions about lineage; a question brings it up to date itself. */
+const lineageEveryMs = 5_000;
 const forgetEveryMs = 10_000;
 /** Graceful stops are looked at this often, so that each is forced soon after the last call has ended. */
 const drainsEveryMs = 250;
@@ -45,12 +48,14 @@ async function begin(held: Control, log: RunningLog): Promise<Work> {
   const { tenant } = held.config;
   const watch = new GatewayWatch(held);
   const volumes = new VolumeWatch(held);
+  const lineage = new LineageIndex(held, log);
   const ends = [
     regularly(held, upkeepEveryMs, 'upkeep of approvals', () => keepApprovals(held)),
     regularly(held, drainsEveryMs, 'graceful stops', () => finishDrains(held)),
     regularly(held, sessionsEveryMs, 'stops of sessions', () => forgetSessions(held)),
     regularly(held, watchEveryMs, 'watch over gateways', () => watch.look()),
     regularly(held, volumeEveryMs, 'watch over volumes', () => volumes.look()),
+    regularly(held, lineageEveryMs, 'lineage', () => lineage.follow()),
     regularly(held, volumeEveryMs, 'boundaries that were widened', () => forgetGrants(held)),
     regularly(held, forgetEveryMs, 'negotiations that count no more', () =>
       dropNegotiations(held.db, tenant, held.clock.nowMs() - negotiationDayMs),

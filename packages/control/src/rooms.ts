@@ -17,6 +17,7 @@ import type { StartedRooms, StartRooms } from './compose.ts';
 import { conformanceRoutes } from './conformance/routes.ts';
 import { shippedPolicyDir } from './config.ts';
 import type { Control } from './context.ts';
+import { lineageRoutesOf } from './data/lineage/routes.ts';
 import { startDuties } from './duties.ts';
 import { gatewayRoutes } from './gateways/routes.ts';
 import { enforcementRoutes } from './identity/points.ts';
@@ -70,6 +71,7 @@ function handlersOf(log: ReadableLog, cedar: Cedar, backtests: Backtests): AllHa
     ...policySchemaRoutes(),
     ...shadowRoutes(new ShadowRoom()),
     ...activityRoutes(log),
+    ...lineageRoutesOf(log),
     ...measureRoutes,
     ...overviewRoutes(log),
     ...conformanceRoutes(new AgainstShipped(cedar, shippedPolicyDir)),

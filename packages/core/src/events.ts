@@ -61,6 +61,8 @@ export const events = {
     'A widened boundary ended: its time was over, a person ended it, or what it rested on changed.',
   'segmentation.throttle_ended': 'A throttle ended: its hour was over, or a person lifted it.',
   'segmentation.tool_removed': 'A server stopped offering a tool.',
+  'data.lineage_asked':
+    'Somebody asked where something came from, what it has touched, or which records hold a value; the value is not recorded.',
   'policy.set_proposed': 'Somebody proposed a policy set as the next version; it is not in force by that.',
   'policy.set_confirmed': 'A person, present, confirmed exactly the policy set that was proposed.',
   'policy.backtest_started':

@@ -186,6 +186,7 @@ const factsSchema = z.object({
         address: z.boolean(),
         origin: z.enum(origins),
         from: word.optional(),
+        action: word.optional(),
       }),
     )
     .max(1_000),

@@ -344,7 +344,7 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     try {
       const ran = await execute(ports, { schemas, totals, labels }, decided, underWay);
       if (ran.result !== undefined && world.tool !== undefined)
-        memories.observe(received.credential, world.tool, received.args, ran.result as unknown as Json);
+        memories.observe(received, world.tool, ran.result as unknown as Json);
       observe(decided, ran);
       notifier.after(decided, ran);
       if (ran.status !== 'not_executed') judge.after(decided);

@@ -12,7 +12,7 @@ import { changesOf, literalsIn } from '@atf/core/segmentation/sql/changes';
 import type { QueryFact } from '@atf/core/wire/database';
 import type { ToolDoc } from '@atf/core/wire/feed';
 import type { Json, JsonObject } from '@atf/core/wire/json';
-import { type CredentialFacts, noTask, type World } from '@atf/core/world';
+import { type CredentialFacts, noTask, type Received, type World } from '@atf/core/world';
 import type { ClockPort, ControlPort } from './ports.ts';
 
 const memoriesMax = 10_000;
@@ -185,9 +185,9 @@ export class SessionMemories {
   }
 
   /** Takes in what a call returned, before its caller has it. */
-  observe(credential: CredentialFacts, tool: ToolDoc, args: JsonObject, result: Json): void {
+  observe({ credential, actionId, args }: Received, tool: ToolDoc, result: Json): void {
     const trusted = tool.classification.outputTrust === 'trusted';
-    const seen = seenOf({ tool: `${tool.server}/${tool.name}`, trusted, args, result });
+    const seen = seenOf({ tool: `${tool.server}/${tool.name}`, trusted, args, result, action: actionId });
     // What was read for a task is not unread when the instance goes on without one.
     for (const key of new Set([keyOf(credential), instanceKey(credential)])) {
       const { memory } = this.#at(key);

@@ -8,6 +8,7 @@ import { migrations as gateways } from '../gateways/migrations.ts';
 import { migrations as identity } from '../identity/migrations.ts';
 import { migrations as incident } from '../incident/migrations.ts';
 import { migrations as keys } from '../keys/migrations.ts';
+import { migrations as lineage } from '../data/lineage/migrations.ts';
 import { migrations as notifications } from '../notifications/migrations.ts';
 import { migrations as people } from '../people/migrations.ts';
 import { migrations as policy } from '../policy/migrations.ts';
@@ -24,6 +25,7 @@ export const migrations: readonly Migration[] = [
   ...identity,
   ...incident,
   ...keys,
+  ...lineage,
   ...notifications,
   ...people,
   ...policy,

@@ -11,6 +11,7 @@ import type { GatewayTables } from '../gateways/tables.ts';
 import type { IdentityTables } from '../identity/tables.ts';
 import type { IncidentTables } from '../incident/tables.ts';
 import type { KeyTables } from '../keys/tables.ts';
+import type { LineageTables } from '../data/lineage/tables.ts';
 import type { NotificationTables } from '../notifications/tables.ts';
 import type { PeopleTables } from '../people/tables.ts';
 import type { PolicyTables } from '../policy/tables.ts';
@@ -26,6 +27,7 @@ export interface Tables
     IdentityTables,
     IncidentTables,
     KeyTables,
+    LineageTables,
     AuditTables,
     NotificationTables,
     PeopleTables,

@@ -13,6 +13,7 @@ import { egressRoutes } from './egress.ts';
 import { enforcementRoutes } from './enforcement.ts';
 import { gatewayRoutes } from './gateway-routes.ts';
 import { labelRoutes } from './labels.ts';
+import { lineageRoutes } from './lineage.ts';
 import { negotiationRoutes } from './negotiation.ts';
 import { notificationRoutes } from './notifications.ts';
 import { policyRoutes } from './policy.ts';
@@ -997,6 +998,7 @@ export const routes = {
   ...taskRoutes,
   ...delegationRoutes,
   ...labelRoutes,
+  ...lineageRoutes,
   // notifications
   ...notificationRoutes,
   // policy

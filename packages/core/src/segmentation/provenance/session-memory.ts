@@ -32,6 +32,8 @@ export interface Found {
   readonly origin: Origin;
   /** `server/tool` that returned it. */
   readonly from?: string;
+  /** The action whose result it was; absent: it was no action's, or it is not known. */
+  readonly action?: string;
 }
 
 export interface Observation {
@@ -42,6 +44,7 @@ export interface Observation {
   readonly result: Json;
   /** No text of it is structure, whatever the tool is called. */
   readonly document?: boolean;
+  readonly action?: string;
 }
 
 /** A text as it is searched. Values stand between line ends, with a space on each side. */
@@ -54,6 +57,7 @@ interface Searched {
 /** What a call returned, ready to be searched. */
 export interface Seen {
   readonly tool: string;
+  readonly action?: string;
   readonly trusted: boolean;
   readonly said: Searched;
   /** What the call was given: that it comes back says nothing new. */
@@ -110,7 +114,7 @@ function within(
 }
 
 /** Takes a result apart, once for every memory that is to have it. */
-export function seenOf({ tool, trusted, args, result, document = false }: Observation): Seen {
+export function seenOf({ tool, trusted, args, result, document = false, action }: Observation): Seen {
   const name = tool.slice(tool.indexOf('/') + 1);
   const given = within(stringsOf(args), givenMax);
   // Of arguments that are too long to be looked through nobody can say what came back: it counts as text.
@@ -122,6 +126,7 @@ export function seenOf({ tool, trusted, args, result, document = false }: Observ
     .map(writtenAddress);
   return {
     tool,
+    ...(action === undefined ? {} : { action }),
     trusted: trusted && !given.cut,
     said: searched(fields.values, texts.values),
     given: searched([], given.values),
@@ -177,19 +182,19 @@ export class SessionMemory {
     const sought = soughtOf(value);
     if (sought === undefined) return { origin: 'unknown' };
     if (stands(this.#task, sought)) return { origin: 'task' };
-    let field: string | undefined;
-    let text: string | undefined;
+    let field: Seen | undefined;
+    let text: Seen | undefined;
     for (const seen of this.#seen) {
       const place = placeIn(seen, sought);
       if (place === undefined) continue;
-      if (seen.trusted) return { origin: 'trusted', from: seen.tool };
-      if (place.field) field ??= seen.tool;
-      if (place.text) text ??= seen.tool;
+      if (seen.trusted) return { origin: 'trusted', ...sourceOf(seen) };
+      if (place.field) field ??= seen;
+      if (place.text) text ??= seen;
     }
     if (field !== undefined && (text === undefined || chanceDigits.test(sought.plain)))
-      return { origin: 'listed', from: field };
+      return { origin: 'listed', ...sourceOf(field) };
     if (text === undefined) return { origin: 'unknown' };
-    return { origin: this.#isNamed(value) ? 'named' : 'untrusted', from: text };
+    return { origin: this.#isNamed(value) ? 'named' : 'untrusted', ...sourceOf(text) };
   }
 
   /** Whether the task names it (`Dora`, for `dora@example.com`), and no other mail address that the session was given, or might have been. */
@@ -202,6 +207,18 @@ export class SessionMemory {
       mails.some((other) => other !== own && namesOf(other).some((name) => shared.includes(name)));
     return !rivals(this.#taskMails) && !this.#seen.some(({ mails }) => rivals(mails));
   }
+}
+
+const sourceOf = ({ tool, action }: Seen): Omit<Found, 'origin'> => ({
+  from: tool,
+  ...(action === undefined ? {} : { action }),
+});
+
+/** How a value stands in what a call returned; undefined: it does not, or it has nothing that could be compared. */
+export function standsIn(seen: Seen, value: string): 'field' | 'text' | undefined {
+  const sought = soughtOf(value);
+  const place = sought === undefined ? undefined : placeIn(seen, sought);
+  return place === undefined ? undefined : place.field ? 'field' : 'text';
 }
 
 const namesOf = (mail: string): string[] =>
