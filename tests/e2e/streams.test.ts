@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { gzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { atf } from './cli-run.ts';
 import { call, type McpAgent, Product, until } from './product.ts';
@@ -19,7 +19,7 @@ const card = '4111 1111 1111 1111';
 const key = 'AKIAQYLPMN5HHHFPZAM2';
 const types = [
   ...['text/event-stream', 'application/x-ndjson', 'text/plain', 'text/csv', 'multipart/byteranges'],
-  ...['application/octet-stream', 'image/png', 'application/gzip'],
+  ...['application/octet-stream', 'image/png', 'application/gzip', 'application/vnd.example.report'],
 ];
 const document = `openapi: 3.0.3
 info: { title: Feeds, version: 1.0.0 }
@@ -91,6 +91,8 @@ const scripts: Record<string, Script> = {
     headers: { 'content-length': String(long.length + card.length + 1) },
     pieces: [long.slice(0, 1_800_000), `${card}\n`, long.slice(1_800_000)],
   },
+  report: { type: 'application/vnd.example.report', pieces: [gzipSync(`the key is ${key}`)] },
+  plain: { type: 'application/vnd.example.report', pieces: [gzipSync('all is well')] },
   ranges: {
     type: 'multipart/byteranges; boundary=b',
     status: 206,
@@ -303,6 +305,38 @@ describe('an answer that is collected', () => {
     const answer = await call(client, 'readFeed', { what: 'words' });
     expect(JSON.stringify(answer)).not.toContain('PMN5HHHFPZAM2');
     await client.close();
+  });
+});
+
+describe('an archive', () => {
+  it('is withheld where something in it should be masked, and given otherwise', async () => {
+    const refused = await read('report');
+    expect([refused.status, JSON.parse(refused.text)]).toEqual([
+      502,
+      expect.objectContaining({ code: 'data.masked_invalid' }),
+    ]);
+    expect(await recorded(refused)).toMatchObject({ status: 'done', data: { labels: ['secret'] } });
+    const given = await agent.fetch(`${base}/plain`);
+    expect(gunzipSync(await given.bytes()).toString()).toBe('all is well');
+    const client = await agent.mcp('feeds');
+    const answer = await call(client, 'readFeed', { what: 'report' });
+    expect(answer.atf.code).toBe('data.masked_invalid');
+    await client.close();
+  });
+
+  it('does not carry out what is never sent, nor what nobody can open', async () => {
+    const office = await (await product.agent('principal-operations')).mcp('back-office');
+    const send = (bytes: Uint8Array) =>
+      call(office, 'send_email', {
+        to: 'amara.okafor@example.com',
+        subject: 'Your order',
+        body: `see ${Buffer.from(bytes).toString('base64')}`,
+      });
+    const packed = gzipSync(`the key is ${key}`);
+    for (const bytes of [packed, packed.subarray(0, -12), gzipSync(gzipSync(Buffer.alloc(64 * 1_048_576)))])
+      expect(await send(bytes)).toMatchObject({ isError: true, atf: { code: 'data.never_sent' } });
+    expect(await send(gzipSync('Your order is on its way.'))).toMatchObject({ isError: false });
+    await office.close();
   });
 });
 

@@ -650,6 +650,12 @@ export const errors = {
     'The stream was cut: it held what this agent may not read, or could not be looked at',
     'A person may let this level read it (sensitive.masked), or the service may send it in one event or line, where it is masked; the action has happened.',
   ),
+  'data.uninspected': entry(
+    502,
+    'D-3',
+    'The result holds bytes that nobody can look into, and this agent gets none',
+    'A person may let this level have them (sensitive.uninspected); the action has happened.',
+  ),
   'data.output_invalid': entry(
     502,
     'D-4',

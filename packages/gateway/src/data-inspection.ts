@@ -6,12 +6,14 @@ import type { Detector } from '@atf/core/data/detectors/detector';
 import { detectors } from '@atf/core/data/detectors/index';
 import { inspect, inspectInParts, type Inspected, type Inspection } from '@atf/core/data/inspect';
 import { isNamed, sensitiveDefault } from '@atf/core/data/sensitive';
+import { Tally } from '@atf/core/data/tally';
 import type { DataRecord } from '@atf/core/record';
 import type { SettingsDoc } from '@atf/core/wire/feed';
 import { isJsonObject, type Json, type JsonObject } from '@atf/core/wire/json';
 import type { ActionClass, Level } from '@atf/core/wire/words';
 import type { DetectorVerdict } from '@atf/core/world';
 import { setImmediate } from 'node:timers/promises';
+import { bytesIn, inspectBytes } from './bytes-inspection.ts';
 import type { ToolResult } from './protocols/protocol.ts';
 
 /** Of a detector's verdicts in records: raised when what it finds changes. */
@@ -30,16 +32,25 @@ const sent = { channel: 'sent' } as const;
 
 /** Has arguments looked at before they are decided about; `length`: of their text. */
 export async function inspectArguments(args: JsonObject, length: number): Promise<void> {
-  if (length <= atOnceMax || known.has(args)) return;
-  known.set(args, (await driven(inspectInParts(args, sent))).inspection);
+  if (known.has(args)) return;
+  const bytes = bytesIn(args);
+  if (length <= atOnceMax && bytes.length === 0) return;
+  const { inspection } = await driven(inspectInParts(args, sent));
+  const inside = await driven(inspectBytes(bytes, sent));
+  inside.add(inspection);
+  known.set(args, inside);
 }
 
 function argumentsInspection(args: JsonObject): Inspection {
   const before = known.get(args);
   if (before !== undefined) return before;
   const { inspection } = inspect(args, { ...sent, max: atOnceMax });
-  known.set(args, inspection);
-  return inspection;
+  const all = new Tally();
+  all.add(inspection);
+  // Archives are opened before the tick of a decision, or not at all.
+  if (bytesIn(args).length > 0) all.unchecked = true;
+  known.set(args, all);
+  return all;
 }
 
 /** Bytes that go to a service while they come (protocols/http-door.ts): the call knows what they come to, and nobody has looked at them. */
@@ -55,10 +66,10 @@ export function argumentVerdicts(
   action: ActionClass,
   settings: SettingsDoc | undefined,
 ): readonly DetectorVerdict[] {
-  const { found, unchecked } = argumentsInspection(args);
-  const uploads = Object.values(args).some(isUpload);
+  const { found, unchecked, uninspected } = argumentsInspection(args);
+  const uploads = uninspected || Object.values(args).some(isUpload);
   if (found.size === 0 && !unchecked && !uploads) return [];
-  const { neverSent } = sensitiveOf(settings);
+  const { neverSent, uninspected: unseen } = sensitiveOf(settings);
   const verdicts = [...found.keys()].flatMap((id): DetectorVerdict[] => {
     const detector = byId.get(id);
     if (detector === undefined) return [];
@@ -66,7 +77,8 @@ export function argumentVerdicts(
     return [{ detector: id, version, verdict, labels: [detector.category] }];
   });
   if (uploads) {
-    const verdict = action === 'send' && neverSent.length > 0 ? 'block' : 'label';
+    const refuses = (unseen?.sent ?? (neverSent.length > 0 ? 'refuse' : 'label')) === 'refuse';
+    const verdict = action === 'send' && refuses ? 'block' : 'label';
     verdicts.push({ detector: 'inspection', version, verdict, labels: ['uninspected'] });
   }
   if (!unchecked) return verdicts;
@@ -104,6 +116,8 @@ export async function driven<T>(parts: Generator<void, T>): Promise<T> {
 export interface InspectedResult {
   /** Undefined: it is not given. */
   readonly result: ToolResult | undefined;
+  /** Why it is not given, where it is for no mask. */
+  readonly why?: 'data.uninspected';
   /** Absent: nothing was found, and everything was looked at. */
   readonly data: DataRecord | undefined;
 }
@@ -125,8 +139,17 @@ export async function inspectResult(
   // Whatever its members are called, it is content.
   const structured =
     structuredContent === undefined ? undefined : await driven(inspectInParts(structuredContent, read));
-  const all = structured === undefined ? [inspection] : [inspection, structured.inspection];
+  const bytes = [...bytesIn(rest as unknown as Json, isBytes), ...bytesIn(structuredContent ?? null, isBody)];
+  const inside = await driven(inspectBytes(bytes, read));
+  // Whatever is bytes has been opened: what of it nobody can look into, that says.
+  const outside = new Tally();
+  outside.add(inspection);
+  outside.uninspected = false;
+  const all = [outside, inside, ...(structured === undefined ? [] : [structured.inspection])];
   const data = recordOf(all);
+  if (inside.uninspected && isWithheld(settings, level))
+    return { result: undefined, why: 'data.uninspected', data };
+  if (inside.masked > 0) return { result: undefined, data };
   if (masks && all.some(({ whole }) => !whole)) return { result: undefined, data };
   if (all.every(({ masked }) => masked === 0)) return { result, data };
   const masked = {
@@ -139,6 +162,15 @@ export async function inspectResult(
   const shaped = { ...masked, structuredContent: kept.value };
   return { result: fits(shaped) ? shaped : undefined, data };
 }
+
+const isBytes = (key: string, within: Record<string, Json>): boolean => skip(key, within) === 'bytes';
+/** The body of an answer of an HTTP service (protocols/http-answer.ts). */
+const isBody = (key: string, within: Record<string, Json>): boolean =>
+  key === 'base64' && typeof within['status'] === 'number';
+
+/** Whether an agent of this level gets no bytes that nobody can look into. */
+export const isWithheld = (settings: SettingsDoc | undefined, level: Level): boolean =>
+  sensitiveOf(settings).uninspected?.withheld.includes(level) === true;
 
 /** What an agent of this level does not read. */
 export function maskOf(settings: SettingsDoc | undefined, level: Level): (detector: Detector) => boolean {

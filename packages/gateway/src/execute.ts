@@ -193,7 +193,7 @@ async function inspectOutput(
   const inspected = await inspectResult(all, { level, settings, max: resultLengthMax }, fits);
   const data = bothRecords(outcome.data, inspected.data);
   if (inspected.result === undefined)
-    return { ...without(status, call.cut ?? refusal('data.masked_invalid')), data };
+    return { ...without(status, call.cut ?? refusal(inspected.why ?? 'data.masked_invalid')), data };
   const { log: said = [], ...result } = inspected.result as ToolResult & { log?: readonly JsonObject[] };
   const resultText = canonicalJson(inspected.result as unknown as Json);
   // A stop that arrives while the answer is on its way: it happened, and it is not given to who is stopped.

@@ -11,14 +11,21 @@ import {
 import { streamForm } from '@atf/core/data/stream-units';
 import type { Tally } from '@atf/core/data/tally';
 import { TextDecoder } from 'node:util';
-import { driven, inspectHead, maskOf, recordOf } from './data-inspection.ts';
-import { type LookAtStream, StreamCutError, StreamUnreadableError } from './protocols/http-stream.ts';
+import { driven, inspectHead, isWithheld, maskOf, recordOf } from './data-inspection.ts';
+import {
+  type LookAtStream,
+  StreamCutError,
+  StreamUninspectedError,
+  StreamUnreadableError,
+} from './protocols/http-stream.ts';
 
 /** See `LookAtStream`. */
 export const lookAtStream: LookAtStream = ({ head, charset, level, settings }) => {
   const mask = maskOf(settings, level);
   const headers = inspectHead(head.headers, mask);
   const form = streamForm(head.type);
+  if (form === 'bytes' && isWithheld(settings, level))
+    throw new StreamUninspectedError('Its bytes were not asked for any further.');
   const stream =
     form === 'bytes'
       ? new ByteStreamInspection(mask)

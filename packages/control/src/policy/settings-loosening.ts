@@ -5,6 +5,7 @@ import { widenedWords } from '@atf/core/identity/manifest-words';
 import { figureOf, withFigure } from '@atf/core/segmentation/grants';
 import { canonicalJson, type Json } from '@atf/core/wire/json';
 import type { BoundaryOffer } from '@atf/core/wire/negotiation';
+import type { Sensitive } from '@atf/core/wire/sensitive';
 import { actionClasses, levels } from '@atf/core/wire/words';
 import type { Settings } from './settings.ts';
 
@@ -44,6 +45,9 @@ function looserOffer(was: BoundaryOffer | undefined, is: BoundaryOffer): string[
   return narrower ? [] : [`${name}: it becomes ${words}`];
 }
 
+const sendsUninspected = ({ uninspected, neverSent }: Sensitive): boolean =>
+  (uninspected?.sent ?? (neverSent.length === 0 ? 'label' : 'refuse')) === 'label';
+
 /** One plain sentence each. */
 export function looserSettings(before: Settings, after: Settings): string[] {
   const says: string[] = [];
@@ -76,6 +80,11 @@ export function looserSettings(before: Settings, after: Settings): string[] {
       says.push(`settings sensitive.masked.${level}: ${id} is no longer masked`);
   for (const id of noLongerNamed(hid.neverSent, hides.neverSent))
     says.push(`settings sensitive.neverSent: ${id} may be sent`);
+  for (const level of hid.uninspected?.withheld ?? [])
+    if (hides.uninspected?.withheld.includes(level) !== true)
+      says.push(`settings sensitive.uninspected.withheld: ${level} is no longer in it`);
+  if (sendsUninspected(hides) && !sendsUninspected(hid))
+    says.push('settings sensitive.uninspected.sent: bytes that nobody looked into may be sent');
   more('approvalSeconds', before.approvalSeconds, after.approvalSeconds);
   for (const action of actionClasses) {
     if (before.fourEyes.includes(action) && !after.fourEyes.includes(action))

@@ -221,7 +221,7 @@ export class TextStreamInspection {
 
 const latin = new TextDecoder('latin1');
 /** What of bytes people could read: runs of plain characters, also with two bytes each (UTF-16). */
-const readable = (bytes: Uint8Array): string =>
+export const readableIn = (bytes: Uint8Array): string =>
   latin
     .decode(bytes)
     .replaceAll('\0', '')
@@ -254,8 +254,8 @@ export class ByteStreamInspection {
     const all = joined(this.#pieces, this.#gathered);
     const out = all.subarray(0, all.byteLength - kept);
     const before = this.#tail.length;
-    const leaving = before + readable(out).length;
-    const window = this.#tail + readable(all);
+    const leaving = before + readableIn(out).length;
+    const window = this.#tail + readableIn(all);
     const { places, inspection } = yield* placesInParts(window, 'read');
     this.tally.add(inspection);
     const found = places.filter(({ end }) => end > before);

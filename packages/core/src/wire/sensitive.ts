@@ -9,5 +9,14 @@ export const sensitiveSchema = z.strictObject({
   masked: z.record(levelSchema, words),
   /** A call that sends, and has it among its arguments, is refused. */
   neverSent: words,
+  /** Bytes that nobody can look into: pictures, sound, what is encrypted. */
+  uninspected: z
+    .strictObject({
+      /** Levels that get no result which holds some. */
+      withheld: z.array(levelSchema).max(4).default([]),
+      /** What becomes of a call that sends some: uploads, and archives that cannot be opened. */
+      sent: z.enum(['refuse', 'label']).default('refuse'),
+    })
+    .optional(),
 });
 export type Sensitive = z.infer<typeof sensitiveSchema>;

@@ -43,6 +43,7 @@ import {
   StreamSecretError,
   type StreamSink,
   StreamTooLargeError,
+  StreamUninspectedError,
   StreamUnreadableError,
 } from './http-stream.ts';
 import { upstreamBoundsDefault } from './mcp-bounds.ts';
@@ -354,6 +355,7 @@ function faultOfService(error: unknown, signal: AbortSignal): UpstreamCallOutcom
     );
   if (error instanceof StreamSecretError) return fault('upstream.protocol_error', true, secretTold);
   if (error instanceof StreamUnreadableError) return fault('upstream.protocol_error', true, error.message);
+  if (error instanceof StreamUninspectedError) return fault('data.uninspected', true, error.message);
   if (error instanceof StreamCutError) {
     const { why, data } = error;
     const cut = { code: 'data.stream_cut', dispatched: true, detail: cutTold[why], data } as const;

@@ -33,6 +33,8 @@ export interface StreamSink {
 export class StreamTooLargeError extends Error {}
 export class StreamSecretError extends Error {}
 export class StreamUnreadableError extends Error {}
+/** Bytes that nobody can look into, for an agent that gets none. */
+export class StreamUninspectedError extends Error {}
 
 /** Something was found that this agent may not read and that could not be masked any more, or what belongs together is too long to be looked at. */
 export class StreamCutError extends Error {

@@ -240,7 +240,10 @@ export type RefusalFacts = {
 };
 
 /** Why a tool server gave no usable result. */
-export type UpstreamFaultCode = Extract<ErrorCode, `upstream.${string}` | 'data.stream_cut'>;
+export type UpstreamFaultCode = Extract<
+  ErrorCode,
+  `upstream.${string}` | 'data.stream_cut' | 'data.uninspected'
+>;
 
 export type UpstreamFault = {
   readonly code: UpstreamFaultCode;
