@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import type { Detector } from '@atf/core/data/detectors/detector';
-import { detectors } from '@atf/core/data/detectors/index';
+import { detectors, glanceAt } from '@atf/core/data/detectors/index';
 import { inspect } from '@atf/core/data/inspect';
 import { z } from 'zod';
 import { sample } from './sample.ts';
@@ -75,7 +75,7 @@ function spans(
 ): Line {
   let [wanted, found, wrong] = [0, 0, 0];
   for (const { full_text: text, spans: all } of rows) {
-    const places = detector.find(text);
+    const places = detector.find(text, glanceAt(text));
     const own = all.filter(({ entity_type: type }) => type === kind);
     const meets = (place: { start: number; end: number }, span: (typeof own)[number]) =>
       place.start < span.end_position && place.end > span.start_position;
@@ -93,7 +93,8 @@ function texts(
   name: string,
   of: readonly Detector[],
 ): Line {
-  const hit = ({ text }: { text: string }) => of.some((detector) => detector.find(text).length > 0);
+  const hit = ({ text }: { text: string }) =>
+    of.some((detector) => detector.find(text, glanceAt(text)).length > 0);
   const positive = rows.filter(({ label }) => Number(label) === 1);
   const ordinary = rows.filter(({ label }) => Number(label) === 0);
   const [found, wrong] = [positive.filter(hit).length, ordinary.filter(hit).length];

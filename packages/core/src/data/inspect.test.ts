@@ -41,6 +41,13 @@ describe('masking', () => {
     expect(value).not.toContain('1111');
   });
 
+  it('finds all of what is encoded under a key', () => {
+    const encoded = base64('the card is 4111111111111111, use it');
+    expect(masked({ theTextOfALongLetter: `(again: ${encoded}).` })).toEqual({
+      theTextOfALongLetter: '(again: [CARD]).',
+    });
+  });
+
   it('masks numbers and keys, and keeps keys apart', () => {
     expect(masked({ 'a@example.com': 1, 'b@example.com': 2, n: 4111111111111111 })).toEqual({
       '[EMAIL]': 1,

@@ -4,7 +4,8 @@
  */
 import { isJsonObject, type Json, parseStrict } from '../wire/json.ts';
 import type { Category, Channel, Detector, Place } from './detectors/detector.ts';
-import { detectors } from './detectors/index.ts';
+import { detectors, glanceAt } from './detectors/index.ts';
+import type { Glance } from './glance.ts';
 import { type Hiding, viewsOf } from './text-views.ts';
 
 /** Characters of one value that are looked at, unless it is said otherwise; what is longer is `unchecked`. */
@@ -51,6 +52,8 @@ const heardOverlap = 4_096;
 /** A long string is looked at in parts, so that whoever waits is not kept from all else; what is longer than the overlap may be cut in two. */
 const partLength = 65_536;
 const partOverlap = 17_000;
+/** And one that is no longer is looked at by all detectors in one step. */
+const stepLength = 4_096;
 
 const sameShape = (text: string): string =>
   text
@@ -233,32 +236,47 @@ class Walk {
   *#find(text: string, context: string): Generator<void, FoundPlace[]> {
     const said = context === '' || context.length > 100 ? '' : `${context}: `;
     const kept: FoundPlace[] = [];
-    const look = (where: string, before: number, place: (at: Place) => Place) => {
-      for (const detector of this.#detectors) {
-        const places = this.#ask(detector, where).flatMap(({ start, end }) =>
-          end <= before ? [] : [place({ start: Math.max(0, start - before), end: end - before })],
-        );
-        if (places.length > 0) merge(kept, places, detector);
-      }
-    };
-    look(said + text, said.length, (place) => place);
+    const first = glanceAt(said + text);
+    yield* this.#look(said + text, first, said.length, kept, (place) => place);
     yield;
-    const seen = viewsOf(text);
+    // What says what it is is not decoded.
+    const base64 = first.base64.flatMap((at) => (at < said.length ? [] : [at - said.length]));
+    const seen = viewsOf(text, { ...first, base64 }, glanceAt);
     yield;
     for (const how of seen.hidden) this.hidden.add(how);
     if (seen.cut) this.unchecked = true;
     this.#hear('clear', seen.clear);
     for (const decoded of seen.decoded) this.#hear('decoded', decoded);
     for (const view of seen.views) {
-      look(said + view.text, said.length, ({ start, end }) => view.span(start, end));
+      const where = said + view.text;
+      yield* this.#look(where, glanceAt(where), said.length, kept, ({ start, end }) => view.span(start, end));
       yield;
     }
     return kept;
   }
 
-  #ask(detector: Detector, text: string): readonly Place[] {
+  /** Asks all detectors about a text, of which the first characters (`before`) only say what it is. */
+  *#look(
+    text: string,
+    first: Glance,
+    before: number,
+    kept: FoundPlace[],
+    place: (at: Place) => Place,
+  ): Generator<void> {
+    for (const detector of this.#detectors) {
+      if (text.length > stepLength) yield;
+      const found = this.#ask(detector, text, first);
+      if (found.length === 0) continue;
+      const places = found.flatMap(({ start, end }) =>
+        end <= before ? [] : [place({ start: Math.max(0, start - before), end: end - before })],
+      );
+      merge(kept, places, detector);
+    }
+  }
+
+  #ask(detector: Detector, text: string, first: Glance): readonly Place[] {
     try {
-      return detector.find(text);
+      return detector.find(text, first);
     } catch {
       this.unchecked = true;
       return [];

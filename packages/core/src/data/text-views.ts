@@ -3,6 +3,7 @@
  * look-alike letters as the Latin ones, and decoded (base64, hexadecimal, percent, HTML entities). Every copy knows which part of the original each of its
  * characters stands for, so that what is found in it can be masked in the original. Bounded: views, depth, characters.
  */
+import type { Glance } from './glance.ts';
 import { latinOf } from './look-alikes.ts';
 
 export type Hiding = 'invisible' | 'compatible' | 'look_alike' | 'base64' | 'hex' | 'percent' | 'entities';
@@ -22,8 +23,6 @@ export const decodedMax = 262_144;
 /** Encodings within encodings. */
 export const depthMax = 3;
 
-// Plain ASCII needs no copy; most texts end here.
-const plain = /^[\t\n\r\u0020-\u007e]*$/;
 /** Characters that nobody sees: formatting, joiners, bidirectional controls, variation selectors, tags, fillers. */
 const invisible =
   /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2028\u2029\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}]/u;
@@ -88,13 +87,18 @@ function formOf(char: string): string {
   return form;
 }
 
-const beyondPlain = /[^\t\n\r\u0020-\u007e]/gu;
 const isPlain = (point: number): boolean =>
   (point >= 0x20 && point <= 0x7e) || point === 0x09 || point === 0x0a || point === 0x0d;
 
 /** Whether a character of it, beyond plain ASCII, is one that `of` says something about: most texts are done with this. */
 function has(text: string, of: (char: string) => boolean): boolean {
-  for (const { 0: char } of text.matchAll(beyondPlain)) if (of(char)) return true;
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    if (isPlain(unit)) continue;
+    const point = unit < 0xd800 || unit > 0xdfff ? unit : (text.codePointAt(at) ?? unit);
+    if (of(String.fromCodePoint(point))) return true;
+    if (point > 0xffff) at++;
+  }
   return false;
 }
 
@@ -142,8 +146,21 @@ const noText = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\ufffd]/g;
 /** A stretch that somebody may read. */
 const readable = /[\t\n\r\u0020-\u007e]{12}/;
 
+const readableMin = 12;
+/** The same of bytes, before anything is made of them; those that are nothing do not count. */
+function mayBeRead(bytes: Uint8Array): boolean {
+  let run = 0;
+  for (const byte of bytes) {
+    if (byte === 0) continue;
+    run = isPlain(byte) ? run + 1 : 0;
+    if (run >= readableMin) return true;
+  }
+  return false;
+}
+
 /** The text among the bytes; undefined: nobody would read it. */
 function textOf(bytes: Uint8Array): string | undefined {
+  if (!mayBeRead(bytes)) return undefined;
   const text = utf8.decode(bytes).replaceAll('\u0000', '');
   return readable.test(text) ? text.replace(noText, '') : undefined;
 }
@@ -158,27 +175,37 @@ function percentText(bytes: Uint8Array): string | undefined {
   }
 }
 
-function bytesOfHex(text: string): Uint8Array {
-  const bytes = new Uint8Array(text.length >> 1);
-  for (let at = 0; at < bytes.length; at++) bytes[at] = Number.parseInt(text.slice(2 * at, 2 * at + 2), 16);
+function bytesOfHex(text: string, from = 0): Uint8Array {
+  const bytes = new Uint8Array((text.length - from) >> 1);
+  for (let at = 0; at < bytes.length; at++)
+    bytes[at] = Number.parseInt(text.slice(from + 2 * at, from + 2 * at + 2), 16);
   return bytes;
 }
 
-function bytesOfBase64(text: string): Uint8Array | undefined {
-  try {
-    const binary = atob(text.replace(/-/g, '+').replace(/_/g, '/').replace(/=+$/, ''));
-    const bytes = new Uint8Array(binary.length);
-    for (let at = 0; at < bytes.length; at++) bytes[at] = binary.charCodeAt(at);
-    return bytes;
-  } catch {
-    return undefined;
+const sextets = new Uint8Array(128);
+for (const [at, char] of [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'].entries())
+  sextets[char.charCodeAt(0)] = at;
+sextets['-'.charCodeAt(0)] = 62;
+sextets['_'.charCodeAt(0)] = 63;
+
+/** Of letters of either alphabet (RFC 4648) from `from` on; what is left over at the end says nothing. */
+function bytesOfBase64(text: string, from: number): Uint8Array {
+  const bytes = new Uint8Array(((text.length - from) * 3) >> 2);
+  let [bits, count, at] = [0, 0, 0];
+  for (let index = from; index < text.length && at < bytes.length; index++) {
+    bits = ((bits << 6) | (sextets[text.charCodeAt(index)] ?? 0)) & 0xffffff;
+    count += 6;
+    if (count < 8) continue;
+    count -= 8;
+    bytes[at++] = bits >> count;
   }
+  return bytes;
 }
 
 interface Encoding {
   readonly by: Hiding;
-  /** What every text that has it holds. */
-  readonly mark: RegExp;
+  /** Whether a text may have it; where it may begin, if that is known. */
+  readonly isIn: (text: string, glance: Glance) => boolean | readonly number[];
   readonly pattern: RegExp;
   /** Undefined: it is not what it looked like. */
   readonly decode: (text: string) => string | undefined;
@@ -191,10 +218,10 @@ const alignedMax = 8_192;
 function aligned(
   text: string,
   steps: number,
-  read: (from: string) => string | undefined,
+  read: (from: number) => string | undefined,
 ): string | undefined {
   for (let from = 0; from < (text.length > alignedMax ? 1 : steps); from++) {
-    const found = read(text.slice(from));
+    const found = read(from);
     if (found !== undefined) return found;
   }
   return undefined;
@@ -204,25 +231,22 @@ function aligned(
 const runs: readonly Encoding[] = [
   {
     by: 'base64',
-    mark: /[A-Za-z0-9+/_-]{16}/,
+    isIn: (_text, { base64 }) => base64,
     // Long enough that a word is not one; decoded only where bytes of text come out.
-    pattern: /[A-Za-z0-9+/_-]{16,}(?:\r?\n[A-Za-z0-9+/_-]{4,})*={0,2}/g,
-    decode: (text) =>
-      aligned(text.replace(/[\r\n]/g, ''), 4, (from) => {
-        const bytes = bytesOfBase64(
-          from.slice(0, from.length - (from.replace(/=+$/, '').length % 4 === 1 ? 1 : 0)),
-        );
-        return bytes === undefined ? undefined : textOf(bytes);
-      }),
+    pattern: /[A-Za-z0-9+/_-]{16,}(?:\r?\n[A-Za-z0-9+/_-]{4,})*={0,2}/y,
+    decode: (part) => {
+      const text = part.replace(/[\r\n=]+/g, '');
+      return aligned(text, 4, (from) => textOf(bytesOfBase64(text, from)));
+    },
   },
   {
     by: 'hex',
-    mark: /[0-9A-Fa-f]{2}/,
+    isIn: (_text, { hex }) => hex,
     pattern: /(?:(?:\\x|0x)?[0-9A-Fa-f]{2}[\s:,-]{0,2}){8,}[0-9A-Fa-f]?/g,
-    decode: (text) =>
-      aligned(text.replace(/\\x|0x|[^0-9A-Fa-f]/g, ''), 2, (from) =>
-        textOf(bytesOfHex(from.slice(0, from.length - (from.length % 2)))),
-      ),
+    decode: (part) => {
+      const text = part.replace(/\\x|0x|[^0-9A-Fa-f]/g, '');
+      return aligned(text, 2, (from) => textOf(bytesOfHex(text, from)));
+    },
   },
 ];
 
@@ -257,13 +281,13 @@ function characterOf(entity: string): string | undefined {
 const characters: readonly Encoding[] = [
   {
     by: 'percent',
-    mark: /%[0-9A-Fa-f]{2}/,
+    isIn: (text) => /%[0-9A-Fa-f]{2}/.test(text),
     pattern: /(?:%[0-9A-Fa-f]{2})+/g,
     decode: (text) => percentText(bytesOfHex(text.replaceAll('%', '')))?.replace(noText, ''),
   },
   {
     by: 'entities',
-    mark: /&[#a-zA-Z]/,
+    isIn: (text) => /&[#a-zA-Z]/.test(text),
     pattern: /&(?:#\d{1,12}|#[xX][0-9a-fA-F]{1,12}|[a-zA-Z]{2,16});/g,
     decode: characterOf,
   },
@@ -289,14 +313,34 @@ function inPlace(outer: View, { by, pattern, decode }: Encoding): View | undefin
   return changed ? rebuilt.view([...outer.by, by], outer.span) : undefined;
 }
 
-function* decoded(outer: View): Generator<View> {
+function* matchesAt(
+  text: string,
+  pattern: RegExp,
+  places: boolean | readonly number[],
+): Generator<RegExpExecArray> {
+  if (typeof places === 'boolean') {
+    if (places) yield* text.matchAll(pattern);
+    return;
+  }
+  let end = 0;
+  for (const at of places) {
+    if (at < end) continue;
+    pattern.lastIndex = at;
+    const match = pattern.exec(text);
+    if (match === null) continue;
+    end = at + match[0].length;
+    yield match;
+  }
+}
+
+function* decoded(outer: View, glance: Glance): Generator<View> {
   for (const encoding of characters) {
-    const view = encoding.mark.test(outer.text) ? inPlace(outer, encoding) : undefined;
+    const view = encoding.isIn(outer.text, glance) === true ? inPlace(outer, encoding) : undefined;
     if (view !== undefined) yield view;
   }
-  for (const { by, mark, pattern, decode } of runs) {
-    if (!mark.test(outer.text)) continue;
-    for (const { 0: part, index } of outer.text.matchAll(pattern)) {
+  for (const { by, isIn, pattern, decode } of runs) {
+    const places = isIn(outer.text, glance);
+    for (const { 0: part, index } of matchesAt(outer.text, pattern, places)) {
       const text = decode(part);
       if (text === undefined) continue;
       yield {
@@ -309,8 +353,8 @@ function* decoded(outer: View): Generator<View> {
   }
 }
 
-/** Every view of a text within the bounds, widest first. */
-export function viewsOf(text: string): Seen {
+/** Every view of a text within the bounds, widest first. `first`: what a glance says of it; `glanceAt`: how to have one at a view. */
+export function viewsOf(text: string, first: Glance, glanceAt: (text: string) => Glance): Seen {
   const views: View[] = [];
   const hidden = new Set<Hiding>();
   const read: string[] = [];
@@ -319,7 +363,8 @@ export function viewsOf(text: string): Seen {
   const queue: View[] = [{ text, by: [], span: whole }];
   for (let outer = queue.shift(); outer !== undefined; outer = queue.shift()) {
     const found: View[] = [];
-    if (!plain.test(outer.text)) {
+    let glance = outer.text === text ? first : glanceAt(outer.text);
+    if (!glance.plain) {
       const clear = compatible(outer.text, outer);
       for (const each of clear?.found ?? []) hidden.add(each);
       if (clear !== undefined) found.push(clear.view);
@@ -328,11 +373,13 @@ export function viewsOf(text: string): Seen {
         hidden.add('look_alike');
         found.push(shadow);
       }
+      const last = found.at(-1);
+      if (last !== undefined) glance = glanceAt(last.text);
     }
     const clearest = found.at(-1) ?? outer;
     read.push(clearest.text);
     if (outer.by.length < depthMax) {
-      for (const view of decoded(clearest)) {
+      for (const view of decoded(clearest, glance)) {
         characters += view.text.length;
         if (characters > decodedMax || views.length + found.length >= viewsMax) {
           cut = true;

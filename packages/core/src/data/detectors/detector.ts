@@ -3,6 +3,9 @@
  * text: expressions without nested repetition, each repetition bounded, checks of structure behind them. What matched never leaves `find` but as a place.
  */
 
+import type { Glance } from '../glance.ts';
+import type { Words } from '../word-search.ts';
+
 /** What passes: what an agent reads, what it sends, prompts of servers, definitions of tools. */
 export type Channel = 'read' | 'sent' | 'prompt' | 'definition';
 /** The kinds of data that labels name. */
@@ -27,7 +30,10 @@ export interface Detector {
   readonly cost: 'keyword' | 'expression';
   /** Stands in the place of what is masked: `[EMAIL]`. */
   readonly placeholder: string;
-  find(text: string): readonly Place[];
+  /** Groups of words that it asks its glance for. */
+  readonly words?: readonly Words[];
+  /** `glance`: what one pass over the text says of it, the same for all detectors. */
+  find(text: string, glance: Glance): readonly Place[];
   /** Run as tests: what is found in each text, in order. */
   readonly examples: readonly { readonly text: string; readonly found: readonly string[] }[];
 }
@@ -48,6 +54,39 @@ export function matches(
     places.push({ start, end: start + found.length });
   }
   return places;
+}
+
+/**
+ * The same around stretches of numbers only: `margin` is longer than whatever of the expression stands before or after its digits. Where stretches are close, they are
+ * looked at together.
+ */
+export function matchesAround(
+  text: string,
+  stretches: readonly Place[],
+  margin: number,
+  pattern: RegExp,
+  check: (found: string, place: Place) => boolean,
+): Place[] {
+  const places: Place[] = [];
+  let next = 0;
+  for (let at = 0; at < stretches.length; at = next) {
+    const from = Math.max(0, (stretches[at]?.start ?? 0) - margin);
+    let to = (stretches[at]?.end ?? 0) + margin;
+    for (next = at + 1; (stretches[next]?.start ?? Infinity) - margin <= to; next++)
+      to = (stretches[next]?.end ?? 0) + margin;
+    for (const { start, end } of matches(text.slice(from, to), pattern)) {
+      const place = { start: start + from, end: end + from };
+      if (check(text.slice(place.start, place.end), place)) places.push(place);
+    }
+  }
+  return places;
+}
+
+const letterOrDigit = /[\p{L}\p{N}]/u;
+/** Expressions about numbers know the letters of ASCII; those of other scripts next to what they found make it part of a word, too. */
+export function standsAlone(text: string, { start, end }: Place): boolean {
+  const isBeyond = (at: number) => text.charCodeAt(at) > 127 && letterOrDigit.test(text.charAt(at));
+  return !isBeyond(start - 1) && !isBeyond(end);
 }
 
 /** Whether one of the words stands shortly before the place. `words` must carry the flag `i` and no `g`. */

@@ -1,4 +1,6 @@
 /** Room: data (D-3). Every detector that ships, in the order in which they are asked: where two find the same place, the first names it. */
+import { type Glance, glance } from '../glance.ts';
+import { WordSearch } from '../word-search.ts';
 import { birthDate } from './pii-birth-date.ts';
 import { card } from './pii-card.ts';
 import type { Detector } from './detector.ts';
@@ -35,3 +37,8 @@ export const detectors: readonly Detector[] = [
   phone,
   healthCode,
 ];
+
+const search = new WordSearch(detectors.flatMap(({ words }) => words ?? []));
+
+/** What all of them want to know of a text before they look at it. */
+export const glanceAt = (text: string): Glance => glance(text, search);

@@ -2,6 +2,7 @@
  * Room: data (D-3). National numbers of persons, one row a country: how they are written, their check digits, and whether a word must stand beside them because the
  * form alone is too common. Rules as the issuing authorities publish them.
  */
+import { Words } from '../word-search.ts';
 import { isDay, luhn, mod11And10, verhoeff, weighted } from './checksums.ts';
 
 export interface NationalNumber {
@@ -10,8 +11,9 @@ export interface NationalNumber {
   readonly pattern: RegExp;
   /** Over letters and digits without separators, in upper case. */
   readonly check: (number: string) => boolean;
-  /** Must stand beside it. */
+  /** Must stand beside it; `keys`: one of them stands in every text that says it. */
   readonly words?: RegExp;
+  readonly keys?: Words;
   /** A lawful example, made from the rule, and one that its check digits refuse. */
   readonly examples: readonly [good: string, bad: string];
 }
@@ -20,9 +22,9 @@ const n = (text: string, from: number, to: number): number => Number(text.slice(
 /** Year of two digits, month, day: any century will do. */
 const day = (text: string, year: number, month: number, date: number): boolean =>
   isDay(2000 + n(text, year, year + 2), n(text, month, month + 2), n(text, date, date + 2));
-const before = '(?<![\\p{L}\\p{N}_.-])';
-const after = '(?![\\p{L}\\p{N}_]|[.-]\\d)';
-const as = (form: string): RegExp => new RegExp(`${before}${form}${after}`, 'giu');
+const before = '(?<![A-Za-z0-9_.-])';
+const after = '(?![A-Za-z0-9_]|[.-]\\d)';
+const as = (form: string): RegExp => new RegExp(`${before}${form}${after}`, 'gi');
 const letters23 = 'TRWAGMYFPDXBNJZSQVHLCKE';
 const hetu = '0123456789ABCDEFHJKLMNPRSTUVWXY';
 
@@ -99,6 +101,7 @@ export const nationalNumbers: readonly NationalNumber[] = [
     pattern: as('\\d{3} ?\\d{3} ?\\d{3}'),
     check: (digits) => weighted(digits, [1, 4, 3, 7, 5, 8, 6, 9, 10]) % 11 === 0,
     words: /\b(?:tfn|tax file)\b/i,
+    keys: new Words('tfn', 'tax file'),
     examples: ['123 456 782', '123 456 783'],
   },
   {
@@ -118,6 +121,7 @@ export const nationalNumbers: readonly NationalNumber[] = [
     pattern: as('\\d{11}'),
     check: cpf,
     words: /\bcpf\b/i,
+    keys: new Words('cpf'),
     examples: ['52998224725', '52998224726'],
   },
   {
@@ -125,6 +129,7 @@ export const nationalNumbers: readonly NationalNumber[] = [
     pattern: as('\\d{3}([ -]?)\\d{3}\\1\\d{3}'),
     check: luhn,
     words: /\b(?:sin|social insurance)\b/i,
+    keys: new Words('sin', 'social insurance'),
     examples: ['046 454 286', '046 454 287'],
   },
   {
@@ -146,6 +151,7 @@ export const nationalNumbers: readonly NationalNumber[] = [
     pattern: as('\\d{2} ?\\d{3} ?\\d{3} ?\\d{3}'),
     check: germanTaxId,
     words: /\b(?:steuer(?:liche)?[ -]?id|steueridentifikation|idnr|tax id|tin)/i,
+    keys: new Words('steuer', 'idnr', 'tax id', 'tin'),
     examples: ['86 095 742 719', '86 095 742 718'],
   },
   {
@@ -153,6 +159,7 @@ export const nationalNumbers: readonly NationalNumber[] = [
     pattern: as('\\d{6}-?\\d{4}'),
     check: (digits) => isDay(2000 + n(digits, 4, 6), n(digits, 2, 4), n(digits, 0, 2)),
     words: /\bcpr\b/i,
+    keys: new Words('cpr'),
     examples: ['211062-5629', '321362-5629'],
   },
   {
@@ -189,6 +196,7 @@ export const nationalNumbers: readonly NationalNumber[] = [
     pattern: as('\\d{3}[ -]?\\d{3}[ -]?\\d{4}'),
     check: (digits) => (11 - (weighted(digits, [10, 9, 8, 7, 6, 5, 4, 3, 2]) % 11)) % 11 === n(digits, 9, 10),
     words: /\bnhs\b/i,
+    keys: new Words('nhs'),
     examples: ['943 476 5919', '943 476 5918'],
   },
   {
@@ -209,6 +217,7 @@ export const nationalNumbers: readonly NationalNumber[] = [
     pattern: as('\\d{9}'),
     check: luhn,
     words: /teudat|zehut|\bisraeli id\b/i,
+    keys: new Words('teudat', 'zehut', 'israeli id'),
     examples: ['123456782', '123456783'],
   },
   {
@@ -222,6 +231,7 @@ export const nationalNumbers: readonly NationalNumber[] = [
     pattern: as('[2-9]\\d{11}'),
     check: verhoeff,
     words: /\b(?:aadha+r|uidai|uid)\b/i,
+    keys: new Words('aadha', 'uid'),
     examples: ['234123412346', '234123412347'],
   },
   {
@@ -238,6 +248,7 @@ export const nationalNumbers: readonly NationalNumber[] = [
       return (rest <= 1 ? 0 : 11 - rest) === n(digits, 11, 12);
     },
     words: /my ?number|マイナンバー|個人番号/i,
+    keys: new Words('mynumber', 'my number', 'マイナンバー', '個人番号'),
     examples: ['1234 5678 9018', '1234 5678 9019'],
   },
   {
@@ -259,6 +270,7 @@ export const nationalNumbers: readonly NationalNumber[] = [
     pattern: as('\\d{9}'),
     check: (digits) => (weighted(digits, [9, 8, 7, 6, 5, 4, 3, 2]) - n(digits, 8, 9)) % 11 === 0,
     words: /\b(?:bsn|burgerservicenummer|sofinummer)\b/i,
+    keys: new Words('bsn', 'burgerservicenummer', 'sofinummer'),
     examples: ['111222333', '111222334'],
   },
   {
@@ -275,6 +287,7 @@ export const nationalNumbers: readonly NationalNumber[] = [
       n(digits, 2, 4) % 20 <= 12 &&
       (10 - (weighted(digits, [1, 3, 7, 9, 1, 3, 7, 9, 1, 3]) % 10)) % 10 === n(digits, 10, 11),
     words: /\bpesel\b/i,
+    keys: new Words('pesel'),
     examples: ['44051401359', '44051401358'],
   },
   {
@@ -285,6 +298,7 @@ export const nationalNumbers: readonly NationalNumber[] = [
       return (rest < 2 ? 0 : 11 - rest) === n(digits, 8, 9);
     },
     words: /\b(?:nif|contribuinte)\b/i,
+    keys: new Words('nif', 'contribuinte'),
     examples: ['245678905', '245678906'],
   },
   {
@@ -307,6 +321,7 @@ export const nationalNumbers: readonly NationalNumber[] = [
     pattern: as('[1-9]\\d{10}'),
     check: turkish,
     words: /\b(?:t\.?c\.?|kimlik)\b/i,
+    keys: new Words('tc', 't.c', 'kimlik'),
     examples: ['10000000146', '10000000147'],
   },
   {

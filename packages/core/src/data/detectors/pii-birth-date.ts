@@ -1,3 +1,4 @@
+import { Words } from '../word-search.ts';
 import { isDay } from './checksums.ts';
 import { type Detector, everywhere, matches } from './detector.ts';
 
@@ -13,6 +14,20 @@ const words =
 /** The word, and no other figure between it and the day. */
 const said = new RegExp(`${words.source}\\D{0,25}$`, 'i');
 
+const keys = new Words(
+  'dob',
+  'd.o',
+  'birth',
+  'born',
+  'gebor',
+  'geburts',
+  'ne le',
+  'né le',
+  'nee le',
+  'née le',
+  'fecha de nacimiento',
+);
+
 /** Days of birth, next to a word that says so. */
 export const birthDate: Detector = {
   id: 'pii.birth_date',
@@ -23,8 +38,9 @@ export const birthDate: Detector = {
   channels: everywhere,
   cost: 'keyword',
   placeholder: 'BIRTH_DATE',
-  find: (text) =>
-    words.test(text)
+  words: [keys],
+  find: (text, glance) =>
+    glance.words.has(keys)
       ? matches(text, pattern, (_found, { index, groups }) => {
           const { year, month, day } = groups ?? {};
           if (year !== undefined && !isDay(Number(year), Number(month), Number(day))) return false;

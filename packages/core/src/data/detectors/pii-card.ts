@@ -1,7 +1,15 @@
 import { luhn } from './checksums.ts';
-import { type Detector, digitsOf, everywhere, isFiller, isNear, matches } from './detector.ts';
+import {
+  type Detector,
+  digitsOf,
+  everywhere,
+  isFiller,
+  isNear,
+  matchesAround,
+  standsAlone,
+} from './detector.ts';
 
-const pattern = /(?<![\p{L}\p{N}_.-])(?:\d[ -]?){11,18}\d(?![\p{L}\p{N}_]|[.-]\d)/gu;
+const pattern = /(?<![A-Za-z0-9_.-])(?:\d[ -]?){11,18}\d(?![A-Za-z0-9_]|[.-]\d)/g;
 const words =
   /\b(?:card|cc|credit|debit|visa|master ?card|amex|american express|diners|maestro|discover|jcb|unionpay|pan|kreditkarte|karte|tarjeta|carte)\b/i;
 /** Leading digits of the networks, with the lengths that are common without a word beside them. */
@@ -27,14 +35,16 @@ export const card: Detector = {
   channels: everywhere,
   cost: 'expression',
   placeholder: 'CARD',
-  find: (text) =>
-    matches(text, pattern, (found, { index }) => {
-      const digits = digitsOf(found);
-      const network = networks.find(([prefix]) => prefix.test(digits));
-      if (isFiller(digits) || !luhn(digits) || !evenly.test(found)) return false;
-      const place = { start: index, end: index + found.length };
-      return network?.[1].includes(digits.length) === true || isNear(text, place, words);
-    }),
+  find: (text, { numbers, digitsMax }) =>
+    digitsMax < 12
+      ? []
+      : matchesAround(text, numbers, 4, pattern, (found, place) => {
+          const digits = digitsOf(found);
+          const network = networks.find(([prefix]) => prefix.test(digits));
+          if (isFiller(digits) || !luhn(digits) || !evenly.test(found) || !standsAlone(text, place))
+            return false;
+          return network?.[1].includes(digits.length) === true || isNear(text, place, words);
+        }),
   examples: [
     { text: 'charged to 4111 1111 1111 1111 today', found: ['4111 1111 1111 1111'] },
     { text: 'my amex 378282246310005 expires', found: ['378282246310005'] },

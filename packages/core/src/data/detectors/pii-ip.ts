@@ -2,8 +2,8 @@ import { isIPv6 } from 'node:net';
 import { type Detector, everywhere, matches, type Place } from './detector.ts';
 
 const octet = '(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)';
-const four = new RegExp(`(?<![\\p{L}\\p{N}_.-])${octet}(?:\\.${octet}){3}(?![\\p{L}\\p{N}_]|[.-]\\d)`, 'gu');
-const six = /(?<![\p{L}\p{N}_:.])[0-9a-f]{0,4}(?:::?[0-9a-f]{1,4}){2,7}(?:::)?(?![\p{L}\p{N}_:]|\.\d)/giu;
+const four = new RegExp(`(?<![A-Za-z0-9_.-])${octet}(?:\\.${octet}){3}(?![A-Za-z0-9_]|[.-]\\d)`, 'g');
+const six = /(?<![A-Za-z0-9_:.])[0-9A-Fa-f]{0,4}(?:::?[0-9A-Fa-f]{1,4}){2,7}(?:::)?(?![A-Za-z0-9_:]|\.\d)/g;
 const version = /(?:\bv(?:er(?:sion)?)?|release|build|section|chapter|§|==|>=)[\s:.]{0,2}$/i;
 
 /** Addresses that are nobody's: unspecified, loopback, masks, documentation (RFC 5737). */
@@ -19,7 +19,8 @@ export const ip: Detector = {
   channels: everywhere,
   cost: 'expression',
   placeholder: 'IP',
-  find: (text) => {
+  find: (text, { digitsMax }) => {
+    if (digitsMax === 0) return [];
     const places: Place[] = [];
     if (/\d\.\d/.test(text))
       places.push(
@@ -30,7 +31,7 @@ export const ip: Detector = {
             !nobodys.test(found) && !version.test(text.slice(Math.max(0, index - 12), index)),
         ),
       );
-    if (/[0-9a-fA-F]::?[0-9a-fA-F]/.test(text))
+    if (/:[0-9A-Fa-f]{0,4}:/.test(text))
       places.push(...matches(text, six, (found) => isIPv6(found) && found.length > 6 && /\d/.test(found)));
     return places.sort((a, b) => a.start - b.start);
   },

@@ -1,8 +1,19 @@
-import { type Detector, everywhere, isFiller, isNear, matches, type Place } from './detector.ts';
+import {
+  type Detector,
+  everywhere,
+  isFiller,
+  isNear,
+  matches,
+  matchesAround,
+  type Place,
+  standsAlone,
+} from './detector.ts';
 import { nationalNumbers } from './national-numbers.ts';
 
-/** What every form has: six digits in a row, or letters before digits. */
-const mayHold = /\d(?:[ .-]?\d){5}|[A-Z]{4}\d{2}|[A-Z]\d{7}/i;
+/** Longer than the letters before and after the digits of any form. */
+const margin = 12;
+/** Of one form the digits stand apart from each other, between letters. */
+const scattered = /(?<![A-Za-z0-9_.-])[A-Z]{6}\d{2}[A-Z]\d{2}[A-Z]\d{3}/gi;
 
 /** Where one number is found by the rules of two countries, it is one number. */
 function once(places: readonly Place[]): Place[] {
@@ -22,22 +33,28 @@ export const nationalId: Detector = {
   channels: everywhere,
   cost: 'expression',
   placeholder: 'NATIONAL_ID',
-  find: (text) =>
-    mayHold.test(text)
-      ? once(
-          nationalNumbers.flatMap(({ pattern, check, words }) =>
-            words === undefined || words.test(text)
-              ? matches(text, pattern, (found, { index }) => {
-                  const number = found.replace(/[ .+-]/g, '').toUpperCase();
-                  if (isFiller(number) || !check(number)) return false;
-                  return (
-                    words === undefined || isNear(text, { start: index, end: index + found.length }, words)
-                  );
-                })
-              : [],
-          ),
-        )
-      : [],
+  words: nationalNumbers.flatMap(({ keys }) => keys ?? []),
+  find: (text, { numbers, tokenMax, words: said }) => {
+    const letters = tokenMax >= 16 ? matches(text, scattered) : [];
+    const stretches =
+      letters.length === 0 ? numbers : [...numbers, ...letters].sort((a, b) => a.start - b.start);
+    if (stretches.length === 0) return [];
+    return once(
+      nationalNumbers.flatMap(({ pattern, check, words, keys }) =>
+        keys === undefined || said.has(keys)
+          ? matchesAround(text, stretches, margin, pattern, (found, place) => {
+              const number = found.replace(/[ .+-]/g, '').toUpperCase();
+              return (
+                check(number) &&
+                !isFiller(number) &&
+                standsAlone(text, place) &&
+                (words === undefined || isNear(text, place, words))
+              );
+            })
+          : [],
+      ),
+    );
+  },
   examples: [
     { text: 'CPF 529.982.247-25 e codice RSSMRA85T10A562S', found: ['529.982.247-25', 'RSSMRA85T10A562S'] },
     { text: 'NHS number: 943 476 5919', found: ['943 476 5919'] },

@@ -35,8 +35,8 @@ export const phone: Detector = {
   channels: everywhere,
   cost: 'expression',
   placeholder: 'PHONE',
-  find: (text) =>
-    /\d{2}/.test(text)
+  find: (text, { digitsMax }) =>
+    digitsMax >= 7
       ? matches(text, pattern, check(text)).map((place) => {
           const more = /^\s?(?:x|ext\.?)\s?\d{2,6}/i.exec(text.slice(place.end, place.end + 12));
           return more === null ? place : { start: place.start, end: place.end + more[0].length };

@@ -1,13 +1,23 @@
+import { Words } from '../word-search.ts';
 import { type Detector, everywhere, matches } from './detector.ts';
 import { entropy, isMixed, isPlaceholder } from './entropy.ts';
 
 /** A name that says that it is a secret, what assigns, and the value. */
 const assigned =
-  /\b[\w.-]{0,40}?(?:api[_-]?key|apikey|access[_-]?key|secret[_-]?key|client[_-]?secret|app[_-]?secret|auth[_-]?token|access[_-]?token|refresh[_-]?token|private[_-]?token|bearer[_-]?token|secret|passwd|password|passphrase|credential|token)["'\]]{0,2}\s{0,3}(?:=>|:=|[:=])\s{0,3}["'`]?(?<it>[A-Za-z0-9_+/=.~!@#$%^&*-]{8,200})(?![A-Za-z0-9_(+/])/gi;
+  /(?:api[_-]?key|apikey|access[_-]?key|secret[_-]?key|client[_-]?secret|app[_-]?secret|auth[_-]?token|access[_-]?token|refresh[_-]?token|private[_-]?token|bearer[_-]?token|secret|passwd|password|passphrase|credential|token)["'\]]{0,2}\s{0,3}(?:=>|:=|[:=])\s{0,3}["'`]?(?<it>[A-Za-z0-9_+/=.~!@#$%^&*-]{8,200})(?![A-Za-z0-9_(+/])/gi;
 const curl = /(?:\s-u|\s--user)[\s=]{1,3}["']?(?:[^\s:"']{1,100})["']?:["']?(?<it>[^\s"']{3,200})/g;
 const header =
-  /\b(?:authorization|x-api-key|api-?token|private-token|x-auth-token|[a-z]{2,20}(?:-[a-z]{2,20}){0,3}-(?:api-?key|apikey|token))["']?\s{0,2}:\s{0,3}["']?(?:(?:bearer|basic|token|apikey)\s{1,3})?(?<it>[A-Za-z0-9+/_=.~@-]{8,2000})/gi;
-const words = /key|secret|passw|passphrase|credential|token|authorization|curl/i;
+  /(?:\bauthorization|\bapi-?token|(?<=[a-z]-)(?:api-?key|token))["']?\s{0,2}:\s{0,3}["']?(?:(?:bearer|basic|token|apikey)\s{1,3})?(?<it>[A-Za-z0-9+/_=.~@-]{8,2000})/gi;
+const words = new Words(
+  'key',
+  'secret',
+  'passw',
+  'passphrase',
+  'credential',
+  'token',
+  'authorization',
+  'curl',
+);
 /** Names, versions, paths and digests of public things. */
 const harmless =
   /^(?:[a-z]+(?:[._-][a-z]+)*|[A-Z]+(?:_[A-Z]+)*|[A-Z]?[a-z]+(?:[A-Z][a-z]+)*|v?\d+(?:\.\d+)+[\w.-]*|[\d.:-]+|true|false|null|undefined|none|sha(?:256|512)-.*)$/;
@@ -30,8 +40,9 @@ export const assignedSecret: Detector = {
   channels: everywhere,
   cost: 'keyword',
   placeholder: 'SECRET',
-  find: (text) => {
-    if (!words.test(text)) return [];
+  words: [words],
+  find: (text, glance) => {
+    if (!glance.words.has(words)) return [];
     const basic = (it: string) =>
       !isPlaceholder(it) && !/^\$|^[<{]/.test(it) && (isMixed(it) || it.endsWith('='));
     return [

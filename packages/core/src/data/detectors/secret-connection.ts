@@ -1,10 +1,13 @@
+import { Words } from '../word-search.ts';
 import { type Detector, everywhere, matches } from './detector.ts';
 import { isPlaceholder } from './entropy.ts';
 
-const address = /\b[a-z][a-z0-9+.-]{1,30}:\/\/[^\s:@/"'<>]{0,100}:(?<it>[^\s@/"'<>]{3,200})@[A-Za-z0-9[]/gi;
+const address = /(?<=[a-z0-9]):\/\/[^\s:@/"'<>]{0,100}:(?<it>[^\s@/"'<>]{3,200})@[A-Za-z0-9[]/gi;
 const field = /(?:^|[;"'\s])(?:password|pwd)\s?=\s?(?<it>[^;"'\s]{4,200})/gi;
 /** Beside it, such a field belongs to the connection string of a database. */
-const database = /\b(?:server|data source|host|uid|user id|initial catalog|database|dsn)\s?=/i;
+const database = /(?:server|data source|host|uid|user id|initial catalog|database|dsn)\s?=/i;
+const addresses = new Words('://');
+const fields = new Words('password', 'pwd');
 const weak = /^(?:pass(?:word|wd)?|pwd|secret|user|token|x+|\*+|\.+|<.*>|\$.*|%.*|\{.*)$/i;
 
 /** Passwords in addresses and in connection strings of databases. */
@@ -17,11 +20,12 @@ export const connection: Detector = {
   channels: everywhere,
   cost: 'keyword',
   placeholder: 'PASSWORD',
-  find: (text) => {
+  words: [addresses, fields],
+  find: (text, { words }) => {
     const check = (found: string) => !weak.test(found) && !isPlaceholder(found);
     return [
-      ...(text.includes('://') ? matches(text, address, check) : []),
-      ...(database.test(text) ? matches(text, field, check) : []),
+      ...(words.has(addresses) ? matches(text, address, check) : []),
+      ...(words.has(fields) && database.test(text) ? matches(text, field, check) : []),
     ].sort((a, b) => a.start - b.start);
   },
   examples: [

@@ -1,7 +1,10 @@
+import { Words } from '../word-search.ts';
 import { type Detector, everywhere, matches } from './detector.ts';
 
 const pattern =
   /(?<![A-Za-z0-9_-])ey[A-Za-z0-9_-]{16,2000}\.ey[A-Za-z0-9_-]{4,8000}\.[A-Za-z0-9_-]{20,1000}(?![A-Za-z0-9_-])/g;
+
+const words = new Words('.ey');
 
 function isHeader(part: string): boolean {
   try {
@@ -22,8 +25,9 @@ export const jwt: Detector = {
   channels: everywhere,
   cost: 'keyword',
   placeholder: 'TOKEN',
-  find: (text) =>
-    text.includes('.ey')
+  words: [words],
+  find: (text, glance) =>
+    glance.words.has(words)
       ? matches(text, pattern, (found) => isHeader(found.slice(0, found.indexOf('.'))))
       : [],
   examples: [

@@ -1,18 +1,20 @@
 /**
- * Room: data (D-3). Forms of tokens, as the services that give them out document them. `keywords`, in lower case, stand in every text that can hold one.
+ * Room: data (D-3). Forms of tokens, as the services that give them out document them. One of its `words` stands in every text that can hold one.
  * Each repetition is bounded and none is nested.
  */
+import { Words } from '../word-search.ts';
+
 export interface TokenForm {
   readonly service: string;
-  readonly keywords: readonly string[];
+  readonly words: Words;
   readonly pattern: RegExp;
   /** Least entropy of what matched, bits a character. */
   readonly bits?: number;
 }
 
-const form = (service: string, keywords: string, pattern: RegExp, bits?: number): TokenForm => ({
+const form = (service: string, words: string, pattern: RegExp, bits?: number): TokenForm => ({
   service,
-  keywords: keywords.split(' '),
+  words: new Words(...words.split(' ')),
   pattern,
   ...(bits === undefined ? {} : { bits }),
 });
