@@ -6,6 +6,8 @@ import { entropy, isMixed, isPlaceholder } from './entropy.ts';
 const assigned =
   /(?:api[_-]?key|apikey|access[_-]?key|secret[_-]?key|client[_-]?secret|app[_-]?secret|auth[_-]?token|access[_-]?token|refresh[_-]?token|private[_-]?token|bearer[_-]?token|secret|passwd|password|passphrase|credential|token)["'\]]{0,2}\s{0,3}(?:=>|:=|[:=])\s{0,3}["'`]?(?<it>[A-Za-z0-9_+/=.~!@#$%^&*-]{8,200})(?![A-Za-z0-9_(+/])/gi;
 const curl = /(?:\s-u|\s--user)[\s=]{1,3}["']?(?:[^\s:"']{1,100})["']?:["']?(?<it>[^\s"']{3,200})/g;
+/** A key that stands where a name would, without a password. */
+const keyAsName = /(?:\s-u|\s--user)[\s=]{1,3}["']?(?<it>[^\s:"']{8,200}):["'\s]/g;
 const header =
   /(?:\bauthorization|\bapi-?token|(?<=[a-z]-)(?:api-?key|token))["']?\s{0,2}:\s{0,3}["']?(?:(?:bearer|basic|token|apikey)\s{1,3})?(?<it>[A-Za-z0-9+/_=.~@-]{8,2000})/gi;
 const words = new Words(
@@ -53,9 +55,12 @@ export const assignedSecret: Detector = {
             curl,
             (it) =>
               !isPlaceholder(it) &&
-              !/^[$<{[]|^(?:test|token|pass(?:word|wd)?|secret|user(?:name)?|yyy)$/i.test(it),
+              !/^[$<[]|^\{\{|^\{[a-z_ -]*\}$|^(?:test|token|pass(?:word|wd)?|secret|user(?:name)?|yyy)$/i.test(
+                it,
+              ),
           )
         : []),
+      ...(text.includes('curl') ? matches(text, keyAsName, isSecret) : []),
       ...matches(text, header, basic),
     ].sort((a, b) => a.start - b.start || b.end - a.end);
   },
@@ -63,6 +68,8 @@ export const assignedSecret: Detector = {
     { text: 'client_secret: "dO29q-F5vwnWlZdd11xFFt5NAX"', found: ['dO29q-F5vwnWlZdd11xFFt5NAX'] },
     { text: 'Authorization: Bearer jC6TUUjCNHcVtAXpcqBCgxnA8r289', found: ['jC6TUUjCNHcVtAXpcqBCgxnA8r289'] },
     { text: "curl --user kevin:'pRf7vG2h1L8' https://a.example", found: ['pRf7vG2h1L8'] },
+    { text: 'curl -u "d9LkV74zPx!t:" https://a.example', found: ['d9LkV74zPx!t'] },
+    { text: 'curl -u {user}:{password} -u name: https://a.example', found: [] },
     {
       text: 'password: hunter, token = config.token, apiKey=YOUR_API_KEY, secretName: my-secret-name',
       found: [],
