@@ -7,6 +7,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { sha256 } from '@atf/core/digest';
+import { loweredShownText } from '@atf/core/wire/labels';
 import type { BrowserContext, Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { answersAt } from '../../packages/console/fixtures/answers.ts';
@@ -134,6 +136,46 @@ describe.skipIf(chromiumPath === undefined || !built)('console pages over fixtur
     expect((await asked('policy.confirm')).body).toEqual({ shownDigest, presence: token });
     expect((await asked('people.beginPresence')).body).toEqual({
       subject: { kind: 'policy', id: candidateId, digest: shownDigest },
+    });
+  });
+
+  it('declassifies what a review showed, for a person who answers for security, with presence', async () => {
+    const token = 'presence-token-of-the-fixtures';
+    const me = control.answers['people.me'];
+    if (me === undefined) throw new Error('nobody is signed in');
+    const person = { ...me.person, id: uuid(77), roles: ['security' as const] };
+    control.handlers.set('people.me', () => ({ answer: { ...me, person } }));
+    control.handlers.set('people.beginPresence', () => ({
+      answer: { presenceId: uuid(702), methods: ['passphrase'] },
+    }));
+    control.handlers.set('people.finishPresence', () => ({
+      answer: { presence: token, expiresAt: new Date(Date.now() + 60_000).toISOString() },
+    }));
+    const { 'labels.review': shown } = control.answers;
+    if (shown === undefined) throw new Error('nothing was read');
+    control.handlers.set('labels.lower', () => ({ answer: { ...shown, sources: [], revision: 9 } }));
+    await open('/agents/junior-support', 'What it has read');
+    await page.getByRole('button', { name: /^Declassify instance/ }).click();
+    await page.getByText('each reading is noticed').waitFor();
+    await page.getByLabel('The most confidential of it counts as').selectOption('internal');
+    await page.getByLabel('Why it is harmless').fill('made up for training');
+    expect(await axeFindings(page)).toEqual([]);
+    await photograph(page, 'agent-declassify', true);
+    await page.getByRole('button', { name: 'Declassify', exact: true }).click();
+    await page.getByRole('textbox', { name: 'Passphrase' }).fill('correct horse battery staple');
+    await page.keyboard.press('Enter');
+    const asked = (operation: string) =>
+      until(`the page to ask ${operation}`, () => control.seen.find((one) => one.operation === operation));
+    const reason = 'made up for training';
+    const to = { confidentiality: 'internal', integrity: 'trusted' } as const;
+    expect((await asked('labels.lower')).body).toEqual({ revision: 8, ...to, reason, presence: token });
+    const { holder, revision } = shown;
+    expect((await asked('people.beginPresence')).body).toEqual({
+      subject: {
+        kind: 'labels',
+        id: holder,
+        digest: sha256(loweredShownText({ holder, revision, to, reason })),
+      },
     });
   });
 

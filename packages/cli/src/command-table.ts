@@ -204,6 +204,15 @@ function addAgents(program: Commander, act: Act): void {
     .option('--no-open', 'print the address of the console, open no browser')
     .option('--wait <seconds>', 'how long to wait for the person', '600')
     .action(act(async () => (await import('./commands/unthrottle.ts')).unthrottle));
+  common(agent.command('labels <name>'))
+    .description('what its instances, and whoever works on its tasks, have read, and what follows from it')
+    .action(act(async () => (await import('./commands/labels.ts')).showLabels));
+  common(agent.command('declassify <name>'))
+    .argument('[holder]', 'the instance or the task; without it any of them')
+    .description('declare harmless what it has read: a person who answers for security does, in the browser')
+    .option('--no-open', 'print the address of the console, open no browser')
+    .option('--wait <seconds>', 'how long to wait for the person', '600')
+    .action(act(async () => (await import('./commands/labels.ts')).declassify));
   common(agent.command('revoke <name>'))
     .argument('[grant]', 'one of them; without it all')
     .description('end boundaries that it has widened for itself, now')

@@ -516,6 +516,18 @@ export const errors = {
     'The definition that was reviewed is no longer the current one',
     'Look at the current difference, then accept that.',
   ),
+  'segmentation.labels_unknown': entry(
+    404,
+    'S-4',
+    'There are no labels of such an instance or task',
+    'List those of the agent: `atf agent labels NAME`.',
+  ),
+  'segmentation.labels_changed': entry(
+    409,
+    'S-4',
+    'The labels are not those that were shown: something was read since, or nobody has begun to look',
+    'Begin the review again, look at what was read, and lower them then. Stop the agent first if it never ceases to read.',
+  ),
   'policy.forbidden': entry(
     403,
     'S-2',

@@ -59,6 +59,8 @@ export const events = {
   'segmentation.boundary_widened': 'A Principal widened a boundary for a time, within what policy offers.',
   'segmentation.boundary_narrowed':
     'A widened boundary ended: its time was over, a person ended it, or what it rested on changed.',
+  'segmentation.labels_lowered':
+    'A person lowered the labels of what an instance, or whoever works on a task, has read.',
   'segmentation.throttle_ended': 'A throttle ended: its hour was over, or a person lifted it.',
   'segmentation.tool_removed': 'A server stopped offering a tool.',
   'data.lineage_asked':

@@ -4,6 +4,7 @@
  * released, as everybody else does, once.
  */
 import { refusal } from '@atf/core/errors';
+import { isWithin } from '@atf/core/segmentation/flow';
 import type { ApprovalDoc } from '@atf/core/wire/feed';
 import type { CredentialFacts } from '@atf/core/world';
 import type { CallAnswer } from './answers.ts';
@@ -70,7 +71,8 @@ export class ApprovalTasks {
     }
     if (era === modernVersion) return undefined;
     const taskId = this.#pipeline.newActionId();
-    const kept: Kept = { answer, createdAt: new Date(this.#pipeline.nowMs()).toISOString() };
+    const createdAt = new Date(this.#pipeline.nowMs()).toISOString();
+    const kept: Kept = { answer, createdAt, read: this.#pipeline.labelsOf(credential) };
     if (!this.#kept.keep(credential, serverName, taskId, kept)) {
       const { lines, atf } = wordsOf(answer);
       return encodeTaskPending(request, `The result could not be kept as a task. ${lines}`, atf);
@@ -97,7 +99,9 @@ export class ApprovalTasks {
     if (stopped !== undefined) return { id, refusal: stopped };
     if (era === modernVersion && request.offers?.tasks !== true) return encodeTasksMissing(request);
     const kept = this.#kept.of(credential, serverName, taskId);
-    if (kept !== undefined) return serveKept(request, kept);
+    // What a person declared harmless is what was read until then, not what is fetched only now.
+    if (kept !== undefined && isWithin(kept.read, this.#pipeline.labelsOf(credential)))
+      return serveKept(request, kept);
     const doc = this.#pipeline.approvalOf(credential, serverName, taskId);
     if (doc === undefined) return encodeTaskRefusal(request, refusal('request.task_unknown'));
     switch (operation) {

@@ -64,7 +64,7 @@ export async function execute(
   const untold = (await notReplicated(ports, decided)) ?? (await joinLabels(labels, decided));
   const came =
     untold === undefined
-      ? await lookAndDispatch(ports, { schemas, labels }, decided, call)
+      ? await readAnew(labels, decided, await lookAndDispatch(ports, { schemas, labels }, decided, call))
       : without('not_executed', untold);
   const { actionId, protocol } = decided.received;
   const ran = await totals.settle(actionId, came, protocol === 'action' && call.dispatched);
@@ -101,6 +101,15 @@ const joinLabels = async (
   labels: SessionLabels,
   { received: { credential, server, tool }, world }: Decided,
 ): Promise<Refusal | undefined> => await labels.join(credential, `${server}/${tool}`, world.tool);
+
+const isInLabels = (labels: SessionLabels, { received, world }: Decided): boolean =>
+  labels.has(received.credential, `${received.server}/${received.tool}`, world.tool);
+
+/** Labels that a person lowered meanwhile did not fall for what comes only now. */
+async function readAnew(labels: SessionLabels, decided: Decided, ran: Ran): Promise<Ran> {
+  const unjoined = ran.result === undefined ? undefined : await joinLabels(labels, decided);
+  return unjoined === undefined ? ran : { ...ran, result: undefined, log: undefined, refusal: unjoined };
+}
 
 /**
  * A server may say that its list changed after the call was prepared. Then the list is read once more, so that the last look compares with what is offered now; what
@@ -144,7 +153,9 @@ async function lookAndDispatch(
     signal: call.signal,
     timeoutMs: ports.snapshot.settings()?.upstreamTimeoutMs ?? upstreamTimeoutMsDefault,
     idempotencyKey: decided.approvalId ?? received.actionId,
-    ...(onProgress === undefined ? {} : { onProgress: (said) => call.cut ?? onProgress(said) }),
+    ...(onProgress === undefined
+      ? {}
+      : { onProgress: (said) => call.cut ?? (isInLabels(labels, decided) ? onProgress(said) : undefined) }),
     ...(input === undefined ? {} : { input }),
     ...(level === undefined || log === undefined ? {} : { log: { level, onLog: log.add } }),
   });

@@ -2,6 +2,7 @@
  * Answers to calls that were to be answered with a task and ran at once (MCP 2025-11-25, where every such call has one). Nothing is derived from them: they are on
  * record, and kept here for their caller to fetch, for a short time, in this gateway only.
  */
+import type { Labels } from '@atf/core/wire/labels';
 import type { CredentialFacts } from '@atf/core/world';
 import type { CallAnswer } from './answers.ts';
 
@@ -14,6 +15,8 @@ export const keptBytesOfAgentMax = 8_388_608;
 export interface Kept {
   readonly answer: Exclude<CallAnswer, { kind: 'problem' }>;
   readonly createdAt: string;
+  /** Labels of the session when it was kept. */
+  readonly read: Labels;
 }
 
 interface Entry extends Kept {

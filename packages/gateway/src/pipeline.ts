@@ -10,6 +10,7 @@ import { touchedBy } from '@atf/core/incident/containment';
 import { type Kind, kindOf } from '@atf/core/segmentation/offer';
 import type { ApprovalDoc, ToolDoc } from '@atf/core/wire/feed';
 import type { Json, JsonObject } from '@atf/core/wire/json';
+import type { Labels } from '@atf/core/wire/labels';
 import type { CheckName, CredentialFacts, Decision, Protocol, Received } from '@atf/core/world';
 import type { AgentSide } from './agent-input.ts';
 import { answerOf, type CallAnswer, refused } from './answers.ts';
@@ -111,6 +112,8 @@ export interface Pipeline {
   nowMs(): number;
   /** An approval of this agent for a tool of this server, if it is carried out through MCP. */
   approvalOf(credential: CredentialFacts, server: string, approvalId: string): ApprovalDoc | undefined;
+  /** What the session has read. */
+  labelsOf(credential: CredentialFacts): Labels;
   /** How it stands, for a caller that was admitted; redeems it when it can be. */
   standing(credential: CredentialFacts, doc: ApprovalDoc): Promise<Standing>;
   /** Gives up a call of this agent that was not released yet, for a caller that was admitted. */
@@ -545,6 +548,7 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     newActionId: () => newActionId(ports),
     nowMs: () => clock.nowMs(),
     approvalOf: (credential, server, approvalId) => approvals.of(credential, server, approvalId),
+    labelsOf: (credential) => labels.facts(credential),
     standing: async (credential, doc) => await approvals.standing(credential, doc, newActionId(ports)),
     withdraw: async (credential, doc) => await approvals.withdraw(credential, doc),
     waits: (credential, approvalId) => {

@@ -134,4 +134,54 @@ describe('labels of a session (S-4)', () => {
     expect(flowsOn(on).at(-1)).toMatchObject({ confidentiality: 'public' });
     expect(docOf(on, 3)).toMatchObject({ confidentiality: 'confidential' });
   });
+
+  it('that fall while a call is under way are joined anew before its answer leaves, and it is told no more meanwhile', async () => {
+    const on = bench();
+    reclassified(on, { sensitivity: 'confidential' });
+    const reads = readsOf(on);
+    on.upstream.gate.closed = true;
+    const read = on.call(senior, 'look');
+    for (let i = 0; i < 80; i++) await Promise.resolve();
+    const lowered = {
+      holder: instance(3),
+      revision: (docOf(on, 3)?.revision ?? 0) + 1,
+      confidentiality: 'public' as const,
+      integrity: 'trusted' as const,
+      sources: [],
+    };
+    on.control.labels.docs.set(instance(3), lowered);
+    on.snapshot.apply('labels', instance(3), lowered);
+    on.upstream.gate.open();
+    expect(codeOf(await read)).toBe('result');
+    expect([reads.asked, docOf(on, 3)?.confidentiality]).toEqual([2, 'confidential']);
+    // Where control does not take it, the answer is kept back.
+    on.upstream.gate.closed = true;
+    const again = on.call(senior, 'look', { again: 1 });
+    for (let i = 0; i < 80; i++) await Promise.resolve();
+    const fell = { ...lowered, revision: (docOf(on, 3)?.revision ?? 0) + 1 };
+    on.snapshot.apply('labels', instance(3), fell);
+    reads.taken = false;
+    on.upstream.gate.open();
+    expect(codeOf(await again)).toBe('containment.feed_stale');
+  });
+
+  it('at which a person looks are told of each reading, before and after it', async () => {
+    const on = bench();
+    reclassified(on, { sensitivity: 'confidential' });
+    const reads = readsOf(on);
+    await on.call(senior, 'look');
+    await on.call(senior, 'look', { n: 1 });
+    expect(reads.asked).toBe(1);
+    const doc = docOf(on, 3);
+    if (doc === undefined) throw new Error('no labels');
+    const looked = { ...doc, revision: doc.revision + 1, underReview: true as const };
+    on.control.labels.docs.set(instance(3), looked);
+    on.snapshot.apply('labels', instance(3), looked);
+    await on.call(senior, 'look', { n: 2 });
+    expect(reads.asked).toBe(3);
+    // What nobody has to keep secret, and nobody else has written, is no reading.
+    reclassified(on, { sensitivity: 'public', outputTrust: 'trusted' });
+    await on.call(senior, 'look', { n: 3 });
+    expect(reads.asked).toBe(3);
+  });
 });

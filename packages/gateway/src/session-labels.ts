@@ -1,7 +1,8 @@
 /**
  * Room: segmentation (S-4). What sessions have read, as this gateway knows it: control holds the labels of each instance and each task, and tells every gateway. A
  * call joins its own before it is dispatched, so before a byte of anything that it brings back can leave; what control did not take is not dispatched. A
- * session without a task goes on with the labels of its instance; only a task begins clean.
+ * session without a task goes on with the labels of its instance; a task begins clean, and a person may lower labels: what was under way then is joined anew before
+ * its answer leaves.
  */
 import { type Refusal, refusal } from '@atf/core/errors';
 import {
@@ -9,6 +10,7 @@ import {
   type FlowFact,
   flowFact,
   isSaid,
+  isWithin,
   joined,
   labelsOfTool,
   unread,
@@ -31,6 +33,11 @@ function readBy({ instanceId, task, chain }: CredentialFacts): string[] {
   if (task === undefined) return [instanceId, ...above];
   return chain === undefined ? [task] : [task, instanceId, ...above.slice(1)];
 }
+
+const sourceOf = (name: string, tool: ToolDoc | undefined) => ({
+  tool: name,
+  ...(tool === undefined ? worst : labelsOfTool(tool)),
+});
 
 export class SessionLabels {
   readonly #control: ControlPort;
@@ -59,16 +66,14 @@ export class SessionLabels {
 
   /** Joins what the tool of this name hands out to all that the session is for; undefined: it is not known any more. A refusal: control has not taken it. */
   async join(
-    { agentId, instanceId, task }: CredentialFacts,
+    credential: CredentialFacts,
     name: string,
     tool: ToolDoc | undefined,
   ): Promise<Refusal | undefined> {
-    const own = tool === undefined ? worst : labelsOfTool(tool);
-    const source = { tool: name, ...own };
-    const holders = task === undefined ? [instanceId] : [instanceId, task];
-    if (holders.every((holder) => this.#isKnown(holder, source))) return undefined;
+    if (this.has(credential, name, tool)) return undefined;
+    const { agentId, instanceId, task } = credential;
     const answer = await this.#control.request('gateway.read', {
-      body: { agentId, instanceId, ...(task === undefined ? {} : { task }), ...source },
+      body: { agentId, instanceId, ...(task === undefined ? {} : { task }), ...sourceOf(name, tool) },
     });
     if (!answer.ok)
       return refusal('containment.feed_stale', 'Control has not taken what this session would have read.');
@@ -76,10 +81,18 @@ export class SessionLabels {
     return undefined;
   }
 
+  /** Whether what this tool hands out is in the labels: not while a person looks at them, who is to see each reading, and not after they were lowered. */
+  has({ instanceId, task }: CredentialFacts, name: string, tool: ToolDoc | undefined): boolean {
+    const holders = task === undefined ? [instanceId] : [instanceId, task];
+    return holders.every((holder) => this.#isKnown(holder, sourceOf(name, tool)));
+  }
+
   /** Whether control has said before that everybody knows of it, and nobody has taken it away since. */
   #isKnown(holder: string, source: Labels & { readonly tool: string }): boolean {
     const answered = this.#answered.get(holder) ?? unread(holder);
-    return isSaid(answered, source) && isSaid(this.#of(holder), source);
+    const now = this.#of(holder);
+    if (now.underReview === true && !isWithin(source, clean)) return false;
+    return isSaid(answered, source) && isSaid(now, source);
   }
 
   /** The newest that was heard of a holder, whichever way. */

@@ -47,6 +47,7 @@ export function madeOldBy(item: ActivityItem): readonly OperationId[] {
         'servers.list',
         'agents.rights',
         'agents.volume',
+        'labels.list',
         'agents.boundaries',
         'overview',
       ];

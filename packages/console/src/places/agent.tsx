@@ -25,6 +25,7 @@ import { ShortId } from '../parts/short-id.tsx';
 import { ExactTime, Time } from '../parts/time.tsx';
 import { Untrusted, UntrustedText } from '../parts/untrusted.tsx';
 import { BoundariesPanel } from './boundaries-panel.tsx';
+import { LabelsPanel } from './labels-panel.tsx';
 import { VolumePanel } from './volume-panel.tsx';
 import { CeilingPanel } from './ceiling-panel.tsx';
 import { useStop } from '../shell/stop-dialog.tsx';
@@ -76,6 +77,7 @@ export function AgentPage() {
             <LimitsPanel agent={found} />
             <BoundariesPanel agent={found} />
             <VolumePanel agent={found} />
+            <LabelsPanel agent={found} />
             <TablesPanel agent={found} />
             <Panel title="Activity of this agent" flush>
               <ActivityList filter={{ agent: found.name }} label={`Activity of ${found.name}`} />

@@ -26,7 +26,7 @@ export interface IncidentTables {
     /** Stands in the log in place of the reason, which is a person's own words. */
     id: string;
     at: number;
-    kind: 'stopped' | 'resumed' | 'revoked' | 'ceiling' | 'unthrottle';
+    kind: 'stopped' | 'resumed' | 'revoked' | 'ceiling' | 'unthrottle' | 'declassified';
     key: string;
     reason: string;
     by_id: string;

@@ -18,7 +18,15 @@ export const labelsDocOf = ({
   confidentiality,
   integrity,
   sources,
-}: LabelRow): LabelsDoc => ({ holder, revision, confidentiality, integrity, sources: [...sources] });
+  review_at,
+}: LabelRow): LabelsDoc => ({
+  holder,
+  revision,
+  confidentiality,
+  integrity,
+  sources: [...sources],
+  ...(review_at === null ? {} : { underReview: true }),
+});
 
 const databaseMs = sql<number>`(extract(epoch from clock_timestamp()) * 1000)::double precision`;
 
@@ -44,6 +52,7 @@ export async function lockLabels(tx: Tx, tenant: string, holders: readonly Holde
         sources: '[]',
         revision: 0,
         raised_at: 0,
+        review_at: null,
       })
       .onConflict((conflict) => conflict.columns(['tenant', 'holder']).doNothing())
       .execute();
@@ -81,6 +90,41 @@ export async function setLabels(
     })
     .where('tenant', '=', tenant)
     .where('holder', '=', holder)
+    .execute();
+}
+
+/** One row, locked until the transaction ends, with the database's clock. */
+export async function lockLabel(
+  tx: Tx,
+  tenant: string,
+  holder: string,
+): Promise<{ readonly row: LabelRow; readonly nowMs: number } | undefined> {
+  const found = await tx
+    .selectFrom('session_labels')
+    .selectAll()
+    .select(databaseMs.as('now_ms'))
+    .where('tenant', '=', tenant)
+    .where('holder', '=', holder)
+    .forUpdate()
+    .executeTakeFirst();
+  if (found === undefined) return undefined;
+  const { now_ms: nowMs, ...row } = found;
+  return { row, nowMs };
+}
+
+/** The labels, and whether a person looks at them. */
+export async function setReviewed(
+  tx: Tx,
+  tenant: string,
+  doc: LabelsDoc,
+  reviewAt: number | null,
+): Promise<void> {
+  await setLabels(tx, tenant, doc);
+  await tx
+    .updateTable('session_labels')
+    .set({ review_at: reviewAt })
+    .where('tenant', '=', tenant)
+    .where('holder', '=', doc.holder)
     .execute();
 }
 

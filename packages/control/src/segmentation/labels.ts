@@ -4,10 +4,10 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { refuse } from '@atf/core/errors';
-import { afterReading, isWithin, worst } from '@atf/core/segmentation/flow';
+import { afterReading, clean, isWithin, worst } from '@atf/core/segmentation/flow';
 import type { BodyOut, ResponseOf } from '@atf/core/wire/api';
 import { leaseMs } from '@atf/core/wire/feed';
-import type { LabelSource, LabelsDoc } from '@atf/core/wire/labels';
+import { labelReviewMs, type LabelSource, type LabelsDoc } from '@atf/core/wire/labels';
 import type { Control, Tx } from '../context.ts';
 import { activeGatewayCount } from '../gateways/store.ts';
 import { instanceById } from '../identity/credential-store.ts';
@@ -20,10 +20,11 @@ import {
   livingInstances,
   lockLabels,
   setLabels,
+  setReviewed,
 } from './label-store.ts';
 
 /** A gateway that was not told of a document by then refuses everything (invariant 3). */
-const knownEverywhereMs = leaseMs + 400;
+export const knownEverywhereMs = leaseMs + 400;
 
 async function holdersOf(
   control: Control,
@@ -40,6 +41,15 @@ async function holdersOf(
   return [own, { holder: taskId, kind: 'task', agentId: task.agent_id }];
 }
 
+/** Nobody lowers them any more by what was shown. */
+async function endReview(control: Control, tx: Tx, row: LabelRow): Promise<LabelRow> {
+  const ended: LabelRow = { ...row, review_at: null, revision: row.revision + 1 };
+  const doc = labelsDocOf(ended);
+  await setReviewed(tx, row.tenant, doc, null);
+  await control.feed.put(tx, 'labels', row.holder, doc);
+  return ended;
+}
+
 /** Joins one source; what is known then. */
 async function join(
   control: Control,
@@ -48,7 +58,12 @@ async function join(
   { source, nowMs }: { readonly source: LabelSource; readonly nowMs: number },
 ): Promise<LabelsDoc> {
   const before = labelsDocOf(row);
-  const after = afterReading(before, source);
+  if (row.review_at !== null && nowMs >= row.review_at + labelReviewMs)
+    return await join(control, tx, await endReview(control, tx, row), { source, nowMs });
+  const read = afterReading(before, source);
+  // Whoever is about to lower them sees that it was read once more.
+  const again = read === before && before.underReview === true && !isWithin(source, clean);
+  const after = again ? { ...before, revision: before.revision + 1 } : read;
   if (after === before) return before;
   await setLabels(tx, row.tenant, after, isWithin(source, before) ? undefined : nowMs);
   await control.feed.put(tx, 'labels', row.holder, after);

@@ -205,4 +205,10 @@ export const migrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    name: '0024_label_reviews',
+    async up(db) {
+      await db.schema.alterTable('session_labels').addColumn('review_at', 'double precision').execute();
+    },
+  },
 ];

@@ -10,6 +10,7 @@ import { policyConcerns } from '../policy/argument-changes.ts';
 import { totalsOf } from './agent-totals.ts';
 import { unthrottle, volumeOf } from './agent-volume.ts';
 import { leaseCalls } from './budgets.ts';
+import { labelsOf, lowerLabels, reviewLabels } from './declassify.ts';
 import { takeDiscovery } from './discovery.ts';
 import { serverViewOf, toolViewOf } from './documents.ts';
 import { agentBoundaries, negotiate, revokeGrant } from './negotiation.ts';
@@ -35,6 +36,9 @@ type Operation =
   | 'agents.totals'
   | 'agents.volume'
   | 'agents.unthrottle'
+  | 'labels.list'
+  | 'labels.review'
+  | 'labels.lower'
   | 'agents.boundaries'
   | 'agents.revokeGrant'
   | 'gateway.negotiate'
@@ -103,6 +107,25 @@ export const segmentationRoutes: Handlers<Operation> = {
     await unthrottle(control, person, params.id, body);
     const agent = await agentByRef(control.db, control.config.tenant, params.id);
     return volumeOf(control, agent ?? refuse('identity.agent_not_found'));
+  },
+
+  async 'labels.list'(control, { params, actor }) {
+    actingPerson(actor);
+    const { tenant } = control.config;
+    const agent = (await agentByRef(control.db, tenant, params.id)) ?? refuse('identity.agent_not_found');
+    return { items: await labelsOf(control, agent) };
+  },
+
+  async 'labels.review'(control, { params, actor }) {
+    const person = actingPerson(actor);
+    if (actor.kind !== 'person' || actor.by !== 'session') refuse('people.presence_required');
+    return reviewLabels(control, person, params.id);
+  },
+
+  async 'labels.lower'(control, { params, body, actor }) {
+    const person = actingPerson(actor);
+    if (actor.kind !== 'person' || actor.by !== 'session') refuse('people.presence_required');
+    return lowerLabels(control, person, params.id, body);
   },
 
   async 'agents.boundaries'(control, { params, actor }) {

@@ -51,6 +51,8 @@ export interface SegmentationTables {
     revision: number;
     /** When a label rose last, by the database's clock. */
     raised_at: number;
+    /** When a person began to look, by the same clock; null: nobody looks. */
+    review_at: number | null;
   };
   tool_server: {
     tenant: string;

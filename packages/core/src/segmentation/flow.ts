@@ -58,6 +58,15 @@ export function afterReading(before: LabelsDoc, source: LabelSource): LabelsDoc 
   return { ...before, ...joined(before, source), revision: before.revision + 1, sources: more };
 }
 
+/** The labels of a holder after a person has lowered them; sources that are above them are what the person has declared harmless. */
+export const afterLowering = (before: LabelsDoc, to: Labels): LabelsDoc => ({
+  holder: before.holder,
+  revision: before.revision + 1,
+  confidentiality: to.confidentiality,
+  integrity: to.integrity,
+  sources: before.sources.filter((source) => isWithin(source, to)),
+});
+
 /** Whether labels say all that this source would add. */
 export function isSaid(
   { sources, ...labels }: Labels & { readonly sources: readonly LabelSource[] },

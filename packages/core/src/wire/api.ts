@@ -90,7 +90,7 @@ export const presenceMethodSchema = z.enum(['passkey', 'passphrase', 'simulated'
 /** What a presence confirmation is for; `digest` binds it to what was shown. */
 /** `factor`: adding another factor to the own person (`id`), so that a borrowed session cannot; `digest` is SHA-256 of `factor:<person id>`. */
 export const presenceSubjectSchema = z.object({
-  kind: z.enum(['approval', 'resume', 'level', 'factor', 'clearance', 'policy']),
+  kind: z.enum(['approval', 'resume', 'level', 'factor', 'clearance', 'policy', 'labels']),
   id: text(300),
   digest: digestSchema,
 });
