@@ -12,8 +12,9 @@ import { parseArgs } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import type { Detector } from '@atf/core/data/detectors/detector';
 import { detectors, glanceAt } from '@atf/core/data/detectors/index';
-import { inspect } from '@atf/core/data/inspect';
 import { z } from 'zod';
+import { injectionLines, injectionTable, lookAt } from './injection.ts';
+import { toolRows, traceRows } from './injection-rows.ts';
 import { agentGovernance, redactPii, secretlint } from './peer-detectors.ts';
 import { sample } from './sample.ts';
 import { modelScore, type Scored, scored } from './scored-texts.ts';
@@ -222,6 +223,20 @@ for (const each of scores)
     `| ${each.set} | ${each.by} | ${each.attacks} | ${each.harmless} | ${percent(each.recall)} | ${percent(each.falsePositives)} | ${percent(each.blocked)} | ${percent(each.falselyBlocked)} | ${percent(each.recallAtOnePercent)} | ${each.auc.toFixed(3)} |\n`,
   );
 
+const orders = [
+  ...files('injection', /\.jsonl(?:\.gz)?$/).flatMap(({ name, text }) => {
+    const rows = rowsOf(text).map(({ set, src, class: kind, label, text: said }) => ({
+      set: `${name}: ${set ?? src ?? kind ?? 'all'}`,
+      attack: Number(label) === 1,
+      text: said,
+    }));
+    return [...injectionLines(rows, 'read'), ...injectionLines(rows, 'prompt')];
+  }),
+  ...injectionLines(traceRows(options.data), 'read'),
+  ...injectionLines(toolRows(options.data), 'read'),
+];
+process.stdout.write(`\n${injectionTable(orders)}\n`);
+
 const ordinary = files('injection', /\.jsonl(?:\.gz)?$/)
   .flatMap(({ text }) => rowsOf(text))
   .filter(({ label }) => Number(label) === 0);
@@ -229,11 +244,10 @@ const body = ordinary.map(({ text }) => text).join('\n');
 const twoKb = Array.from({ length: Math.min(200, Math.floor(body.length / 2_048)) }, (_, at) =>
   body.slice(at * 2_048, (at + 1) * 2_048),
 );
-const speed =
-  twoKb.length === 0 ? undefined : sample((text: string) => inspect(text, { channel: 'read' }), twoKb);
+const speed = twoKb.length === 0 ? undefined : sample((text: string) => lookAt(text), twoKb);
 if (speed !== undefined)
   process.stdout.write(
-    `\nAll detectors and views, 2 KB of ordinary text: ${(1_000_000 / speed.opsPerSecond).toFixed(0)} µs of processor time; p50 ${speed.p50Us.toFixed(0)} µs, p99 ${speed.p99Us.toFixed(0)} µs.\n`,
+    `\nAll detectors, views and the model, 2 KB of ordinary text: ${(1_000_000 / speed.opsPerSecond).toFixed(0)} µs of processor time; p50 ${speed.p50Us.toFixed(0)} µs, p99 ${speed.p99Us.toFixed(0)} µs.\n`,
   );
 /** Others take turns on the same texts; a call that waits is measured until it is done. */
 const peers: Record<string, number> = {};
@@ -248,4 +262,4 @@ for (const [name, score] of [
   process.stdout.write(`${name}: ${(peers[name] ?? 0).toFixed(0)} µs of processor time for 2 KB.\n`);
 }
 if (options.json !== undefined)
-  writeFileSync(options.json, `${JSON.stringify({ lines, scores, speed, peers }, undefined, 2)}\n`);
+  writeFileSync(options.json, `${JSON.stringify({ lines, scores, injection: orders, speed, peers }, undefined, 2)}\n`);

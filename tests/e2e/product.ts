@@ -438,13 +438,15 @@ export async function confirmPolicy(
 export interface Answer {
   readonly isError: boolean;
   readonly text: string;
-  /** What the gateway says about a refusal. */
+  /** What the gateway says about a refusal, or beside a result. */
   readonly atf: {
     code?: string;
     approvalId?: string;
     requirementIds?: string[];
     actionId?: string;
     outcome?: string;
+    labels?: string[];
+    note?: string;
   };
 }
 

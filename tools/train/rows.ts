@@ -68,7 +68,7 @@ const suiteSchema = z.object({
 const attackedSchema = z.object({ exposed_after_step: z.int(), user_steps: z.array(stepSchema) });
 
 /** What tools answered there: harmless, and with an attack in it; and what people asked for. */
-function agentDojo(folder: string): Row[] {
+export function agentDojo(folder: string): Row[] {
   const rows = new Map<string, Row>();
   const add = (source: string, label: 0 | 1, text: unknown) => {
     if (typeof text === 'string' && text.length > 0) rows.set(`${source} ${text}`, { source, label, text });

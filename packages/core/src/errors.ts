@@ -668,6 +668,12 @@ export const errors = {
     'The result holds bytes that nobody can look into, and this agent gets none',
     'A person may let this level have them (sensitive.uninspected); the action has happened.',
   ),
+  'data.injection_withheld': entry(
+    403,
+    'D-2',
+    'The result reads like orders to the agent, and is not given to an agent of this level',
+    'A person can look at it in the record of the action, and correct the source; settings say who is given such results (injection.withheld). The action has happened.',
+  ),
   'data.output_invalid': entry(
     502,
     'D-4',

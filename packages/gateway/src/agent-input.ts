@@ -4,12 +4,12 @@
  * goes on, and everything that the decision rested on is looked at again before an answer leaves.
  */
 import { refusal } from '@atf/core/errors';
-import { isWithin, joined, labelsOfTool, worst } from '@atf/core/segmentation/flow';
+import { isWithin, joined, labelsOfTool, untrusted, worst } from '@atf/core/segmentation/flow';
 import type { Json, JsonObject } from '@atf/core/wire/json';
 import { canonicalJson } from '@atf/core/wire/json';
 import type { AskKind } from '@atf/core/wire/words';
 import type { CallUnderWay } from './calls.ts';
-import { argumentVerdicts, inspectArguments } from './data-inspection.ts';
+import { argumentVerdicts, inspectArguments, inspectWords, isDoubtful } from './data-inspection.ts';
 import { lastLook } from './last-look.ts';
 import type { Ports } from './ports.ts';
 import type { LogLevel } from './protocols/mcp-log.ts';
@@ -45,7 +45,7 @@ const fault = (code: UpstreamFault['code'], detail: string, missing?: readonly A
 /** Undefined: its server may ask for nothing, or there is nobody to ask. */
 export function inputOf(
   ports: Ports,
-  labels: Pick<SessionLabels, 'facts'>,
+  labels: Pick<SessionLabels, 'facts' | 'join'>,
   decided: Decided,
   call: CallUnderWay,
 ): CallInput | undefined {
@@ -59,21 +59,31 @@ export function inputOf(
     questions += kinds.length;
     const forbidden = kinds.filter((kind) => !mayAsk.includes(kind));
     const missing = kinds.filter((kind) => !asks.includes(kind));
-    const refused = forbidden.length > 0 || missing.length > 0 || questions > questionsMax;
-    const record = { kinds, refused, text: canonicalJson(textOf(asked)) };
+    const words = textOf(asked);
+    const { data, injection } = await inspectWords(words);
+    const strange = injection === 'block';
+    const refused = forbidden.length > 0 || missing.length > 0 || questions > questionsMax || strange;
+    const record = { kinds, refused, labels: data?.labels ?? [], text: canonicalJson(words) };
     const unrecorded = await recordInput(ports, 'action.input_asked', decided, record);
     if (unrecorded !== undefined) return fault('upstream.input_missing', 'It could not be recorded.');
     if (forbidden.length > 0)
       return fault('upstream.input_missing', `The server may not ask for: ${forbidden.join(', ')}.`);
     if (missing.length > 0)
       return fault('upstream.call_refused', `The tool needs: ${missing.join(', ')}.`, missing);
+    if (strange) return fault('upstream.input_missing', 'The question reads like orders to the agent.');
     if (refused) return fault('upstream.input_missing', 'The server asks too often.');
+    // Whoever is asked has read it.
+    if (isDoubtful(data)) {
+      const { credential, server, tool } = decided.received;
+      if ((await labels.join(credential, `${server}/${tool}`, untrusted)) !== undefined)
+        return fault('upstream.input_missing', 'Control has not taken what the session would have read.');
+    }
     const answers = await unlessCut(side.ask(asked), call.signal);
     if (answers === undefined)
       return fault('upstream.input_missing', 'The side of the agent did not answer.');
     const said = canonicalJson(answers as Json);
     await inspectArguments(answers as JsonObject, said.length);
-    const given = { kinds, refused: false, text: said };
+    const given = { kinds, refused: false, labels: [], text: said };
     if ((await recordInput(ports, 'action.input_given', decided, given)) !== undefined)
       return fault('upstream.input_missing', 'It could not be recorded.');
     const kept = keptBack(ports, labels, decided, answers as JsonObject);

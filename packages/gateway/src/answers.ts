@@ -4,6 +4,7 @@
  */
 import type { Refusal } from '@atf/core/errors';
 import type { JsonObject } from '@atf/core/wire/json';
+import { isDoubtful } from './data-inspection.ts';
 import type { Ran } from './execute.ts';
 import type { RefusalFacts, ResultFacts, ToolResult } from './protocols/protocol.ts';
 
@@ -40,8 +41,12 @@ export function waiting(refusal: Refusal, ids: AnswerIds, approvalExpiresAt?: st
   return { kind: 'refused', facts: { outcome: 'waiting', refusal, ...until, ...idsOf(ids) } };
 }
 
-export function given(result: ToolResult, ids: AnswerIds, log: readonly JsonObject[] = []): CallAnswer {
-  return { kind: 'result', result, facts: { ...idsOf(ids), ...(log.length === 0 ? {} : { log }) } };
+export function given(
+  result: ToolResult,
+  ids: AnswerIds,
+  beside: Pick<ResultFacts, 'log' | 'labels'> = {},
+): CallAnswer {
+  return { kind: 'result', result, facts: { ...idsOf(ids), ...beside } };
 }
 
 const outcomeOf = {
@@ -52,9 +57,14 @@ const outcomeOf = {
   done: 'withheld',
 } as const;
 
+const besideOf = ({ log = [], data }: Ran) => ({
+  ...(log.length === 0 ? {} : { log }),
+  ...(isDoubtful(data) && data !== undefined ? { labels: data.labels } : {}),
+});
+
 /** The answer to a call that was allowed. */
 export function answerOf(ran: Ran, ids: AnswerIds): CallAnswer {
-  if (ran.refusal === undefined && ran.result !== undefined) return given(ran.result, ids, ran.log);
+  if (ran.refusal === undefined && ran.result !== undefined) return given(ran.result, ids, besideOf(ran));
   const answer = refused(ran.refusal ?? { code: 'internal.fault' }, ids, outcomeOf[ran.status]);
   return answer.kind === 'refused' && ran.missing !== undefined
     ? { ...answer, facts: { ...answer.facts, missing: ran.missing } }

@@ -21,7 +21,7 @@ import type { OutcomeReports } from './outcome-reports.ts';
 import type { ControlAnswer, Ports } from './ports.ts';
 import type { ToolResult } from './protocols/protocol.ts';
 import { type Decided, recordDecision } from './record.ts';
-import type { SessionLabels } from './session-labels.ts';
+import { labelsRead, type SessionLabels } from './session-labels.ts';
 
 const redemptionsMax = 1_024;
 const listedMax = 20;
@@ -279,7 +279,7 @@ export class Approvals {
     const { snapshot } = this.#input.ports;
     const [server = ''] = tool.split('/');
     const doc = snapshot.tool(server, tool.slice(server.length + 1));
-    const unjoined = await this.#input.labels.join(asked.credential, tool, doc);
+    const unjoined = await this.#input.labels.join(asked.credential, tool, labelsRead(doc));
     if (unjoined === undefined) return await this.#redeemTogether(approvalId, asked);
     const state = snapshot.approval(approvalId)?.state;
     return {

@@ -1,9 +1,10 @@
 /**
- * Steps 4 and 8 of the pipeline for sensitive data (D-3): what stands in the arguments of a call, as facts of its decision, and what stands in its result, which
- * is masked by the agent's level before anybody keeps or reads it. Nothing that matched leaves this file but as a count.
+ * Steps 4 and 8 of the pipeline for sensitive data (D-3) and injected orders (D-2): what stands in the arguments of a call, as facts of its decision, and what stands
+ * in its result, which is masked by the agent's level before anybody keeps or reads it. Nothing that matched leaves this file but as a count.
  */
 import type { Detector } from '@atf/core/data/detectors/detector';
 import { detectors } from '@atf/core/data/detectors/index';
+import { type InjectionVerdict, injectionVerdict, modelId } from '@atf/core/data/injection';
 import { inspect, inspectInParts, type Inspected, type Inspection } from '@atf/core/data/inspect';
 import { isNamed, sensitiveDefault } from '@atf/core/data/sensitive';
 import { Tally } from '@atf/core/data/tally';
@@ -14,6 +15,7 @@ import type { ActionClass, Level } from '@atf/core/wire/words';
 import type { DetectorVerdict } from '@atf/core/world';
 import { setImmediate } from 'node:timers/promises';
 import { bytesIn, inspectBytes } from './bytes-inspection.ts';
+import { WorstScore } from './models.ts';
 import type { ToolResult } from './protocols/protocol.ts';
 
 /** Of a detector's verdicts in records: raised when what it finds changes. */
@@ -120,7 +122,18 @@ export interface InspectedResult {
   readonly why?: 'data.uninspected';
   /** Absent: nothing was found, and everything was looked at. */
   readonly data: DataRecord | undefined;
+  /** How much it looks like an injected order (D-2). */
+  readonly injection: InjectionVerdict;
 }
+
+/** `prompt`: a prompt of a server, a question of one, the words of another agent. */
+export type Heard = 'read' | 'prompt';
+const modelOf = { read: 'injection-read', prompt: 'injection-prompt' } as const;
+
+/** Whoever has read what bears one of these has read what anybody may have written, whoever handed it out. */
+const doubtful: ReadonlySet<string> = new Set(['injection', 'unchecked']);
+export const isDoubtful = (data: DataRecord | undefined): boolean =>
+  data?.labels.some((label) => doubtful.has(label)) ?? false;
 
 /**
  * What is found in a result, and the result with what an agent of this level does not read masked; no result where some of it could not be looked at, or where it does
@@ -128,12 +141,18 @@ export interface InspectedResult {
  */
 export async function inspectResult(
   result: ToolResult,
-  { level, settings, max }: { level: Level; settings: SettingsDoc | undefined; max: number },
+  {
+    level,
+    settings,
+    max,
+    heard,
+  }: { level: Level; settings: SettingsDoc | undefined; max: number; heard: Heard },
   fits: (result: ToolResult) => boolean,
 ): Promise<InspectedResult> {
   const mask = maskOf(settings, level);
   const masks = detectors.some(mask);
-  const read = { channel: 'read', mask, max } as const;
+  const worst = new WorstScore(modelOf[heard]);
+  const read = { channel: heard, mask, max, hear: worst.hear } as const;
   const { structuredContent, ...rest } = result;
   const { value, inspection } = await driven(inspectInParts(rest as unknown as Json, { ...read, skip }));
   // Whatever its members are called, it is content.
@@ -146,21 +165,22 @@ export async function inspectResult(
   outside.add(inspection);
   outside.uninspected = false;
   const all = [outside, inside, ...(structured === undefined ? [] : [structured.inspection])];
-  const data = recordOf(all);
+  const injection = injectionVerdict(worst.worst.verdict, all);
+  const looked = { data: recordOf(all, worst), injection };
   if (inside.uninspected && isWithheld(settings, level))
-    return { result: undefined, why: 'data.uninspected', data };
-  if (inside.masked > 0) return { result: undefined, data };
-  if (masks && all.some(({ whole }) => !whole)) return { result: undefined, data };
-  if (all.every(({ masked }) => masked === 0)) return { result, data };
+    return { result: undefined, why: 'data.uninspected', ...looked };
+  if (inside.masked > 0) return { result: undefined, ...looked };
+  if (masks && all.some(({ whole }) => !whole)) return { result: undefined, ...looked };
+  if (all.every(({ masked }) => masked === 0)) return { result, ...looked };
   const masked = {
     ...(value as unknown as ToolResult),
     ...(structured === undefined ? {} : { structuredContent: structured.value }),
   };
-  if (structuredContent === undefined || fits(masked)) return { result: masked, data };
+  if (structuredContent === undefined || fits(masked)) return { result: masked, ...looked };
   // A placeholder is no e-mail address and no number; zeros and letters of the same form may be.
-  const kept = await driven(inspectInParts(structuredContent, { ...read, shape: 'kept' }));
+  const kept = await driven(inspectInParts(structuredContent, { channel: heard, mask, max, shape: 'kept' }));
   const shaped = { ...masked, structuredContent: kept.value };
-  return { result: fits(shaped) ? shaped : undefined, data };
+  return { result: fits(shaped) ? shaped : undefined, ...looked };
 }
 
 const isBytes = (key: string, within: Record<string, Json>): boolean => skip(key, within) === 'bytes';
@@ -182,14 +202,35 @@ export function maskOf(settings: SettingsDoc | undefined, level: Level): (detect
 export const inspectHead = (headers: JsonObject, mask: (detector: Detector) => boolean): Inspected =>
   inspect(headers, { channel: 'read', mask });
 
-export function recordOf(all: readonly Inspection[]): DataRecord | undefined {
+/** What a text that is no result looks like: words of another agent, questions of a server. */
+export async function inspectWords(words: Json): Promise<Omit<InspectedResult, 'result'>> {
+  const worst = new WorstScore(modelOf.prompt);
+  const { inspection } = await driven(inspectInParts(words, { channel: 'prompt', hear: worst.hear }));
+  return {
+    data: recordOf([inspection], worst),
+    injection: injectionVerdict(worst.worst.verdict, [inspection]),
+  };
+}
+
+/** Of what no model is asked about. */
+const unscored = { worst: { score: 0, verdict: 'clear' }, unchecked: false } as const;
+
+export function recordOf(
+  all: readonly Inspection[],
+  { worst, unchecked }: Pick<WorstScore, 'worst' | 'unchecked'> = unscored,
+): DataRecord | undefined {
   const has = (of: (each: Inspection) => boolean) => all.some(of);
   const found = new Map<string, number>();
   for (const each of all) for (const [id, count] of each.found) found.set(id, (found.get(id) ?? 0) + count);
+  const isScored = worst.verdict !== 'clear';
+  if (isScored) found.set(modelId, 1);
   const labels = [
-    ...new Set<string>(all.flatMap(({ categories }) => [...categories])),
+    ...new Set<string>([
+      ...all.flatMap(({ categories }) => [...categories]),
+      ...(isScored ? ['injection'] : []),
+    ]),
     ...(has(({ hidden }) => hidden.size > 0) ? ['hidden'] : []),
-    ...(has(({ unchecked }) => unchecked) ? ['unchecked'] : []),
+    ...(unchecked || has((each) => each.unchecked) ? ['unchecked'] : []),
     ...(has(({ uninspected }) => uninspected) ? ['uninspected'] : []),
   ];
   if (labels.length === 0) return undefined;

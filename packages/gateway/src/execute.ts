@@ -5,21 +5,25 @@
  * The gateway never repeats a call. A call whose connection failed after it was sent is `unknown`: it may have happened.
  */
 import { type Refusal, refusal } from '@atf/core/errors';
+import { injectionDefault, type InjectionVerdict } from '@atf/core/data/injection';
 import type { DataRecord, OutcomeStatus } from '@atf/core/record';
+import { untrusted } from '@atf/core/segmentation/flow';
+import { kindOf } from '@atf/core/segmentation/offer';
+import type { SettingsDoc } from '@atf/core/wire/feed';
 import type { ToolDoc } from '@atf/core/wire/feed';
 import { canonicalJson, type Json, type JsonObject } from '@atf/core/wire/json';
-import type { AskKind } from '@atf/core/wire/words';
+import type { AskKind, Level } from '@atf/core/wire/words';
 import type { SchemaFact } from '@atf/core/world';
 import { inputOf } from './agent-input.ts';
 import type { CallUnderWay } from './calls.ts';
-import { bothRecords, inspectResult } from './data-inspection.ts';
+import { bothRecords, inspectResult, isDoubtful } from './data-inspection.ts';
 import { lastLook } from './last-look.ts';
 import type { DispatchedAction, Ports } from './ports.ts';
 import { logOfCall } from './protocols/mcp-log.ts';
 import type { ToolResult, UpstreamCallOutcome } from './protocols/protocol.ts';
 import { type Decided, type Outcome, recordDecision, recordOutcome } from './record.ts';
 import type { SchemaCheck } from './schema-check.ts';
-import type { SessionLabels } from './session-labels.ts';
+import { labelsRead, type SessionLabels } from './session-labels.ts';
 import type { Totals } from './totals.ts';
 
 /** Characters of a result as canonical JSON; control stores no longer outcome (wire/api.ts, `storedOutcomeSchema`). */
@@ -100,10 +104,10 @@ async function notReplicated(ports: Ports, { decision }: Decided): Promise<Refus
 const joinLabels = async (
   labels: SessionLabels,
   { received: { credential, server, tool }, world }: Decided,
-): Promise<Refusal | undefined> => await labels.join(credential, `${server}/${tool}`, world.tool);
+): Promise<Refusal | undefined> => await labels.join(credential, `${server}/${tool}`, labelsRead(world.tool));
 
 const isInLabels = (labels: SessionLabels, { received, world }: Decided): boolean =>
-  labels.has(received.credential, `${received.server}/${received.tool}`, world.tool);
+  labels.has(received.credential, `${received.server}/${received.tool}`, labelsRead(world.tool));
 
 /** Labels that a person lowered meanwhile did not fall for what comes only now. */
 async function readAnew(labels: SessionLabels, decided: Decided, ran: Ran): Promise<Ran> {
@@ -159,7 +163,8 @@ async function lookAndDispatch(
     ...(input === undefined ? {} : { input }),
     ...(level === undefined || log === undefined ? {} : { log: { level, onLog: log.add } }),
   });
-  return await inspectOutput(ports, schemas, decided, outcome, call, log?.all ?? []);
+  const ran = await inspectOutput(ports, schemas, decided, outcome, call, log?.all ?? []);
+  return await distrusted(labels, decided, ran);
 }
 
 const dispatched = ({ received, decision, world, approvalId }: Decided): DispatchedAction => ({
@@ -178,7 +183,18 @@ const without = (status: OutcomeStatus, why: Refusal): Ran => ({
   refusal: why,
 });
 
-/** Step 8 (D-3, D-4): size and schema of the output, and what is masked in it; what does not fit is recorded and not given. */
+/** What looks like an injected order, or nobody has looked at, makes whoever is given it read what anybody may have written (D-2, S-4). */
+async function distrusted(
+  labels: SessionLabels,
+  { received: { credential, server, tool } }: Decided,
+  ran: Ran,
+): Promise<Ran> {
+  if (ran.result === undefined || !isDoubtful(ran.data)) return ran;
+  const unjoined = await labels.join(credential, `${server}/${tool}`, untrusted);
+  return unjoined === undefined ? ran : { ...ran, result: undefined, refusal: unjoined };
+}
+
+/** Step 8 (D-2, D-3, D-4): size and schema of the output, and what is masked in it; what does not fit is recorded and not given. */
 async function inspectOutput(
   ports: Ports,
   schemas: SchemaCheck,
@@ -188,7 +204,8 @@ async function inspectOutput(
   log: readonly JsonObject[],
 ): Promise<Ran> {
   if (outcome.kind === 'fault') return faulted(outcome.fault, call);
-  const { tool } = decided.world;
+  const { received, world } = decided;
+  const { tool } = world;
   const { content, structuredContent } = outcome.result;
   const length = lengthOf(content) + lengthOf(structuredContent) + lengthOf(log);
   if (length > resultLengthMax) return without('unknown', refusal('upstream.result_too_large'));
@@ -201,14 +218,21 @@ async function inspectOutput(
   const all = log.length === 0 ? outcome.result : { ...outcome.result, log };
   const level = decided.decision.effectiveLevel ?? 'intern';
   const settings = ports.snapshot.settings();
-  const inspected = await inspectResult(all, { level, settings, max: resultLengthMax }, fits);
+  const inspected = await inspectResult(
+    all,
+    { level, settings, max: resultLengthMax, heard: kindOf(received.tool) === 'prompt' ? 'prompt' : 'read' },
+    fits,
+  );
   const data = bothRecords(outcome.data, inspected.data);
   if (inspected.result === undefined)
     return { ...without(status, call.cut ?? refusal(inspected.why ?? 'data.masked_invalid')), data };
   const { log: said = [], ...result } = inspected.result as ToolResult & { log?: readonly JsonObject[] };
   const resultText = canonicalJson(inspected.result as unknown as Json);
   // A stop that arrives while the answer is on its way: it happened, and it is not given to who is stopped.
-  const why = call.cut ?? (isValid ? undefined : refusal('data.output_invalid', schema?.problems.join('; ')));
+  const why =
+    call.cut ??
+    (isValid ? undefined : refusal('data.output_invalid', schema?.problems.join('; '))) ??
+    (isOrderWithheld(inspected.injection, level, settings) ? refusal('data.injection_withheld') : undefined);
   return why === undefined
     ? { status, result, resultText, refusal: undefined, log: said, data }
     : { status, result: undefined, resultText, refusal: why, data };
@@ -219,6 +243,9 @@ function outputFact(schemas: SchemaCheck, tool: ToolDoc, result: ToolResult): Sc
   const own = schemas.output(tool, result);
   return own.verdict === 'valid' ? schemas.registered(tool, result) : own;
 }
+
+const isOrderWithheld = (injection: InjectionVerdict, level: Level, settings: SettingsDoc | undefined): boolean =>
+  injection === 'block' && (settings?.injection ?? injectionDefault).withheld.includes(level);
 
 const lengthOf = (value: unknown): number => (value === undefined ? 0 : (JSON.stringify(value)?.length ?? 0));
 

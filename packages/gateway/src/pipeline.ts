@@ -19,7 +19,7 @@ import { type Authenticated, Authenticator } from './authenticate.ts';
 import { BuiltInAnswers, RecentDecisions } from './built-in-answers.ts';
 import { approvalResultName, builtInTools, isBuiltIn, readApprovalQuestion } from './built-in-tools.ts';
 import { CallsUnderWay } from './calls.ts';
-import { inspectArguments } from './data-inspection.ts';
+import { inspectArguments, isDoubtful } from './data-inspection.ts';
 import { createDecider, type ExactCall, exactCall, receivedOf } from './decision.ts';
 import { execute, type Ran } from './execute.ts';
 import { type AskJudge, Judge, type Verdict } from './judge.ts';
@@ -45,7 +45,7 @@ import { type Decided, recordDecision, recordSubscribed, type Stated } from './r
 import { RefusalCount } from './refusal-count.ts';
 import { RequestStates } from './request-state.ts';
 import { SchemaCheck } from './schema-check.ts';
-import { SessionLabels } from './session-labels.ts';
+import { labelsRead, SessionLabels } from './session-labels.ts';
 import { SessionMemories } from './session-memories.ts';
 import { Stopper } from './stop.ts';
 import { Totals } from './totals.ts';
@@ -347,7 +347,11 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     try {
       const ran = await execute(ports, { schemas, totals, labels }, decided, underWay);
       if (ran.result !== undefined && world.tool !== undefined)
-        memories.observe(received, world.tool, ran.result as unknown as Json);
+        memories.observe(
+          received,
+          { tool: world.tool, isDoubtful: isDoubtful(ran.data) },
+          ran.result as unknown as Json,
+        );
       observe(decided, ran);
       notifier.after(decided, ran);
       if (ran.status !== 'not_executed') judge.after(decided);
@@ -502,7 +506,7 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     if (unrecorded !== undefined) return unrecorded;
     // What it is told from now on are words of the server.
     const { received, world } = decided;
-    const unjoined = await labels.join(credential, `${server}/${received.tool}`, world.tool);
+    const unjoined = await labels.join(credential, `${server}/${received.tool}`, labelsRead(world.tool));
     if (unjoined !== undefined) return unjoined;
     const fault = await upstream.watch(serverDoc, credential.instanceId, uri, true);
     return fault === undefined ? undefined : refusal(fault.code, fault.detail);

@@ -179,6 +179,8 @@ export interface InputRecord {
   readonly kinds: readonly AskKind[];
   /** The agent was not asked. */
   readonly refused: boolean;
+  /** What was found in it. */
+  readonly labels: readonly string[];
   /** Canonical JSON of what was asked or answered. */
   readonly text: string;
 }
@@ -188,10 +190,11 @@ export async function recordInput(
   ports: Ports,
   event: Extract<EventName, `action.input_${string}`>,
   decided: Decided,
-  { kinds, refused, text }: InputRecord,
+  { kinds, refused, labels, text }: InputRecord,
 ): Promise<Refusal | undefined> {
   const outcome = refused ? 'refused' : 'allowed';
-  return await recordBeside(ports, event, decided, outcome, { kinds: [...kinds], refused }, text);
+  const facts = { kinds: [...kinds], refused, ...(labels.length === 0 ? {} : { labels: [...labels] }) };
+  return await recordBeside(ports, event, decided, outcome, facts, text);
 }
 
 /** A record about an action besides its intent and its outcome, with sealed content. */

@@ -34,10 +34,9 @@ function readBy({ instanceId, task, chain }: CredentialFacts): string[] {
   return chain === undefined ? [task] : [task, instanceId, ...above.slice(1)];
 }
 
-const sourceOf = (name: string, tool: ToolDoc | undefined) => ({
-  tool: name,
-  ...(tool === undefined ? worst : labelsOfTool(tool)),
-});
+/** What a tool hands out; undefined: it is not known any more. */
+export const labelsRead = (tool: ToolDoc | undefined): Labels =>
+  tool === undefined ? worst : labelsOfTool(tool);
 
 export class SessionLabels {
   readonly #control: ControlPort;
@@ -64,16 +63,12 @@ export class SessionLabels {
     );
   }
 
-  /** Joins what the tool of this name hands out to all that the session is for; undefined: it is not known any more. A refusal: control has not taken it. */
-  async join(
-    credential: CredentialFacts,
-    name: string,
-    tool: ToolDoc | undefined,
-  ): Promise<Refusal | undefined> {
-    if (this.has(credential, name, tool)) return undefined;
+  /** Joins what is read under this name to all that the session is for. A refusal: control has not taken it. */
+  async join(credential: CredentialFacts, name: string, read: Labels): Promise<Refusal | undefined> {
+    if (this.has(credential, name, read)) return undefined;
     const { agentId, instanceId, task } = credential;
     const answer = await this.#control.request('gateway.read', {
-      body: { agentId, instanceId, ...(task === undefined ? {} : { task }), ...sourceOf(name, tool) },
+      body: { agentId, instanceId, ...(task === undefined ? {} : { task }), tool: name, ...read },
     });
     if (!answer.ok)
       return refusal('containment.feed_stale', 'Control has not taken what this session would have read.');
@@ -81,10 +76,10 @@ export class SessionLabels {
     return undefined;
   }
 
-  /** Whether what this tool hands out is in the labels: not while a person looks at them, who is to see each reading, and not after they were lowered. */
-  has({ instanceId, task }: CredentialFacts, name: string, tool: ToolDoc | undefined): boolean {
+  /** Whether what is read under this name is in the labels: not while a person looks at them, who is to see each reading, and not after they were lowered. */
+  has({ instanceId, task }: CredentialFacts, name: string, read: Labels): boolean {
     const holders = task === undefined ? [instanceId] : [instanceId, task];
-    return holders.every((holder) => this.#isKnown(holder, sourceOf(name, tool)));
+    return holders.every((holder) => this.#isKnown(holder, { tool: name, ...read }));
   }
 
   /** Whether control has said before that everybody knows of it, and nobody has taken it away since. */

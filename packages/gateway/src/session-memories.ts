@@ -184,9 +184,13 @@ export class SessionMemories {
     return credential.task === undefined ? undefined : this.#at(keyOf(credential)).memory.task;
   }
 
-  /** Takes in what a call returned, before its caller has it. */
-  observe({ credential, actionId, args }: Received, tool: ToolDoc, result: Json): void {
-    const trusted = tool.classification.outputTrust === 'trusted';
+  /** Takes in what a call returned, before its caller has it. `isDoubtful`: whoever the tool is trusted for, this was not to be. */
+  observe(
+    { credential, actionId, args }: Received,
+    { tool, isDoubtful }: { readonly tool: ToolDoc; readonly isDoubtful: boolean },
+    result: Json,
+  ): void {
+    const trusted = tool.classification.outputTrust === 'trusted' && !isDoubtful;
     const seen = seenOf({ tool: `${tool.server}/${tool.name}`, trusted, args, result, action: actionId });
     // What was read for a task is not unread when the instance goes on without one.
     for (const key of new Set([keyOf(credential), instanceKey(credential)])) {

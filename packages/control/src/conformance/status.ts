@@ -83,7 +83,11 @@ export const statuses: Readonly<Record<RequirementId, Status>> = {
       hostile('%s is refused and nothing runs'),
     ],
   },
-  'D-2': nothing('No detectors for injection yet; tool output is marked untrusted, nothing more.'),
+  'D-2': {
+    status: 'partly',
+    says: 'What an agent reads is looked at for injected orders, decoded, by models with published figures: labelled, bound by the rules about untrusted content, and withheld from Intern and Junior. Bare polite requests are not found; where values come from stops what they cause.',
+    tests: ['tests/e2e/injection.test.ts'],
+  },
   'D-3': {
     status: 'partly',
     says: 'Secrets, cards, numbers of persons and health numbers are found and masked in results by level, and refused in what is sent. Names and places are not found.',

@@ -1,4 +1,5 @@
 /** Room: policy (S-2, S-3). Which figures of the settings became laxer: longer lives, more calls, fewer people, records that are less durable. */
+import { injectionDefault, noLongerWithheld } from '@atf/core/data/injection';
 import { noLongerNamed, sensitiveDefault } from '@atf/core/data/sensitive';
 import type { Rate } from '@atf/core/segmentation/rate';
 import { widenedWords } from '@atf/core/identity/manifest-words';
@@ -85,6 +86,11 @@ export function looserSettings(before: Settings, after: Settings): string[] {
       says.push(`settings sensitive.uninspected.withheld: ${level} is no longer in it`);
   if (sendsUninspected(hides) && !sendsUninspected(hid))
     says.push('settings sensitive.uninspected.sent: bytes that nobody looked into may be sent');
+  for (const level of noLongerWithheld(
+    before.injection ?? injectionDefault,
+    after.injection ?? injectionDefault,
+  ))
+    says.push(`settings injection.withheld: ${level} is given what looks like an injected order`);
   more('approvalSeconds', before.approvalSeconds, after.approvalSeconds);
   for (const action of actionClasses) {
     if (before.fourEyes.includes(action) && !after.fourEyes.includes(action))

@@ -5,6 +5,7 @@ import { unknownWords } from '@atf/core/data/sensitive';
 import { callsSharedSchema } from '@atf/core/wire/feed';
 import { cascadeSchema } from '@atf/core/wire/manifest';
 import { boundaryOfferSchema, offersMax } from '@atf/core/wire/negotiation';
+import { injectionSchema } from '@atf/core/wire/injection';
 import { sensitiveSchema } from '@atf/core/wire/sensitive';
 import { judgeSettingsSchema } from '@atf/core/wire/judge';
 import { parseStrictYaml } from '@atf/core/wire/strict-yaml';
@@ -30,6 +31,8 @@ export const settingsSchema = z.strictObject({
         context.addIssue({ code: 'custom', message: `${word} is no category and no detector` });
     })
     .optional(),
+  /** What is done with results that look like injected orders; absent: what ships (core/data/injection.ts). */
+  injection: injectionSchema.optional(),
   /** Classes of which a call may not be approved by the person who brought the asking instance in. */
   fourEyes: z.array(actionClassSchema).max(5),
   /** Classes of which the owner and the technical owner may approve calls of their own agent: none unless it is said. */

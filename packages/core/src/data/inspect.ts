@@ -97,6 +97,15 @@ function merge(kept: FoundPlace[], next: readonly Place[], detector: Detector): 
   }
 }
 
+/** It marks a text, and takes no place that something else is masked in. */
+const isSign = ({ category }: Detector): boolean => category === 'injection';
+
+/** What is found in a text: places that may be masked, and signs. */
+interface FoundLists {
+  readonly places: FoundPlace[];
+  readonly signs: FoundPlace[];
+}
+
 class Walk {
   readonly found = new Map<string, number>();
   readonly categories = new Set<Category>();
@@ -216,11 +225,12 @@ class Walk {
   /** Where something is found, without counting it. */
   *places(text: string, context: string): Generator<void, FoundPlace[]> {
     const found: FoundPlace[] = [];
+    const signs: FoundPlace[] = [];
     for (let from = 0; ; from += partLength - partOverlap) {
       const part = text.slice(from, from + partLength);
       for (const { start, end, detector } of yield* this.#find(part, context))
-        merge(found, [{ start: start + from, end: end + from }], detector);
-      if (from + partLength >= text.length) return found;
+        merge(isSign(detector) ? signs : found, [{ start: start + from, end: end + from }], detector);
+      if (from + partLength >= text.length) return [...found, ...signs];
     }
   }
 
@@ -235,7 +245,7 @@ class Walk {
 
   *#find(text: string, context: string): Generator<void, FoundPlace[]> {
     const said = context === '' || context.length > 100 ? '' : `${context}: `;
-    const kept: FoundPlace[] = [];
+    const kept: FoundLists = { places: [], signs: [] };
     const first = glanceAt(said + text);
     yield* this.#look(said + text, first, said.length, kept, (place) => place);
     yield;
@@ -252,7 +262,7 @@ class Walk {
       yield* this.#look(where, glanceAt(where), said.length, kept, ({ start, end }) => view.span(start, end));
       yield;
     }
-    return kept;
+    return [...kept.places, ...kept.signs];
   }
 
   /** Asks all detectors about a text, of which the first characters (`before`) only say what it is. */
@@ -260,7 +270,7 @@ class Walk {
     text: string,
     first: Glance,
     before: number,
-    kept: FoundPlace[],
+    kept: FoundLists,
     place: (at: Place) => Place,
   ): Generator<void> {
     for (const detector of this.#detectors) {
@@ -270,7 +280,7 @@ class Walk {
       const places = found.flatMap(({ start, end }) =>
         end <= before ? [] : [place({ start: Math.max(0, start - before), end: end - before })],
       );
-      merge(kept, places, detector);
+      merge(isSign(detector) ? kept.signs : kept.places, places, detector);
     }
   }
 

@@ -15,7 +15,9 @@ export const sensitiveDefault: Sensitive = {
 };
 
 const categories: ReadonlySet<string> = new Set<Category>(['secret', 'PCI', 'PHI', 'PII']);
-const ids: ReadonlySet<string> = new Set(detectors.map(({ id }) => id));
+const ids: ReadonlySet<string> = new Set(
+  detectors.flatMap(({ id, category }) => (category === 'injection' ? [] : [id])),
+);
 
 /** Words that name no category and no detector. */
 export const unknownWords = (words: readonly string[]): string[] =>

@@ -15,6 +15,8 @@ export interface FlowFact extends Labels {
 }
 
 export const clean: Labels = { confidentiality: 'public', integrity: 'trusted' };
+/** Of what anybody may have written. */
+export const untrusted: Labels = { confidentiality: 'public', integrity: 'untrusted' };
 export const worst: Labels = { confidentiality: 'restricted', integrity: 'untrusted' };
 /** A session that has read nothing; also records of before sessions had labels. */
 export const noFlow: FlowFact = { ...clean, private: [], untrusted: [] };

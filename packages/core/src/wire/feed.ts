@@ -8,6 +8,7 @@
  */
 import { z } from 'zod';
 import { adaptedSchema } from './adaptive.ts';
+import { injectionSchema } from './injection.ts';
 import { judgeSettingsSchema } from './judge.ts';
 import { databaseRightsSchema } from './database.ts';
 import { classificationSchema, policyDocSchema, containmentDocSchema } from './documents.ts';
@@ -108,6 +109,8 @@ export const settingsDocSchema = z.object({
   callsShared: callsSharedSchema.optional(),
   /** What is masked and what is never sent; absent: what holds where settings say nothing. */
   sensitive: sensitiveSchema.optional(),
+  /** To whom results that look like injected orders are not given; absent: what holds where settings say nothing. */
+  injection: injectionSchema.optional(),
   upstreamTimeoutMs: z.int().min(1),
   /** Classes of action that run only when control, too, holds their intent durably; absent from control of before. */
   replicated: z.array(actionClassSchema).max(5).optional(),

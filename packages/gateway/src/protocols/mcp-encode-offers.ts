@@ -5,7 +5,7 @@
 import { kindOf, type Kind, listedOf, offeredName } from '@atf/core/segmentation/offer';
 import { isJsonObject, type Json, type JsonObject } from '@atf/core/wire/json';
 import { isBuiltIn } from '../built-in-tools.ts';
-import { answer, failure, notCacheable, present, refusalWords } from './mcp-encode.ts';
+import { answer, atfOf, failure, notCacheable, present, refusalWords } from './mcp-encode.ts';
 import { handshakeVersion, modernVersion, rpcCodes } from './mcp-wire.ts';
 import type {
   ActionRequest,
@@ -55,9 +55,9 @@ export function encodeList(request: ListRequest, offers: readonly ToolDefinition
 export function encodeOfferResult(
   request: Exclude<ActionRequest, ToolsCallRequest>,
   result: ToolResult,
-  { actionId, approvalId }: ResultFacts,
+  facts: ResultFacts,
 ): EncodedResponse {
-  const _meta = { atf: present({ actionId, approvalId }) };
+  const _meta = { atf: atfOf(facts) };
   if (request.kind === 'resources_read') {
     const contents = result.content.flatMap(({ resource }) => (isJsonObject(resource) ? [resource] : []));
     return answer(request, {

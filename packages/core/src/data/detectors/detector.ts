@@ -9,7 +9,7 @@ import type { Words } from '../word-search.ts';
 /** What passes: what an agent reads, what it sends, prompts of servers, definitions of tools. */
 export type Channel = 'read' | 'sent' | 'prompt' | 'definition';
 /** The kinds of data that labels name. */
-export type Category = 'PII' | 'PHI' | 'PCI' | 'secret';
+export type Category = 'PII' | 'PHI' | 'PCI' | 'secret' | 'injection';
 
 /** From and to (exclusive), in UTF-16 units of the text. */
 export interface Place {

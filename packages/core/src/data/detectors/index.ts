@@ -1,4 +1,4 @@
-/** Room: data (D-3). Every detector that ships, in the order in which they are asked: where two find the same place, the first names it. */
+/** Room: data (D-2, D-3). Every detector that ships, in the order in which they are asked: where two find the same place, the first names it. */
 import { type Glance, glance } from '../glance.ts';
 import { WordSearch } from '../word-search.ts';
 import { birthDate } from './pii-birth-date.ts';
@@ -14,6 +14,11 @@ import { nationalId } from './pii-national-id.ts';
 import { phone } from './pii-phone.ts';
 import { assignedSecret } from './secret-assigned.ts';
 import { connection } from './secret-connection.ts';
+import { injectionHidden } from './injection-hidden.ts';
+import { injectionOverride } from './injection-override.ts';
+import { injectionSecrecy } from './injection-secrecy.ts';
+import { injectionTags } from './injection-tags.ts';
+import { injectionTemplate } from './injection-template.ts';
 import { jwt } from './secret-jwt.ts';
 import { privateKey } from './secret-private-key.ts';
 import { token } from './secret-token.ts';
@@ -36,6 +41,11 @@ export const detectors: readonly Detector[] = [
   mac,
   phone,
   healthCode,
+  injectionTags,
+  injectionHidden,
+  injectionOverride,
+  injectionSecrecy,
+  injectionTemplate,
 ];
 
 const search = new WordSearch(detectors.flatMap(({ words }) => words ?? []));
