@@ -80,7 +80,7 @@ export class BuiltInAnswers {
     const fits = this.#schemas.get(tool);
     if (fits === undefined) return refused(refusal('internal.fault'), { actionId });
     if (fits(args) !== true)
-      return refused(refusal('data.schema_invalid', schemaProblems(fits.errors).join('; ')), { actionId });
+      return refused(refusal('data.schema_invalid', schemaProblems(fits).join('; ')), { actionId });
     switch (tool) {
       case whyName:
         return this.#why(credential, question);

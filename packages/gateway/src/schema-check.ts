@@ -56,7 +56,7 @@ export class SchemaCheck {
     const { input } = this.#of(tool);
     if (input === undefined) return { verdict: 'unusable', problems: [] };
     if (input(args) === true) return { verdict: 'valid', problems: [] };
-    return { verdict: 'invalid', problems: schemaProblems(input.errors) };
+    return { verdict: 'invalid', problems: schemaProblems(input) };
   }
 
   /** The verdict on a result: with an output schema, structured content must be there and fit (MCP, tools, output schema). */
@@ -67,7 +67,7 @@ export class SchemaCheck {
     if (result.structuredContent === undefined)
       return { verdict: 'invalid', problems: ['/structuredContent: required'] };
     if (output(result.structuredContent) === true) return { verdict: 'valid', problems: [] };
-    return { verdict: 'invalid', problems: schemaProblems(output.errors) };
+    return { verdict: 'invalid', problems: schemaProblems(output) };
   }
 
   /** The verdict on a result by the schema that a person registered, which holds it also where it is text. Problems name keywords only: keys of a text are content. */

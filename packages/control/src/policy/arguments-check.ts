@@ -12,5 +12,5 @@ export function checkArguments(tool: ToolDoc, args: JsonObject): SchemaFact {
   const validate = isJsonObject(schema) ? compileSchema(schema) : undefined;
   if (validate === undefined) return { verdict: 'unusable', problems: [] };
   if (validate(args) === true) return { verdict: 'valid', problems: [] };
-  return { verdict: 'invalid', problems: schemaProblems(validate.errors).slice(0, problemsMax) };
+  return { verdict: 'invalid', problems: schemaProblems(validate).slice(0, problemsMax) };
 }

@@ -5,7 +5,7 @@
 import { Ajv, type ErrorObject, type Options, type ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
-import { canonicalJson, type JsonObject } from '../wire/json.ts';
+import { canonicalJson, isJsonObject, type Json, type JsonObject } from '../wire/json.ts';
 import { SafePattern } from './safe-pattern.ts';
 
 export type { ValidateFunction } from 'ajv';
@@ -64,11 +64,38 @@ export function compileSchema(schema: JsonObject): ValidateFunction | undefined 
   }
 }
 
-/** Places and keywords of what does not fit. */
-export function schemaProblems(errors: readonly ErrorObject[] | null | undefined): string[] {
-  return (errors ?? []).map(({ instancePath, keyword, params }) => {
-    const missing: unknown = params['missingProperty'];
-    const place = `${instancePath}${typeof missing === 'string' ? `/${missing}` : ''}`.slice(
+const names = new WeakMap<object, ReadonlySet<string>>();
+
+/** What a schema itself calls members of objects. */
+function namesIn(schema: object): ReadonlySet<string> {
+  const known = names.get(schema);
+  if (known !== undefined) return known;
+  const found = new Set<string>();
+  const rest: unknown[] = [schema];
+  for (let next = rest.pop(); next !== undefined; next = rest.pop()) {
+    if (typeof next !== 'object' || next === null) continue;
+    const { properties } = next as { readonly properties?: unknown };
+    if (isJsonObject(properties as Json))
+      for (const name of Object.keys(properties as JsonObject)) found.add(name);
+    rest.push(...(Object.values(next) as unknown[]));
+  }
+  names.set(schema, found);
+  return found;
+}
+
+/** One step of a JSON pointer: a name of the schema's, an index, or a star for a key that only the value has, which may say anything of anybody. */
+function stepOf(step: string, known: ReadonlySet<string>): string {
+  const name = step.replaceAll('~1', '/').replaceAll('~0', '~');
+  return known.has(name) || /^\d{1,5}$/.test(step) ? step : '*';
+}
+
+/** Places and keywords of what does not fit. Names are those of the schema, never of what was held to it. */
+export function schemaProblems({ errors, schema }: Pick<ValidateFunction, 'errors' | 'schema'>): string[] {
+  const known = typeof schema === 'object' ? namesIn(schema) : new Set<string>();
+  return (errors ?? []).map(({ instancePath, keyword, params }: ErrorObject) => {
+    const steps = instancePath.split('/').map((step, at) => (at === 0 ? '' : stepOf(step, known)));
+    const missing: unknown = (params as Record<string, unknown>)['missingProperty'];
+    const place = `${steps.join('/')}${typeof missing === 'string' ? `/${missing}` : ''}`.slice(
       0,
       pointerLengthMax,
     );
