@@ -134,7 +134,11 @@ describe('bytes in results', () => {
     content: [{ type: 'resource', resource: { uri: 'file:///a', blob: bytes.toString('base64') } }],
   });
   const given = async (bytes: Buffer, settings?: SettingsDoc) =>
-    inspectResult(result(bytes) as never, { level: 'intern', settings, max: 4_194_304 }, () => true);
+    inspectResult(
+      result(bytes) as never,
+      { level: 'intern', settings, max: 4_194_304, heard: 'read' },
+      () => true,
+    );
 
   it('are given when they are harmless, and withheld where something in them should be masked', async () => {
     const harmless = await given(zipOf([{ name: 'a.txt', content: 'hello' }]));
@@ -175,7 +179,7 @@ describe('a detector that fails', () => {
     expect(read).toMatchObject([{ verdict: 'label', labels: ['unchecked'] }]);
     const { result, data } = await inspectResult(
       { content: [{ type: 'text', text: `hello ${key}` }] },
-      { level: 'intern', settings: undefined, max: 1_000 },
+      { level: 'intern', settings: undefined, max: 1_000, heard: 'read' },
       () => true,
     );
     expect(JSON.stringify([result, data])).not.toContain(key);
