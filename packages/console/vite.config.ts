@@ -22,10 +22,14 @@ const elsewhere: Readonly<Record<string, string>> = {
   'gateway-routes': 'gatewayRoutes',
   'delegation-routes': 'delegationRoutes',
   'task-routes': 'taskRoutes',
+  'lineage-search': 'lineageSearchRoutes',
   'policy-schema': 'policySchemaRoutes',
   egress: 'egressRoutes',
   enforcement: 'enforcementRoutes',
 };
+
+/** Routes of gateways that stand among others. */
+const ofGateways = /^ {2}'gateway\.[A-Za-z]+': \{\n[\s\S]*?^ {2}\},\n/gm;
 
 /** Summaries of routes are for OpenAPI, and words of errors come with each answer of control: the page carries the tables without them. */
 const withoutWords = {
@@ -34,7 +38,8 @@ const withoutWords = {
   transform(code: string, id: string) {
     const routes = elsewhere[/core\/src\/wire\/([a-z-]+)\.ts$/.exec(id)?.[1] ?? ''];
     if (routes !== undefined) return { code: `export const ${routes} = {};`, map: null };
-    if (/core\/src\/wire\/[a-z-]+\.ts$/.test(id)) return { code: code.replace(summaries, ''), map: null };
+    if (/core\/src\/wire\/[a-z-]+\.ts$/.test(id))
+      return { code: code.replace(ofGateways, '').replace(summaries, ''), map: null };
     if (/core\/src\/errors\.ts$/.test(id)) return { code: code.replace(errorWords, "$1'', ''"), map: null };
     return undefined;
   },

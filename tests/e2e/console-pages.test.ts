@@ -49,6 +49,7 @@ const pages = [
   { name: 'approval', path: `/approvals/${uuid(201)}`, waitFor: 'Exactly this will run, once' },
   { name: 'activity', path: '/activity', waitFor: 'back-office/list_orders' },
   { name: 'action', path: `/activity/${uuid(10_003)}`, waitFor: 'limit-transaction' },
+  { name: 'lineage', path: `/activity/${uuid(10_003)}/lineage`, waitFor: 'Each step in words' },
   { name: 'tools', path: '/tools', waitFor: 'back-office/send_email' },
   { name: 'tool', path: '/tools/back-office/send_email', waitFor: 'In quarantine' },
   { name: 'policy', path: '/policy', waitFor: 'Version 2 is in force' },
@@ -193,6 +194,31 @@ describe.skipIf(chromiumPath === undefined || !built)('console pages over fixtur
     await drawing.getByRole('link', { name: /^senior-support/ }).focus();
     await page.keyboard.press('Enter');
     await page.waitForURL('**/agents/senior-support');
+  });
+
+  it('draws where a call came from, says the same in words, and goes on by keyboard', async () => {
+    await open(`/activity/${uuid(10_003)}/lineage`, 'Each step in words');
+    const drawing = page.getByRole('group', { name: /as a drawing/ });
+    expect(await drawing.getByText('back-office/create_refund').count()).toBe(1);
+    await page.getByRole('cell', { name: 'value of /order_id' }).waitFor();
+    await page.getByText('may have had a part').first().waitFor();
+    await photograph(page, 'pages-lineage');
+    // Asked once: the asking is on record.
+    const asked = () => control.seen.filter(({ operation }) => operation === 'lineage.graph');
+    await page.evaluate('window.dispatchEvent(new Event("focus"))');
+    expect(asked().map(({ body }) => body)).toEqual([
+      { roots: [{ kind: 'action', id: uuid(10_003) }], direction: 'from' },
+    ]);
+    await drawing.getByRole('link', { name: /back-office\/get_order/ }).focus();
+    await page.keyboard.press('Enter');
+    await page.waitForURL(`**/activity/${uuid(10_001)}/lineage`);
+    await page.getByRole('link', { name: 'What it has touched' }).click();
+    await until('the other direction', () =>
+      asked().find(({ body }) => (body as { direction: string }).direction === 'to'),
+    );
+    control.handlers.set('lineage.graph', () => ({ refuse: 'people.not_allowed' }));
+    await page.reload();
+    await page.getByText('people.not_allowed').waitFor();
   });
 
   it('asks what an agent might do at a moment that a person names', async () => {

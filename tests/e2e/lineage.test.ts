@@ -97,6 +97,12 @@ describe('where a call came from', () => {
     expect(Math.max(...shallow.nodes.map(({ depth }) => depth))).toBe(1);
   });
 
+  it.each(['source', 'action'] as const)('refuses words that are no id of a %s', async (kind) => {
+    await expect(ask([{ kind, id: 'Ada Lovelace, ada@example.com' }], 'from')).rejects.toMatchObject({
+      refusal: { code: 'request.malformed' },
+    });
+  });
+
   it('is not invented for what nobody recorded', async () => {
     await expect(back('00000000-0000-4000-8000-000000000000')).rejects.toMatchObject({
       refusal: { code: 'audit.not_found' },

@@ -5,6 +5,7 @@ import { delegationRoutes } from '@atf/core/wire/delegation-routes';
 import { egressRoutes } from '@atf/core/wire/egress';
 import { enforcementRoutes } from '@atf/core/wire/enforcement';
 import { gatewayRoutes } from '@atf/core/wire/gateway-routes';
+import { lineageSearchRoutes } from '@atf/core/wire/lineage-search';
 import { policySchemaRoutes } from '@atf/core/wire/policy-schema';
 import { taskRoutes } from '@atf/core/wire/task-routes';
 import { expect, it } from 'vitest';
@@ -19,10 +20,12 @@ it('the console asks for no route that it is built without', () => {
     gatewayRoutes,
     delegationRoutes,
     egressRoutes,
+    lineageSearchRoutes,
     enforcementRoutes,
     policySchemaRoutes,
     taskRoutes,
   ].flatMap((routes) => Object.keys(routes));
   expect(without.length).toBeGreaterThan(20);
   expect(without.filter((name) => text.includes(`'${name}'`))).toEqual([]);
+  expect(text).not.toContain("'gateway.");
 });

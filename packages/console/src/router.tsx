@@ -110,6 +110,13 @@ const action = createRoute({
   path: '/activity/$id',
   component: lazyRouteComponent(() => import('./places/action.tsx'), 'ActionPage'),
 });
+const lineage = createRoute({
+  getParentRoute: () => shell,
+  path: '/activity/$id/lineage',
+  validateSearch: (search: Record<string, unknown>) =>
+    kept({ direction: oneOf(search['direction'], ['from', 'to'] as const) }),
+  component: lazyRouteComponent(() => import('./places/lineage.tsx'), 'LineagePage'),
+});
 const tools = createRoute({
   getParentRoute: () => shell,
   path: '/tools',
@@ -169,6 +176,7 @@ const routeTree = rootRoute.addChildren([
     policyCandidate,
     activity,
     action,
+    lineage,
     tools,
     tool,
     stopped,

@@ -3,13 +3,13 @@ import { text as readAll } from 'node:stream/consumers';
 import {
   type LineageEdge,
   type LineageGraph,
-  type LineageHit,
   lineageDepthMax,
   type LineageNode,
   type LineageRoot,
   lineageRootsMax,
-  lineageValueMax,
 } from '@atf/core/wire/lineage';
+import { type LineageHit, lineageValueMax } from '@atf/core/wire/lineage-search';
+import { lineageWords } from '@atf/core/wire/lineage-words';
 import { toolRefSchema, uuidSchema } from '@atf/core/wire/words';
 import type { BodyIn } from '@atf/core/wire/api';
 import type { ControlClient } from '@atf/sdk/client';
@@ -31,13 +31,6 @@ function depthOf(given: string): number {
     throw new CliFailure(exitCodes.usage, `--depth takes 1 to ${lineageDepthMax}`);
   return depth;
 }
-
-const edgeWords = ({ join, sure, argument }: LineageEdge): string => {
-  if (join === 'value') return `value of ${argument === '' ? 'its arguments' : (argument ?? 'an argument')}`;
-  if (join === 'given') return sure ? 'its result was given to' : 'had been read before';
-  if (join === 'made') return sure ? 'made in' : 'done afterwards';
-  return { task: 'on the task', delegated: 'delegated', read: 'read', changed: 'changed' }[join];
-};
 
 function nodeWords({ kind, id, name, agent, outcome, labels, at }: LineageNode): string {
   if (kind === 'source') return name;
@@ -61,7 +54,7 @@ function tellGraph({ out }: Cli, { roots, direction, nodes, edges, cut, behind }
     const node = known.get(key);
     if (node === undefined) return;
     const again = told.has(key);
-    const words = by === undefined ? '' : `${edgeWords(by)}${by.sure ? '' : ' (may have had a part)'}: `;
+    const words = by === undefined ? '' : `${lineageWords(by)}${by.sure ? '' : ' (may have had a part)'}: `;
     out.say`${'  '.repeat(depth)}${style('dim', words)}${nodeWords(node)}${again && near.has(key) ? ' (above)' : ''}`;
     if (again) return;
     told.add(key);

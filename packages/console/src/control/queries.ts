@@ -45,6 +45,8 @@ export interface AnswerOptions {
   readonly enabled?: boolean;
   /** Keeps the last answer on screen while a new input loads. */
   readonly keep?: boolean;
+  /** Asked once while the page is open: the asking itself is on record. */
+  readonly once?: boolean;
 }
 
 /** The answer to a reading operation. */
@@ -59,6 +61,7 @@ export function useAnswer<K extends OperationId>(
     enabled: options.enabled ?? true,
     ...(options.everyMs === undefined ? {} : { refetchInterval: options.everyMs }),
     ...(options.keep ? { placeholderData: keepPreviousData } : {}),
+    ...(options.once ? { staleTime: 'static' } : {}),
   });
 }
 

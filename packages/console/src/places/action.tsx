@@ -31,6 +31,9 @@ export function ActionPage() {
           Action <ShortId id={id} what="action id" />
           {story.data?.sid !== undefined && <SessionMark sid={story.data.sid} />}
           {first !== undefined && <ExactTime at={first.at} />}
+          <Link to="/activity/$id/lineage" params={{ id }} className="underline">
+            Where it came from
+          </Link>
         </span>
       }
     >

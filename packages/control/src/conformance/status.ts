@@ -100,7 +100,7 @@ export const statuses: Readonly<Record<RequirementId, Status>> = {
   },
   'D-5': {
     status: 'partly',
-    says: 'Each record names the call whose result held a deciding value; where a call came from, what a tool or document has touched, and which records hold a value is answered from the log, and exported as PROV-JSON. What a session has read has labels, kept by control. What changes stored data beside ATF is not seen.',
+    says: 'Each record names the call whose result held a deciding value; where a call came from, what a tool or document has touched, and which records hold a value is answered from the log, drawn, and exported as PROV-JSON. What a session has read has labels, kept by control. What changes stored data beside ATF is not seen.',
     tests: [
       'tests/e2e/lineage.test.ts › names the call whose result held the value, and the tool behind it',
       'tests/e2e/lineage.test.ts › of a tool: who read it, what was done with its values, and where they went',

@@ -13,6 +13,7 @@ import { egressRoutes } from './egress.ts';
 import { enforcementRoutes } from './enforcement.ts';
 import { gatewayRoutes } from './gateway-routes.ts';
 import { labelRoutes } from './labels.ts';
+import { lineageSearchRoutes } from './lineage-search.ts';
 import { lineageRoutes } from './lineage.ts';
 import { negotiationRoutes } from './negotiation.ts';
 import { notificationRoutes } from './notifications.ts';
@@ -999,6 +1000,7 @@ export const routes = {
   ...delegationRoutes,
   ...labelRoutes,
   ...lineageRoutes,
+  ...lineageSearchRoutes,
   // notifications
   ...notificationRoutes,
   // policy

@@ -3,17 +3,13 @@
  * tools and agents, never values: those stay in the sealed contents of records, and a question about a value is answered out of them and not kept.
  */
 import { z } from 'zod';
-import { origins } from '../segmentation/provenance/session-memory.ts';
 import { text } from './shapes.ts';
 import {
   actionClassSchema,
   isoTimeSchema,
-  nameSchema,
   outputTrustSchema,
   type Role,
   sensitivitySchema,
-  toolRefSchema,
-  uuidSchema,
 } from './words.ts';
 
 export const lineageKinds = ['action', 'session', 'task', 'source'] as const;
@@ -25,18 +21,9 @@ export const lineageJoins = ['value', 'given', 'made', 'task', 'delegated', 'rea
 export const lineageNodesMax = 500;
 export const lineageDepthMax = 20;
 export const lineageRootsMax = 20;
-/** Characters of a value that is asked about. */
-export const lineageValueMax = 4_096;
-/** Hits of one page. */
-export const lineageHitsMax = 100;
 
-const uuidRoot = <K extends string>(kind: K) => z.strictObject({ kind: z.literal(kind), id: uuidSchema });
-export const lineageRootSchema = z.union([
-  uuidRoot('action'),
-  uuidRoot('session'),
-  uuidRoot('task'),
-  z.strictObject({ kind: z.literal('source'), id: toolRefSchema }),
-]);
+/** `id`: a UUID, or `server/tool`. */
+export const lineageRootSchema = z.strictObject({ kind: z.enum(lineageKinds), id: text(400) });
 export type LineageRoot = z.infer<typeof lineageRootSchema>;
 
 export const lineageNodeSchema = z.object({
@@ -70,7 +57,8 @@ export const lineageEdgeSchema = z.object({
   sure: z.boolean(),
   /** JSON pointer of the argument whose value it is. */
   argument: text(200).optional(),
-  origin: z.enum(origins).optional(),
+  /** Word of provenance for how it stood there. */
+  origin: text(20).optional(),
 });
 export type LineageEdge = z.infer<typeof lineageEdgeSchema>;
 
@@ -86,73 +74,26 @@ export const lineageGraphSchema = z.object({
 });
 export type LineageGraph = z.infer<typeof lineageGraphSchema>;
 
-export const lineageHitSchema = z.object({
-  action: uuidSchema,
-  at: isoTimeSchema,
-  agent: text(64).optional(),
-  source: text(400),
-  /** It was given it, or it gave it out. */
-  where: z.enum(['arguments', 'result']),
-  /** A whole field, or inside of a longer text. */
-  how: z.enum(['field', 'text']),
-});
-export type LineageHit = z.infer<typeof lineageHitSchema>;
-
 /** Whose work it is to look. */
-const askers = ['auditor', 'security', 'operator'] as const satisfies readonly Role[];
+export const lineageAskers = ['auditor', 'security', 'operator'] as const satisfies readonly Role[];
 
-const question = z.strictObject({
+export const lineageQuestionSchema = z.strictObject({
   roots: z.array(lineageRootSchema).min(1).max(lineageRootsMax),
   /** `from`: where it came from · `to`: what it has touched. */
   direction: z.enum(['from', 'to']),
   depth: z.int().min(1).max(lineageDepthMax).default(6),
   nodes: z.int().min(10).max(lineageNodesMax).default(200),
 });
-export type LineageQuestion = z.infer<typeof question>;
+export type LineageQuestion = z.infer<typeof lineageQuestionSchema>;
 
 export const lineageRoutes = {
   'lineage.graph': {
     method: 'POST',
     path: '/v1/lineage',
     auth: 'person',
-    roles: askers,
+    roles: lineageAskers,
     summary: 'Where something came from, or what it has touched; that it was asked is recorded',
-    body: question,
+    body: lineageQuestionSchema,
     response: lineageGraphSchema,
-  },
-  'lineage.prov': {
-    method: 'POST',
-    path: '/v1/lineage/prov',
-    auth: 'person',
-    roles: askers,
-    summary: 'The same as a PROV-JSON document (W3C)',
-    body: question,
-    response: z.record(z.string(), z.unknown()),
-  },
-  'lineage.value': {
-    method: 'POST',
-    path: '/v1/lineage/value',
-    auth: 'person',
-    roles: askers,
-    summary:
-      'Which recorded arguments and results hold a value, as far as they are kept; that it was asked is recorded, the value is not',
-    body: z.strictObject({
-      value: z.string().min(1).max(lineageValueMax),
-      agent: nameSchema.optional(),
-      where: z.enum(['arguments', 'result']).optional(),
-      /** Records before this place in the log: `next` of the page before. */
-      before: z.int().min(0).optional(),
-    }),
-    response: z.object({
-      items: z.array(lineageHitSchema),
-      /** Contents that were looked through for this page. */
-      looked: z.int(),
-      /** Contents that are erased. */
-      erased: z.int(),
-      /** Contents that are longer than what is compared. */
-      partly: z.int(),
-      /** Where to go on; absent: all that is kept was looked through. */
-      next: z.int().optional(),
-    }),
   },
 } as const;

@@ -3,6 +3,7 @@ import { provOf } from '@atf/core/data/lineage/prov';
 import { refuse } from '@atf/core/errors';
 import { plainText } from '@atf/core/segmentation/provenance/plain-text';
 import type { LineageGraph, LineageQuestion } from '@atf/core/wire/lineage';
+import { toolRefSchema, uuidSchema } from '@atf/core/wire/words';
 import type { ReadableLog } from '../../activity/log-reader.ts';
 import type { Actor, Control, Handlers } from '../../context.ts';
 import { actingPerson } from '../../identity/acting.ts';
@@ -29,6 +30,10 @@ export function lineageRoutesOf(
   async function graphOf(control: Control, actor: Actor, question: LineageQuestion): Promise<LineageGraph> {
     const person = actingPerson(actor);
     const { roots, direction } = question;
+    // What is no id does not come into the record of the question.
+    for (const { kind, id } of roots)
+      if (!(kind === 'source' ? toolRefSchema : uuidSchema).safeParse(id).success)
+        refuse('request.malformed', `roots: no id of a ${kind}`);
     await control.change((tx) =>
       control.audit.enqueue(tx, 'data.lineage_asked', { byId: person.id, about: roots, direction }),
     );

@@ -5,7 +5,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { openPayload, type SealedPayload } from '@atf/core/audit/payload';
 import { seenOf, standsIn } from '@atf/core/segmentation/provenance/session-memory';
-import { type LineageHit, lineageHitsMax } from '@atf/core/wire/lineage';
+import { type LineageHit, lineageHitsMax } from '@atf/core/wire/lineage-search';
 import type { Json } from '@atf/core/wire/json';
 import { activityRows, type IndexRow } from '../../audit/index-store.ts';
 import { payloadsByIds } from '../../audit/payloads.ts';

@@ -194,7 +194,7 @@ export class LineageWalk {
         join: 'value',
         sure: true,
         argument,
-        origin: origin as NonNullable<LineageEdge['origin']>,
+        origin,
       } as const;
       const before = from === null ? undefined : given.get(from);
       if (before !== undefined) {
@@ -276,7 +276,7 @@ export class LineageWalk {
         join: 'value',
         sure: true,
         argument,
-        origin: origin as NonNullable<LineageEdge['origin']>,
+        origin,
       });
     }
     if (!gave(row)) return;
