@@ -487,6 +487,9 @@ function addRecords(program: Commander, act: Act): void {
     .description('what was decided about an action, in plain words, and what would have changed it')
     .option('--checks', 'also each check, in the order in which they ran')
     .action(act(async () => (await import('./commands/action.ts')).showAction));
+  common(program.command('drift'))
+    .description('how far the inputs of agents are from what they were, by source')
+    .action(act(async () => (await import('./commands/drift.ts')).drift));
   const lineage = program
     .command('lineage')
     .description('where something came from, and what it has touched; that you asked is recorded');

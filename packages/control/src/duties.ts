@@ -6,6 +6,7 @@ import { witnessingSchema } from '@atf/core/wire/api';
 import { keepApprovals } from './approvals/upkeep.ts';
 import type { LogWriting, RunningLog } from './audit/running-log.ts';
 import type { Control } from './context.ts';
+import { DriftWatch } from './data/drift/drift.ts';
 import { LineageIndex } from './data/lineage/follow.ts';
 import { finishDrains, forgetSessions } from './incident/drains.ts';
 import { GatewayWatch } from './notifications/gateway-watch.ts';
@@ -25,6 +26,8 @@ const upkeepEveryMs = 1_000;
 const watchEveryMs = 1_000;
 /** Agents that call far more than usual are noticed this often. */
 const volumeEveryMs = 1_000;
+/** Sources that are no longer what they were are noticed this often. */
+const driftEveryMs = 5_000;
 /** What follows the log for questions about lineage; a question brings it up to date itself. */
 const lineageEveryMs = 5_000;
 const forgetEveryMs = 10_000;
@@ -48,6 +51,7 @@ async function begin(held: Control, log: RunningLog): Promise<Work> {
   const { tenant } = held.config;
   const watch = new GatewayWatch(held);
   const volumes = new VolumeWatch(held);
+  const drifts = new DriftWatch(held);
   const lineage = new LineageIndex(held, log);
   const ends = [
     regularly(held, upkeepEveryMs, 'upkeep of approvals', () => keepApprovals(held)),
@@ -55,6 +59,7 @@ async function begin(held: Control, log: RunningLog): Promise<Work> {
     regularly(held, sessionsEveryMs, 'stops of sessions', () => forgetSessions(held)),
     regularly(held, watchEveryMs, 'watch over gateways', () => watch.look()),
     regularly(held, volumeEveryMs, 'watch over volumes', () => volumes.look()),
+    regularly(held, driftEveryMs, 'drift of inputs', () => drifts.look()),
     regularly(held, lineageEveryMs, 'lineage', () => lineage.follow()),
     regularly(held, volumeEveryMs, 'boundaries that were widened', () => forgetGrants(held)),
     regularly(held, forgetEveryMs, 'negotiations that count no more', () =>

@@ -17,6 +17,7 @@ import type { StartedRooms, StartRooms } from './compose.ts';
 import { conformanceRoutes } from './conformance/routes.ts';
 import { shippedPolicyDir } from './config.ts';
 import type { Control } from './context.ts';
+import { driftHandlers } from './data/drift/drift.ts';
 import { lineageRoutesOf } from './data/lineage/routes.ts';
 import { startDuties } from './duties.ts';
 import { gatewayRoutes } from './gateways/routes.ts';
@@ -71,6 +72,7 @@ function handlersOf(log: ReadableLog, cedar: Cedar, backtests: Backtests): AllHa
     ...policySchemaRoutes(),
     ...shadowRoutes(new ShadowRoom()),
     ...activityRoutes(log),
+    ...driftHandlers,
     ...lineageRoutesOf(log),
     ...measureRoutes,
     ...overviewRoutes(log),

@@ -63,6 +63,8 @@ export const events = {
     'A person lowered the labels of what an instance, or whoever works on a task, has read.',
   'segmentation.throttle_ended': 'A throttle ended: its hour was over, or a person lifted it.',
   'segmentation.tool_removed': 'A server stopped offering a tool.',
+  'data.input_drifted':
+    'What an agent reads from a source is no longer what it was: other languages, lengths, labels or words; told once.',
   'data.lineage_asked':
     'Somebody asked where something came from, what it has touched, or which records hold a value; the value is not recorded.',
   'policy.set_proposed': 'Somebody proposed a policy set as the next version; it is not in force by that.',

@@ -33,6 +33,7 @@ import { Elsewhere } from './protocols/elsewhere.ts';
 import { HttpServices } from './protocols/http-service.ts';
 import { routedUpstream } from './routed-upstream.ts';
 import { askJudgeOver } from './judge.ts';
+import { InputCounter } from './input-counts.ts';
 import { Lease } from './lease.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { PayloadKey } from './payload-key.ts';
@@ -124,6 +125,7 @@ interface Built {
   readonly metrics: Metrics;
   readonly decideTimes: RecentTimes;
   readonly shadow: Shadow;
+  readonly inputs: InputCounter;
   /** Known once the port is. */
   publicUrl: string;
   /** A tool server says that a resource changed: to whoever listens, once the door is open. */
@@ -292,12 +294,14 @@ function build({ key, options, control, spool, enrolled, orphans }: Opened): Bui
     },
     later: (work, ms) => void (ms < 1 ? setImmediate(work) : setTimeout(work, ms).unref()),
   });
+  const inputs = new InputCounter({ clock, control });
   const startedMs = clock.monotonicMs();
   const decideTimes = new RecentTimes();
   const pipeline: Pipeline = createPipeline(ports, {
     publicUrl: () => built.publicUrl,
     onObserved: (observed) => metrics.observed(observed),
     onDecision: (decided) => shadow.observe(decided),
+    onRan: (decided, ran) => inputs.ran(decided, ran),
     onDecided: (ms) => {
       decideTimes.add(ms);
       metrics.decided(ms);
@@ -349,6 +353,7 @@ function build({ key, options, control, spool, enrolled, orphans }: Opened): Bui
     metrics,
     decideTimes,
     shadow,
+    inputs,
     publicUrl,
     onUpdated: () => undefined,
     notReady,
@@ -488,6 +493,7 @@ async function run(opened: Opened): Promise<RunningGateway> {
     discovery,
     shipper,
     shadow,
+    inputs,
     notReady,
   } = built;
   snapshot.onApplied((topic, key, body, before) => {
@@ -510,6 +516,7 @@ async function run(opened: Opened): Promise<RunningGateway> {
     void payloadKey.tick(clock.monotonicMs());
     void pipeline.refusals.flush();
     void shadow.tick();
+    void inputs.tick();
     pipeline.limiter.sweep();
     upstreams.sweep((name) => snapshot.server(name));
     services.sweep((name) => snapshot.server(name));

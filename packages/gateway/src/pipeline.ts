@@ -64,6 +64,8 @@ export interface PipelineOptions {
   readonly onObserved?: (observed: Observed) => void;
   /** Each decision that was made, once, when it counts no more what anybody does with it. */
   readonly onDecision?: (decided: Decided) => void;
+  /** Each call that ran, and what came of it. */
+  readonly onRan?: (decided: Decided, ran: Ran) => void;
   /** Milliseconds that each decision took. */
   readonly onDecided?: (ms: number) => void;
   /** Milliseconds since this process could have been given anything. */
@@ -353,6 +355,7 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
           ran.result as unknown as Json,
         );
       observe(decided, ran);
+      if (ran.status !== 'not_executed') options.onRan?.(decided, ran);
       notifier.after(decided, ran);
       if (ran.status !== 'not_executed') judge.after(decided);
       return ran;

@@ -11,6 +11,7 @@ export const noticeWords: Readonly<Record<NoticeKind, string>> = {
   resumed: 'Resumption',
   tool_quarantined: 'Tool in quarantine',
   agent_throttled: 'Agent throttled',
+  input_drifted: 'Inputs changed',
   boundary_widened: 'Boundary widened',
   gateway_lost: 'Gateway',
   records_refused: 'Records refused',

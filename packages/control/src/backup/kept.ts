@@ -32,6 +32,8 @@ export const keptOf: Readonly<Record<keyof Tables | 'migration', Kept>> = {
   feed_head: 'rows',
   gateway: 'rows',
   gateway_join_token: 'void',
+  input_drift: 'rows',
+  input_window: 'rows',
   instance: 'rows',
   key: 'rows',
   lineage_action: 'rebuilt',

@@ -3,6 +3,7 @@ import type { Migration } from '../context.ts';
 import { migrations as audit } from '../audit/migrations.ts';
 import { migrations as approvals } from '../approvals/migrations.ts';
 import { migrations as backup } from '../backup/migrations.ts';
+import { migrations as drift } from '../data/drift/migrations.ts';
 import { migrations as feed } from '../feed/migrations.ts';
 import { migrations as gateways } from '../gateways/migrations.ts';
 import { migrations as identity } from '../identity/migrations.ts';
@@ -20,6 +21,7 @@ export const migrations: readonly Migration[] = [
   ...audit,
   ...approvals,
   ...backup,
+  ...drift,
   ...feed,
   ...gateways,
   ...identity,

@@ -6,6 +6,7 @@
 import type { AuditTables } from '../audit/tables.ts';
 import type { ApprovalTables } from '../approvals/tables.ts';
 import type { BackupTables } from '../backup/tables.ts';
+import type { DriftTables } from '../data/drift/tables.ts';
 import type { FeedTables } from '../feed/tables.ts';
 import type { GatewayTables } from '../gateways/tables.ts';
 import type { IdentityTables } from '../identity/tables.ts';
@@ -22,6 +23,7 @@ import type { WorkspaceTables } from '../workspace/tables.ts';
 export interface Tables
   extends ApprovalTables,
     BackupTables,
+    DriftTables,
     FeedTables,
     GatewayTables,
     IdentityTables,

@@ -24,6 +24,7 @@ export const noticeRules: ReadonlyMap<string, NoticeRule> = new Map<string, Noti
   ],
   ['incident.containment_lifted', { kind: 'resumed', severity: always('warning') }],
   ['segmentation.tool_quarantined', { kind: 'tool_quarantined', severity: always('warning') }],
+  ['data.input_drifted', { kind: 'input_drifted', severity: always('warning') }],
   ['segmentation.agent_throttled', { kind: 'agent_throttled', severity: always('warning') }],
   ['identity.gateway_revoked', { kind: 'gateway_lost', severity: always('warning') }],
   ['audit.gap_recorded', { kind: 'audit_problem', severity: always('critical') }],

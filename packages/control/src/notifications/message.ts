@@ -18,6 +18,7 @@ export const kindWords: Readonly<Record<NoticeKind, string>> = {
   resumed: 'resumptions',
   tool_quarantined: 'tools in quarantine',
   agent_throttled: 'agents that call far more than usual',
+  input_drifted: 'sources that are no longer what they were',
   boundary_widened: 'boundaries that Principals widened',
   gateway_lost: 'gateways out of touch',
   records_refused: 'refusals of records',

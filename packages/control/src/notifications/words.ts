@@ -121,6 +121,11 @@ export function wordsOf(row: NotificationRow, agentName: string | undefined, nam
         summary: `${agent} made ${text(facts['calls'])} calls in this hour; ${text(facts['baseline'])} are usual`,
         because: `It is throttled to ${text(facts['max'])} calls in ${text(facts['perSeconds'])} s until ${text(facts['until'])}, unless a person lifts that.`,
       };
+    case 'input_drifted':
+      return {
+        summary: `What ${agent} reads from ${text(facts['tool'])} is no longer what it was`,
+        because: `It changed in: ${Array.isArray(facts['in']) ? facts['in'].map(text).join(', ') : '?'} (${text(facts['results'])} new results beside ${text(facts['reference'])}).`,
+      };
     case 'gateway_lost':
       return {
         summary: `The gateway ${text(facts['name'])} was revoked by ${names.name(facts['by'])}`,

@@ -14,6 +14,7 @@ import { enforcementRoutes } from './enforcement.ts';
 import { gatewayRoutes } from './gateway-routes.ts';
 import { labelRoutes } from './labels.ts';
 import { lineageSearchRoutes } from './lineage-search.ts';
+import { driftRoutes } from './drift.ts';
 import { lineageRoutes } from './lineage.ts';
 import { negotiationRoutes } from './negotiation.ts';
 import { notificationRoutes } from './notifications.ts';
@@ -999,6 +1000,7 @@ export const routes = {
   ...taskRoutes,
   ...delegationRoutes,
   ...labelRoutes,
+  ...driftRoutes,
   ...lineageRoutes,
   ...lineageSearchRoutes,
   // notifications

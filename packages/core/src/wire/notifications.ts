@@ -16,6 +16,7 @@ export const noticeKinds = [
   'resumed',
   'tool_quarantined',
   'agent_throttled',
+  'input_drifted',
   'boundary_widened',
   'gateway_lost',
   'records_refused',

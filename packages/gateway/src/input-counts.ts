@@ -1,0 +1,98 @@
+/**
+ * Room: data (D-2). Counts what kinds of inputs agents get from their sources, by hour, and tells control. Counts only ever grow until their hour is over and told, and
+ * control replaces what this process said before: an answer that got lost counts nothing twice. Bounded; makes no call wait; holds no content.
+ */
+import { randomUUID } from 'node:crypto';
+import { countResult, noCounts, sampledMax } from '@atf/core/data/input-statistics';
+import { type InputCounts, inputWindowsMax } from '@atf/core/wire/drift';
+import { isJsonObject, type Json } from '@atf/core/wire/json';
+import type { Ran } from './execute.ts';
+import type { ClockPort, ControlPort } from './ports.ts';
+import type { ToolResult } from './protocols/protocol.ts';
+import type { Decided } from './record.ts';
+
+export const inputsTellEveryMs = 5_000;
+/** Agents and sources in one hour; what comes beyond is not counted. */
+export const inputsHeldMax = 2_000;
+const hourMs = 3_600_000;
+
+interface Held {
+  readonly agentId: string;
+  readonly tool: string;
+  readonly hour: number;
+  readonly counts: InputCounts;
+  told: number;
+}
+
+export class InputCounter {
+  readonly #clock: ClockPort;
+  readonly #control: ControlPort;
+  readonly #boot = randomUUID();
+  readonly #held = new Map<string, Held>();
+  #telling = false;
+  #toldMs = Number.NEGATIVE_INFINITY;
+
+  constructor({ clock, control }: { readonly clock: ClockPort; readonly control: ControlPort }) {
+    this.#clock = clock;
+    this.#control = control;
+  }
+
+  /** A call has run: what came of it counts, also where it was withheld. */
+  ran({ received, decision }: Pick<Decided, 'received' | 'decision'>, { result, data }: Ran): void {
+    if (decision.actionClass !== 'read' || (result === undefined && data === undefined)) return;
+    const { agentId } = received.credential;
+    const tool = `${received.server}/${received.tool}`;
+    const hour = Math.floor(this.#clock.nowMs() / hourMs);
+    const key = `${agentId} ${tool} ${hour}`;
+    const held = this.#held.get(key) ?? { agentId, tool, hour, counts: noCounts(), told: 0 };
+    if (!this.#held.has(key) && this.#held.size >= inputsHeldMax) return;
+    this.#held.set(key, held);
+    countResult(held.counts, { ...sampleOf(result), labels: data?.labels ?? [] });
+  }
+
+  /** Tells control what is new; regularly. Never throws. */
+  async tick(): Promise<void> {
+    const nowMs = this.#clock.monotonicMs();
+    if (this.#telling || nowMs - this.#toldMs < inputsTellEveryMs) return;
+    this.#toldMs = nowMs;
+    this.#telling = true;
+    try {
+      await this.#tell();
+    } finally {
+      this.#telling = false;
+    }
+  }
+
+  async #tell(): Promise<void> {
+    const hour = Math.floor(this.#clock.nowMs() / hourMs);
+    const due = [...this.#held.values()]
+      .filter(({ counts, told }) => counts.results > told)
+      .slice(0, inputWindowsMax);
+    if (due.length > 0) {
+      const said = due.map(({ counts }) => counts.results);
+      const windows = due.map(({ agentId, tool, hour: of, counts }) => ({ agentId, tool, hour: of, counts }));
+      const answer = await this.#control.request('gateway.inputs', { body: { boot: this.#boot, windows } });
+      // Said to control that cannot take it, an old hour is let go all the same: it must not fill the memory.
+      if (answer.ok) for (const [at, held] of due.entries()) held.told = said[at] ?? 0;
+    }
+    for (const [key, held] of this.#held)
+      if (held.hour < hour && (held.told === held.counts.results || held.hour < hour - 1))
+        this.#held.delete(key);
+  }
+}
+
+/** Strings of a result, up to a bound, and how long all of it is. */
+function sampleOf(result: ToolResult | undefined): { readonly length: number; readonly sample: string } {
+  const parts: string[] = [];
+  let [length, sampled] = [0, 0];
+  const collect = (value: Json): void => {
+    if (typeof value === 'string') {
+      length += value.length;
+      if (sampled < sampledMax) parts.push(value.slice(0, sampledMax - sampled));
+      sampled = Math.min(sampledMax, sampled + value.length);
+    } else if (Array.isArray(value)) for (const item of value) collect(item as Json);
+    else if (isJsonObject(value)) for (const item of Object.values(value)) collect(item);
+  };
+  collect(result?.structuredContent ?? (result?.content as Json | undefined) ?? '');
+  return { length, sample: parts.join('\n') };
+}
