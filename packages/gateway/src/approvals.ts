@@ -377,7 +377,7 @@ export class Approvals {
       ...by,
     };
     const received = receivedOf(actionId, credential, call);
-    await inspectArguments(call.args, call.argsText.length);
+    await inspectArguments(call.args, call.argsText.length, ports.snapshot.settings());
     const decided = decider.decide(received, call, approval, await decider.hold(received));
     if (decided.decision.outcome === 'allow') return await release(decided);
     const why = decided.decision.refusal ?? refusal('internal.fault');

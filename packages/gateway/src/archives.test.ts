@@ -99,7 +99,7 @@ describe('an archive', () => {
 describe('bytes in arguments', () => {
   const verdicts = async (bytes: Buffer, settings?: SettingsDoc) => {
     const args: JsonObject = { body: `see data:application/zip;base64,${bytes.toString('base64')}` };
-    await inspectArguments(args, JSON.stringify(args).length);
+    await inspectArguments(args, JSON.stringify(args).length, settings);
     return argumentVerdicts(args, 'send', settings).map(({ verdict, labels }) => [verdict, ...labels]);
   };
 

@@ -6,6 +6,7 @@ import type { Detector } from '@atf/core/data/detectors/detector';
 import { detectors } from '@atf/core/data/detectors/index';
 import { type InjectionVerdict, injectionVerdict, modelId } from '@atf/core/data/injection';
 import { inspect, inspectInParts, type Inspected, type Inspection } from '@atf/core/data/inspect';
+import { type MadeDetector, ownDetectors } from '@atf/core/data/own/own-detectors';
 import { isNamed, sensitiveDefault } from '@atf/core/data/sensitive';
 import { Tally } from '@atf/core/data/tally';
 import type { DataRecord } from '@atf/core/record';
@@ -25,33 +26,48 @@ const byId = new Map(detectors.map((detector) => [detector.id, detector]));
 
 const sensitiveOf = (settings: SettingsDoc | undefined) => settings?.sensitive ?? sensitiveDefault;
 
+/** Detectors of the company's own that are in force: the same ones while the settings are the same. */
+export const ownOf = (settings: SettingsDoc | undefined): readonly MadeDetector[] =>
+  ownDetectors(settings?.detectors);
+
+interface Known {
+  readonly inspection: Inspection;
+  /** By these of the company's own; others look again. */
+  readonly own: readonly MadeDetector[];
+}
 /** Arguments are looked at once, however often the call is decided. */
-const known = new WeakMap<JsonObject, Inspection>();
+const known = new WeakMap<JsonObject, Known>();
 /** Characters that are looked at in the tick of a decision; what is longer has been looked at before, in parts, or counts as unchecked. */
 const atOnceMax = 16_384;
 
 const sent = { channel: 'sent' } as const;
 
 /** Has arguments looked at before they are decided about; `length`: of their text. */
-export async function inspectArguments(args: JsonObject, length: number): Promise<void> {
-  if (known.has(args)) return;
+export async function inspectArguments(
+  args: JsonObject,
+  length: number,
+  settings: SettingsDoc | undefined,
+): Promise<void> {
+  const own = ownOf(settings);
+  if (known.get(args)?.own === own) return;
   const bytes = bytesIn(args);
   if (length <= atOnceMax && bytes.length === 0) return;
-  const { inspection } = await driven(inspectInParts(args, sent));
-  const inside = await driven(inspectBytes(bytes, sent));
+  const all = { ...sent, own };
+  const { inspection } = await driven(inspectInParts(args, all));
+  const inside = await driven(inspectBytes(bytes, all));
   inside.add(inspection);
-  known.set(args, inside);
+  known.set(args, { inspection: inside, own });
 }
 
-function argumentsInspection(args: JsonObject): Inspection {
+function argumentsInspection(args: JsonObject, own: readonly MadeDetector[]): Inspection {
   const before = known.get(args);
-  if (before !== undefined) return before;
-  const { inspection } = inspect(args, { ...sent, max: atOnceMax });
+  if (before?.own === own) return before.inspection;
+  const { inspection } = inspect(args, { ...sent, own, max: atOnceMax });
   const all = new Tally();
   all.add(inspection);
   // Archives are opened before the tick of a decision, or not at all.
   if (bytesIn(args).length > 0) all.unchecked = true;
-  known.set(args, all);
+  known.set(args, { inspection: all, own });
   return all;
 }
 
@@ -68,15 +84,17 @@ export function argumentVerdicts(
   action: ActionClass,
   settings: SettingsDoc | undefined,
 ): readonly DetectorVerdict[] {
-  const { found, unchecked, uninspected } = argumentsInspection(args);
+  const own = ownOf(settings);
+  const { found, unchecked, uninspected } = argumentsInspection(args, own);
   const uploads = uninspected || Object.values(args).some(isUpload);
   if (found.size === 0 && !unchecked && !uploads) return [];
   const { neverSent, uninspected: unseen } = sensitiveOf(settings);
   const verdicts = [...found.keys()].flatMap((id): DetectorVerdict[] => {
-    const detector = byId.get(id);
+    const mine = own.find((each) => each.id === id);
+    const detector = mine ?? byId.get(id);
     if (detector === undefined) return [];
     const verdict = action === 'send' && isNamed(neverSent, detector) ? 'block' : 'label';
-    return [{ detector: id, version, verdict, labels: [detector.category] }];
+    return [{ detector: id, version: mine?.version ?? version, verdict, labels: [detector.category] }];
   });
   if (uploads) {
     const refuses = (unseen?.sent ?? (neverSent.length > 0 ? 'refuse' : 'label')) === 'refuse';
@@ -150,9 +168,10 @@ export async function inspectResult(
   fits: (result: ToolResult) => boolean,
 ): Promise<InspectedResult> {
   const mask = maskOf(settings, level);
-  const masks = detectors.some(mask);
+  const own = ownOf(settings);
+  const masks = [...detectors, ...own].some(mask);
   const worst = new WorstScore(modelOf[heard]);
-  const read = { channel: heard, mask, max, hear: worst.hear } as const;
+  const read = { channel: heard, own, mask, max, hear: worst.hear } as const;
   const { structuredContent, ...rest } = result;
   const { value, inspection } = await driven(inspectInParts(rest as unknown as Json, { ...read, skip }));
   // Whatever its members are called, it is content.
@@ -199,8 +218,11 @@ export function maskOf(settings: SettingsDoc | undefined, level: Level): (detect
 }
 
 /** Headers of an answer, masked in one go: they are few and short. */
-export const inspectHead = (headers: JsonObject, mask: (detector: Detector) => boolean): Inspected =>
-  inspect(headers, { channel: 'read', mask });
+export const inspectHead = (
+  headers: JsonObject,
+  mask: (detector: Detector) => boolean,
+  own: readonly MadeDetector[],
+): Inspected => inspect(headers, { channel: 'read', own, mask });
 
 /** What a text that is no result looks like: words of another agent, questions of a server. */
 export async function inspectWords(words: Json): Promise<Omit<InspectedResult, 'result'>> {

@@ -236,7 +236,7 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     const received = receivedOf(actionId, credential, exact);
     if (!calls.hasRoom(credential.agentId)) return busy(credential);
     await memories.prepare(credential);
-    await inspectArguments(exact.args, exact.argsText.length);
+    await inspectArguments(exact.args, exact.argsText.length, ports.snapshot.settings());
     await prepare(credential, exact, actionId);
     // What is asked about anyway spends no limit before it is released.
     const first = asks ? decider.peek(received, exact) : await decide(received, exact, stated);

@@ -11,7 +11,7 @@ import {
 import { streamForm } from '@atf/core/data/stream-units';
 import type { Tally } from '@atf/core/data/tally';
 import { TextDecoder } from 'node:util';
-import { driven, inspectHead, isWithheld, maskOf, recordOf } from './data-inspection.ts';
+import { driven, inspectHead, isWithheld, maskOf, ownOf, recordOf } from './data-inspection.ts';
 import {
   type LookAtStream,
   StreamCutError,
@@ -22,15 +22,16 @@ import {
 /** See `LookAtStream`. */
 export const lookAtStream: LookAtStream = ({ head, charset, level, settings }) => {
   const mask = maskOf(settings, level);
-  const headers = inspectHead(head.headers, mask);
+  const own = ownOf(settings);
+  const headers = inspectHead(head.headers, mask, own);
   const form = streamForm(head.type);
   if (form === 'bytes' && isWithheld(settings, level))
     throw new StreamUninspectedError('Its bytes were not asked for any further.');
   const stream =
     form === 'bytes'
-      ? new ByteStreamInspection(mask)
+      ? new ByteStreamInspection(mask, own)
       : decoding(
-          form === 'text' ? new TextStreamInspection(mask) : new UnitStreamInspection(form, mask),
+          form === 'text' ? new TextStreamInspection(mask, own) : new UnitStreamInspection(form, mask, own),
           decoderOf(charset),
         );
   stream.tally.add(headers.inspection);

@@ -90,8 +90,8 @@ export const statuses: Readonly<Record<RequirementId, Status>> = {
   },
   'D-3': {
     status: 'partly',
-    says: 'Secrets, cards, numbers of persons and health numbers are found and masked in results by level, and refused in what is sent. Names and places are not found.',
-    tests: ['tests/e2e/sensitive.test.ts'],
+    says: 'Secrets, cards, numbers of persons, health numbers and what settings describe are found and masked in results by level, and refused in what is sent. Names and places are not found.',
+    tests: ['tests/e2e/sensitive.test.ts', 'tests/e2e/own-detectors.test.ts'],
   },
   'D-4': {
     status: 'partly',

@@ -54,3 +54,29 @@ it.each([
 ])('an offer of %s is none', (_name, text) => {
   expect(parseSettings(`${shipped}\nnegotiable:\n  - ${text}\n`).ok).toBe(false);
 });
+
+const detector = (more: string) => {
+  const text = `${shipped}
+detectors:
+  - id: own.name
+    summary: Names
+    category: PII
+    ${more}
+    examples: { found: ["Blue Heron", "Red Kite"], clean: [nothing] }
+`;
+  const parsed = parseSettings(text);
+  if (!parsed.ok) throw new Error(parsed.problems.join());
+  return parsed.settings;
+};
+const birds = detector('dictionary: [Blue Heron, Red Kite]');
+
+it.each<[string, Settings, boolean]>([
+  ['the same', birds, false],
+  ['more words', detector('dictionary: [Red Kite, Blue Heron, Grey Owl]'), false],
+  ['another word in place of one', detector('dictionary: [Blue, Kite]'), true],
+  ['only where it is read', detector('dictionary: [Blue Heron, Red Kite]\n    channels: [read]'), true],
+  ['an expression', detector("expression: '(?:Blue Heron|Red Kite)'"), true],
+  ['none any more', read.settings, true],
+])('a detector of its own: %s', (_name, after, looser) => {
+  expect(looserSettings(birds, after).some((says) => says.includes('own.name'))).toBe(looser);
+});

@@ -5,6 +5,7 @@ import type { Rate } from '@atf/core/segmentation/rate';
 import { widenedWords } from '@atf/core/identity/manifest-words';
 import { figureOf, withFigure } from '@atf/core/segmentation/grants';
 import { canonicalJson, type Json } from '@atf/core/wire/json';
+import type { OwnDetector } from '@atf/core/wire/own-detectors';
 import type { BoundaryOffer } from '@atf/core/wire/negotiation';
 import type { Sensitive } from '@atf/core/wire/sensitive';
 import { actionClasses, levels } from '@atf/core/wire/words';
@@ -77,9 +78,9 @@ export function looserSettings(before: Settings, after: Settings): string[] {
   }
   const [hid, hides] = [before.sensitive ?? sensitiveDefault, after.sensitive ?? sensitiveDefault];
   for (const level of levels)
-    for (const id of noLongerNamed(hid.masked[level], hides.masked[level]))
+    for (const id of noLongerNamed(hid.masked[level], hides.masked[level], before.detectors))
       says.push(`settings sensitive.masked.${level}: ${id} is no longer masked`);
-  for (const id of noLongerNamed(hid.neverSent, hides.neverSent))
+  for (const id of noLongerNamed(hid.neverSent, hides.neverSent, before.detectors))
     says.push(`settings sensitive.neverSent: ${id} may be sent`);
   for (const level of hid.uninspected?.withheld ?? [])
     if (hides.uninspected?.withheld.includes(level) !== true)
@@ -91,6 +92,7 @@ export function looserSettings(before: Settings, after: Settings): string[] {
     after.injection ?? injectionDefault,
   ))
     says.push(`settings injection.withheld: ${level} is given what looks like an injected order`);
+  says.push(...looserDetectors(before.detectors, after.detectors));
   more('approvalSeconds', before.approvalSeconds, after.approvalSeconds);
   for (const action of actionClasses) {
     if (before.fourEyes.includes(action) && !after.fourEyes.includes(action))
@@ -101,6 +103,21 @@ export function looserSettings(before: Settings, after: Settings): string[] {
       says.push(`settings replicated: ${action} is no longer in it`);
   }
   return [...says, ...looserJudge(before.judge, after.judge)];
+}
+
+/** One of the company's own that is gone or finds something else; more words are none. */
+function looserDetectors(before: Settings['detectors'], after: Settings['detectors']): string[] {
+  const held = (own: OwnDetector) => {
+    const { summary: _summary, examples: _examples, ...rest } = own;
+    return canonicalJson({ ...rest, ...('dictionary' in own ? { dictionary: [] } : {}) } as Json);
+  };
+  return before.flatMap((was) => {
+    const is = after.find(({ id }) => id === was.id);
+    if (is === undefined) return [`settings detectors: ${was.id} is no longer in it`];
+    const words = 'dictionary' in is ? new Set(is.dictionary) : undefined;
+    const lost = 'dictionary' in was && was.dictionary.some((word) => words?.has(word) !== true);
+    return lost || held(was) !== held(is) ? [`settings detectors: ${was.id} finds something else`] : [];
+  });
 }
 
 /** A judge that is gone, that need not answer, or another; and every new place to which words of tasks or arguments go. */

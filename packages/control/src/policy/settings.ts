@@ -1,11 +1,13 @@
 /**
  * Room: policy (S-2, S-3). The figures of `settings.yaml`: checked like policies, digested and activated together with them.
  */
+import { ownDetectorsProblems } from '@atf/core/data/own/own-detectors';
 import { unknownWords } from '@atf/core/data/sensitive';
 import { callsSharedSchema } from '@atf/core/wire/feed';
 import { cascadeSchema } from '@atf/core/wire/manifest';
 import { boundaryOfferSchema, offersMax } from '@atf/core/wire/negotiation';
 import { injectionSchema } from '@atf/core/wire/injection';
+import { ownDetectorsSchema, ownSchemasMax } from '@atf/core/wire/own-detectors';
 import { sensitiveSchema } from '@atf/core/wire/sensitive';
 import { judgeSettingsSchema } from '@atf/core/wire/judge';
 import { parseStrictYaml } from '@atf/core/wire/strict-yaml';
@@ -15,7 +17,7 @@ import { z } from 'zod';
 const settingsBytesMax = 65_536;
 
 /** No figure may make a guarantee meaningless: a token that lives for days is a standing credential. */
-export const settingsSchema = z.strictObject({
+const figuresSchema = z.strictObject({
   tokenSeconds: z.record(levelSchema, z.int().min(10).max(28_800)),
   approvalSeconds: z.int().min(10).max(86_400),
   callsDefault: z.record(
@@ -25,14 +27,20 @@ export const settingsSchema = z.strictObject({
   /** Calls per period that agents share. */
   callsShared: callsSharedSchema.default({}),
   /** What is masked in results, by level, and what no call sends; absent: what ships (core/data/sensitive.ts). */
-  sensitive: sensitiveSchema
-    .superRefine((sensitive, context) => {
-      for (const word of unknownWords([...Object.values(sensitive.masked).flat(), ...sensitive.neverSent]))
-        context.addIssue({ code: 'custom', message: `${word} is no category and no detector` });
-    })
-    .optional(),
   /** What is done with results that look like injected orders; absent: what ships (core/data/injection.ts). */
   injection: injectionSchema.optional(),
+  sensitive: sensitiveSchema.optional(),
+  /** Detectors of the company's own. */
+  detectors: ownDetectorsSchema
+    .refine(
+      (detectors) => new Set(detectors.map(({ id }) => id)).size === detectors.length,
+      'two detectors have one id',
+    )
+    .refine(
+      (detectors) => detectors.filter((own) => 'schema' in own).length <= ownSchemasMax,
+      `more than ${ownSchemasMax} look for values by a schema`,
+    )
+    .default([]),
   /** Classes of which a call may not be approved by the person who brought the asking instance in. */
   fourEyes: z.array(actionClassSchema).max(5),
   /** Classes of which the owner and the technical owner may approve calls of their own agent: none unless it is said. */
@@ -54,6 +62,16 @@ export const settingsSchema = z.strictObject({
   /** Asked whether calls fit what they are for. */
   judge: judgeSettingsSchema.optional(),
 });
+export const settingsSchema = figuresSchema.superRefine(({ sensitive, detectors }, context) => {
+  if (sensitive === undefined) return;
+  const words = [...Object.values(sensitive.masked).flat(), ...sensitive.neverSent];
+  for (const word of unknownWords(words, detectors))
+    context.addIssue({
+      code: 'custom',
+      path: ['sensitive'],
+      message: `${word} is no category and no detector`,
+    });
+});
 export type Settings = z.infer<typeof settingsSchema>;
 
 export function parseSettings(
@@ -62,7 +80,11 @@ export function parseSettings(
   const read = parseStrictYaml(text, settingsBytesMax);
   if (!read.ok) return { ok: false, problems: [read.problem] };
   const checked = settingsSchema.safeParse(read.value);
-  if (checked.success) return { ok: true, settings: checked.data };
+  if (checked.success) {
+    // Made and tried when a set is checked, not whenever it is read again.
+    const problems = ownDetectorsProblems(checked.data.detectors).map((problem) => `detectors: ${problem}`);
+    return problems.length === 0 ? { ok: true, settings: checked.data } : { ok: false, problems };
+  }
   return {
     ok: false,
     problems: checked.error.issues.map(({ path, message }) => `${path.join('.') || 'settings'}: ${message}`),

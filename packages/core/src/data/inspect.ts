@@ -6,12 +6,15 @@ import { isJsonObject, type Json, parseStrict } from '../wire/json.ts';
 import type { Category, Channel, Detector, Place } from './detectors/detector.ts';
 import { detectors, glanceAt } from './detectors/index.ts';
 import type { Glance } from './glance.ts';
+import type { MadeDetector } from './own/own-detectors.ts';
 import { type Hiding, viewsOf } from './text-views.ts';
 
 /** Characters of one value that are looked at, unless it is said otherwise; what is longer is `unchecked`. */
 export const inspectedMax = 1_048_576;
 /** Strings, numbers and keys of one value, for each of so many characters. */
 const textsMax = 50_000;
+/** Nothing that is shorter is looked at. */
+const textMin = 5;
 const nestedMax = 3;
 const utf8 = new TextEncoder();
 const nestedBounds = { bytesMax: 4 * inspectedMax, depthMax: 64, valuesMax: textsMax };
@@ -35,6 +38,8 @@ export interface InspectOptions {
   readonly channel: Channel;
   /** Characters that are looked at. */
   readonly max?: number;
+  /** Detectors of the company's own, asked beside those that ship. */
+  readonly own?: readonly MadeDetector[];
   /** Which detectors' finds are masked; absent: none. */
   readonly mask?: (detector: Detector) => boolean;
   /** `kept`: what is masked keeps its length, its separators and its type, for a schema that wants them; absent: a placeholder names its kind. */
@@ -60,6 +65,16 @@ const sameShape = (text: string): string =>
     .replace(/\p{Lu}/gu, 'X')
     .replace(/(?!X)\p{L}/gu, 'x')
     .replace(/\p{N}/gu, '0');
+
+/** The same members with nothing in them. */
+function emptied(value: Json): Json {
+  if (typeof value === 'string') return sameShape(value);
+  if (typeof value === 'number') return 0;
+  if (Array.isArray(value)) return value.map(emptied);
+  return isJsonObject(value)
+    ? Object.fromEntries(Object.entries(value).map(([key, item]) => [key, emptied(item)]))
+    : value;
+}
 
 /** A place, and the detector that found it there. */
 export interface FoundPlace extends Place {
@@ -121,23 +136,63 @@ class Walk {
   readonly #textsMax: number;
   readonly #options: InspectOptions;
   readonly #detectors: readonly Detector[];
+  readonly #ofValues: readonly MadeDetector[];
 
   constructor(options: InspectOptions) {
     this.#options = options;
     this.#max = options.max ?? inspectedMax;
     this.#textsMax = textsMax * Math.ceil(this.#max / inspectedMax);
-    this.#detectors = detectors.filter(({ channels }) => channels.includes(options.channel));
+    const asked = ({ channels }: Detector) => channels.includes(options.channel);
+    const own = (options.own ?? []).filter(asked);
+    this.#detectors = [...detectors.filter(asked), ...own.filter(({ holds }) => holds === undefined)];
+    this.#ofValues = own.filter(({ holds }) => holds !== undefined);
   }
 
   *value(value: Json, context: string, nested: number): Generator<void, Json> {
     if (typeof value === 'string') return yield* this.#string(value, context, nested);
     if (typeof value === 'number') return yield* this.#number(value, context);
+    const whole = this.#asWhole(value);
+    if (whole !== undefined) return whole;
     if (Array.isArray(value)) {
       const after: Json[] = [];
       for (const item of value) after.push(yield* this.value(item, context, nested));
       return after;
     }
     return isJsonObject(value) ? yield* this.#object(value, nested) : value;
+  }
+
+  /** What stands in the place of an object or array that is masked as a whole. */
+  #asWhole(value: Json): Json | undefined {
+    if (this.#ofValues.length === 0 || typeof value !== 'object' || value === null) return undefined;
+    const { mask, shape } = this.#options;
+    let masked: MadeDetector | undefined;
+    for (const detector of this.#ofValues) {
+      if (!this.#holds(detector, value)) continue;
+      this.#count(detector);
+      if (mask?.(detector) === true) masked ??= detector;
+    }
+    if (masked === undefined) return undefined;
+    this.masked++;
+    return shape === 'kept' ? emptied(value) : `[${masked.placeholder}]`;
+  }
+
+  #holds(detector: MadeDetector, value: Json): boolean {
+    if (++this.#texts > this.#textsMax) {
+      this.unchecked = true;
+      this.whole = false;
+      return false;
+    }
+    try {
+      return detector.holds?.(value) === true;
+    } catch {
+      this.unchecked = true;
+      return false;
+    }
+  }
+
+  #count({ id, category }: Detector): void {
+    this.found.set(id, (this.found.get(id) ?? 0) + 1);
+    this.categories.add(category);
   }
 
   /** Words that stand in many strings are heard as one text; what was decoded apart, so that neither waters down the other. */
@@ -164,7 +219,7 @@ class Walk {
 
   *#number(value: number, context: string): Generator<void, Json> {
     const text = String(value);
-    const after = text.length < 7 ? text : yield* this.#text(text, context);
+    const after = text.length < textMin ? text : yield* this.#text(text, context);
     if (after === text) return value;
     return this.#options.shape === 'kept' ? 0 : after;
   }
@@ -210,15 +265,12 @@ class Walk {
       this.whole = false;
       return text;
     }
-    if (text.length < 5) {
+    if (text.length < textMin) {
       this.#hear('clear', text);
       return text;
     }
     const found = yield* this.places(text, context);
-    for (const { detector } of found) {
-      this.found.set(detector.id, (this.found.get(detector.id) ?? 0) + 1);
-      this.categories.add(detector.category);
-    }
+    for (const { detector } of found) this.#count(detector);
     return this.#masked(text, found);
   }
 
@@ -318,8 +370,9 @@ export function* inspectInParts(value: Json, options: InspectOptions): Generator
 export function* placesInParts(
   text: string,
   channel: Channel,
+  own: readonly MadeDetector[] = [],
 ): Generator<void, { readonly places: readonly FoundPlace[]; readonly inspection: Inspection }> {
-  const walk = new Walk({ channel });
+  const walk = new Walk({ channel, own });
   try {
     return { places: yield* walk.places(text, ''), inspection: walk };
   } catch {

@@ -15,20 +15,23 @@ export const sensitiveDefault: Sensitive = {
 };
 
 const categories: ReadonlySet<string> = new Set<Category>(['secret', 'PCI', 'PHI', 'PII']);
-const ids: ReadonlySet<string> = new Set(
-  detectors.flatMap(({ id, category }) => (category === 'injection' ? [] : [id])),
-);
+type Named = Pick<Detector, 'id' | 'category'>;
 
-/** Words that name no category and no detector. */
-export const unknownWords = (words: readonly string[]): string[] =>
-  words.filter((word) => !categories.has(word) && !ids.has(word));
+/** Words that name no category and no detector, those of the company's own among them. */
+export function unknownWords(words: readonly string[], own: readonly Named[]): string[] {
+  const sensitive = detectors.filter(({ category }) => category !== 'injection');
+  const ids = new Set([...sensitive, ...own].map(({ id }) => id));
+  return words.filter((word) => !categories.has(word) && !ids.has(word));
+}
 
 /** Whether these words name the detector, by its category or by itself. */
-export const isNamed = (
-  words: readonly string[],
-  { id, category }: Pick<Detector, 'id' | 'category'>,
-): boolean => words.includes(category) || words.includes(id);
+export const isNamed = (words: readonly string[], { id, category }: Named): boolean =>
+  words.includes(category) || words.includes(id);
 
 /** The detectors that the first words name and the second do not. */
-export const noLongerNamed = (before: readonly string[], after: readonly string[]): string[] =>
-  detectors.filter((each) => isNamed(before, each) && !isNamed(after, each)).map(({ id }) => id);
+export const noLongerNamed = (
+  before: readonly string[],
+  after: readonly string[],
+  own: readonly Named[],
+): string[] =>
+  [...detectors, ...own].filter((each) => isNamed(before, each) && !isNamed(after, each)).map(({ id }) => id);

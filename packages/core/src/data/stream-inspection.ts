@@ -6,6 +6,7 @@
 import { isJsonObject, type Json, parseStrict } from '../wire/json.ts';
 import type { Detector } from './detectors/detector.ts';
 import { inspectInParts, placesInParts, replaced } from './inspect.ts';
+import type { MadeDetector } from './own/own-detectors.ts';
 import { eventLines, Units, unitLengthMax, withData } from './stream-units.ts';
 import { Tally } from './tally.ts';
 
@@ -25,6 +26,8 @@ const bytesKept = 512;
 export type Passed<T> = { readonly out: T } | { readonly cut: 'found' | 'too_long' };
 export type Mask = (detector: Detector) => boolean;
 
+const noOwn: readonly MadeDetector[] = [];
+
 const utf8 = new TextEncoder();
 const unitBounds = { bytesMax: 4 * unitLengthMax, depthMax: 64, valuesMax: 50_000 };
 
@@ -33,10 +36,12 @@ class Tails {
   readonly #tails = new Map<string, string>();
   readonly #last = new Map<string, string>();
   readonly #mask: Mask;
+  readonly #own: readonly MadeDetector[];
   readonly #tally: Tally;
 
-  constructor(mask: Mask, tally: Tally) {
+  constructor(mask: Mask, own: readonly MadeDetector[], tally: Tally) {
     this.#mask = mask;
+    this.#own = own;
     this.#tally = tally;
   }
 
@@ -60,7 +65,7 @@ class Tails {
     this.#last.set(path, text);
     const before = this.#tails.get(path) ?? '';
     const window = before + text;
-    const { places, inspection } = yield* placesInParts(window, 'read');
+    const { places, inspection } = yield* placesInParts(window, 'read', this.#own);
     if (inspection.unchecked) this.#tally.unchecked = true;
     const straddling = places.filter(({ start, end }) => start < before.length && end > before.length);
     for (const { detector } of straddling) this.#tally.count(detector);
@@ -89,14 +94,16 @@ export class UnitStreamInspection {
   readonly tally = new Tally();
   readonly #form: 'events' | 'lines';
   readonly #mask: Mask;
+  readonly #own: readonly MadeDetector[];
   readonly #units: Units;
   readonly #tails: Tails;
 
-  constructor(form: 'events' | 'lines', mask: Mask) {
+  constructor(form: 'events' | 'lines', mask: Mask, own = noOwn) {
     this.#form = form;
     this.#mask = mask;
+    this.#own = own;
     this.#units = new Units(form);
-    this.#tails = new Tails(mask, this.tally);
+    this.#tails = new Tails(mask, own, this.tally);
   }
 
   *take(text: string): Generator<void, Passed<string>> {
@@ -143,7 +150,11 @@ export class UnitStreamInspection {
   /** The content of a unit, masked. */
   *#content(text: string, path: string): Generator<void, string | undefined> {
     if (text === '') return text;
-    const { value, inspection } = yield* inspectInParts(text, { channel: 'read', mask: this.#mask });
+    const { value, inspection } = yield* inspectInParts(text, {
+      channel: 'read',
+      mask: this.#mask,
+      own: this.#own,
+    });
     this.tally.add(inspection);
     if (!inspection.whole) return undefined;
     const parsed = /^\s*[[{"]/.test(text) ? parseStrict(utf8.encode(text), unitBounds) : undefined;
@@ -164,13 +175,15 @@ export class UnitStreamInspection {
 export class TextStreamInspection {
   readonly tally = new Tally();
   readonly #mask: Mask;
+  readonly #own: readonly MadeDetector[];
   #held = '';
   #tail = '';
   /** Length of what is held from which on it is worth looking again. */
   #lookFrom = 0;
 
-  constructor(mask: Mask) {
+  constructor(mask: Mask, own = noOwn) {
     this.#mask = mask;
+    this.#own = own;
   }
 
   *take(text: string): Generator<void, Passed<string>> {
@@ -190,7 +203,7 @@ export class TextStreamInspection {
   *#look(upTo: number | undefined, isLong: boolean): Generator<void, Passed<string>> {
     const before = this.#tail.length;
     const window = this.#tail + this.#held;
-    const { places, inspection } = yield* placesInParts(window, 'read');
+    const { places, inspection } = yield* placesInParts(window, 'read', this.#own);
     const masks = places.filter(({ end, detector }) => end > before && this.#mask(detector));
     if (masks.some(({ start }) => start < before)) return this.#cut(masks.map(({ detector }) => detector));
     let safe = upTo === undefined ? window.length : before + upTo;
@@ -231,12 +244,14 @@ export const readableIn = (bytes: Uint8Array): string =>
 export class ByteStreamInspection {
   readonly tally = new Tally();
   readonly #mask: Mask;
+  readonly #own: readonly MadeDetector[];
   #pieces: Uint8Array[] = [];
   #gathered = 0;
   #tail = '';
 
-  constructor(mask: Mask) {
+  constructor(mask: Mask, own = noOwn) {
     this.#mask = mask;
+    this.#own = own;
     this.tally.uninspected = true;
   }
 
@@ -256,7 +271,7 @@ export class ByteStreamInspection {
     const before = this.#tail.length;
     const leaving = before + readableIn(out).length;
     const window = this.#tail + readableIn(all);
-    const { places, inspection } = yield* placesInParts(window, 'read');
+    const { places, inspection } = yield* placesInParts(window, 'read', this.#own);
     this.tally.add(inspection);
     const found = places.filter(({ end }) => end > before);
     const cut = found.some(({ detector }) => this.#mask(detector));

@@ -14,6 +14,7 @@ import { databaseRightsSchema } from './database.ts';
 import { classificationSchema, policyDocSchema, containmentDocSchema } from './documents.ts';
 import { labelsDocSchema } from './labels.ts';
 import { humanCheckpointSchema, limitSchema, otherDomainSchema, toolWindowSchema } from './manifest.ts';
+import { ownDetectorsSchema } from './own-detectors.ts';
 import { sensitiveSchema } from './sensitive.ts';
 import {
   actionClassSchema,
@@ -111,6 +112,8 @@ export const settingsDocSchema = z.object({
   sensitive: sensitiveSchema.optional(),
   /** To whom results that look like injected orders are not given; absent: what holds where settings say nothing. */
   injection: injectionSchema.optional(),
+  /** Of the company's own; absent: none. */
+  detectors: ownDetectorsSchema.optional(),
   upstreamTimeoutMs: z.int().min(1),
   /** Classes of action that run only when control, too, holds their intent durably; absent from control of before. */
   replicated: z.array(actionClassSchema).max(5).optional(),

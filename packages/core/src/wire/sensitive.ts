@@ -2,7 +2,11 @@
 import { z } from 'zod';
 import { levelSchema } from './words.ts';
 
-const words = z.array(z.string().regex(/^(?:secret|PCI|PHI|PII|(?:secret|pii|phi)\.[a-z_]{1,40})$/)).max(100);
+const words = z
+  .array(
+    z.string().regex(/^(?:secret|PCI|PHI|PII|(?:secret|pii|phi)\.[a-z_]{1,40}|own\.[a-z][a-z0-9_]{0,39})$/),
+  )
+  .max(100);
 
 export const sensitiveSchema = z.strictObject({
   /** Masked in results before an agent of this level reads them. */
