@@ -26,6 +26,7 @@ import {
   humanCheckpointOf,
   valueOf,
 } from './segmentation/transaction.ts';
+import type { Rate } from './segmentation/rate.ts';
 import { throttleId, throttleWords } from './segmentation/volume.ts';
 import { closedWindows, utcTime } from './segmentation/windows.ts';
 import type { AgentDoc, ServerDoc, ToolDoc } from './wire/feed.ts';
@@ -334,15 +335,22 @@ function limitTime({ agent, tool, world }: Asked): Step | undefined {
     : no('segmentation.outside_window', closed.map(windowWords).join('; ').slice(0, becauseLengthMax));
 }
 
+/** Whose throttle it is: its own, or that of somebody for whom it works. */
+const throttledOf = (agents: readonly AgentDoc[], { max, perSeconds }: Rate): AgentDoc | undefined =>
+  agents.find(({ throttle }) => throttle?.max === max && throttle.perSeconds === perSeconds);
+
 /** S-3. */
-function limitRate(world: World, { throttle }: AgentDoc): Step {
+function limitRate(world: World, agent: AgentDoc): Step {
   const over = world.limits.find(({ ok }) => !ok);
   if (over !== undefined) {
     const later = { retryAfterMs: over.retryAfterMs };
     const unheard = `${over.id}: control has not said whether a call is left`;
     if (over.unheard === true) return { refuse: refusal('containment.feed_stale', unheard, later) };
-    if (over.id === throttleId && throttle !== undefined)
-      return { refuse: refusal('segmentation.throttled', throttleWords(throttle), later) };
+    const whose = over.id === throttleId ? throttledOf([agent, ...agentsAbove(world)], over) : undefined;
+    if (whose?.throttle !== undefined) {
+      const throttled = refusal('segmentation.throttled', throttleWords(whose.throttle), later);
+      return whose === agent ? { refuse: throttled } : named({ refuse: throttled }, whose);
+    }
     const detail = `${over.id}: ${over.max} calls per ${over.perSeconds} s`;
     return { refuse: refusal('segmentation.rate_exceeded', detail, later) };
   }

@@ -172,12 +172,13 @@ export function createDecider(
     const used = tool === undefined ? undefined : raisedBy(tool, query);
     const nowMs = clock.nowMs();
     const bound = boundNow(agent, credential, nowMs);
+    const above = aboveOf(snapshot, credential);
+    const agents = agentsAbove(above);
     const limits = limiter.look(
-      { agent: bound, tool, settings: snapshot.settings(), proof },
+      { agent: bound, tool, settings: snapshot.settings(), proof, above: agents },
       how.hold?.rates,
     );
-    const above = aboveOf(snapshot, credential);
-    const spending = { agent: bound, tool, args: received.args, credential, above: agentsAbove(above) };
+    const spending = { agent: bound, tool, args: received.args, credential, above: agents };
     const binding = bindingTotals(totals.look(spending), how);
     // What is only looked at is looked at as if the judge agreed: it is asked about what would be done. A doubt is there before anybody is asked.
     const { instanceId } = credential;
@@ -228,6 +229,7 @@ export function createDecider(
       tool,
       settings: snapshot.settings(),
       proof,
+      above: agentsAbove(aboveOf(snapshot, credential)),
     };
   };
   const spendingOf = ({ args, credential }: Received, { agent, tool }: LimitInput) => ({

@@ -244,8 +244,11 @@ function outputFact(schemas: SchemaCheck, tool: ToolDoc, result: ToolResult): Sc
   return own.verdict === 'valid' ? schemas.registered(tool, result) : own;
 }
 
-const isOrderWithheld = (injection: InjectionVerdict, level: Level, settings: SettingsDoc | undefined): boolean =>
-  injection === 'block' && (settings?.injection ?? injectionDefault).withheld.includes(level);
+const isOrderWithheld = (
+  injection: InjectionVerdict,
+  level: Level,
+  settings: SettingsDoc | undefined,
+): boolean => injection === 'block' && (settings?.injection ?? injectionDefault).withheld.includes(level);
 
 const lengthOf = (value: unknown): number => (value === undefined ? 0 : (JSON.stringify(value)?.length ?? 0));
 

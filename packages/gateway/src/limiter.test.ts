@@ -57,6 +57,26 @@ describe('rate limits (S-3)', () => {
     expect(facts).toEqual([{ id: 'rate:agent', ok: true, max: 100, perSeconds: 60, retryAfterMs: 0 }]);
   });
 
+  it('of an agent that is throttled bind whoever works for it, together with it', async () => {
+    const throttle = {
+      since: '2026-01-01T00:00:00.000Z',
+      until: '2026-01-01T01:00:00.000Z',
+      calls: 50,
+      baseline: 20,
+      max: 3,
+      perSeconds: 60,
+    };
+    const above = { ...agentDoc(1, 'senior', []), throttle };
+    const own: LimitInput = { ...bound(50), agent: above };
+    const below = (n: number): LimitInput => ({ ...bound(50, 60, n), above: [above] });
+    const limiter = new World().limiter();
+    expect(await count([limiter], below(2), 2)).toBe(2);
+    expect(await count([limiter], own, 1)).toBe(1);
+    expect(await count([limiter], below(3), 5)).toBe(0);
+    expect(limiter.look(below(2)).filter(({ ok }) => !ok)).toMatchObject([{ id: 'rate:throttle', max: 3 }]);
+    expect(await count([limiter], bound(50, 60, 4), 5)).toBe(5);
+  });
+
   it.each([1, 2, 5])(
     'admit as many as the limit says through %i gateways at once, and refill over the period',
     async (gateways) => {

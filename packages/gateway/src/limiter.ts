@@ -39,10 +39,12 @@ export interface LimitInput {
   readonly tool: ToolDoc | undefined;
   readonly settings: SettingsDoc | undefined;
   readonly proof: 'dpop' | 'none';
+  /** For whom it works: who is throttled does not go on through others. */
+  readonly above?: readonly AgentDoc[];
 }
 
 /** The rates that bind a call of this tool, each with the name under which the record shows it. */
-function ratesFor({ agent, tool, settings, proof }: LimitInput): NamedRate[] {
+function ratesFor({ agent, tool, settings, proof, above = [] }: LimitInput): NamedRate[] {
   if (agent === undefined) return [];
   const rates: NamedRate[] = [];
   const name = tool === undefined ? undefined : `${tool.server}/${tool.name}`;
@@ -55,10 +57,9 @@ function ratesFor({ agent, tool, settings, proof }: LimitInput): NamedRate[] {
     const level = settings?.callsDefault[effectiveLevel(agent, proof)];
     if (level !== undefined) rates.push({ id: 'rate:agent', holder: agent.id, ...level });
   }
-  if (agent.throttle !== undefined) {
-    const { max, perSeconds } = agent.throttle;
-    rates.push({ id: throttleId, holder: agent.id, max, perSeconds });
-  }
+  for (const { id: holder, throttle } of [agent, ...above])
+    if (throttle !== undefined)
+      rates.push({ id: throttleId, holder, max: throttle.max, perSeconds: throttle.perSeconds });
   return [...rates, ...sharedRates(agent, name, settings?.callsShared)];
 }
 

@@ -9,7 +9,7 @@ import { registerAgent } from '../identity/agents.ts';
 import { agentById } from '../identity/store.ts';
 import { type TestControl, testControl } from '../workspace/control.fixture.ts';
 import { unthrottle, volumeOf } from './agent-volume.ts';
-import { VolumeWatch } from './volume.ts';
+import { ofEach, VolumeWatch } from './volume.ts';
 
 let control: TestControl;
 let owner: Person;
@@ -156,4 +156,14 @@ it('keeps four weeks, and the baseline of whoever rests longer', async () => {
   control.later(40 * dayMs);
   await watch.look();
   expect(await volume()).toMatchObject({ baseline, history: { activeHours: 0 }, hours: [] });
+});
+
+it('one agent that fails keeps nobody behind it from their turn, and is told', async () => {
+  const done: string[] = [];
+  const work = async (name: string): Promise<void> => {
+    if (name === 'broken') throw new Error('this one');
+    done.push(name);
+  };
+  await expect(ofEach(['first', 'broken', 'last'], work)).rejects.toThrow('this one');
+  expect(done).toEqual(['first', 'last']);
 });

@@ -130,7 +130,7 @@ export class VolumeWatch {
     const { db, clock, config } = this.#control;
     const hour = hourOf(clock.nowMs());
     const over = await agentsOver(db, config.tenant, { hour, percent: overPercent, limit: agentsPerTurn });
-    for (const row of over) await this.#throttle(row, hour);
+    await ofEach(over, (row) => this.#throttle(row, hour));
   }
 
   async #throttle({ agentId, calls, baseline }: OverRow, hour: number): Promise<void> {
@@ -156,14 +156,23 @@ export class VolumeWatch {
     const nowMs = clock.nowMs();
     const isOver = ({ until, since }: Throttle) =>
       nowMs >= Date.parse(until) || nowMs < Date.parse(since) - 3_600_000;
-    for (const { id, adapted } of await adaptedAgents(db, config.tenant, adaptedMax)) {
-      if (adapted.throttle === undefined || !isOver(adapted.throttle)) continue;
-      await change(async (tx) => {
+    const held = (await adaptedAgents(db, config.tenant, adaptedMax)).filter(
+      ({ adapted: { throttle } }) => throttle !== undefined && isOver(throttle),
+    );
+    await ofEach(held, ({ id }) =>
+      change(async (tx) => {
         const agent = await lockAgent(tx, config.tenant, id);
         const now = agent?.adapted.throttle;
         if (agent === undefined || now === undefined || !isOver(now)) return;
         await endThrottle(this.#control, tx, agent, { because: 'hour_over' });
-      });
-    }
+      }),
+    );
   }
+}
+
+/** One that fails keeps nobody behind it from theirs; what failed is told when all have had their turn. */
+export async function ofEach<T>(rows: readonly T[], work: (row: T) => Promise<void>): Promise<void> {
+  const faults: unknown[] = [];
+  for (const row of rows) await work(row).catch((fault: unknown) => faults.push(fault));
+  if (faults.length > 0) throw faults[0];
 }
