@@ -262,4 +262,7 @@ for (const [name, score] of [
   process.stdout.write(`${name}: ${(peers[name] ?? 0).toFixed(0)} µs of processor time for 2 KB.\n`);
 }
 if (options.json !== undefined)
-  writeFileSync(options.json, `${JSON.stringify({ lines, scores, injection: orders, speed, peers }, undefined, 2)}\n`);
+  writeFileSync(
+    options.json,
+    `${JSON.stringify({ lines, scores, injection: orders, speed, peers }, undefined, 2)}\n`,
+  );
