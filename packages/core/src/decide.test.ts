@@ -17,7 +17,7 @@ import { decide } from './decide.ts';
 import { sha256 } from './digest.ts';
 import type { ContainmentDoc } from './wire/feed.ts';
 import type { Scope } from './wire/words.ts';
-import type { PolicyAnswer, World } from './world.ts';
+import type { DetectorVerdict, PolicyAnswer, World } from './world.ts';
 
 const stopped = (scope: Scope): ContainmentDoc => ({
   scope,
@@ -355,5 +355,58 @@ describe('a judge of intents', () => {
     const denies = policyOf(() => ({ decision: 'deny', reasons: [], errors: [] }));
     expect(decided('agrees', 'ask', { policy: denies }).outcome).toBe('refuse');
     expect(decided('agrees', 'ask', { feedFresh: false }).outcome).toBe('refuse');
+  });
+});
+
+describe('what is said', () => {
+  const received = receivedOf();
+  const verdict = (detector: string, does: DetectorVerdict['verdict'], label: string): DetectorVerdict => ({
+    detector,
+    version: '1',
+    verdict: does,
+    labels: [label],
+  });
+  const toxic = verdict('output.toxicity', 'review', 'toxic');
+  const decided = (detectors: readonly DetectorVerdict[], more: Partial<World> = {}) =>
+    decide(received, worldOf({ detectors, ...more }));
+
+  it('is looked at by a person first, where it is flagged', () => {
+    const waits = decided([toxic]);
+    expect(waits).toMatchObject({ outcome: 'ask', refusal: { code: 'maturity.approval_required' } });
+    expect(waits.refusal?.detail).toBe('look at what it says: toxic (output.toxicity)');
+    const approval = approvalFor(received);
+    const released = decided([toxic], { approval });
+    // What policies owe is owed all the same.
+    expect(released).toMatchObject({ outcome: 'allow', policies: ['level.permit'], obligations: ['notify'] });
+    const other = { ...approval, argsDigest: sha256('others') };
+    expect(decided([toxic], { approval: other }).outcome).toBe('ask');
+  });
+
+  it('stands first in what a person is told, whatever else is asked', () => {
+    const { refusal } = decided([toxic], { policy: onlyApproved });
+    expect(refusal?.detail).toMatch(/^look at what it says: toxic \(output\.toxicity\); /);
+  });
+
+  it('is refused with a code of its own, unless something sensitive is refused as well', () => {
+    const link = verdict('output.link', 'block', 'exfiltration');
+    const secret = verdict('secret.token', 'block', 'secret');
+    const approval = approvalFor(received);
+    expect(decided([link, toxic], { approval }).refusal?.code).toBe('data.output_refused');
+    expect(decided([link, secret], { approval }).refusal?.code).toBe('data.never_sent');
+  });
+
+  it('is told to policies by its labels, each once', () => {
+    const seen: (readonly string[])[] = [];
+    const policy = policyOf(({ context }) => {
+      seen.push(context.dataLabels);
+      return permits;
+    });
+    decided([verdict('pii.email', 'label', 'PII'), verdict('pii.ip', 'label', 'PII'), toxic], {
+      policy,
+    });
+    expect(seen).toEqual([
+      ['PII', 'toxic'],
+      ['PII', 'toxic'],
+    ]);
   });
 });

@@ -410,6 +410,12 @@ const totalCode = ({ id, of }: TotalFact): ErrorCode =>
       ? 'segmentation.too_many_at_once'
       : 'segmentation.total_exceeded';
 
+const findWords = (verdicts: World['detectors']): string =>
+  verdicts.map(({ detector, labels }) => `${labels.join(', ')} (${detector})`).join('; ');
+
+/** Of what is looked at because it leaves (D-4), not because it is sensitive. */
+const isOfOutput = ({ detector }: World['detectors'][number]): boolean => detector.startsWith('output.');
+
 /** D-1; detectors block here as well. */
 function governData(world: World): Step {
   if (world.schema.verdict === 'unusable') return no('data.schema_unusable');
@@ -417,10 +423,7 @@ function governData(world: World): Step {
     return no('data.schema_invalid', world.schema.problems.slice(0, 10).join('; '));
   const blocks = world.detectors.filter(({ verdict }) => verdict === 'block');
   if (blocks.length > 0)
-    return no(
-      'data.never_sent',
-      blocks.map(({ detector, labels }) => `${labels.join(', ')} (${detector})`).join('; '),
-    );
+    return no(blocks.every(isOfOutput) ? 'data.output_refused' : 'data.never_sent', findWords(blocks));
   return { pass: 'the arguments fit the schema of the tool' };
 }
 
@@ -442,7 +445,8 @@ function gateMaturity(asked: Asked, received: Received, world: World): Step {
     `${statementWords(world)}level ${asked.level} may ${actionClassOf(asked.tool)} only after a person approves`;
   // A release of this call ends the doubt, so whoever releases it is told of it, whatever else asks.
   const doubt = world.judged?.verdict === 'doubted' ? `${judgedWords.doubted}; ` : '';
-  const told = `${doubt}${why}`.slice(0, becauseLengthMax);
+  const flagged = heldWords(world);
+  const told = `${flagged === undefined ? '' : `${flagged}; `}${doubt}${why}`.slice(0, becauseLengthMax);
   return { ask: refusal('maturity.approval_required', told, { policies: answer.reasons }) };
 }
 
@@ -501,6 +505,27 @@ function judgeIntent(
   return verdict === 'unanswered' && unanswered === 'refuse'
     ? no('policy.judge_unanswered')
     : { ask: refusal('maturity.approval_required', because) };
+}
+
+/** What a person is told that stands in a call which nobody sends unseen; undefined: nothing. */
+function heldWords({ detectors }: World): string | undefined {
+  const held = detectors.filter(({ verdict }) => verdict === 'review');
+  return held.length === 0 ? undefined : `look at what it says: ${findWords(held)}`;
+}
+
+/** D-4: does a person look at it before it leaves? `policies`: those that let the call pass before. */
+function reviewOutput(
+  world: World,
+  tool: ToolDoc,
+  received: Received,
+  policies: readonly string[] = [],
+): Step | undefined {
+  const words = heldWords(world);
+  if (words === undefined) return undefined;
+  const { approval } = world;
+  return approval !== undefined && approvalReleases(approval, received, world, tool)
+    ? { pass: `a person has looked at it (${approval.id.slice(0, 8)})`, policies }
+    : { ask: refusal('maturity.approval_required', words.slice(0, becauseLengthMax)) };
 }
 
 /** Invariant 5: the approval of exactly this call, consumed for it, unexpired, under the accepted definition. */
@@ -607,6 +632,7 @@ export function decide(received: Received, world: World): Decision {
     maybe('limit_total', limitTotal(everyone, received)) ??
     take('govern_data', governData(world)) ??
     all('gate_maturity', (each) => gateMaturity(each, received, world)) ??
+    maybe('review_output', reviewOutput(world, tool, received, checks.at(-1)?.policies)) ??
     maybe('judge_intent', judgeIntent(world, tool, received, checks.at(-1)?.policies)) ??
     answer('allow')
   );

@@ -44,6 +44,7 @@ export const checkWords: Readonly<Record<CheckName, string>> = {
   limit_total: 'totals',
   govern_data: 'the arguments',
   gate_maturity: 'level and approval',
+  review_output: 'what it says',
   judge_intent: 'the judge of intents',
 };
 

@@ -650,6 +650,12 @@ export const errors = {
     'The arguments hold what must not leave, or what could not be looked at',
     'Leave it out. Settings name what is never sent (sensitive.neverSent); arguments that are too large to be looked at are sent in parts.',
   ),
+  'data.output_refused': entry(
+    403,
+    'D-4',
+    'What the call says is not sent: settings hold it back',
+    'Say it otherwise: the detail names what was found. Settings name thresholds, links and rules (output).',
+  ),
   'data.masked_invalid': entry(
     502,
     'D-3',

@@ -196,7 +196,7 @@ const factsSchema = z.object({
       z.object({
         detector: word,
         version: word,
-        verdict: z.enum(['clear', 'label', 'mask', 'block']),
+        verdict: z.enum(['clear', 'label', 'mask', 'review', 'block']),
         labels: verdictWords,
       }),
     )

@@ -128,7 +128,8 @@ export const noTask: TaskFact = { assurance: 'absent', intent: 'silent' };
 export interface DetectorVerdict {
   readonly detector: string;
   readonly version: string;
-  readonly verdict: 'clear' | 'label' | 'mask' | 'block';
+  /** `review`: a person looks at it before it leaves. */
+  readonly verdict: 'clear' | 'label' | 'mask' | 'review' | 'block';
   readonly labels: readonly string[];
 }
 
@@ -183,7 +184,7 @@ export interface PolicyContext {
   readonly args?: JsonObject;
   /** How many agents stand above it in a chain of delegation; 0: it works for none. */
   readonly delegationDepth: number;
-  /** What detectors say of the arguments: categories of what they hold, and whether they were looked at. */
+  /** What detectors say of the arguments: categories of what they hold, how they speak, labels of the company's rules, and whether they were looked at. */
   readonly dataLabels: readonly string[];
   /** How much could go wrong, 0 to 100 (segmentation/risk.ts). */
   readonly risk: number;
@@ -297,6 +298,7 @@ export type CheckName =
   | 'limit_total'
   | 'govern_data'
   | 'gate_maturity'
+  | 'review_output'
   | 'judge_intent';
 
 export interface Check {

@@ -106,8 +106,16 @@ function keptBack(
   const had = joined(world.flow, world.tool === undefined ? worst : labelsOfTool(world.tool));
   if (!isWithin(labels.facts(received.credential), had))
     return 'The session has read more since this call was decided; the answer was kept back.';
-  const verdicts = argumentVerdicts(answers, decision.actionClass ?? 'admin', ports.snapshot.settings());
-  return verdicts.some(({ verdict }) => verdict === 'block')
+  const settings = ports.snapshot.settings();
+  const level = decision.effectiveLevel ?? 'intern';
+  const action = decision.actionClass ?? 'admin';
+  const verdicts = [
+    ...argumentVerdicts(answers, { action, level, settings }),
+    // Whatever the call is for, its server reads the answer.
+    ...(action === 'read' ? argumentVerdicts(answers, { action: 'write', level, settings }) : []),
+  ];
+  // Nobody is asked about an answer: what a person would have to see first is kept back.
+  return verdicts.some(({ verdict }) => verdict === 'block' || verdict === 'review')
     ? 'The answer holds what is never sent; it was kept back.'
     : undefined;
 }

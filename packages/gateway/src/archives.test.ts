@@ -100,7 +100,9 @@ describe('bytes in arguments', () => {
   const verdicts = async (bytes: Buffer, settings?: SettingsDoc) => {
     const args: JsonObject = { body: `see data:application/zip;base64,${bytes.toString('base64')}` };
     await inspectArguments(args, JSON.stringify(args).length, settings);
-    return argumentVerdicts(args, 'send', settings).map(({ verdict, labels }) => [verdict, ...labels]);
+    return argumentVerdicts(args, { action: 'send', level: 'senior', settings }).map(
+      ({ verdict, labels }) => [verdict, ...labels],
+    );
   };
 
   it('do not carry a secret out, nor what nobody can look into', async () => {
@@ -123,7 +125,7 @@ describe('bytes in arguments', () => {
 
   it('that nobody had opened before the decision are unchecked', () => {
     const args: JsonObject = { body: gzipSync('hello hello hello').toString('base64') };
-    expect(argumentVerdicts(args, 'write', undefined)).toMatchObject([
+    expect(argumentVerdicts(args, { action: 'write', level: 'senior', settings: undefined })).toMatchObject([
       { verdict: 'block', labels: ['unchecked'] },
     ]);
   });
@@ -172,10 +174,13 @@ describe('a detector that fails', () => {
       throw new Error(`a fault at ${key}`);
     });
     for (const action of ['write', 'send', 'execute', 'admin'] as const)
-      expect(argumentVerdicts({ body: 'hello hello' }, action, undefined)).toMatchObject([
-        { verdict: 'block', labels: ['unchecked'] },
-      ]);
-    const read = argumentVerdicts({ query: 'hello hello' }, 'read', undefined);
+      expect(
+        argumentVerdicts({ body: 'hello hello' }, { action, level: 'senior', settings: undefined }),
+      ).toMatchObject([{ verdict: 'block', labels: ['unchecked'] }]);
+    const read = argumentVerdicts(
+      { query: 'hello hello' },
+      { action: 'read', level: 'senior', settings: undefined },
+    );
     expect(read).toMatchObject([{ verdict: 'label', labels: ['unchecked'] }]);
     const { result, data } = await inspectResult(
       { content: [{ type: 'text', text: `hello ${key}` }] },

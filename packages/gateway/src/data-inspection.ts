@@ -7,6 +7,7 @@ import { detectors } from '@atf/core/data/detectors/index';
 import { type InjectionVerdict, injectionVerdict, modelId } from '@atf/core/data/injection';
 import { inspect, inspectInParts, type Inspected, type Inspection } from '@atf/core/data/inspect';
 import { type MadeDetector, ownDetectors } from '@atf/core/data/own/own-detectors';
+import type { GivenValues } from '@atf/core/data/output/links';
 import { isNamed, sensitiveDefault } from '@atf/core/data/sensitive';
 import { Tally } from '@atf/core/data/tally';
 import type { DataRecord } from '@atf/core/record';
@@ -17,7 +18,9 @@ import type { DetectorVerdict } from '@atf/core/world';
 import { setImmediate } from 'node:timers/promises';
 import { bytesIn, inspectBytes } from './bytes-inspection.ts';
 import { WorstScore } from './models.ts';
+import { outputVerdicts, Said } from './output-inspection.ts';
 import type { ToolResult } from './protocols/protocol.ts';
+import type { Stated } from './record.ts';
 
 /** Of a detector's verdicts in records: raised when what it finds changes. */
 const version = '1';
@@ -32,9 +35,11 @@ export const ownOf = (settings: SettingsDoc | undefined): readonly MadeDetector[
 
 interface Known {
   readonly inspection: Inspection;
+  readonly heard: Said;
   /** By these of the company's own; others look again. */
   readonly own: readonly MadeDetector[];
 }
+
 /** Arguments are looked at once, however often the call is decided. */
 const known = new WeakMap<JsonObject, Known>();
 /** Characters that are looked at in the tick of a decision; what is longer has been looked at before, in parts, or counts as unchecked. */
@@ -52,23 +57,27 @@ export async function inspectArguments(
   if (known.get(args)?.own === own) return;
   const bytes = bytesIn(args);
   if (length <= atOnceMax && bytes.length === 0) return;
-  const all = { ...sent, own };
-  const { inspection } = await driven(inspectInParts(args, all));
-  const inside = await driven(inspectBytes(bytes, all));
+  const heard = new Said();
+  const options = { ...sent, own, hear: heard.hear };
+  const { inspection } = await driven(inspectInParts(args, options));
+  const inside = await driven(inspectBytes(bytes, options));
   inside.add(inspection);
-  known.set(args, { inspection: inside, own });
+  known.set(args, { inspection: inside, heard, own });
 }
 
-function argumentsInspection(args: JsonObject, own: readonly MadeDetector[]): Inspection {
+function lookedAt(args: JsonObject, settings: SettingsDoc | undefined): Known {
+  const own = ownOf(settings);
   const before = known.get(args);
-  if (before?.own === own) return before.inspection;
-  const { inspection } = inspect(args, { ...sent, own, max: atOnceMax });
+  if (before?.own === own) return before;
+  const heard = new Said();
+  const { inspection } = inspect(args, { ...sent, own, max: atOnceMax, hear: heard.hear });
   const all = new Tally();
   all.add(inspection);
   // Archives are opened before the tick of a decision, or not at all.
   if (bytesIn(args).length > 0) all.unchecked = true;
-  known.set(args, { inspection: all, own });
-  return all;
+  const looked = { inspection: all, heard, own };
+  known.set(args, looked);
+  return looked;
 }
 
 /** Bytes that go to a service while they come (protocols/http-door.ts): the call knows what they come to, and nobody has looked at them. */
@@ -78,14 +87,36 @@ const isUpload = (value: Json): boolean =>
   typeof value['sha256'] === 'string' &&
   typeof value['bytes'] === 'number';
 
-/** What the detectors say of the arguments of a call: a label each, or `block` where a call that sends must not have it. */
-export function argumentVerdicts(
-  args: JsonObject,
-  action: ActionClass,
-  settings: SettingsDoc | undefined,
-): readonly DetectorVerdict[] {
+/** Who says it, and what was said to them. */
+export interface Saying {
+  readonly action: ActionClass;
+  readonly level: Level;
+  readonly settings: SettingsDoc | undefined;
+  /** What the session was given; absent: it does not matter. */
+  readonly given?: GivenValues | undefined;
+}
+
+/** What the detectors say of the arguments of a call: a label each, `block` where a call must not have it, `review` where a person looks at it first. */
+export function argumentVerdicts(args: JsonObject, saying: Saying): readonly DetectorVerdict[] {
+  return [...sensitiveVerdicts(args, saying), ...saidVerdicts(args, saying)];
+}
+
+function saidVerdicts(args: JsonObject, { action, level, settings, given }: Saying): DetectorVerdict[] {
+  const { inspection, heard } = lookedAt(args, settings);
+  const { neverSent } = sensitiveOf(settings);
+  const isNever = (id: string) => {
+    const detector = byId.get(id);
+    return detector !== undefined && isNamed(neverSent, detector);
+  };
+  const anyNever = [...inspection.found.keys()].some(isNever);
+  const isSensitive = (text: string) =>
+    anyNever && [...inspect(text, sent).inspection.found.keys()].some(isNever);
+  return outputVerdicts(heard, { action, level, settings, isSensitive, given });
+}
+
+function sensitiveVerdicts(args: JsonObject, { action, settings }: Saying): DetectorVerdict[] {
   const own = ownOf(settings);
-  const { found, unchecked, uninspected } = argumentsInspection(args, own);
+  const { found, unchecked, uninspected } = lookedAt(args, settings).inspection;
   const uploads = uninspected || Object.values(args).some(isUpload);
   if (found.size === 0 && !unchecked && !uploads) return [];
   const { neverSent, uninspected: unseen } = sensitiveOf(settings);
@@ -131,6 +162,39 @@ export async function driven<T>(parts: Generator<void, T>): Promise<T> {
     await setImmediate();
     sinceMs = performance.now();
   }
+}
+
+/**
+ * What a program says beside its call, as people and the judge may read it and the record keeps it: without what an Intern would not read, and what is never sent. Nothing
+ * is decided on it.
+ */
+export function maskedStated(
+  stated: Stated | undefined,
+  settings: SettingsDoc | undefined,
+): Stated | undefined {
+  if (stated?.text === undefined) return stated;
+  const { masked, neverSent } = sensitiveOf(settings);
+  const words = [...masked.intern, ...neverSent];
+  const mask = (detector: Detector) => isNamed(words, detector);
+  const { value, inspection } = inspect(stated.text, { channel: 'read', mask });
+  return { ...stated, text: inspection.whole && typeof value === 'string' ? value : '{"unchecked":true}' };
+}
+
+/** Labels of what a program reports: nobody asked it to say it otherwise, it has happened. */
+export async function reportLabels(
+  result: ToolResult,
+  { level, settings }: Pick<Saying, 'level' | 'settings'>,
+): Promise<readonly string[]> {
+  const heard = new Said();
+  await driven(inspectInParts(result as unknown as Json, { channel: 'sent', hear: heard.hear }));
+  const saying = { action: 'write', level, settings, isSensitive: () => false } as const;
+  return outputVerdicts(heard, saying).flatMap(({ labels }) => labels);
+}
+
+/** A record of what was found, with labels of what was said. */
+export function withSaid(data: DataRecord | undefined, said: readonly string[]): DataRecord | undefined {
+  if (said.length === 0) return data;
+  return { found: {}, masked: 0, ...data, labels: [...new Set([...(data?.labels ?? []), ...said])] };
 }
 
 export interface InspectedResult {

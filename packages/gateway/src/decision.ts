@@ -210,7 +210,12 @@ export function createDecider(
       detectors:
         used === undefined || how.anyArguments
           ? []
-          : argumentVerdicts(received.args, actionClassOf(used), snapshot.settings()),
+          : argumentVerdicts(received.args, {
+              action: actionClassOf(used),
+              level: agent === undefined ? 'intern' : levelInChain(effectiveLevel(agent, proof), above),
+              settings: snapshot.settings(),
+              given: memories.given(credential),
+            }),
       query,
       ...(judged === undefined ? {} : { judged }),
     };

@@ -16,12 +16,13 @@ import type { AskKind, Level } from '@atf/core/wire/words';
 import type { SchemaFact } from '@atf/core/world';
 import { inputOf } from './agent-input.ts';
 import type { CallUnderWay } from './calls.ts';
-import { bothRecords, inspectResult, isDoubtful } from './data-inspection.ts';
+import { bothRecords, inspectResult, isDoubtful, reportLabels, withSaid } from './data-inspection.ts';
 import { lastLook } from './last-look.ts';
 import type { DispatchedAction, Ports } from './ports.ts';
 import { logOfCall } from './protocols/mcp-log.ts';
 import type { ToolResult, UpstreamCallOutcome } from './protocols/protocol.ts';
 import { type Decided, type Outcome, recordDecision, recordOutcome } from './record.ts';
+import { withoutResultLinks } from './result-links.ts';
 import type { SchemaCheck } from './schema-check.ts';
 import { labelsRead, type SessionLabels } from './session-labels.ts';
 import type { Totals } from './totals.ts';
@@ -218,12 +219,15 @@ async function inspectOutput(
   const all = log.length === 0 ? outcome.result : { ...outcome.result, log };
   const level = decided.decision.effectiveLevel ?? 'intern';
   const settings = ports.snapshot.settings();
-  const inspected = await inspectResult(
-    all,
-    { level, settings, max: resultLengthMax, heard: kindOf(received.tool) === 'prompt' ? 'prompt' : 'read' },
+  const heard = kindOf(received.tool) === 'prompt' ? ('prompt' as const) : ('read' as const);
+  const inspected = await withoutResultLinks(
+    await inspectResult(all, { level, settings, max: resultLengthMax, heard }, fits),
+    { level, settings },
     fits,
   );
-  const data = bothRecords(outcome.data, inspected.data);
+  // What a program reports that runs its own tools is said by the agent itself.
+  const reported = received.protocol === 'action' ? await reportLabels(all, { level, settings }) : [];
+  const data = withSaid(bothRecords(outcome.data, inspected.data), reported);
   if (inspected.result === undefined)
     return { ...without(status, call.cut ?? refusal(inspected.why ?? 'data.masked_invalid')), data };
   const { log: said = [], ...result } = inspected.result as ToolResult & { log?: readonly JsonObject[] };

@@ -19,7 +19,7 @@ import { type Authenticated, Authenticator } from './authenticate.ts';
 import { BuiltInAnswers, RecentDecisions } from './built-in-answers.ts';
 import { approvalResultName, builtInTools, isBuiltIn, readApprovalQuestion } from './built-in-tools.ts';
 import { CallsUnderWay } from './calls.ts';
-import { inspectArguments, isDoubtful } from './data-inspection.ts';
+import { inspectArguments, isDoubtful, maskedStated } from './data-inspection.ts';
 import { createDecider, type ExactCall, exactCall, receivedOf } from './decision.ts';
 import { execute, type Ran } from './execute.ts';
 import { type AskJudge, Judge, type Verdict } from './judge.ts';
@@ -229,11 +229,12 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     request: CallRequest,
     gone: AbortSignal,
   ): Promise<CallAnswer> {
-    const { actionId = newActionId(ports), protocol = 'mcp', ask: asks = false, stated } = request;
+    const { actionId = newActionId(ports), protocol = 'mcp', ask: asks = false } = request;
     if (isBuiltIn(request.toolName) && protocol === 'mcp')
       return await callBuiltIn(credential, request, actionId);
     const exact = exactCall(request.serverName, request.toolName, request.args, protocol);
     const received = receivedOf(actionId, credential, exact);
+    const stated = maskedStated(request.stated, snapshot.settings());
     if (!calls.hasRoom(credential.agentId)) return busy(credential);
     await memories.prepare(credential);
     await inspectArguments(exact.args, exact.argsText.length, ports.snapshot.settings());

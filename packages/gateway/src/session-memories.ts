@@ -3,6 +3,7 @@
  * the memory of its instance, so that opening another one does not wash anything clean; only a task, which a person gives, begins with nothing.
  * Held in memory only: after a restart nothing is known, and with a task an unknown value goes to a person.
  */
+import type { GivenValues } from '@atf/core/data/output/links';
 import { actionClassOf } from '@atf/core/decide';
 import { argumentOrigins } from '@atf/core/segmentation/provenance/argument-origins';
 import { saidBy } from '@atf/core/segmentation/provenance/origin-sentences';
@@ -177,6 +178,15 @@ export class SessionMemories {
     };
     this.#facts.set(args, { memory, revision: memory.revision, facts });
     return facts;
+  }
+
+  /** What the session was given, by value. */
+  given(credential: CredentialFacts): GivenValues {
+    const originOf = (value: string) => this.#at(keyOf(credential)).memory.find(value).origin;
+    return {
+      wasRead: (value) => !['unknown', 'task'].includes(originOf(value)),
+      isKnown: (value) => originOf(value) !== 'unknown',
+    };
   }
 
   /** The words of the task of this session, as far as they are known. */

@@ -2,12 +2,14 @@
  * Room: policy (S-2, S-3). The figures of `settings.yaml`: checked like policies, digested and activated together with them.
  */
 import { ownDetectorsProblems } from '@atf/core/data/own/own-detectors';
+import { problemsOf } from '@atf/core/data/output/rules';
 import { unknownWords } from '@atf/core/data/sensitive';
 import { callsSharedSchema } from '@atf/core/wire/feed';
 import { cascadeSchema } from '@atf/core/wire/manifest';
 import { boundaryOfferSchema, offersMax } from '@atf/core/wire/negotiation';
 import { injectionSchema } from '@atf/core/wire/injection';
 import { ownDetectorsSchema, ownSchemasMax } from '@atf/core/wire/own-detectors';
+import { outputSchema } from '@atf/core/wire/output';
 import { sensitiveSchema } from '@atf/core/wire/sensitive';
 import { judgeSettingsSchema } from '@atf/core/wire/judge';
 import { parseStrictYaml } from '@atf/core/wire/strict-yaml';
@@ -41,6 +43,12 @@ const figuresSchema = z.strictObject({
       `more than ${ownSchemasMax} look for values by a schema`,
     )
     .default([]),
+  /** What is done with what agents say to others; absent: what ships (core/data/output/defaults.ts). */
+  output: outputSchema
+    .superRefine(({ rules = [] }, context) => {
+      for (const message of problemsOf(rules)) context.addIssue({ code: 'custom', message, path: ['rules'] });
+    })
+    .optional(),
   /** Classes of which a call may not be approved by the person who brought the asking instance in. */
   fourEyes: z.array(actionClassSchema).max(5),
   /** Classes of which the owner and the technical owner may approve calls of their own agent: none unless it is said. */

@@ -15,6 +15,7 @@ import { classificationSchema, policyDocSchema, containmentDocSchema } from './d
 import { labelsDocSchema } from './labels.ts';
 import { humanCheckpointSchema, limitSchema, otherDomainSchema, toolWindowSchema } from './manifest.ts';
 import { ownDetectorsSchema } from './own-detectors.ts';
+import { outputSchema } from './output.ts';
 import { sensitiveSchema } from './sensitive.ts';
 import {
   actionClassSchema,
@@ -114,6 +115,8 @@ export const settingsDocSchema = z.object({
   injection: injectionSchema.optional(),
   /** Of the company's own; absent: none. */
   detectors: ownDetectorsSchema.optional(),
+  /** What is done with what agents say to others; absent: as it ships, also from control of before. */
+  output: outputSchema.optional(),
   upstreamTimeoutMs: z.int().min(1),
   /** Classes of action that run only when control, too, holds their intent durably; absent from control of before. */
   replicated: z.array(actionClassSchema).max(5).optional(),
