@@ -224,7 +224,8 @@ describe('hostile tool servers', () => {
     await expect(
       security.client.call('tools.accept', { params, body: { digest: shown.definitionDigest } }),
     ).rejects.toMatchObject({ code: 'segmentation.definition_stale' });
-    await security.client.call('tools.accept', { params, body: { digest: shown.offeredDigest ?? '' } });
+    const body = { digest: shown.offeredDigest ?? '', acknowledged: shown.findings.map(({ name }) => name) };
+    await security.client.call('tools.accept', { params, body });
     await becomes('the accepted tool', clients.shift, 'get_thing', 'done');
     shift.offer('plain');
     await becomes('the change back', clients.shift, 'get_thing', 'segmentation.tool_quarantined');

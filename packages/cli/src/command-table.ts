@@ -227,7 +227,7 @@ function addAgents(program: Commander, act: Act): void {
 function addTools(program: Commander, act: Act): void {
   const tool = program
     .command('tool')
-    .description('tool servers and tools: add, list, show, classify, accept');
+    .description('tool servers and tools: add, list, scan, show, classify, accept');
   common(tool.command('add <server>'))
     .description('register a tool server')
     .addOption(
@@ -276,6 +276,12 @@ function addTools(program: Commander, act: Act): void {
     .description('tools with their class and state')
     .option('--server <name>', 'of one server')
     .action(act(async () => (await import('./commands/tools.ts')).listTools));
+  common(tool.command('scan'))
+    .description(
+      'what the definitions of tools say that definitions need not say; exit code 8 when a severe finding is not acknowledged',
+    )
+    .option('--server <name>', 'of one server')
+    .action(act(async () => (await import('./commands/tools.ts')).scanTools));
   common(tool.command('show <tool>'))
     .description('one tool (server/tool): classification, definition, difference to what is offered')
     .action(act(async () => (await import('./commands/tools.ts')).showTool));
@@ -312,6 +318,7 @@ function addTools(program: Commander, act: Act): void {
   cleared(common(tool.command('accept <tool>')))
     .description('accept the definition on offer of a quarantined tool')
     .option('--digest <digest>', 'exactly this one (default: shows the difference and asks)')
+    .option('--acknowledge <findings>', 'names of severe findings in it that you know of, with commas')
     .option('--yes', 'do not ask')
     .action(act(async () => (await import('./commands/tools.ts')).acceptTool));
 }

@@ -14,7 +14,7 @@ export const exitCodes = {
   undecided: 6,
   /** A plan found that something would change. */
   changes: 7,
-  /** An analysis found a combination as bad as asked for, and nobody has accepted it. */
+  /** An analysis found a combination as bad as asked for, or a scan what is severe in a definition, and nobody has accepted it. */
   dangerous: 8,
   interrupted: 130,
 } as const;

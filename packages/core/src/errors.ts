@@ -528,6 +528,12 @@ export const errors = {
     'The labels are not those that were shown: something was read since, or nobody has begun to look',
     'Begin the review again, look at what was read, and lower them then. Stop the agent first if it never ceases to read.',
   ),
+  'segmentation.findings_unacknowledged': entry(
+    409,
+    'D-2',
+    'The definition holds what definitions of tools do not say, and nobody has said that they know of it',
+    'Read it with `atf tool show`. To accept it all the same, name every severe finding: `--acknowledge NAME,…`.',
+  ),
   'policy.forbidden': entry(
     403,
     'S-2',

@@ -227,8 +227,8 @@ export async function inspectResult(
     level,
     settings,
     max,
-    heard,
-  }: { level: Level; settings: SettingsDoc | undefined; max: number; heard: Heard },
+    heard = 'read',
+  }: { level: Level; settings: SettingsDoc | undefined; max: number; heard?: Heard },
   fits: (result: ToolResult) => boolean,
 ): Promise<InspectedResult> {
   const mask = maskOf(settings, level);

@@ -4,6 +4,7 @@ import type { Dialect } from '@atf/core/wire/database';
 import { registeredSchemaLengthMax } from '@atf/core/wire/documents';
 import { isJsonObject, type JsonObject, parseStrictText } from '@atf/core/wire/json';
 import { askKinds, mayAskSchema } from '@atf/core/wire/words';
+import { findingNames } from '@atf/core/wire/tool-findings';
 import type { ControlClient } from '@atf/sdk/client';
 import { readClassifications } from '../classification-files.ts';
 import type { Cli, Command } from '../cli.ts';
@@ -236,6 +237,7 @@ function show(out: Output, tool: Tool): void {
     ],
   );
   if (tool.diff.length > 0) showDiff(out, tool);
+  if (tool.findings.length > 0) showFindings(out, tool);
   if (classification.outputSchema !== undefined) {
     out.say`Its results must fit:`;
     out.block(JSON.stringify(classification.outputSchema, undefined, 2));
@@ -243,6 +245,34 @@ function show(out: Output, tool: Tool): void {
   out.say`What the server says about it (untrusted):`;
   out.block(JSON.stringify(tool.definition, undefined, 2));
 }
+
+function showFindings(out: Output, tool: Tool): void {
+  out.say`${style('yellow', 'What was found in its definition:')}`;
+  for (const { name, severity, path, says, acknowledged } of tool.findings)
+    out.say`  ${style(severity === 'severe' && !acknowledged ? 'red' : 'dim', name)} at ${path}: ${says}${acknowledged ? ' Whoever accepted it knew.' : ''}`;
+}
+
+const isOpen = ({ severity, acknowledged }: Tool['findings'][number]): boolean =>
+  severity === 'severe' && !acknowledged;
+
+/** What is registered, looked at anew: for people, and for CI by the exit code. */
+export const scanTools: Command<{ readonly server?: string }> = async (cli, _, { server }) => {
+  const operator = await cli.operator();
+  const { items } = await operator.call('tools.list');
+  const looked = items.filter(
+    (tool) => tool.state !== 'removed' && (server === undefined || tool.server === server),
+  );
+  const found = looked.filter(({ findings }) => findings.length > 0);
+  for (const tool of found) {
+    cli.out.document(tool);
+    cli.out.say`${style('bold', `${tool.server}/${tool.name}`)}: ${stateOf(tool)}`;
+    showFindings(cli.out, tool);
+  }
+  const open = found.filter(({ findings }) => findings.some(isOpen));
+  cli.out
+    .say`${counted(looked.length, 'tool')} looked at; ${open.length === 0 ? 'no severe finding that nobody has acknowledged' : `${counted(open.length, 'tool')} with severe findings`}.`;
+  return open.length === 0 ? exitCodes.ok : exitCodes.dangerous;
+};
 
 function databaseWords({ database }: Tool['classification']): string {
   if (database === undefined) return 'nobody has said which: every call is refused; say it with --dialect';
@@ -377,8 +407,17 @@ async function rolesOf(
   return { ...classification.arguments, ...named };
 }
 
+function acknowledgedOf(names: string | undefined): BodyIn<'tools.accept'>['acknowledged'] {
+  const given = names === undefined ? [] : names.split(',');
+  const known = findingNames.filter((name) => given.includes(name));
+  if (given.every((name) => known.some((each) => each === name))) return known;
+  throw new CliFailure(exitCodes.usage, 'What is acknowledged?', {
+    help: `Say names of findings, with commas and no blanks: ${findingNames.join(', ')}.`,
+  });
+}
+
 export const acceptTool: Command<
-  ClearingOptions & { readonly digest?: string; readonly yes?: boolean }
+  ClearingOptions & { readonly digest?: string; readonly yes?: boolean; readonly acknowledge?: string }
 > = async (cli, [ref = ''], options) => {
   const operator = await cli.operator();
   const tool = await operator.call('tools.show', { params: toolOf(ref) });
@@ -396,11 +435,12 @@ export const acceptTool: Command<
     show(cli.out, tool);
     await confirm(cli, `Accept this definition of ${tool.server}/${tool.name}?`);
   }
+  const acknowledged = acknowledgedOf(options.acknowledge);
   const accepted = await withClearance(
     cli,
     operator,
     'tools.accept',
-    { params: toolOf(ref), body: { digest } },
+    { params: toolOf(ref), body: { digest, acknowledged } },
     options,
   );
   cli.out.document(accepted);

@@ -1,6 +1,7 @@
 /** One tool: has it changed, how is it classified, what does its server say it is? */
 import type { Tool } from '@atf/core/wire/api';
 import { Link, useParams } from '@tanstack/react-router';
+import { useState } from 'react';
 import { useAnswer, useChange } from '../control/queries.ts';
 import { Button } from '../parts/button.tsx';
 import { Icon } from '../parts/icons.tsx';
@@ -48,6 +49,7 @@ export function ToolPage() {
       <Shown answer={tool} lines={12}>
         {(found) => (
           <div className="space-y-4">
+            {found.findings.length > 0 && <FindingsPanel findings={found.findings} />}
             {(found.diff.length > 0 || found.state === 'quarantined') && <QuarantinePanel tool={found} />}
             <div className="grid grid-cols-1 items-start gap-4 lg:grid-cols-2">
               <ClassificationPanel tool={found} />
@@ -63,6 +65,8 @@ export function ToolPage() {
 /** The difference between what a person accepted and what the server offers now; both sides are the server's words. */
 function QuarantinePanel({ tool }: { readonly tool: Tool }) {
   const accept = useChange('tools.accept', toolMakesOld);
+  const severe = tool.findings.filter(({ severity }) => severity === 'severe').map(({ name }) => name);
+  const [known, setKnown] = useState(false);
   const digest = tool.offeredDigest ?? tool.definitionDigest;
   return (
     <Panel
@@ -97,6 +101,19 @@ function QuarantinePanel({ tool }: { readonly tool: Tool }) {
         </>
       )}
       {tool.concerns !== undefined && <Concerns concerns={tool.concerns} />}
+      {severe.length > 0 && (
+        <label className="flex items-start gap-2 border-t border-line px-4 py-3">
+          <input
+            type="checkbox"
+            className="mt-1"
+            checked={known}
+            onChange={({ target }) => setKnown(target.checked)}
+          />
+          <span>
+            I know what was found in it and accept it all the same: <strong>{severe.join(', ')}</strong>
+          </span>
+        </label>
+      )}
       <div className="flex flex-wrap items-center justify-between gap-3 border-t border-line px-4 py-3">
         <p className="min-w-0 flex-1 basis-64 text-ink-2">
           Accepting lets agents call the offered definition{' '}
@@ -105,8 +122,12 @@ function QuarantinePanel({ tool }: { readonly tool: Tool }) {
         <Button
           look="primary"
           busy={accept.isPending}
+          disabled={severe.length > 0 && !known}
           onClick={() =>
-            accept.mutate({ params: { server: tool.server, name: tool.name }, body: { digest } })
+            accept.mutate({
+              params: { server: tool.server, name: tool.name },
+              body: { digest, acknowledged: severe },
+            })
           }
         >
           Accept this definition
@@ -147,6 +168,27 @@ function Concerns({ concerns }: { readonly concerns: NonNullable<Tool['concerns'
         ))}
       </ul>
     </div>
+  );
+}
+
+/** Words of ATF; what the server wrote stands in the definition. */
+function FindingsPanel({ findings }: { readonly findings: Tool['findings'] }) {
+  return (
+    <Panel title="Found in its definition" flush>
+      <ul>
+        {findings.map(({ name, severity, path, says, acknowledged }) => (
+          <li key={name} className="border-b border-line px-4 py-2 last:border-b-0">
+            <p>
+              <strong>{name}</strong> ({severity}
+              {acknowledged ? ', accepted by somebody who knew' : ''}): {says}
+            </p>
+            <p className="font-mono text-xs text-ink-2">
+              <UntrustedText text={path} />
+            </p>
+          </li>
+        ))}
+      </ul>
+    </Panel>
   );
 }
 

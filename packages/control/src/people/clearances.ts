@@ -17,6 +17,7 @@ import {
   routes,
 } from '@atf/core/wire/api';
 import { canonicalJson, type Json } from '@atf/core/wire/json';
+import { findingNames } from '@atf/core/wire/tool-findings';
 import type { Role } from '@atf/core/wire/words';
 import { randomUUID, timingSafeEqual } from 'node:crypto';
 import type { Control, Db, Tx } from '../context.ts';
@@ -119,8 +120,13 @@ async function saysOf(control: Control, tx: Tx, given: BodyOut<'clearances.ask'>
         600,
       );
     }
-    case 'tools.accept':
-      return `Accepts the definition on offer of ${tool}: agents may call it again.`;
+    case 'tools.accept': {
+      const known = findingNames.filter((name) =>
+        [(given.body as { acknowledged?: unknown }).acknowledged].flat().includes(name),
+      );
+      const found = known.length === 0 ? '' : ` It is known what was found in it: ${known.join(', ')}.`;
+      return `Accepts the definition on offer of ${tool}: agents may call it again.${found}`;
+    }
   }
 }
 

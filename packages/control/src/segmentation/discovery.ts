@@ -3,6 +3,7 @@
  * at its first discovery; whatever is added, renamed or changed after that is quarantined, with its difference, until a person accepts it.
  * A definition that went away and comes back unchanged is the one that was accepted.
  */
+import { ToolNames } from '@atf/core/data/definition-scan';
 import { refuse } from '@atf/core/errors';
 import { classify } from '@atf/core/segmentation/classify';
 import { definitionDigest } from '@atf/core/segmentation/definition';
@@ -12,6 +13,7 @@ import { canonicalJson, type JsonObject, parseStrictText } from '@atf/core/wire/
 import { toolRefSchema } from '@atf/core/wire/words';
 import type { Control, Tx } from '../context.ts';
 import { toolDocOf } from './documents.ts';
+import { findingsOfOffer, isSevere } from './findings.ts';
 import { leastClass } from './services.ts';
 import {
   lockServer,
@@ -19,6 +21,7 @@ import {
   preparedClassification,
   putTool,
   type ServerRow,
+  toolNames,
   type ToolRow,
   toolsOfServer,
 } from './store.ts';
@@ -68,7 +71,21 @@ interface Turn {
   readonly tx: Tx;
   readonly server: ServerRow;
   readonly nowMs: number;
+  /** Of all tools, also those of this report. */
+  readonly all: ToolNames;
 }
+
+/** Names of what is found in a definition, for the record. */
+function foundIn(
+  { all, server }: Turn,
+  offer: Offer,
+): { readonly names: string[]; readonly severe: boolean } {
+  const findings = findingsOfOffer(all, server.name, offer);
+  return { names: findings.map(({ name }) => name), severe: findings.some(isSevere) };
+}
+
+const foundWords = (names: readonly string[]): JsonObject =>
+  names.length === 0 ? {} : { findings: [...names] };
 
 async function store({ control, tx }: Turn, row: ToolRow): Promise<void> {
   const written = await putTool(tx, row);
@@ -95,6 +112,10 @@ async function discoverNew(
   first: boolean,
 ): Promise<void> {
   const { server, nowMs } = turn;
+  const found = foundIn(turn, offer);
+  // Whoever registers a server accepts what it offers, as far as it reads like definitions of tools.
+  const accepted = first && !found.severe;
+  const because = accepted ? 'first_discovery' : first ? 'findings' : 'added';
   const prepared = await preparedClassification(turn.tx, server.tenant, server.name, offer.name);
   const classification =
     prepared ??
@@ -108,9 +129,14 @@ async function discoverNew(
     tenant: server.tenant,
     server: server.name,
     name: offer.name,
-    state: first ? 'active' : 'quarantined',
-    why: first ? null : 'The server offers a tool that it did not offer when a person registered it.',
-    accepted: first,
+    state: accepted ? 'active' : 'quarantined',
+    why: accepted
+      ? null
+      : first
+        ? `Its definition was not accepted with its server: ${found.names.join(', ')}`.slice(0, 500)
+        : 'The server offers a tool that it did not offer when a person registered it.',
+    accepted,
+    acknowledged: [],
     reviewed: prepared !== undefined,
     definition_digest: offer.digest,
     definition: offer.text,
@@ -123,14 +149,17 @@ async function discoverNew(
   await tell(turn, 'segmentation.tool_discovered', offer.name, {
     digest: offer.digest,
     class: classification.class ?? null,
-    state: first ? 'active' : 'quarantined',
+    state: accepted ? 'active' : 'quarantined',
+    because,
     // The person who registered the server accepted what it offers at its first discovery.
-    ...(first ? { because: 'first_discovery', acceptedBy: server.registered_by } : { because: 'added' }),
+    ...(accepted ? { acceptedBy: server.registered_by } : {}),
+    ...foundWords(found.names),
   });
-  if (!first)
+  if (!accepted)
     await tell(turn, 'segmentation.tool_quarantined', offer.name, {
       offered: offer.digest,
-      because: 'added',
+      because,
+      ...foundWords(found.names),
     });
 }
 
@@ -144,7 +173,11 @@ async function reofferUnaccepted(turn: Turn, row: ToolRow, offer: Offer): Promis
     definition: offer.text,
     updated_at: turn.nowMs,
   });
-  await tell(turn, 'segmentation.tool_quarantined', row.name, { offered: offer.digest, because: 'added' });
+  await tell(turn, 'segmentation.tool_quarantined', row.name, {
+    offered: offer.digest,
+    because: 'added',
+    ...foundWords(foundIn(turn, offer).names),
+  });
 }
 
 async function reoffer(turn: Turn, row: ToolRow, offer: Offer): Promise<void> {
@@ -180,6 +213,7 @@ async function reoffer(turn: Turn, row: ToolRow, offer: Offer): Promise<void> {
     offered: offer.digest,
     because: 'changed',
     changed,
+    ...foundWords(foundIn(turn, offer).names),
   });
 }
 
@@ -251,9 +285,11 @@ export async function takeDefinitions(
     });
     return;
   }
-  const turn: Turn = { control, tx, server, nowMs };
-  const first = server.discovered_at === null;
   const names = [...offers.keys()];
+  const elsewhere = (await toolNames(tx, tenant)).filter((each) => each.server !== name);
+  const all = new ToolNames([...elsewhere, ...names.map((offer) => ({ server: name, name: offer }))]);
+  const turn: Turn = { control, tx, server, nowMs, all };
+  const first = server.discovered_at === null;
   for (const row of known) {
     const offer = offers.get(row.name);
     await (offer === undefined ? remove(turn, row) : reoffer(turn, row, offer));

@@ -1,8 +1,10 @@
 /** Room: segmentation. What gateways and people are told about servers and tools, from their rows. */
+import type { ToolNames } from '@atf/core/data/definition-scan';
 import { differenceOf } from '@atf/core/segmentation/difference';
 import type { Server, Tool } from '@atf/core/wire/api';
 import type { ServerDoc, ToolDoc } from '@atf/core/wire/feed';
 import type { JsonObject } from '@atf/core/wire/json';
+import { findingsOfTool } from './findings.ts';
 import type { ServerRow, ToolRow } from './store.ts';
 
 export function serverDocOf({
@@ -47,7 +49,7 @@ function diffOf(row: ToolRow): Tool['diff'] {
   return differenceOf(JSON.parse(row.definition) as JsonObject, JSON.parse(row.offered) as JsonObject);
 }
 
-export function toolViewOf(row: ToolRow): Tool {
+export function toolViewOf(names: ToolNames, row: ToolRow): Tool {
   const offered = row.offered_digest ?? (row.accepted ? undefined : row.definition_digest);
   return {
     server: row.server,
@@ -60,6 +62,11 @@ export function toolViewOf(row: ToolRow): Tool {
     diff: diffOf(row),
     classification: row.classification,
     effectiveClass: row.classification.class ?? 'admin',
+    findings: findingsOfTool(names, row).map((each) => ({
+      ...each,
+      // What is on offer beside an accepted definition nobody has accepted.
+      acknowledged: row.accepted && row.offered === null && row.acknowledged.includes(each.name),
+    })),
     reviewed: row.reviewed || row.classification.by === 'person',
     updatedAt: new Date(row.updated_at).toISOString(),
   };

@@ -211,4 +211,13 @@ export const migrations: readonly Migration[] = [
       await db.schema.alterTable('session_labels').addColumn('review_at', 'double precision').execute();
     },
   },
+  {
+    name: '0030_tool_findings',
+    async up(db) {
+      await db.schema
+        .alterTable('tool')
+        .addColumn('acknowledged', 'jsonb', (c) => c.notNull().defaultTo(sql`'[]'::jsonb`))
+        .execute();
+    },
+  },
 ];

@@ -1,7 +1,8 @@
 /** Room: segmentation. Handlers of tool servers, tools and what gateways discover. */
 import { refuse } from '@atf/core/errors';
 import { policyConcernsMax } from '@atf/core/wire/policy-concerns';
-import type { Handlers } from '../context.ts';
+import type { Tool } from '@atf/core/wire/api';
+import type { Control, Handlers } from '../context.ts';
 import { gatewayCarrying } from '../gateways/carried.ts';
 import { actingGateway, actingPerson } from '../identity/acting.ts';
 import { agentByRef, versionByDigest } from '../identity/store.ts';
@@ -16,7 +17,8 @@ import { serverViewOf, toolViewOf } from './documents.ts';
 import { agentBoundaries, negotiate, revokeGrant } from './negotiation.ts';
 import { credentialOf, describeOffer, setCredential } from './services.ts';
 import { joinRead } from './labels.ts';
-import { serverRows, toolByName, toolRows } from './store.ts';
+import { namesOf } from './findings.ts';
+import { serverRows, toolByName, type ToolRow, toolRows } from './store.ts';
 import { reserveTotals, settleTotals } from './totals.ts';
 import { acceptTool, addServer, classifyTool, refuseUnfit, setServerMayAsk } from './tools.ts';
 
@@ -49,6 +51,9 @@ type Operation =
 
 const toolsListedMax = 5_000;
 
+const viewOf = async (control: Control, row: ToolRow): Promise<Tool> =>
+  toolViewOf(await namesOf(control.db, control.config.tenant), row);
+
 export const segmentationRoutes: Handlers<Operation> = {
   async 'servers.list'(control) {
     return { items: (await serverRows(control.db, control.config.tenant)).map(serverViewOf) };
@@ -73,7 +78,8 @@ export const segmentationRoutes: Handlers<Operation> = {
     const { leftOut, ...offered } = describeOffer(body);
     await takeDiscovery(control, params.name, offered, { person: actingPerson(actor).id });
     const rows = await toolRows(control.db, tenant, toolsListedMax);
-    const items = rows.filter(({ server }) => server === params.name).map(toolViewOf);
+    const names = await namesOf(control.db, tenant);
+    const items = rows.filter(({ server }) => server === params.name).map((row) => toolViewOf(names, row));
     return leftOut === undefined ? { items } : { items, leftOut };
   },
 
@@ -157,14 +163,17 @@ export const segmentationRoutes: Handlers<Operation> = {
   },
 
   async 'tools.list'(control) {
-    return { items: (await toolRows(control.db, control.config.tenant, toolsListedMax)).map(toolViewOf) };
+    const { tenant } = control.config;
+    const names = await namesOf(control.db, tenant);
+    const rows = await toolRows(control.db, tenant, toolsListedMax);
+    return { items: rows.map((row) => toolViewOf(names, row)) };
   },
 
   async 'tools.show'(control, { params }) {
     const row = await toolByName(control.db, control.config.tenant, params.server, params.name);
     if (row === undefined) return refuse('segmentation.tool_unknown');
     const concerns = (await policyConcerns(control.db, row)).slice(0, policyConcernsMax);
-    return { ...toolViewOf(row), ...(concerns.length === 0 ? {} : { concerns }) };
+    return { ...(await viewOf(control, row)), ...(concerns.length === 0 ? {} : { concerns }) };
   },
 
   async 'tools.classify'(control, { params, body, actor, headers }) {
@@ -173,7 +182,7 @@ export const segmentationRoutes: Handlers<Operation> = {
       await demandClearance(control, tx, { operation: 'tools.classify', params, body, headers, by });
       return classifyTool(control, tx, params.server, params.name, body, by.id);
     });
-    return toolViewOf(row);
+    return await viewOf(control, row);
   },
 
   async 'servers.classify'(control, { params, body, actor, headers }) {
@@ -185,7 +194,8 @@ export const segmentationRoutes: Handlers<Operation> = {
         changed.push(await classifyTool(control, tx, params.name, name, said, by.id));
       return changed;
     });
-    return { items: rows.map(toolViewOf) };
+    const names = await namesOf(control.db, control.config.tenant);
+    return { items: rows.map((row) => toolViewOf(names, row)) };
   },
 
   async 'tools.accept'(control, { params, body, actor, headers }) {
@@ -194,9 +204,9 @@ export const segmentationRoutes: Handlers<Operation> = {
       // Before anybody is asked to clear what cannot be done.
       await refuseUnfit(control, tx, params.server, params.name);
       await demandClearance(control, tx, { operation: 'tools.accept', params, body, headers, by });
-      return acceptTool(control, tx, params.server, params.name, body.digest, by);
+      return acceptTool(control, tx, params, body, by);
     });
-    return toolViewOf(row);
+    return await viewOf(control, row);
   },
 
   async 'gateway.discovered'(control, { params, body, actor }) {

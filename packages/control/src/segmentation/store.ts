@@ -143,6 +143,16 @@ export async function toolsOfServer(db: Db | Tx, tenant: string, server: string)
     .execute();
 }
 
+/** Names of all tools that are on offer. */
+export async function toolNames(db: Db | Tx, tenant: string): Promise<{ server: string; name: string }[]> {
+  return db
+    .selectFrom('tool')
+    .select(['server', 'name'])
+    .where('tenant', '=', tenant)
+    .where('state', '!=', 'removed')
+    .execute();
+}
+
 export async function toolByName(
   db: Db | Tx,
   tenant: string,
@@ -180,6 +190,7 @@ export async function putTool(tx: Tx, row: ToolRow): Promise<ToolRow> {
     ...row,
     epoch: row.epoch + 1,
     classification: JSON.stringify(row.classification),
+    acknowledged: JSON.stringify(row.acknowledged),
   };
   await tx
     .insertInto('tool')

@@ -96,6 +96,8 @@ export interface SegmentationTables {
     /** A definition on offer that differs from the accepted one. */
     offered_digest: string | null;
     offered: string | null;
+    /** Names of findings in the accepted definition that whoever accepted it knew of. */
+    acknowledged: ColumnType<readonly string[], string | undefined, string>;
     classification: ColumnType<Classification, string, string>;
     epoch: number;
     updated_at: number;

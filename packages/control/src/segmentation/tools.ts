@@ -10,6 +10,7 @@ import type { AskKind } from '@atf/core/wire/words';
 import type { Control, Tx } from '../context.ts';
 import { concernWords, policyConcerns } from '../policy/argument-changes.ts';
 import { serverDocOf, toolDocOf } from './documents.ts';
+import { acknowledgedOf, findingsOfTool, namesOf } from './findings.ts';
 import { checkServiceUrl, leastClass, sealedCredential } from './services.ts';
 import {
   insertServer,
@@ -199,14 +200,13 @@ export async function refuseUnfit(control: Control, tx: Tx, server: string, name
 
 /**
  * Accepts the definition on offer, and only the one that was looked at: `digest` names it. What a person said about its classification stays. Refuses
- * `segmentation.tool_unknown`, `segmentation.tool_removed`, `segmentation.definition_stale`.
+ * `segmentation.tool_unknown`, `segmentation.tool_removed`, `segmentation.definition_stale`, `segmentation.findings_unacknowledged`.
  */
 export async function acceptTool(
   control: Control,
   tx: Tx,
-  server: string,
-  name: string,
-  digest: string,
+  { server, name }: { readonly server: string; readonly name: string },
+  { digest, acknowledged: said }: BodyOut<'tools.accept'>,
   by: Person,
 ): Promise<ToolRow> {
   const { tenant } = control.config;
@@ -216,6 +216,8 @@ export async function acceptTool(
   if (row.state === 'removed') refuse('segmentation.tool_removed');
   const current = row.accepted ? row.offered_digest : row.definition_digest;
   if (row.state === 'active' || current !== digest) refuse('segmentation.definition_stale');
+  const findings = findingsOfTool(await namesOf(tx, tenant), row);
+  const acknowledged = acknowledgedOf(findings, said);
   const definition = row.offered ?? row.definition;
   const written = await write(control, tx, {
     ...row,
@@ -226,6 +228,7 @@ export async function acceptTool(
     definition,
     classification: await reclassified(tx, registered, row, definition),
     definition_digest: digest,
+    acknowledged,
     offered: null,
     offered_digest: null,
     updated_at: control.clock.nowMs(),
@@ -235,6 +238,8 @@ export async function acceptTool(
     tool: name,
     ...(row.accepted ? { previous: row.definition_digest } : {}),
     digest,
+    ...(findings.length === 0 ? {} : { findings: findings.map((each) => each.name) }),
+    ...(acknowledged.length === 0 ? {} : { acknowledged }),
     by: by.id,
   });
   return written;

@@ -28,6 +28,7 @@ import { delegationRoutes } from './delegation-routes.ts';
 import { taskRoutes } from './task-routes.ts';
 import { id, list, ok, reason, text } from './shapes.ts';
 import { credentialKinds, documentLengthMax, leftOutSchema, serviceCredentialSchema } from './service.ts';
+import { findingNames, findingNameSchema, toolFindingSchema } from './tool-findings.ts';
 import {
   actionClassSchema,
   approvalStateSchema,
@@ -204,6 +205,8 @@ export const toolSchema = z.object({
   effectiveClass: actionClassSchema,
   /** Whether a person ever looked at it: corrected its classification or accepted its definition. At first discovery nobody has. */
   reviewed: z.boolean(),
+  /** What was found in the definition on offer, or else in the accepted one; `acknowledged`: whoever accepted it knew. */
+  findings: z.array(toolFindingSchema.extend({ acknowledged: z.boolean() })),
   updatedAt: isoTimeSchema,
 });
 export type Tool = z.infer<typeof toolSchema>;
@@ -844,7 +847,11 @@ export const routes = {
     clearance: true,
     summary: 'Accept the definition on offer',
     params: z.object({ server: nameSchema, name: text(governedNameLengthMax) }),
-    body: z.strictObject({ digest: digestSchema }),
+    body: z.strictObject({
+      digest: digestSchema,
+      /** Names of all severe findings: whoever accepts knows of them. */
+      acknowledged: z.array(findingNameSchema).max(findingNames.length).default([]),
+    }),
     response: toolSchema,
   },
   // approvals
