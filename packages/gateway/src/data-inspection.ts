@@ -102,15 +102,16 @@ export function argumentVerdicts(args: JsonObject, saying: Saying): readonly Det
 }
 
 function saidVerdicts(args: JsonObject, { action, level, settings, given }: Saying): DetectorVerdict[] {
+  const own = ownOf(settings);
   const { inspection, heard } = lookedAt(args, settings);
   const { neverSent } = sensitiveOf(settings);
   const isNever = (id: string) => {
-    const detector = byId.get(id);
+    const detector = own.find((each) => each.id === id) ?? byId.get(id);
     return detector !== undefined && isNamed(neverSent, detector);
   };
   const anyNever = [...inspection.found.keys()].some(isNever);
   const isSensitive = (text: string) =>
-    anyNever && [...inspect(text, sent).inspection.found.keys()].some(isNever);
+    anyNever && [...inspect(text, { ...sent, own }).inspection.found.keys()].some(isNever);
   return outputVerdicts(heard, { action, level, settings, isSensitive, given });
 }
 
@@ -261,7 +262,9 @@ export async function inspectResult(
   };
   if (structuredContent === undefined || fits(masked)) return { result: masked, ...looked };
   // A placeholder is no e-mail address and no number; zeros and letters of the same form may be.
-  const kept = await driven(inspectInParts(structuredContent, { channel: heard, mask, max, shape: 'kept' }));
+  const kept = await driven(
+    inspectInParts(structuredContent, { channel: heard, own, mask, max, shape: 'kept' }),
+  );
   const shaped = { ...masked, structuredContent: kept.value };
   return { result: fits(shaped) ? shaped : undefined, ...looked };
 }
