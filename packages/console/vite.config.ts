@@ -2,6 +2,8 @@
  * Builds the console into `dist/` with hashed file names; control serves that folder at `/`. In development the dev server
  * proxies the API to a running control plane (`ATF_CONTROL`, default `http://localhost:7780`).
  */
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import tailwindcss from '@tailwindcss/vite';
 import react from '@vitejs/plugin-react';
 import { defaultClientConditions, defineConfig } from 'vite';
@@ -24,12 +26,18 @@ const elsewhere: Readonly<Record<string, string>> = {
   'task-routes': 'taskRoutes',
   'lineage-search': 'lineageSearchRoutes',
   'policy-schema': 'policySchemaRoutes',
+  drift: 'driftRoutes',
   egress: 'egressRoutes',
   enforcement: 'enforcementRoutes',
 };
 
-/** Routes of gateways that stand among others. */
-const ofGateways = /^ {2}'gateway\.[A-Za-z]+': \{\n[\s\S]*?^ {2}\},\n/gm;
+/** Every word that the console has for control; of the other routes it needs no shapes. */
+const source = join(import.meta.dirname, 'src');
+const asked = globSync('**/*.{ts,tsx}', { cwd: source })
+  .map((file) => readFileSync(join(source, file), 'utf8'))
+  .join('\n');
+const rows = /^ {2}'([a-z]+\.[A-Za-z]+)': \{\n[\s\S]*?^ {2}\},\n/gm;
+const onlyAsked = (row: string, name: string): string => (asked.includes(name) ? row : '');
 
 /** Summaries of routes are for OpenAPI, and words of errors come with each answer of control: the page carries the tables without them. */
 const withoutWords = {
@@ -39,7 +47,7 @@ const withoutWords = {
     const routes = elsewhere[/core\/src\/wire\/([a-z-]+)\.ts$/.exec(id)?.[1] ?? ''];
     if (routes !== undefined) return { code: `export const ${routes} = {};`, map: null };
     if (/core\/src\/wire\/[a-z-]+\.ts$/.test(id))
-      return { code: code.replace(ofGateways, '').replace(summaries, ''), map: null };
+      return { code: code.replace(rows, onlyAsked).replace(summaries, ''), map: null };
     if (/core\/src\/errors\.ts$/.test(id)) return { code: code.replace(errorWords, "$1'', ''"), map: null };
     return undefined;
   },
