@@ -112,7 +112,7 @@ describe('compiling Cedar text', () => {
   });
 
   it('accepts nothing as an empty set', async () => {
-    expect(await cedar.compileText([])).toEqual({ ok: true, policies: [], warnings: [] });
+    expect(await cedar.compileText([])).toEqual({ ok: true, policies: [], fits: {}, warnings: [] });
   });
 });
 
