@@ -16,6 +16,7 @@ const settings = {
       summary: 'Employee numbers',
       category: 'PII' as const,
       channels: ['read' as const, 'sent' as const],
+      ignoreCase: false,
       expression: String.raw`EMP-\d{6}`,
       examples: { found: ['EMP-004711'], clean: ['EMP-12'] },
     },

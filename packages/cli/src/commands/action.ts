@@ -1,6 +1,7 @@
 /** `atf action show`: what was decided about one action, in plain words, and what would have changed it (B-5). */
 import { uuidSchema } from '@atf/core/wire/words';
 import type { ControlClient } from '@atf/sdk/client';
+import { checksTable } from '../checks-table.ts';
 import type { Command } from '../cli.ts';
 import { CliFailure, exitCodes } from '../exit-codes.ts';
 import { limitMax } from '../list-limit.ts';
@@ -37,15 +38,7 @@ export const showAction: Command<{ readonly checks?: boolean }> = async (cli, [i
   if (decision?.help !== undefined) out.say`What would help: ${decision.help}`;
   if (checks === true && decision !== undefined) {
     out.say``;
-    out.table(
-      [{ title: 'CHECK' }, { title: '' }, { title: 'BECAUSE' }, { title: 'POLICIES' }],
-      decision.checks.map((check) => [
-        check.name,
-        outcomeStyled(check.verdict),
-        check.because,
-        (check.policies ?? []).join(', '),
-      ]),
-    );
+    checksTable(out, decision.checks);
   }
   out.say``;
   for (const item of [...story.items].sort((a, b) => (a.at < b.at ? -1 : 1)))

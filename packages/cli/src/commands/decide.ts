@@ -1,5 +1,6 @@
 /** `atf decide`: what would happen to a call, and why. Nothing runs, nothing is recorded as an action. */
 import { isJsonObject, parseStrictText } from '@atf/core/wire/json';
+import { checksTable } from '../checks-table.ts';
 import type { Command } from '../cli.ts';
 import { CliFailure, exitCodes } from '../exit-codes.ts';
 import { style } from '../output.ts';
@@ -23,15 +24,7 @@ export const decide: Command<{ readonly args: string }> = async (cli, [agent = '
   if (decision.code !== undefined)
     out.say`${style('dim', decision.code)}${decision.requirement === undefined ? '' : ` (requirement ${decision.requirement})`}`;
   if (decision.help !== undefined) out.say`What would help: ${decision.help}`;
-  out.table(
-    [{ title: 'CHECK' }, { title: '' }, { title: 'BECAUSE' }, { title: 'POLICIES' }],
-    decision.checks.map((check) => [
-      check.name,
-      outcomeStyled(check.verdict),
-      check.because,
-      (check.policies ?? []).join(', '),
-    ]),
-  );
+  checksTable(out, decision.checks);
   if (decision.obligations.length > 0) out.say`Then also: ${decision.obligations.join(', ')}`;
   return exitCodes.ok;
 };
