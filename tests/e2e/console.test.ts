@@ -397,7 +397,10 @@ describe.skipIf(chromiumPath === undefined || !built)('the console of the runnin
     await diff.getByText('U+200B').first().waitFor();
     expect(await axeFindings(page)).toEqual([]);
     await photograph(page, 'tool-quarantined');
-    await page.getByRole('button', { name: 'Accept this definition' }).click();
+    const accept = page.getByRole('button', { name: 'Accept this definition' });
+    expect(await accept.isDisabled()).toBe(true);
+    await page.getByRole('checkbox', { name: 'I know what was found in it' }).check();
+    await accept.click();
     await confirmed('Clear and accept');
     await page.getByText('Active', { exact: true }).waitFor();
     await page.getByLabel('Class', { exact: true }).selectOption('write');

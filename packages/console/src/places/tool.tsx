@@ -66,8 +66,10 @@ export function ToolPage() {
 function QuarantinePanel({ tool }: { readonly tool: Tool }) {
   const accept = useChange('tools.accept', toolMakesOld);
   const severe = tool.findings.filter(({ severity }) => severity === 'severe').map(({ name }) => name);
-  const [known, setKnown] = useState(false);
   const digest = tool.offeredDigest ?? tool.definitionDigest;
+  /** The definition of which a person said that they know what was found in it. */
+  const [knownDigest, setKnownDigest] = useState<string>();
+  const known = knownDigest === digest;
   return (
     <Panel
       title="In quarantine: calls are refused until a person accepts"
@@ -107,7 +109,7 @@ function QuarantinePanel({ tool }: { readonly tool: Tool }) {
             type="checkbox"
             className="mt-1"
             checked={known}
-            onChange={({ target }) => setKnown(target.checked)}
+            onChange={({ target }) => setKnownDigest(target.checked ? digest : undefined)}
           />
           <span>
             I know what was found in it and accept it all the same: <strong>{severe.join(', ')}</strong>
