@@ -117,19 +117,26 @@ export interface ToolName {
   readonly name: string;
 }
 
+/** Worked out once: lists of tools are compared each with each. */
+interface SeenName extends ToolName {
+  readonly look: string;
+  readonly plain: string;
+}
+
 /** The tools of all servers, as far as a definition can pretend to be one of them or speak about it. */
 export class ToolNames {
   readonly #servers = new Map<string, Set<string>>();
-  readonly #looks = new Map<string, ToolName[]>();
-  readonly #traces = new Map<string, ToolName[]>();
+  readonly #looks = new Map<string, SeenName[]>();
+  readonly #traces = new Map<string, SeenName[]>();
 
   constructor(all: readonly ToolName[]) {
     for (const tool of all) {
       const servers = this.#servers.get(tool.name) ?? new Set();
       this.#servers.set(tool.name, servers.add(tool.server));
       const look = seen(tool.name);
-      push(this.#looks, look, tool);
-      if (look.length >= similarMin) for (const trace of traces(look)) push(this.#traces, trace, tool);
+      const known = { ...tool, look, plain: plain(tool.name) };
+      push(this.#looks, look, known);
+      if (look.length >= similarMin) for (const trace of traces(look)) push(this.#traces, trace, known);
     }
   }
 
@@ -144,16 +151,17 @@ export class ToolNames {
       if (servers === undefined || servers.has(own.server) || name === own.name) continue;
       add(directed ? 'orders-about-tools' : 'names-other-tool', path);
     }
-    const look = seen(own.name);
-    const others = (tools: readonly ToolName[] | undefined) =>
-      (tools ?? []).filter(({ server, name }) => server !== own.server && plain(name) !== plain(own.name));
-    if (others(this.#looks.get(look)).length > 0) add('look-alike-name', '/name');
+    const [look, spelt] = [seen(own.name), plain(own.name)];
+    const has = (among: readonly SeenName[] | undefined, is: (other: SeenName) => boolean) =>
+      among?.some((other) => other.server !== own.server && other.plain !== spelt && is(other)) ?? false;
+    if (has(this.#looks.get(look), () => true)) add('look-alike-name', '/name');
     if (look.length < similarMin) return found;
+    const isSimilar = (other: SeenName) => other.look !== look && !isPlural(other.look, look);
     for (const trace of traces(look))
-      if (
-        others(this.#traces.get(trace)).some(({ name }) => seen(name) !== look && !isPlural(seen(name), look))
-      )
+      if (has(this.#traces.get(trace), isSimilar)) {
         add('similar-name', '/name');
+        break;
+      }
     return found;
   }
 }
