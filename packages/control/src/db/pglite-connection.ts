@@ -3,8 +3,8 @@
  * embedded database is one session. Knows nothing of SQL.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
+import { setWasmFlags } from '../wasm-flags.ts';
 import type { SqlErrorFields, WorkerData, WorkerReply, WorkerRequest } from './pglite-worker.ts';
 
 /** Callers that wait for the one session; more than that and the process is drowning, so they are refused. */
@@ -34,12 +34,6 @@ interface Waiting {
   reject(fault: Error): void;
 }
 
-/**
- * While V8 frees code of the database that it has replaced by faster code, it now and then aborts the whole process (`Check failed: jit_page_->allocations_.erase`,
- * nodejs/node issue 64500). Kept, that code costs a few megabytes.
- */
-const keepWasmCode = () => setFlagsFromString('--no-wasm-code-gc');
-
 /** The thread. Every question is answered or rejected, also when the thread dies. */
 export class PgliteThread {
   private readonly worker: Worker;
@@ -60,7 +54,7 @@ export class PgliteThread {
 
   /** @throws when the database cannot be opened. */
   static async start(data: WorkerData): Promise<PgliteThread> {
-    keepWasmCode();
+    setWasmFlags();
     const file = import.meta.url.endsWith('.ts') ? './pglite-worker.ts' : './pglite-worker.js';
     const worker = new Worker(new URL(file, import.meta.url), {
       workerData: data,

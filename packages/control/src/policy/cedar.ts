@@ -7,6 +7,7 @@
  */
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { setWasmFlags } from '../wasm-flags.ts';
 import type {
   CompileTextResult,
   FormatTextResult,
@@ -179,6 +180,7 @@ export class Cedar {
 
   #start(): Worker {
     if (this.#worker !== undefined) return this.#worker;
+    setWasmFlags();
     const worker = new Worker(workerUrl, {
       env: {},
       resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MB_MAX, stackSizeMb: WORKER_STACK_MB },
