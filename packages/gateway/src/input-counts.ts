@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { countResult, noCounts, sampledMax } from '@atf/core/data/input-statistics';
+import { hourOf } from '@atf/core/hours';
 import { type InputCounts, inputWindowsMax } from '@atf/core/wire/drift';
 import { isJsonObject, type Json } from '@atf/core/wire/json';
 import type { Ran } from './execute.ts';
@@ -14,7 +15,6 @@ import type { Decided } from './record.ts';
 export const inputsTellEveryMs = 5_000;
 /** Agents and sources in one hour; what comes beyond is not counted. */
 export const inputsHeldMax = 2_000;
-const hourMs = 3_600_000;
 
 interface Held {
   readonly agentId: string;
@@ -42,7 +42,7 @@ export class InputCounter {
     if (decision.actionClass !== 'read' || (result === undefined && data === undefined)) return;
     const { agentId } = received.credential;
     const tool = `${received.server}/${received.tool}`;
-    const hour = Math.floor(this.#clock.nowMs() / hourMs);
+    const hour = hourOf(this.#clock.nowMs());
     const key = `${agentId} ${tool} ${hour}`;
     const held = this.#held.get(key) ?? { agentId, tool, hour, counts: noCounts(), told: 0 };
     if (!this.#held.has(key) && this.#held.size >= inputsHeldMax) return;
@@ -64,7 +64,7 @@ export class InputCounter {
   }
 
   async #tell(): Promise<void> {
-    const hour = Math.floor(this.#clock.nowMs() / hourMs);
+    const hour = hourOf(this.#clock.nowMs());
     const due = [...this.#held.values()]
       .filter(({ counts, told }) => counts.results > told)
       .slice(0, inputWindowsMax);

@@ -2,7 +2,7 @@
 import { refuse } from '@atf/core/errors';
 import type { Actor, Control, Handlers } from '../context.ts';
 import { gatewayCarrying } from '../gateways/carried.ts';
-import { actingGateway, actingPerson } from '../identity/acting.ts';
+import { actingGateway, actingInSession, actingPerson } from '../identity/acting.ts';
 import { agentById } from '../identity/store.ts';
 import { approve, reject } from './decide.ts';
 import { approvalViews, type Content } from './documents.ts';
@@ -81,9 +81,8 @@ export const approvalRoutes: Handlers<Operation> = {
   },
 
   async 'approvals.approve'(control, { params, body, actor }) {
-    const person = actingPerson(actor);
     // The server has refused it already; releasing a call is too much to hang on one check.
-    if (actor.kind !== 'person' || actor.by !== 'session') refuse('people.presence_required');
+    const person = actingInSession(actor);
     return approve(control, params.id, person, { ...body, reason: body.reason });
   },
 

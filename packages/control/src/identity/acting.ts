@@ -8,6 +8,12 @@ export function actingPerson(actor: Actor): Person {
   return actor.kind === 'person' ? actor.person : refuse('people.sign_in_required');
 }
 
+/** A person who is there: presence is confirmed in a session, and never by a token of the host. */
+export function actingInSession(actor: Actor): Person {
+  const person = actingPerson(actor);
+  return actor.kind === 'person' && actor.by === 'session' ? person : refuse('people.presence_required');
+}
+
 export function actingGateway(actor: Actor): string {
   return actor.kind === 'gateway' ? actor.gatewayId : refuse('identity.gateway_unknown');
 }

@@ -2,14 +2,13 @@
  * Room: identity (M-1). The temporary ceiling on an agent's level, as people set and lift it. Anybody who may resume lowers it; only security raises or
  * lifts it, because it holds back what nobody has reviewed.
  */
-import { randomUUID } from 'node:crypto';
 import { sha256 } from '@atf/core/digest';
 import { refuse } from '@atf/core/errors';
 import { levelRank } from '@atf/core/maturity/levels';
 import { type BodyOut, ceilingShownText, type CeilingWord, type Person } from '@atf/core/wire/api';
 import type { Level } from '@atf/core/wire/words';
 import type { Control, Tx } from '../context.ts';
-import { insertContainmentEvent } from '../incident/store.ts';
+import { keepReason } from '../incident/reasons.ts';
 import { putAgentDoc } from './agents.ts';
 import { type AgentRow, lockAgent, updateAgent, versionByDigest } from './store.ts';
 
@@ -75,22 +74,17 @@ export async function setCeiling(
     });
     const subject = { kind: 'level' as const, id: agent.id, digest: sha256(shown) };
     const { method } = await control.presence.consume(tx, person, given.presence, subject);
-    const reasonId = randomUUID();
+    const { reason } = given;
+    const reasonId = await keepReason(control, tx, person.id, {
+      kind: 'ceiling',
+      key: `agent:${agent.id}`,
+      reason,
+    });
     await changeCeiling(control, tx, agent, {
       to: given.ceiling,
       by: person,
       because: 'set_by_person',
       facts: { presence: method, reasonId },
-    });
-    // The reason is a person's own words: it stays in the table.
-    await insertContainmentEvent(tx, {
-      tenant,
-      id: reasonId,
-      at: control.clock.nowMs(),
-      kind: 'ceiling',
-      key: `agent:${agent.id}`,
-      reason: given.reason,
-      by_id: person.id,
     });
   });
 }

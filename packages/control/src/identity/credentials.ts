@@ -13,7 +13,7 @@ import { nameSchema } from '@atf/core/wire/words';
 import { isGatewayUrl } from '../gateways/store.ts';
 import type { Control, Tx } from '../context.ts';
 import { dpopOf, type Headers } from '../proofs.ts';
-import { insertContainmentEvent } from '../incident/store.ts';
+import { keepReason } from '../incident/reasons.ts';
 import { forgetLabels } from '../segmentation/labels.ts';
 import { settingsInForce } from '../policy/load.ts';
 import {
@@ -459,16 +459,10 @@ export async function revokeSessions(
 ): Promise<void> {
   await control.change(async (tx) => {
     const sessions = await voidCredentials(control, tx, agentId);
-    const revocationId = randomUUID();
-    // The reason is a person's own words: it stays in the table.
-    await insertContainmentEvent(tx, {
-      tenant: control.config.tenant,
-      id: revocationId,
-      at: control.clock.nowMs(),
+    const revocationId = await keepReason(control, tx, by, {
       kind: 'revoked',
       key: `agent:${agentId}`,
       reason,
-      by_id: by,
     });
     await control.audit.enqueue(tx, 'identity.sessions_revoked', { agentId, by, sessions, revocationId });
   });

@@ -1,7 +1,7 @@
 /** Room: identity. Handlers of agents and their instances. What an agent may do now is answered by the policy room. */
 import { refuse } from '@atf/core/errors';
 import type { Handlers } from '../context.ts';
-import { actingGateway, actingPerson, answersFor } from './acting.ts';
+import { actingGateway, actingInSession, actingPerson, answersFor } from './acting.ts';
 import { agentView, agentViews, listAgents, registerAgent } from './agents.ts';
 import { setCeiling } from './ceiling.ts';
 import { enrol, issueJoinToken, renew, revokeSessions } from './credentials.ts';
@@ -67,8 +67,7 @@ export const identityRoutes: Handlers<Operation> = {
   },
 
   async 'agents.ceiling'(control, { params, body, actor }) {
-    const person = actingPerson(actor);
-    if (actor.kind !== 'person' || actor.by !== 'session') refuse('people.presence_required');
+    const person = actingInSession(actor);
     await setCeiling(control, person, params.id, body);
     return agentView(control, params.id);
   },

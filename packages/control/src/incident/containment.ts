@@ -22,7 +22,8 @@ import { openStops, recordStop, reserveStop } from './recorder.ts';
 import type { PendingStop } from './reserve.ts';
 import { hostStops } from './stop-files.ts';
 import { agentsOf, mayResume, mayStop, refuseNothing, resolveScope, within } from './scopes.ts';
-import { insertContainmentEvent, liftContainment, lockContainment, setStopReport } from './store.ts';
+import { keepReason } from './reasons.ts';
+import { liftContainment, lockContainment, setStopReport } from './store.ts';
 
 export { openStops };
 
@@ -177,18 +178,13 @@ export async function resume(
         });
       }
     }
-    const id = randomUUID();
-    await insertContainmentEvent(tx, {
-      tenant,
-      id,
-      at: control.clock.nowMs(),
+    const resumeId = await keepReason(control, tx, person.id, {
       kind: 'resumed',
       key,
       reason: given.reason,
-      by_id: person.id,
     });
     await control.audit.enqueue(tx, 'incident.containment_lifted', {
-      resumeId: id,
+      resumeId,
       ...(scope.kind === 'agent' ? { agentId: scope.id } : {}),
       scope: { ...scope },
       was: before.state,

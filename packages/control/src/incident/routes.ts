@@ -1,7 +1,6 @@
 /** Room: incident. Handlers of stopping and resuming. */
-import { refuse } from '@atf/core/errors';
 import type { Handlers } from '../context.ts';
-import { actingPerson } from '../identity/acting.ts';
+import { actingInSession, actingPerson } from '../identity/acting.ts';
 import { resume, stop } from './containment.ts';
 import { shownStops } from './stop-files.ts';
 
@@ -17,8 +16,7 @@ export const incidentRoutes: Handlers<Operation> = {
   },
 
   async 'containment.resume'(control, { body, actor }) {
-    const person = actingPerson(actor);
-    if (actor.kind !== 'person' || actor.by !== 'session') refuse('people.presence_required');
+    const person = actingInSession(actor);
     await resume(control, person, body);
     return { ok: true };
   },

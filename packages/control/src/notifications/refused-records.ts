@@ -1,10 +1,10 @@
 /** Room: notifications (B-1). A gateway's records were refused: people are told, once an hour for each gateway and reason. */
+import { hourMs } from '@atf/core/hours';
 import type { ErrorCode } from '@atf/core/errors';
 import type { Control } from '../context.ts';
 import { gatewayById } from '../gateways/store.ts';
 import { tell } from './outbox.ts';
 
-const hourMs = 3_600_000;
 /** Codes that mean that something is wrong, not that a gateway is behind. */
 const grave: ReadonlySet<ErrorCode> = new Set(['audit.batch_invalid', 'audit.gateway_forked']);
 

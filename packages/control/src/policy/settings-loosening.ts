@@ -1,14 +1,14 @@
 /** Room: policy (S-2, S-3). Which figures of the settings became laxer: longer lives, more calls, fewer people, records that are less durable. */
 import { injectionDefault, noLongerWithheld } from '@atf/core/data/injection';
+import { essenceOf } from '@atf/core/data/own/own-detectors';
 import { looserOutput } from '@atf/core/data/output/defaults';
-import { noLongerNamed, sensitiveDefault } from '@atf/core/data/sensitive';
+import { noLongerNamed, sendsUninspected, sensitiveDefault } from '@atf/core/data/sensitive';
 import type { Rate } from '@atf/core/segmentation/rate';
 import { widenedWords } from '@atf/core/identity/manifest-words';
 import { figureOf, withFigure } from '@atf/core/segmentation/grants';
 import { canonicalJson, type Json } from '@atf/core/wire/json';
 import type { OwnDetector } from '@atf/core/wire/own-detectors';
 import type { BoundaryOffer } from '@atf/core/wire/negotiation';
-import type { Sensitive } from '@atf/core/wire/sensitive';
 import { actionClasses, levels } from '@atf/core/wire/words';
 import type { Settings } from './settings.ts';
 
@@ -47,9 +47,6 @@ function looserOffer(was: BoundaryOffer | undefined, is: BoundaryOffer): string[
     is.timesPerDay <= was.timesPerDay;
   return narrower ? [] : [`${name}: it becomes ${words}`];
 }
-
-const sendsUninspected = ({ uninspected, neverSent }: Sensitive): boolean =>
-  (uninspected?.sent ?? (neverSent.length === 0 ? 'label' : 'refuse')) === 'label';
 
 /** One plain sentence each. */
 export function looserSettings(before: Settings, after: Settings): string[] {
@@ -109,10 +106,8 @@ export function looserSettings(before: Settings, after: Settings): string[] {
 
 /** One of the company's own that is gone or finds something else; more words are none. */
 function looserDetectors(before: Settings['detectors'], after: Settings['detectors']): string[] {
-  const held = (own: OwnDetector) => {
-    const { summary: _summary, examples: _examples, ...rest } = own;
-    return canonicalJson({ ...rest, ...('dictionary' in own ? { dictionary: [] } : {}) } as Json);
-  };
+  const held = (own: OwnDetector) =>
+    canonicalJson({ ...essenceOf(own), ...('dictionary' in own ? { dictionary: [] } : {}) });
   return before.flatMap((was) => {
     const is = after.find(({ id }) => id === was.id);
     if (is === undefined) return [`settings detectors: ${was.id} is no longer in it`];

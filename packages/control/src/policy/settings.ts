@@ -28,9 +28,9 @@ const figuresSchema = z.strictObject({
   ),
   /** Calls per period that agents share. */
   callsShared: callsSharedSchema.default({}),
-  /** What is masked in results, by level, and what no call sends; absent: what ships (core/data/sensitive.ts). */
   /** What is done with results that look like injected orders; absent: what ships (core/data/injection.ts). */
   injection: injectionSchema.optional(),
+  /** What is masked in results, by level, and what no call sends; absent: what ships (core/data/sensitive.ts). */
   sensitive: sensitiveSchema.optional(),
   /** Detectors of the company's own. */
   detectors: ownDetectorsSchema

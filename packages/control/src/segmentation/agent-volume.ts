@@ -1,14 +1,14 @@
 /** Room: segmentation (S-3). How many calls an agent makes, as people see it, and the lifting of its throttle by one of them. */
-import { randomUUID } from 'node:crypto';
 import { sha256 } from '@atf/core/digest';
 import { refuse } from '@atf/core/errors';
-import { hourMs, hourOf, overPercent, volumeHoursKept } from '@atf/core/segmentation/volume';
+import { hourMs, hourOf } from '@atf/core/hours';
+import { overPercent, volumeHoursKept } from '@atf/core/segmentation/volume';
 import { type AgentVolume, unthrottleShownText, volumeHoursShown } from '@atf/core/wire/adaptive';
 import type { BodyOut, Person } from '@atf/core/wire/api';
 import type { Control } from '../context.ts';
 import { answersFor } from '../identity/acting.ts';
 import { type AgentRow, lockAgent } from '../identity/store.ts';
-import { insertContainmentEvent } from '../incident/store.ts';
+import { keepReason } from '../incident/reasons.ts';
 import { baselineRow, histories, newestHours } from './volume-store.ts';
 import { endThrottle } from './volume.ts';
 
@@ -60,22 +60,16 @@ export async function unthrottle(
     const shown = unthrottleShownText({ agentId, since: throttle.since, reason: given.reason });
     const subject = { kind: 'level' as const, id: agentId, digest: sha256(shown) };
     const { method } = await control.presence.consume(tx, person, given.presence, subject);
-    const reasonId = randomUUID();
+    const reasonId = await keepReason(control, tx, person.id, {
+      kind: 'unthrottle',
+      key: `agent:${agentId}`,
+      reason: given.reason,
+    });
     await endThrottle(control, tx, agent, {
       because: 'lifted',
       presence: method,
       reasonId,
       by: person.id,
-    });
-    // The reason is a person's own words: it stays in the table.
-    await insertContainmentEvent(tx, {
-      tenant,
-      id: reasonId,
-      at: control.clock.nowMs(),
-      kind: 'unthrottle',
-      key: `agent:${agentId}`,
-      reason: given.reason,
-      by_id: person.id,
     });
   });
 }

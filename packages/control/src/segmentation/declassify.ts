@@ -2,7 +2,6 @@
  * Room: segmentation (S-4). A person lowers the labels of what an instance, or whoever works on a task, has read. In two steps: the review, from which on gateways tell
  * control of each reading, and the lowering, which counts only for the revision that the review showed. So nothing that is read meanwhile is declared harmless.
  */
-import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { sha256 } from '@atf/core/digest';
 import { refuse } from '@atf/core/errors';
@@ -12,7 +11,7 @@ import { labelReviewMs, type LabelsView, loweredShownText } from '@atf/core/wire
 import type { Control, Tx } from '../context.ts';
 import { answersFor } from '../identity/acting.ts';
 import { type AgentRow, agentById } from '../identity/store.ts';
-import { insertContainmentEvent } from '../incident/store.ts';
+import { keepReason } from '../incident/reasons.ts';
 import { type LabelRow, labelRowsOf, labelsDocOf, lockLabel, setReviewed } from './label-store.ts';
 import { knownEverywhereMs } from './labels.ts';
 
@@ -98,7 +97,11 @@ export async function lowerLabels(
     const after = afterLowering(before, to);
     await setReviewed(tx, tenant, after, null);
     await control.feed.put(tx, 'labels', holder, after);
-    const reasonId = randomUUID();
+    const reasonId = await keepReason(control, tx, person.id, {
+      kind: 'declassified',
+      key: `${row.kind}:${holder}`,
+      reason,
+    });
     await control.audit.enqueue(tx, 'segmentation.labels_lowered', {
       holder,
       kind: row.kind,
@@ -110,16 +113,6 @@ export async function lowerLabels(
       presence: method,
       reasonId,
       by: person.id,
-    });
-    // The reason is a person's own words: it stays in the table.
-    await insertContainmentEvent(tx, {
-      tenant,
-      id: reasonId,
-      at: control.clock.nowMs(),
-      kind: 'declassified',
-      key: `${row.kind}:${holder}`,
-      reason,
-      by_id: person.id,
     });
     return viewOf({ ...row, ...after, review_at: null }, nowMs);
   });

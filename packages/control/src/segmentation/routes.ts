@@ -4,7 +4,7 @@ import { policyConcernsMax } from '@atf/core/wire/policy-concerns';
 import type { Tool } from '@atf/core/wire/api';
 import type { Control, Handlers } from '../context.ts';
 import { gatewayCarrying } from '../gateways/carried.ts';
-import { actingGateway, actingPerson } from '../identity/acting.ts';
+import { actingGateway, actingInSession, actingPerson } from '../identity/acting.ts';
 import { agentByRef, versionByDigest } from '../identity/store.ts';
 import { demandClearance } from '../people/clearances.ts';
 import { policyConcerns } from '../policy/argument-changes.ts';
@@ -108,8 +108,7 @@ export const segmentationRoutes: Handlers<Operation> = {
   },
 
   async 'agents.unthrottle'(control, { params, body, actor }) {
-    const person = actingPerson(actor);
-    if (actor.kind !== 'person' || actor.by !== 'session') refuse('people.presence_required');
+    const person = actingInSession(actor);
     await unthrottle(control, person, params.id, body);
     const agent = await agentByRef(control.db, control.config.tenant, params.id);
     return volumeOf(control, agent ?? refuse('identity.agent_not_found'));
@@ -123,14 +122,12 @@ export const segmentationRoutes: Handlers<Operation> = {
   },
 
   async 'labels.review'(control, { params, actor }) {
-    const person = actingPerson(actor);
-    if (actor.kind !== 'person' || actor.by !== 'session') refuse('people.presence_required');
+    const person = actingInSession(actor);
     return reviewLabels(control, person, params.id);
   },
 
   async 'labels.lower'(control, { params, body, actor }) {
-    const person = actingPerson(actor);
-    if (actor.kind !== 'person' || actor.by !== 'session') refuse('people.presence_required');
+    const person = actingInSession(actor);
     return lowerLabels(control, person, params.id, body);
   },
 

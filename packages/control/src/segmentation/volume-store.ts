@@ -1,4 +1,5 @@
 /** Room: segmentation (S-3). SQL of how many calls agents make: counted by hour from the index of the log, each row of it once. */
+import { hourMs } from '@atf/core/hours';
 import { baselinePercentile, type VolumeHistory } from '@atf/core/segmentation/volume';
 import type { Adapted } from '@atf/core/wire/adaptive';
 import { sql } from 'kysely';
@@ -47,7 +48,7 @@ export async function addCalls(
     select ${tenant}, agent, least(at, ${nowMs}::bigint) / 3600000, count(*)
     from audit_index
     where tenant = ${tenant} and log_index >= ${from} and log_index < ${to}
-      and type = 'action.intent' and agent is not null and at >= ${sinceHour * 3_600_000}::bigint
+      and type = 'action.intent' and agent is not null and at >= ${sinceHour * hourMs}::bigint
     group by 2, 3
     order by 2, 3
     on conflict (tenant, agent_id, hour) do update set calls = volume_hour.calls + excluded.calls`.execute(

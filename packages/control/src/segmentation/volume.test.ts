@@ -1,6 +1,6 @@
 /** Volumes over the real database: counted once, a baseline a day, throttled once an hour, lifted by a person. */
 import { sha256 } from '@atf/core/digest';
-import { dayMs, hourMs } from '@atf/core/segmentation/volume';
+import { dayMs, hourMs } from '@atf/core/hours';
 import { unthrottleShownText } from '@atf/core/wire/adaptive';
 import type { Person } from '@atf/core/wire/api';
 import { afterAll, beforeAll, expect, it } from 'vitest';

@@ -3,11 +3,10 @@
  * far above it, and lets go when the hour is over. The rules stand in core/segmentation/volume.ts. One process does this, whoever has the duties; what it
  * decided stands in the database and in the agents' documents, so that it outlives it.
  */
+import { dayOf, hourMs, hourOf } from '@atf/core/hours';
 import {
   baselineOf,
-  dayOf,
   hourEnds,
-  hourOf,
   overPercent,
   throttledRate,
   volumeHoursKept,
@@ -87,7 +86,7 @@ export class VolumeWatch {
         const end = await indexedRows(tx, tenant);
         if (mark === end) return false;
         // A log that became shorter is one that is being rebuilt, or was restored: what it held is counted.
-        const from = Math.min(mark ?? (await firstIndexSince(tx, tenant, sinceHour * 3_600_000)) ?? end, end);
+        const from = Math.min(mark ?? (await firstIndexSince(tx, tenant, sinceHour * hourMs)) ?? end, end);
         const to = Math.min(from + rowsPerTurn, end);
         if (to > from) await addCalls(tx, tenant, { from, to, nowMs, sinceHour });
         await setMark(tx, tenant, to);
@@ -155,7 +154,7 @@ export class VolumeWatch {
     const { db, clock, config, change } = this.#control;
     const nowMs = clock.nowMs();
     const isOver = ({ until, since }: Throttle) =>
-      nowMs >= Date.parse(until) || nowMs < Date.parse(since) - 3_600_000;
+      nowMs >= Date.parse(until) || nowMs < Date.parse(since) - hourMs;
     const held = (await adaptedAgents(db, config.tenant, adaptedMax)).filter(
       ({ adapted: { throttle } }) => throttle !== undefined && isOver(throttle),
     );

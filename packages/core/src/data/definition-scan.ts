@@ -4,6 +4,7 @@
  * the tool server's own and never stand in a finding.
  */
 import { compatibleForm } from '../compatible-form.ts';
+import { pointerStep } from '../json-pointer.ts';
 import { isJsonObject, type Json, type JsonObject } from '../wire/json.ts';
 import { findingNames, type ToolFinding } from '../wire/tool-findings.ts';
 import { inspect } from './inspect.ts';
@@ -60,7 +61,7 @@ function* textsOf(value: Json, path: string): Generator<readonly [path: string, 
     for (const [at, item] of value.entries()) yield* textsOf(item, `${path}/${at}`);
   else if (isJsonObject(value))
     for (const [key, item] of Object.entries(value)) {
-      const below = `${path}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+      const below = `${path}/${pointerStep(key)}`;
       yield [below, key];
       yield* textsOf(item, below);
     }

@@ -5,6 +5,7 @@
 import { Ajv, type ErrorObject, type Options, type ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
+import { pointerName } from '../json-pointer.ts';
 import { canonicalJson, isJsonObject, type Json, type JsonObject } from '../wire/json.ts';
 import { SafePattern } from './safe-pattern.ts';
 
@@ -85,7 +86,7 @@ function namesIn(schema: object): ReadonlySet<string> {
 
 /** One step of a JSON pointer: a name of the schema's, an index, or a star for a key that only the value has, which may say anything of anybody. */
 function stepOf(step: string, known: ReadonlySet<string>): string {
-  const name = step.replaceAll('~1', '/').replaceAll('~0', '~');
+  const name = pointerName(step);
   return known.has(name) || /^\d{1,5}$/.test(step) ? step : '*';
 }
 

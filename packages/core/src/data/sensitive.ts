@@ -35,3 +35,7 @@ export const noLongerNamed = (
   own: readonly Named[],
 ): string[] =>
   [...detectors, ...own].filter((each) => isNamed(before, each) && !isNamed(after, each)).map(({ id }) => id);
+
+/** Whether bytes that nobody can look into may be sent: where settings do not say, they may if anything may. */
+export const sendsUninspected = ({ uninspected, neverSent }: Sensitive): boolean =>
+  (uninspected?.sent ?? (neverSent.length === 0 ? 'label' : 'refuse')) === 'label';

@@ -8,6 +8,7 @@
  *
  * It does not parse text: the caller has refused duplicate keys at the edge, where the bytes are.
  */
+import { pointerStep } from '../json-pointer.ts';
 import { applyExtension, extensionFunctions } from './extensions/functions.ts';
 import { parseDecimal } from './extensions/decimal.ts';
 import { longFromBigInt, longFromNumber } from './long.ts';
@@ -59,7 +60,7 @@ class Conversion {
   readonly #path: string[] = [];
 
   refuse(reason: ValueRefusalReason): undefined {
-    const pointer = this.#path.map((name) => `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+    const pointer = this.#path.map((name) => `/${pointerStep(name)}`).join('');
     this.refusal ??= { reason, path: pointer };
     return undefined;
   }

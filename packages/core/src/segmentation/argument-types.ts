@@ -2,6 +2,7 @@
  * Room: segmentation (S-1, S-4). The arguments of a tool as policies may ask about them: types from the JSON Schema that a person accepted, and of one call the
  * values that are asked for. What a policy language without fractions and unions cannot say is left out, and said so. Pure and bounded.
  */
+import { pointerName } from '../json-pointer.ts';
 import { isJsonObject, type Json, type JsonObject } from '../wire/json.ts';
 import { plainName } from './transaction.ts';
 
@@ -60,7 +61,7 @@ class Reader {
     if (!reference.startsWith('#/')) return undefined;
     let node: Json | undefined = this.#root;
     for (const step of reference.slice(2).split('/')) {
-      const name = step.replaceAll('~1', '/').replaceAll('~0', '~');
+      const name = pointerName(step);
       node = node !== undefined && isJsonObject(node) && Object.hasOwn(node, name) ? node[name] : undefined;
     }
     return node !== undefined && isJsonObject(node) ? node : undefined;

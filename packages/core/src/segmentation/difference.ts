@@ -2,6 +2,7 @@
  * Room: segmentation (S-1). A difference between two tool definitions that a person can read: one line per path that was added, removed or
  * changed. Texts are the tool server's own and stay untrusted; they are cut, and the cut is marked.
  */
+import { pointerStep } from '../json-pointer.ts';
 import type { z } from 'zod';
 import type { diffLineSchema } from '../wire/api.ts';
 import { isJsonObject, type Json } from '../wire/json.ts';
@@ -19,7 +20,7 @@ function shown(value: Json): string {
 
 /** JSON Pointer (RFC 6901), from the root of the definition. */
 function child(path: string, name: string): string {
-  return `${path}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+  return `${path}/${pointerStep(name)}`;
 }
 
 function members(value: Json): [string, Json][] | undefined {

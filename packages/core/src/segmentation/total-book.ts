@@ -2,6 +2,7 @@
  * Room: segmentation (S-5, invariant 4). The totals of one moment, as calls reserve and are settled: all totals of a call have room, or nothing is taken. What nobody
  * settles stays spent, because nobody knows what the call did. Control keeps what changed (control/segmentation/totals.ts); nothing is kept here.
  */
+import { hourMs } from '../hours.ts';
 import type { BodyOut, ResponseOf } from '../wire/api.ts';
 import { totalPeriodOf } from '../wire/gateway-routes.ts';
 import { type CountedPer, lookAtTotal, type Slots, settleTotal, spentOf } from './totals.ts';
@@ -33,7 +34,6 @@ export interface TotalHold extends TotalKey {
 
 type Per = CountedPer | 'call';
 
-const hourMs = 3_600_000;
 /** How long after its last call a total is kept. One of a task: longer than anybody works on one. */
 const keptMs: Readonly<Record<Per, number>> = {
   hour: 2 * hourMs,

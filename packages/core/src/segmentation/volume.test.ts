@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { dayMs, hourMs } from '../hours.ts';
 import {
   activeHoursMin,
   baselineMin,
   baselineOf,
-  dayMs,
-  hourMs,
   isOver,
   throttledRate,
   type VolumeHistory,

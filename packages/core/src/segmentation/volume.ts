@@ -3,11 +3,10 @@
  * weeks, so that single outliers neither raise nor lower it; enough history first; and it grows by a quarter in a day at most, so that an agent that calls a little more every
  * day does not take its threshold along at its own pace. More than twice of it in one hour throttles (the framework's red flag). Pure.
  */
+import { dayMs, hourMs } from '../hours.ts';
 import type { Throttle } from '../wire/adaptive.ts';
 import type { Rate } from './rate.ts';
 
-export const hourMs = 3_600_000;
-export const dayMs = 24 * hourMs;
 /** Hours that are counted and kept. */
 export const volumeHoursKept = 28 * 24;
 /** Share of the active hours that stay at or below the baseline. */
@@ -31,8 +30,6 @@ export interface VolumeHistory {
   readonly percentile: number;
 }
 
-export const hourOf = (ms: number): number => Math.floor(ms / hourMs);
-export const dayOf = (ms: number): number => Math.floor(ms / dayMs);
 export const hourEnds = (hour: number): string => new Date((hour + 1) * hourMs).toISOString();
 
 const isEnough = ({ activeHours, calls, firstHour }: VolumeHistory, nowMs: number): boolean =>

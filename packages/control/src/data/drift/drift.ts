@@ -11,6 +11,7 @@ import {
   noCounts,
   resultsMin,
 } from '@atf/core/data/input-statistics';
+import { hourMs, hourOf } from '@atf/core/hours';
 import { type DriftItem, driftItemsMax, type InputCounts } from '@atf/core/wire/drift';
 import type { BodyOut } from '@atf/core/wire/api';
 import type { Actor, Control, Handlers } from '../../context.ts';
@@ -28,7 +29,6 @@ import {
   windowsOf,
 } from './store.ts';
 
-const hourMs = 3_600_000;
 /** Hours that the newest may reach back, and the week that they are compared with. */
 const newestHoursMax = 24;
 const referenceHours = 168;
@@ -36,8 +36,6 @@ const referenceHours = 168;
 const quietHours = 24;
 const sourcesPerLook = 50;
 const lookedBackMs = 10_000;
-
-const hourOf = (ms: number): number => Math.floor(ms / hourMs);
 
 interface Compared {
   readonly newest: InputCounts;

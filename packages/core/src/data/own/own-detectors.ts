@@ -3,7 +3,7 @@
  * gateway makes the same ones of the settings in force.
  */
 import { sha256 } from '../../digest.ts';
-import { canonicalJson, type Json } from '../../wire/json.ts';
+import { canonicalJson, type Json, type JsonObject } from '../../wire/json.ts';
 import type { OwnDetector } from '../../wire/own-detectors.ts';
 import type { Detector } from '../detectors/detector.ts';
 import { compileSchema } from '../schema.ts';
@@ -20,8 +20,10 @@ export interface MadeDetector extends Detector {
 }
 
 /** What it finds, and where: summary and examples aside. */
-const versionOf = ({ summary: _summary, examples: _examples, ...rest }: OwnDetector): string =>
-  sha256(canonicalJson(rest as Json)).slice(0, 12);
+export const essenceOf = ({ summary: _summary, examples: _examples, ...rest }: OwnDetector): JsonObject =>
+  rest as JsonObject;
+
+const versionOf = (own: OwnDetector): string => sha256(canonicalJson(essenceOf(own))).slice(0, 12);
 
 /** All of them together: a text of the longest kind that is looked at in one go keeps nobody waiting. */
 export const effortMax = 1_500;

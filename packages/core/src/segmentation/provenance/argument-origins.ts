@@ -3,6 +3,7 @@
  * value of any other argument is content, and of it, and of names of members, only the addresses are looked at. Roles are those of the tool's classification, and for arguments that it does
  * not name those that their names say. Pure and bounded.
  */
+import { pointerStep } from '../../json-pointer.ts';
 import { wordSet, wordsOf } from '../classify.ts';
 import type { Classification } from '../../wire/feed.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../wire/json.ts';
@@ -80,7 +81,7 @@ function* valuesOf(args: JsonObject, roles: Classification['arguments']): Genera
       for (const [at, item] of value.entries()) yield* walk(item, `${pointer}/${at}`, role, depth + 1);
     } else if (isJsonObject(value)) {
       for (const [name, item] of Object.entries(value)) {
-        const below = `${pointer}/${escaped(name)}`;
+        const below = `${pointer}/${pointerStep(name)}`;
         yield* valuesIn(below, 'content', name);
         const own = depth === 0 ? roleOf(name, roles) : roleOfName(name);
         yield* walk(item, below, own === 'content' ? role : own, depth + 1);
@@ -89,8 +90,6 @@ function* valuesOf(args: JsonObject, roles: Classification['arguments']): Genera
   }
   yield* walk(args, '', 'content', 0);
 }
-
-const escaped = (name: string): string => name.replaceAll('~', '~0').replaceAll('/', '~1');
 
 /** Where the deciding values of a call come from. */
 export function argumentOrigins(
@@ -127,7 +126,7 @@ export function rolesFrom(
       ? []
       : [
           {
-            argument: `/${escaped(name)}`.slice(0, pointerMax),
+            argument: `/${pointerStep(name)}`.slice(0, pointerMax),
             role,
             address: role === 'destination',
             origin,
