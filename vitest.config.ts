@@ -20,10 +20,24 @@ const onPostgres = [
   'segmentation',
 ];
 
+/** For a machine that does much else; what hangs is told by the tests themselves, which bound what they wait for. */
+const endToEnd = { testTimeout: 300_000, hookTimeout: 300_000 };
+/** Files that make a product suffer, or measure it: what suffers beside them would say nothing. */
+const alone = [
+  'bench',
+  'crash',
+  'cut-calls',
+  'faults',
+  'partitions',
+  'replicas',
+  'stops',
+  'witness-kill',
+].map((name) => `tests/e2e/${name}.test.ts`);
+
 /**
- * Unit and room tests run over the sources, side by side. `tests/e2e` drives the built product as separate processes, afterwards and one file at a
- * time: several products at once would starve each other of the second that a lease has. The rooms of control run twice: on the embedded database,
- * and in `postgres` on a real PostgreSQL, where one is installed (tests/postgres/presence.test.ts says so when none is).
+ * Unit and room tests run over the sources, side by side. `tests/e2e` drives the built product as separate processes, afterwards, two files at a
+ * time: more products at once would starve each other of the second that a lease has; last, one at a time, come those of {@link alone}. The rooms of control
+ * run twice: on the embedded database, and in `postgres` on a real PostgreSQL, where one is installed (tests/postgres/presence.test.ts says so when none is).
  */
 export default defineConfig({
   resolve: { conditions },
@@ -71,11 +85,20 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['tests/e2e/**/*.test.ts'],
-          maxWorkers: 1,
-          // For a machine that does much else; what hangs is told by the tests themselves, which bound what they wait for.
-          testTimeout: 300_000,
-          hookTimeout: 300_000,
+          exclude: alone,
+          maxWorkers: 2,
+          ...endToEnd,
           sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'e2e-alone',
+          include: alone,
+          maxWorkers: 1,
+          ...endToEnd,
+          sequence: { groupOrder: 3 },
         },
       },
     ],
