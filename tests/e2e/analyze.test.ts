@@ -4,7 +4,7 @@
  */
 import { appendFileSync, cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { PolicyAnalysis, PolicyFinding } from '@atf/core/wire/policy-analysis';
+import type { CompositionStep, PolicyAnalysis, PolicyFinding } from '@atf/core/wire/policy-analysis';
 import type { ControlClient } from '@atf/sdk/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { atf, documents, failure } from './cli-run.ts';
@@ -27,6 +27,11 @@ async function analysed(...args: string[]): Promise<PolicyAnalysis> {
 const kinds = ({ findings }: Pick<PolicyAnalysis, 'findings'>) =>
   findings.map(({ kind, severity, agents }) => `${kind} ${severity} ${agents.names.join('+')}`);
 const toolsOf = (held: PolicyFinding['cut']) => held.map(({ tool }) => tool);
+const stepOf = (step: CompositionStep): string => {
+  if (step.kind === 'store') return step.server;
+  if (step.kind === 'right') return `${step.agents.names[0]} ${step.tool}`;
+  return `${step.from.names[0]} ${step.way} ${step.to.names[0]}`;
+};
 const leakOf = ({ findings }: PolicyAnalysis) => findings.find(({ kind }) => kind === 'leak');
 
 beforeAll(async () => {
@@ -39,10 +44,10 @@ describe('the example workspace', () => {
   it('has combinations, with paths, policies, what stands between, and the smallest cut', async () => {
     const analysis = await analysed();
     expect(kinds(analysis)).toEqual([
+      'hijack_across high senior-support',
       'trifecta medium principal-operations',
       'leak medium principal-operations',
       'hijack medium senior-support',
-      'hijack_across medium senior-support',
       'hijack low principal-operations',
     ]);
     expect(leakOf(analysis)).toMatchObject({
@@ -61,7 +66,18 @@ describe('the example workspace', () => {
       cut: [{ tool: 'back-office/send_email' }],
       counts: { cut: 1, cutRights: 1 },
     });
-    const trifecta = analysis.findings[0];
+    const [across, trifecta] = analysis.findings;
+    expect(across?.path.map(stepOf)).toEqual([
+      expect.stringContaining('principal-operations files/'),
+      'principal-operations words senior-support',
+      expect.stringContaining('senior-support back-office/'),
+    ]);
+    // The store of orders is another way to it, so that the refund itself is the least to take away.
+    expect(across).toMatchObject({
+      between: [],
+      cut: [{ tool: 'back-office/create_refund' }],
+      cutStarts: [],
+    });
     expect(trifecta?.between).toEqual(['provenance']);
     expect(toolsOf(trifecta?.untrusted ?? [])).toContain('files/read_text_file');
   });
@@ -80,7 +96,7 @@ describe('the example workspace', () => {
 
   it('shows one agent with the graph of what it holds, and nobody who does not exist', async () => {
     const { graph, findings } = await analysed('--agent', 'senior-support');
-    expect(findings.map(({ kind }) => kind)).toEqual(['hijack', 'hijack_across']);
+    expect(findings.map(({ kind }) => kind)).toEqual(['hijack_across', 'hijack']);
     const refund = graph?.rights.find(({ tool }) => tool === 'back-office/create_refund');
     expect(refund).toMatchObject({ parts: ['dangerous'], keeps: ['back-office (finance)'] });
     const orders = graph?.stores.find(({ server }) => server === 'back-office (orders)');
@@ -119,7 +135,7 @@ describe('in CI', () => {
     `  - { finding: ${id}, agents: ${agents}, reason: "Mail is its job.", until: ${until} }\n`;
 
   it('fails as bad as asked for, unless it is accepted, for these agents, until a day', async () => {
-    expect((await cli('--fail-on', 'high')).code).toBe(0);
+    expect((await cli('--level', 'intern', '--fail-on', 'high')).code).toBe(0);
     const failed = await cli('--fail-on', 'medium');
     expect([failed.code, failed.stderr]).toEqual([8, expect.stringContaining('4 combinations')]);
     const { findings } = await analysed();
@@ -146,6 +162,14 @@ describe('in CI', () => {
 });
 
 describe('two agents that lack what the other has', () => {
+  // One of the example may start anybody, so that everything reaches everybody.
+  beforeAll(async () => {
+    const manifest = readFileSync(join(root, 'examples/workspace/agents/senior-support.yaml'), 'utf8')
+      .replace(/^version: .*$/m, 'version: 9.0.0')
+      .replace('maySpawn: true', 'maySpawn: true\nmayStart: [junior-support]');
+    await operator.call('agents.register', { body: { manifest, format: 'yaml' } });
+  });
+
   it('leak together through what they share, and one of many rights ends it', async () => {
     const register = (name: string, tools: string[]) =>
       operator.call('agents.register', {
@@ -165,11 +189,7 @@ describe('two agents that lack what the other has', () => {
       'leak_across medium desk-mailer',
     ]);
     const leak = analysis.findings.find(({ kind }) => kind === 'leak_across');
-    expect(
-      leak?.path.map((step) =>
-        step.kind === 'store' ? step.server : `${step.agents.names[0]} ${step.tool}`,
-      ),
-    ).toEqual([
+    expect(leak?.path.map(stepOf)).toEqual([
       'desk-writer back-office/search_customers',
       'desk-writer order-desk/cancel_order',
       'order-desk (orders)',
@@ -180,6 +200,61 @@ describe('two agents that lack what the other has', () => {
     // Who only takes part is told of it, too.
     const writer = await analysed('--level', 'principal', '--agent', 'desk-writer');
     expect(writer.findings.map(({ id }) => id)).toContain(leak?.id);
+  });
+
+  it('leak together through the work that one gives the other, until it may not start it any more', async () => {
+    const register = (name: string, tools: string[], version: string, starting: string) =>
+      operator.call('agents.register', {
+        body: {
+          manifest: `${readerManifest(name, tools)
+            .replace('dataDomains: [orders, finance]', 'dataDomains: [customers, communication]')
+            .replace(/^version: .*$/m, `version: ${version}`)
+            .replace(/^maySpawn: .*$/m, '')}\n${starting}\n`,
+          format: 'yaml',
+        },
+      });
+    const reader = (version: string, starting: string) =>
+      register('case-reader', ['back-office/search_customers'], version, starting);
+    await reader('1.0.0', 'maySpawn: true\nmayStart: [case-mailer]');
+    await register('case-mailer', ['back-office/send_email'], '1.0.0', 'maySpawn: false');
+    const asked = async (level: string) =>
+      (await analysed('--level', level, '--agent', 'case-mailer')).findings.filter(({ path }) =>
+        path.every((step) => step.kind !== 'right' || step.agents.names[0]?.startsWith('case-')),
+      );
+    const [leak, ...others] = await asked('principal');
+    expect(others).toEqual([]);
+    expect(leak).toMatchObject({ kind: 'leak_across', severity: 'medium', between: [] });
+    expect(leak?.path.map(stepOf)).toEqual([
+      'case-reader back-office/search_customers',
+      'case-reader words case-mailer',
+      'case-mailer back-office/send_email',
+    ]);
+    expect(leak?.says).toContain('through the work that case-reader can give case-mailer');
+    const { graph } = await analysed('--level', 'principal', '--agent', 'case-reader');
+    expect(graph?.starts).toEqual({ names: ['case-mailer'], count: 1 });
+    const text = await atf(
+      [
+        'policy',
+        'analyze',
+        '--level',
+        'principal',
+        '--agent',
+        'case-mailer',
+        '--fail-on',
+        'medium',
+        '--data',
+        product.dataDir,
+      ],
+      { env: { XDG_CONFIG_HOME: `${product.home}/config` } },
+    );
+    expect([text.code, text.stdout]).toEqual([
+      8,
+      expect.stringContaining('[case-reader gives work to case-mailer]'),
+    ]);
+    // A Junior starts nobody.
+    expect(await asked('junior')).toEqual([]);
+    await reader('2.0.0', 'maySpawn: false');
+    expect(await asked('principal')).toEqual([]);
   });
 
   it('are refused to whoever has not signed in, and to odd questions', async () => {

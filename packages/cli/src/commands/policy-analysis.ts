@@ -9,6 +9,7 @@ import { parseAcceptanceFile } from '@atf/core/wire/acceptance-file';
 import {
   type Acceptance,
   acceptanceFileBytesMax,
+  type CompositionStep,
   type HeldRight,
   type PolicyAnalysis,
   type PolicyFinding,
@@ -64,6 +65,12 @@ const kindWords: Readonly<Record<PolicyFinding['kind'], string>> = {
 const namesOf = ({ names, count }: HeldRight['agents']): string =>
   count > names.length ? `${names.join(', ')} and ${count - names.length} more` : names.join(', ');
 
+function stepWords(step: CompositionStep): string {
+  if (step.kind === 'right') return `${step.tool} (${namesOf(step.agents)}, ${step.freedom})`;
+  if (step.kind === 'store') return `[${step.server}]`;
+  return `[${namesOf(step.from)} ${step.way === 'words' ? 'gives work to' : 'answers'} ${namesOf(step.to)}]`;
+}
+
 function tellStanding(cli: Cli, standing: Standing): void {
   if (standing.state === 'open') return;
   const { reason, until } = standing.by;
@@ -80,9 +87,7 @@ function tell(cli: Cli, { finding, standing }: Judged): void {
   out.say`${severityStyled(finding.severity)} ${style('bold', kindWords[finding.kind])} ${style('dim', finding.id)}`;
   out.say`  ${finding.says}`;
   out.say`  ${finding.stands}`;
-  const path = finding.path.map((step) =>
-    step.kind === 'store' ? `[${step.server}]` : `${step.tool} (${namesOf(step.agents)}, ${step.freedom})`,
-  );
+  const path = finding.path.map(stepWords);
   out.say`  ${style('dim', path.join(' → '))}`;
   const policies = [...new Set([...finding.sources, ...finding.sinks].flatMap((right) => right.policies))];
   if (policies.length > 0) out.say`  ${style('dim', `by ${policies.join(', ')}`)}`;

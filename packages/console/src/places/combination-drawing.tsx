@@ -108,7 +108,7 @@ function Placed({ box, widthPx }: { readonly box: Box; readonly widthPx: number 
         height={boxHeightPx}
         rx={kind === 'agent' ? boxHeightPx / 2 : kind === 'store' ? 2 : 8}
         strokeWidth={cut ? 2 : 1.25}
-        strokeDasharray={cut ? '6 4' : kind === 'store' ? '2 3' : undefined}
+        strokeDasharray={cut ? '6 4' : kind === 'store' || kind === 'talk' ? '2 3' : undefined}
         className={shapeClass(box)}
       />
       <text x={x + widthPx / 2} y={y + 19} textAnchor="middle" className="fill-ink font-mono text-xs">
@@ -119,7 +119,7 @@ function Placed({ box, widthPx }: { readonly box: Box; readonly widthPx: number 
       </text>
     </>
   );
-  if (kind === 'store') return <g>{inner}</g>;
+  if (kind === 'store' || kind === 'talk') return <g>{inner}</g>;
   return <Reached box={box}>{inner}</Reached>;
 }
 

@@ -4,7 +4,7 @@ import { analysisOf } from '../../fixtures/answers-analysis.ts';
 import { boxHeightPx, drawingOf, fitting } from './combination-layout.ts';
 
 const { findings } = analysisOf('2026-11-21T00:00:00.000Z');
-const [within, across] = findings as [PolicyFinding, PolicyFinding];
+const [within, across, told] = findings as [PolicyFinding, PolicyFinding, PolicyFinding];
 const labels = (finding: PolicyFinding, widthPx: number) =>
   drawingOf(finding, undefined, widthPx).boxes.map(({ label }) => label);
 
@@ -33,6 +33,17 @@ describe('the drawing of a combination', () => {
       'back-office/update_order_status',
       'back-office (orders)',
       'back-office/get_order',
+      'senior-support',
+      'back-office/create_refund',
+    ]);
+  });
+
+  it('has who gives whom work between the two, cut where that is what ends it', () => {
+    const { boxes } = drawingOf(told, undefined, 900);
+    expect(boxes.map(({ label, cut }) => `${label}${cut ? ' (cut)' : ''}`)).toEqual([
+      'files/read_text_file',
+      'principal-operations',
+      'gives work to (cut)',
       'senior-support',
       'back-office/create_refund',
     ]);

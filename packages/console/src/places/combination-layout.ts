@@ -1,9 +1,9 @@
 /** Where the parts of a combination stand in its drawing: what comes in on the left, who holds it, what goes out on the right; one below the other where it is narrow. */
-import type { CompositionGraph, PolicyFinding } from '@atf/core/wire/policy-analysis';
+import type { CompositionGraph, CompositionStep, PolicyFinding } from '@atf/core/wire/policy-analysis';
 
 export interface Box {
   readonly key: string;
-  readonly kind: 'tool' | 'agent' | 'store';
+  readonly kind: 'tool' | 'agent' | 'store' | 'talk';
   readonly label: string;
   /** Second line. */
   readonly sub: string;
@@ -52,7 +52,30 @@ const subWords = {
 const agentsWords = ({ names, count }: Right['agents']): string =>
   count > 1 ? `${names[0] ?? ''} and ${count - 1} more` : (names[0] ?? '');
 
-/** The worst path: each right below whoever holds it, and the stores between them. */
+const agentBox = (key: string, label: string): Unplaced => ({
+  key,
+  kind: 'agent',
+  label,
+  sub: 'agent',
+  onPath: true,
+  cut: false,
+});
+
+const talkWords = {
+  words: { label: 'gives work to', sub: 'delegation' },
+  answer: { label: 'answers', sub: 'what came of the work' },
+} as const;
+
+/** Whether the cut has one start the other no more: who tells it what to do starts it, who answers was started. */
+function isTalkCut(finding: PolicyFinding, step: Extract<CompositionStep, { kind: 'delegation' }>): boolean {
+  const [by, started] = step.way === 'words' ? [step.from, step.to] : [step.to, step.from];
+  return finding.cutStarts.some(
+    ({ agents, starts }) =>
+      agents.names[0] === by.names[0] && (starts === 'any' || starts.names[0] === started.names[0]),
+  );
+}
+
+/** The worst path: each right below whoever holds it, and the stores and talks between them. */
 function chainOf(finding: PolicyFinding, isCut: (tool: string, agent: string) => boolean): Unplaced[] {
   const boxes: Unplaced[] = [];
   let last = '';
@@ -66,6 +89,15 @@ function chainOf(finding: PolicyFinding, isCut: (tool: string, agent: string) =>
         onPath: true,
         cut: false,
       });
+      continue;
+    }
+    if (step.kind === 'delegation') {
+      const [from, to] = [agentsWords(step.from), agentsWords(step.to)];
+      if (last !== from) boxes.push(agentBox(`${at} from`, from));
+      const cut = isTalkCut(finding, step);
+      boxes.push({ key: `${at}`, kind: 'talk', ...talkWords[step.way], onPath: true, cut });
+      boxes.push(agentBox(`${at} to`, to));
+      last = to;
       continue;
     }
     const agent = agentsWords(step.agents);
@@ -83,14 +115,7 @@ function chainOf(finding: PolicyFinding, isCut: (tool: string, agent: string) =>
       cut: isCut(step.tool, step.agents.names[0] ?? ''),
     };
     // What comes in stands before who takes it in, what goes out behind.
-    const holder: Unplaced = {
-      key: `${at} agent`,
-      kind: 'agent',
-      label: agent,
-      sub: 'agent',
-      onPath: true,
-      cut: false,
-    };
+    const holder = agentBox(`${at} agent`, agent);
     const comesIn = step.part === 'source' || step.part === 'read' || step.part === 'untrusted';
     const after = finding.path[at + 1];
     const holderNext = after?.kind !== 'right' || !['source', 'untrusted'].includes(after.part);

@@ -78,6 +78,9 @@ export function Combinations() {
   );
 }
 
+const namesOf = ({ names, count }: { readonly names: readonly string[]; readonly count: number }): string =>
+  count > names.length ? `${names.join(', ')} and ${count - names.length} more` : names.join(', ');
+
 interface FoundProps {
   readonly found: PolicyAnalysis;
   readonly chosen: string | undefined;
@@ -163,11 +166,17 @@ function OneFinding({ finding, found }: { readonly finding: PolicyFinding; reado
                 <>
                   It is kept in the store <code>{step.server}</code>, where others read it.
                 </>
+              ) : step.kind === 'delegation' ? (
+                <>
+                  {namesOf(step.from)} {step.way === 'words' ? 'can give work to' : 'can answer'}{' '}
+                  {namesOf(step.to)}
+                  {step.way === 'words'
+                    ? ', which has its own rights in a session of its own.'
+                    : ', which may start it.'}
+                </>
               ) : (
                 <>
-                  {step.agents.names.join(', ')}
-                  {step.agents.count > step.agents.names.length && ' and others'}:{' '}
-                  <ToolLink tool={step.tool} />{' '}
+                  {namesOf(step.agents)}: <ToolLink tool={step.tool} />{' '}
                   <span className="text-ink-2">
                     ({step.does}, {step.sensitivity}, output {step.outputTrust}; {freedomWords[step.freedom]})
                   </span>
@@ -188,16 +197,34 @@ function OneFinding({ finding, found }: { readonly finding: PolicyFinding; reado
           <UntrustedText text={suggestion} />
         </p>
         <ul className="mt-2 list-disc pl-5">
+          {finding.cutStarts.map(({ agents, starts }) => (
+            <li key={`starts ${agents.names[0] ?? ''}`} className="[overflow-wrap:anywhere]">
+              That {namesOf(agents)} may start {starts === 'any' ? 'any agent' : namesOf(starts)}
+            </li>
+          ))}
           {finding.cut.map(({ tool, agents }) => (
             <li key={`${tool} ${agents.names[0] ?? ''}`} className="[overflow-wrap:anywhere]">
-              <ToolLink tool={tool} /> of {agents.names.join(', ')}
-              {agents.count > agents.names.length && ` and ${agents.count - agents.names.length} more`}
+              <ToolLink tool={tool} /> of {namesOf(agents)}
             </li>
           ))}
         </ul>
       </Panel>
       <Stores found={found} />
+      <Starting found={found} />
     </div>
+  );
+}
+
+function Starting({ found }: { readonly found: PolicyAnalysis }) {
+  const { agent, starts, startedBy } = found.graph ?? {};
+  if (startedBy === undefined || (starts === undefined && startedBy.count === 0)) return null;
+  return (
+    <Panel title={`Whom ${agent} may start, and who may start it`}>
+      <p className="[overflow-wrap:anywhere]">
+        It may start {starts === undefined ? 'nobody' : starts === 'any' ? 'any agent' : namesOf(starts)}. It
+        may be started by {startedBy.count === 0 ? 'nobody' : namesOf(startedBy)}.
+      </p>
+    </Panel>
   );
 }
 

@@ -4,12 +4,15 @@
  */
 import { refuse } from '@atf/core/errors';
 import { type Analysis, analyze } from '@atf/core/segmentation/composition/analysis';
+import { rightsIn } from '@atf/core/segmentation/composition/across-graph';
 import {
+  type Delegating,
   type Finding,
   type Held,
   saysOf,
   severities,
   standsBetween,
+  type Step,
   suggestionOf,
 } from '@atf/core/segmentation/composition/finding';
 import {
@@ -23,12 +26,14 @@ import {
   isOutward,
   keeps,
   type Right,
+  type Starts,
   storesOf,
 } from '@atf/core/segmentation/composition/rights';
 import type { QueryOut } from '@atf/core/wire/api';
 import {
   type ComposedRight,
   type CompositionGraph,
+  type CompositionStep,
   findingAgentsShownMax,
   findingsShownMax,
   type HeldRight,
@@ -75,8 +80,27 @@ const heldView = ({ agents, right }: Held): HeldRight => ({
 });
 const listView = (held: readonly Held[]): HeldRight[] => held.slice(0, rightsShownMax).map(heldView);
 
+const startsView = (starts: Starts) => (starts === 'any' ? starts : shownAgents(starts, 5));
+const delegatingView = ({ agents, starts }: Delegating) => ({
+  agents: shownAgents(agents, 3),
+  starts: startsView(starts),
+});
+
+function stepView(step: Step): CompositionStep {
+  if (step.kind === 'store') return step;
+  if (step.kind === 'right') return { kind: 'right', part: step.part, ...heldView(step) };
+  const { kind, way, from, to } = step;
+  return { kind, way, from: shownAgents(from, 3), to: shownAgents(to, 3) };
+}
+
+/** Of each agent one, and of each that it may start. */
+const rightsOfCut = ({ cut, cutStarts }: Finding): number =>
+  [...cut.map((held) => ({ held, group: -1 })), ...cutStarts.map((delegating) => ({ delegating, group: -1 }))]
+    .map(rightsIn)
+    .reduce((sum, rights) => sum + rights, 0);
+
 function findingView(finding: Finding): PolicyFinding {
-  const { id, kind, severity, agents, between, sources, untrusted, sinks, path, cut } = finding;
+  const { id, kind, severity, agents, between, sources, untrusted, sinks, path, cut, cutStarts } = finding;
   return {
     id,
     kind,
@@ -89,21 +113,20 @@ function findingView(finding: Finding): PolicyFinding {
     sources: listView(sources),
     untrusted: listView(untrusted),
     sinks: listView(sinks),
-    path: path.map((step) =>
-      step.kind === 'store' ? step : { kind: 'right', part: step.part, ...heldView(step) },
-    ),
+    path: path.map(stepView),
     cut: listView(cut),
+    cutStarts: cutStarts.slice(0, rightsShownMax).map(delegatingView),
     counts: {
       sources: sources.length,
       untrusted: untrusted.length,
       sinks: sinks.length,
-      cut: cut.length,
-      cutRights: cut.reduce((sum, held) => sum + held.agents.length, 0),
+      cut: cut.length + cutStarts.length,
+      cutRights: rightsOfCut(finding),
     },
   };
 }
 
-/** What one agent holds, and who else is at the stores that it touches. */
+/** What one agent holds, who else is at the stores that it touches, whom it may start and who may start it. */
 function graphOf(groups: readonly AgentGroup[], agent: string, through: Through): CompositionGraph {
   const usable = ({ freedom }: Right) => isAtLeast(freedom, through);
   const domains = new Map<string, Set<string>>();
@@ -142,7 +165,17 @@ function graphOf(groups: readonly AgentGroup[], agent: string, through: Through)
       ? []
       : [{ server, writers: shownAgents(writers, 5), readers: shownAgents(readers, 5) }];
   });
-  return { agent, rights, stores };
+  const startedBy = groups
+    .flatMap(({ agents, starts }) => (starts === 'any' || starts?.includes(agent) === true ? agents : []))
+    .filter((name) => name !== agent)
+    .sort();
+  return {
+    agent,
+    rights,
+    stores,
+    ...(own?.starts === undefined ? {} : { starts: startsView(own.starts) }),
+    startedBy: shownAgents(startedBy, 5),
+  };
 }
 
 /** What decides: the set in force, or a candidate. */

@@ -1,18 +1,21 @@
 /**
  * Room: policy (S-1, S-2). What every registered agent may do, as far as combinations go: alone, with a person's task, with a person, never; by the decision that
- * gateways make. Agents with equal rights are one group. Stops and what is spent are left out: they pass.
+ * gateways make; and whom they may start. Agents with equal rights are one group. Stops and what is spent are left out: they pass.
  */
 import { sha256 } from '@atf/core/digest';
+import { effectiveLevel, levelRank } from '@atf/core/maturity/levels';
 import {
   type AgentGroup,
   composedTool,
   type ComposedTool,
   type Freedom,
   type Right,
+  type Starts,
 } from '@atf/core/segmentation/composition/rights';
 import { rolesFrom } from '@atf/core/segmentation/provenance/argument-origins';
 import type { AgentDoc, ToolDoc } from '@atf/core/wire/feed';
 import { isJsonObject } from '@atf/core/wire/json';
+import type { Cascade, Manifest } from '@atf/core/wire/manifest';
 import type { Level } from '@atf/core/wire/words';
 import { type Decision, noTask, type ProvenanceFact, type TaskFact } from '@atf/core/world';
 import type { Control } from '../context.ts';
@@ -23,20 +26,52 @@ import { type Known, knownTools, type Standing, wouldHappen } from './question.t
 
 const pageAgents = 500;
 
+/** An agent with what its version in force says of starting others. */
+export interface FleetAgent {
+  readonly doc: AgentDoc;
+  readonly starting: Pick<Manifest, 'maySpawn' | 'mayStart' | 'cascade'>;
+}
+
 /** Every agent with its version in force, by name. */
-export async function allAgents(control: Control): Promise<AgentDoc[]> {
+export async function allAgents(control: Control): Promise<FleetAgent[]> {
   const { db, config } = control;
-  const docs: AgentDoc[] = [];
+  const docs: FleetAgent[] = [];
   for (let after: string | undefined; ; ) {
     const rows = await agentRows(db, config.tenant, pageAgents, after);
     const versions = await currentVersions(db, config.tenant, rows);
     for (const row of rows) {
       const manifest = versions.get(row.id)?.manifest;
-      if (manifest !== undefined) docs.push(agentDocOf(row, manifest));
+      if (manifest === undefined) continue;
+      const { maySpawn, mayStart, cascade } = manifest;
+      docs.push({ doc: agentDocOf(row, manifest), starting: { maySpawn, mayStart, cascade } });
     }
     after = rows.at(-1)?.name;
     if (rows.length < pageAgents) return docs;
   }
+}
+
+/** Whom an agent may start; undefined: nobody. As control decides it for a session that works for nobody and has proved its key. */
+export function startsOf(
+  agent: AgentDoc,
+  starting: FleetAgent['starting'],
+  cascade: Cascade,
+): Starts | undefined {
+  const { maySpawn, mayStart, cascade: own = {} } = starting;
+  const least = (figure: 'depthMax' | 'fanOutMax') => Math.min(cascade[figure], own[figure] ?? Infinity);
+  if (!maySpawn || levelRank(effectiveLevel(agent, 'dpop')) < levelRank('senior')) return undefined;
+  if (least('depthMax') < 1 || least('fanOutMax') < 1) return undefined;
+  if (mayStart === undefined) return 'any';
+  const others = [...new Set(mayStart)].filter((name) => name !== agent.name).sort();
+  return others.length === 0 ? undefined : others;
+}
+
+/** By name: the agents that name it as one that they may start. */
+function startersOf(agents: readonly { readonly name: string; readonly starts: Starts | undefined }[]) {
+  const starters = new Map<string, string[]>();
+  for (const { name, starts } of agents)
+    for (const other of starts === 'any' ? [] : (starts ?? []))
+      starters.set(other, [...(starters.get(other) ?? []), name]);
+  return starters;
 }
 
 /** A task that asks for exactly this. */
@@ -92,18 +127,22 @@ const text = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 /** Yields after each right. `level`: as if every agent had it. */
 export function* fleetRights(
   control: Control,
-  agents: readonly AgentDoc[],
+  agents: readonly FleetAgent[],
   known: (ref: string) => Known,
   { policy, settings, level }: Pick<Standing, 'policy' | 'settings'> & { readonly level?: Level | undefined },
 ): Generator<void, FleetRights> {
   const tools = new Map<string, ComposedTool>();
-  const groups = new Map<string, { readonly agents: string[]; readonly rights: readonly Right[] }>();
+  const groups = new Map<string, AgentGroup & { readonly agents: string[] }>();
   let looked = 0;
-  for (const doc of agents) {
+  const all = agents.map(({ doc, starting }) => {
     // A time at which a tool may be used comes again: it is no break.
     const { windows: _windows, ...always } = doc;
     const { ceiling: _ceiling, ...earned } = always;
     const agent: AgentDoc = level === undefined ? always : { ...earned, level };
+    return { agent, name: agent.name, starts: startsOf(agent, starting, settings.cascade) };
+  });
+  const starters = startersOf(all);
+  for (const { agent, starts } of all) {
     const standing: Standing = { agent, stops: [], policy, settings };
     const rights: Right[] = [];
     for (const ref of agent.tools) {
@@ -123,9 +162,10 @@ export function* fleetRights(
       untrusted,
       policies,
     ]);
-    const key = sha256(JSON.stringify(form));
+    const key = sha256(JSON.stringify([form, starts ?? [], starters.get(agent.name) ?? []]));
     const group = groups.get(key);
-    if (group === undefined) groups.set(key, { agents: [agent.name], rights });
+    if (group === undefined)
+      groups.set(key, { agents: [agent.name], rights, ...(starts === undefined ? {} : { starts }) });
     else group.agents.push(agent.name);
   }
   return { groups: [...groups.values()], agents: agents.length, rights: looked };
@@ -134,5 +174,6 @@ export function* fleetRights(
 /** Of all tools that any of them lists. */
 export const toolsOfAgents = async (
   control: Control,
-  agents: readonly AgentDoc[],
-): Promise<(ref: string) => Known> => knownTools(control, [...new Set(agents.flatMap(({ tools }) => tools))]);
+  agents: readonly FleetAgent[],
+): Promise<(ref: string) => Known> =>
+  knownTools(control, [...new Set(agents.flatMap(({ doc }) => doc.tools))]);

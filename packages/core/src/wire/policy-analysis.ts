@@ -51,6 +51,10 @@ export const heldRightSchema = composedRightSchema.extend({ agents: agents(3) })
 export type HeldRight = z.infer<typeof heldRightSchema>;
 const held = z.array(heldRightSchema).max(rightsShownMax);
 
+/** Whom agents may start: any agent, or these. */
+const startsSchema = z.union([z.literal('any'), agents(5)]);
+const delegatingSchema = z.object({ agents: agents(3), starts: startsSchema });
+
 export const compositionStepSchema = z.discriminatedUnion('kind', [
   heldRightSchema.extend({
     kind: z.literal('right'),
@@ -58,6 +62,13 @@ export const compositionStepSchema = z.discriminatedUnion('kind', [
   }),
   /** Where one agent keeps what another reads: `server (domain)`. */
   z.object({ kind: z.literal('store'), server: text(200) }),
+  /** One may start the other. `words`: it tells it what to do; `answer`: that one says what came of it. */
+  z.object({
+    kind: z.literal('delegation'),
+    way: z.enum(['words', 'answer']),
+    from: agents(3),
+    to: agents(3),
+  }),
 ]);
 export type CompositionStep = z.infer<typeof compositionStepSchema>;
 
@@ -80,11 +91,13 @@ export const findingSchema = z.object({
   path: z.array(compositionStepSchema),
   /** The smallest set of rights without which nothing of it is left. */
   cut: held,
+  /** Of that set: who must not start whom any more. */
+  cutStarts: z.array(delegatingSchema).max(rightsShownMax),
   counts: z.object({
     sources: z.int(),
     untrusted: z.int(),
     sinks: z.int(),
-    /** Tools of groups; and rights, one for each agent. */
+    /** Tools of groups, and who starts whom; and rights, one for each agent. */
     cut: z.int(),
     cutRights: z.int(),
   }),
@@ -104,6 +117,10 @@ export const compositionGraphSchema = z.object({
   ),
   /** Other agents at the same stores. */
   stores: z.array(z.object({ server: text(200), writers: agents(5), readers: agents(5) })),
+  /** Whom it may start; absent: nobody. */
+  starts: startsSchema.optional(),
+  /** Who may start it. */
+  startedBy: agents(5),
 });
 export type CompositionGraph = z.infer<typeof compositionGraphSchema>;
 
@@ -132,7 +149,7 @@ export const analysisRoutes = {
     path: '/v1/policy/analysis',
     auth: 'person',
     summary:
-      'Rights that are dangerous together: private data and a way out, untrusted text and harm; within one agent and across shared stores',
+      'Rights that are dangerous together: private data and a way out, untrusted text and harm; within one agent, across shared stores and across delegation',
     query: z.object({
       /** Only what this agent takes part in, with the graph of what it holds. */
       agent: nameSchema.optional(),

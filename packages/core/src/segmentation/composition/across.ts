@@ -1,11 +1,12 @@
 /**
- * Room: segmentation (S-1, S-2). What agents make possible together that none of them could alone: one keeps something in a store, another reads it there and
- * has the right that the first one lacks. The stores are the only way between agents that is looked at: ATF knows no calls from agent to agent, and what
- * agents say to each other past their governed tools is not seen.
+ * Room: segmentation (S-1, S-2). What agents make possible together that none of them could alone: one keeps something in a store, or says it to an agent with
+ * which it shares work; another reads or hears it, and has the right that the first one lacks. In a session that works for others nobody can do more than both;
+ * but the agent that was told something has its own rights in a session of its own. What agents say to each other in any other way is not seen.
  */
-import { AcrossGraph, type Hop } from './across-graph.ts';
+import { AcrossGraph, type Hop, rightsIn } from './across-graph.ts';
 import {
   betweenOf,
+  type Delegating,
   type Finding,
   findingId,
   freedomOf,
@@ -30,12 +31,12 @@ const sinksOf = (kind: Kind, parts: Parts | undefined): readonly Right[] =>
   (kind === 'leak_across' ? parts?.outward : parts?.dangerous) ?? [];
 
 interface Arrivals {
-  /** Source tools that reach a group through stores and that it does not hold itself, as bits. */
+  /** Source tools that reach a group through others and that it does not hold itself, as bits. */
   readonly masks: readonly bigint[];
   readonly refs: readonly string[];
 }
 
-/** A fixed point: what a group has and gets, its stores get. */
+/** A fixed point: what a group has and gets, its stores get, and whoever it talks to. */
 function* arrivals({ places }: AcrossGraph, kind: Kind): Generator<void, Arrivals> {
   const refs = [
     ...new Set(places.flatMap(({ parts }) => sourcesOf(kind, parts).map(({ tool }) => tool.ref))),
@@ -44,20 +45,20 @@ function* arrivals({ places }: AcrossGraph, kind: Kind): Generator<void, Arrival
   const own = places.map(({ parts }) =>
     sourcesOf(kind, parts).reduce((mask, { tool }) => mask | (bit.get(tool.ref) ?? 0n), 0n),
   );
-  const kept = new Map<string, bigint>();
+  const kept = new Map<string | number, bigint>();
   const masks = own.map(() => 0n);
   for (let changed = true; changed; ) {
     changed = false;
-    for (const [group, { keeps, reads }] of places.entries()) {
+    for (const [group, { keeps, reads, tells, hears }] of places.entries()) {
       yield;
       let arrived = 0n;
-      for (const store of reads.keys()) arrived |= kept.get(store) ?? 0n;
+      for (const way of [...reads.keys(), ...hears]) arrived |= kept.get(way) ?? 0n;
       masks[group] = arrived;
-      for (const store of keeps.keys()) {
-        const before = kept.get(store) ?? 0n;
+      for (const way of [...keeps.keys(), ...tells]) {
+        const before = kept.get(way) ?? 0n;
         const after = before | arrived | (own[group] ?? 0n);
         if (after === before) continue;
-        kept.set(store, after);
+        kept.set(way, after);
         changed = true;
       }
     }
@@ -93,6 +94,11 @@ function stepsOf(
   };
   let at = from;
   for (let hop = hops.get(at); hop !== undefined; hop = hops.get(at)) {
+    if ('way' in hop) {
+      steps.push({ kind: 'delegation', way: hop.way, from: agentsOf(at), to: agentsOf(hop.to) });
+      at = hop.to;
+      continue;
+    }
     add('keep', at, hop.keep);
     steps.push({ kind: 'store', server: hop.store });
     at = hop.to;
@@ -111,9 +117,12 @@ interface Worst {
 function* worstPath(reached: Reached): Generator<void, Worst | undefined> {
   const { graph, kind, group } = reached;
   let worst: Worst | undefined;
-  for (const tier of freedoms.toReversed()) {
+  const searches = freedoms
+    .toReversed()
+    .flatMap((tier) => (['store', 'talk'] as const).map((last) => ({ tier, last })));
+  for (const { tier, last } of searches) {
     const usable = ({ freedom }: Right) => isAtLeast(freedom, tier);
-    const hops = graph.behind(group, usable);
+    const hops = graph.behind(group, usable, last);
     yield;
     for (const restricted of [true, false]) {
       const is = (right: Right) => usable(right) && (right.tool.sensitivity === 'restricted') === restricted;
@@ -123,7 +132,8 @@ function* worstPath(reached: Reached): Generator<void, Worst | undefined> {
       for (const sink of sinksOf(kind, graph.places[group]?.parts).filter(usable)) {
         const path = stepsOf(reached, from, source, sink, hops);
         const rights = path.flatMap((step) => (step.kind === 'right' ? [step.right] : []));
-        const weighed: Weighed = { kind, source, sink, freedom: freedomOf(rights) };
+        const unseen = last === 'talk';
+        const weighed: Weighed = { kind, source, sink, freedom: freedomOf(rights), unseen };
         const isShorter =
           worst !== undefined && !worse(worst.weighed, weighed) && path.length < worst.path.length;
         if (worst === undefined || worse(weighed, worst.weighed) || isShorter) worst = { weighed, path };
@@ -134,10 +144,12 @@ function* worstPath(reached: Reached): Generator<void, Worst | undefined> {
 }
 
 /** Ends with the rights without which nothing arrives that could be sent on. */
-function* cutOf(reached: Reached): Generator<void, Held[]> {
+function* cutOf(
+  reached: Reached,
+): Generator<void, { readonly cut: Held[]; readonly cutStarts: Delegating[] }> {
   const { graph, kind, group } = reached;
   const cut = yield* smallestCut({
-    weight: (node) => graph.nodes[node]?.held?.agents.length ?? Infinity,
+    weight: (node) => rightsIn(graph.nodes[node] ?? { group: -1 }),
     before: (node) => graph.before[node] ?? [],
     isSource: (node) => {
       const { held, group: at } = graph.nodes[node] ?? {};
@@ -150,7 +162,11 @@ function* cutOf(reached: Reached): Generator<void, Held[]> {
     },
     sinks: sinksOf(kind, graph.places[group]?.parts).map((right) => graph.nodeOf(group, right)),
   });
-  return (cut ?? []).flatMap((node) => graph.nodes[node]?.held ?? []);
+  const nodes = (cut ?? []).map((node) => graph.nodes[node]);
+  return {
+    cut: nodes.flatMap((node) => node?.held ?? []),
+    cutStarts: nodes.flatMap((node) => node?.delegating ?? []),
+  };
 }
 
 /** Who takes part: whoever something of it comes to, or begins at, and goes on from to the group. */
@@ -175,12 +191,14 @@ function* findingOf(reached: Reached, masks: readonly bigint[]): Generator<void,
     rights.map((right) => ({ agents: graph.places[at]?.group.agents ?? [], right }));
   const sources = groups.flatMap((at) => (at === group ? [] : held(at, arriving(reached, at))));
   const sinks = held(group, sinksOf(kind, place.parts));
-  const stores = worst.path.flatMap((step) => (step.kind === 'store' ? [step.server] : []));
+  const ways = worst.path.flatMap((step) =>
+    step.kind === 'store' ? [step.server] : step.kind === 'delegation' ? [step.way] : [],
+  );
   const rights = place.parts.kept.map(({ tool, freedom, untrusted, policies }) =>
     [tool.ref, freedom, untrusted, ...policies].join(' '),
   );
   return {
-    id: findingId(kind, [sources, sinks], [...stores, ...rights]),
+    id: findingId(kind, [sources, sinks], [...ways, ...rights]),
     kind,
     severity: severityOf(worst.weighed),
     agents: place.group.agents,
@@ -190,7 +208,7 @@ function* findingOf(reached: Reached, masks: readonly bigint[]): Generator<void,
     sinks,
     path: worst.path,
     between: betweenOf(worst.weighed),
-    cut: yield* cutOf(reached),
+    ...(yield* cutOf(reached)),
   };
 }
 

@@ -15,7 +15,7 @@ import {
   web,
   writeTicket,
 } from './composition.fixture.ts';
-import { type Finding, saysOf, suggestionOf } from './finding.ts';
+import { type Finding, saysOf, type Step, suggestionOf } from './finding.ts';
 import {
   type AgentGroup,
   type Freedom,
@@ -27,6 +27,7 @@ import {
   isOutward,
   keeps,
   type Right,
+  type Starts,
   storesOf,
 } from './rights.ts';
 
@@ -38,6 +39,13 @@ const short = ({ findings }: Analysis) =>
       .filter((word) => word !== '')
       .join(' '),
   );
+
+const stepOf = (step: Step): string =>
+  step.kind === 'right'
+    ? `${step.part} ${step.right.tool.ref}`
+    : step.kind === 'store'
+      ? step.server
+      : `${step.from.join('+')} ${step.way} ${step.to.join('+')}`;
 
 describe('combinations of one agent', () => {
   it.each<[string, Right[], string[]]>([
@@ -117,9 +125,7 @@ describe('combinations across agents', () => {
     expect(short({ findings, more: 0 })).toEqual(['leak_across high mailer mail/send']);
     const [leak] = findings;
     expect(leak?.involved).toEqual(['mailer', 'writer']);
-    expect(
-      leak?.path.map((step) => (step.kind === 'store' ? step.server : `${step.part} ${step.right.tool.ref}`)),
-    ).toEqual([
+    expect(leak?.path.map(stepOf)).toEqual([
       'source hr/get_payroll',
       'keep tickets/create',
       'tickets (support)',
@@ -166,24 +172,112 @@ describe('combinations across agents', () => {
   });
 });
 
+describe('combinations across delegation', () => {
+  const reader = aGroup('reader', aRight(payroll), aRight(web));
+  const mailer = aGroup('mailer', aRight(mail), aRight(pay, 'alone', 'person'));
+  const started = (by: AgentGroup, starts: Starts): AgentGroup => ({ ...by, starts });
+  const cutOf = ({ findings }: Analysis) =>
+    findings.map(({ kind, cut, cutStarts }) => [
+      kind,
+      ...cut.map(({ right }) => right.tool.ref),
+      ...cutStarts.map(({ agents, starts }) => `${agents.join('+')} starts ${[starts].flat().join('+')}`),
+    ]);
+
+  it('finds what one may tell the other as work, in that direction', () => {
+    const analysis = found([started(reader, ['mailer']), mailer]);
+    expect(analysis.findings.map(({ path }) => path.map(stepOf))).toEqual([
+      ['source hr/get_payroll', 'reader words mailer', 'sink mail/send'],
+      ['source web/fetch', 'reader words mailer', 'sink bank/pay'],
+    ]);
+    const [leak, hijack] = analysis.findings;
+    expect([leak?.involved, leak?.severity]).toEqual([['mailer', 'reader'], 'high']);
+    // Words of another agent are not looked at in a session of its own, so nothing asks where an amount comes from.
+    expect([hijack?.severity, hijack?.between]).toEqual(['high', []]);
+    expect(leak === undefined ? '' : saysOf(leak)).toContain('through the work that reader can give mailer,');
+    expect(short(found([reader, mailer]))).toEqual([]);
+    expect(short(found([started(reader, ['somebody']), mailer]))).toEqual([]);
+  });
+
+  it('finds what the other may answer', () => {
+    const [leak] = found([reader, started(mailer, ['reader'])]).findings;
+    expect(leak?.path.map(stepOf)).toEqual([
+      'source hr/get_payroll',
+      'reader answer mailer',
+      'sink mail/send',
+    ]);
+    expect(leak === undefined ? '' : saysOf(leak)).toContain('through what reader can answer mailer,');
+  });
+
+  it('goes on through who relays it, and over stores', () => {
+    const relay = started(aGroup('relay', aRight(writeTicket)), ['reader']);
+    const far = aGroup('far', aRight(readTicket), aRight(mail));
+    expect(found([relay, reader, far]).findings[0]?.path.map(stepOf)).toEqual([
+      'source hr/get_payroll',
+      'reader answer relay',
+      'keep tickets/create',
+      'tickets (support)',
+      'read tickets/get',
+      'sink mail/send',
+    ]);
+  });
+
+  it('cuts who starts whom where that is less than any right', () => {
+    const many = aGroup('m1 m2', aRight(mail), aRight(shell));
+    const two = aGroup(
+      'r1 r2',
+      aRight(payroll),
+      aRight(aTool('hr/get_files', { sensitivity: 'restricted' })),
+    );
+    const hub = started(aGroup('hub', aRight(writeTicket)), 'any');
+    const analysis = found([hub, many, two]);
+    expect(cutOf(analysis)).toEqual([['leak_across', 'hub starts any']]);
+    const [leak] = analysis.findings;
+    expect(leak === undefined ? '' : suggestionOf(leak)).toBe(
+      'Do not let hub start any agent any more (mayStart in the manifest).',
+    );
+    expect(cutOf(found([started(hub, ['m1', 'm2', 'r1', 'r2']), many, two]))).toEqual([
+      ['leak_across', 'hub starts m1+m2'],
+    ]);
+  });
+});
+
 // Everything that a small fleet can be, against what is written down here without graphs.
 
 const tools = [secret, payroll, web, mail, shell, writeTicket, readTicket, pay];
+const startings = fc.constantFrom<Starts>([], [], [], 'any', ['agent0'], ['agent1', 'agent2'], ['agent2']);
 const fleets = fc
   .array(
-    fc.array(fc.tuple(fc.constantFrom(...tools), fc.constantFrom<Freedom>('person', 'task', 'alone')), {
-      maxLength: 4,
-    }),
+    fc.tuple(
+      fc.array(fc.tuple(fc.constantFrom(...tools), fc.constantFrom<Freedom>('person', 'task', 'alone')), {
+        maxLength: 4,
+      }),
+      startings,
+    ),
     { minLength: 1, maxLength: 3 },
   )
   .map((agents) =>
-    agents.map((held, at) =>
-      aGroup(
-        `agent${at}`,
-        ...new Map(held.map(([tool, freedom]) => [tool.ref, aRight(tool, freedom)])).values(),
-      ),
+    agents.map(
+      ([held, starts], at): AgentGroup => ({
+        ...aGroup(
+          `agent${at}`,
+          ...new Map(held.map(([tool, freedom]) => [tool.ref, aRight(tool, freedom)])).values(),
+        ),
+        starts,
+      }),
     ),
   );
+
+/** That one agent may start another, as a right that can be taken away: of one that may start anybody, once. */
+const startsOf = (fleet: readonly AgentGroup[]): (readonly [string, string])[] =>
+  fleet.flatMap(({ agents: [name = ''], starts = [] }): (readonly [string, string])[] =>
+    starts === 'any'
+      ? [[name, 'any'] as const]
+      : starts
+          .filter((other) => other !== name && fleet.some(({ agents }) => agents.includes(other)))
+          .map((other) => [name, `starts ${other}`] as const),
+  );
+const mayStart = (group: AgentGroup, { agents: [other = ''] }: AgentGroup): boolean =>
+  group.starts === 'any' || group.starts?.includes(other) === true;
 
 const domainsOf = (fleet: readonly AgentGroup[], through: Freedom) => (server: string) => [
   ...new Set(
@@ -208,6 +302,9 @@ function reach(fleet: readonly AgentGroup[], through: Freedom, is: typeof gives)
   const stores = new Map<string, Set<string>>();
   for (let round = 0; round < 20; round++)
     for (const group of fleet) {
+      for (const other of fleet)
+        if (mayStart(group, other) || mayStart(other, group))
+          for (const ref of has.get(other.agents[0] ?? '') ?? []) has.get(group.agents[0] ?? '')?.add(ref);
       const own = has.get(group.agents[0] ?? '') ?? new Set();
       for (const { tool } of usable(group))
         for (const store of storesOf(tool, domains(tool.server))) {
@@ -254,15 +351,26 @@ const without = (fleet: readonly AgentGroup[], gone: readonly (readonly [string,
     rights: group.rights.filter(
       ({ tool }) => !gone.some(([agent, ref]) => group.agents.includes(agent) && ref === tool.ref),
     ),
+    starts: startsLeft(
+      group.starts ?? [],
+      gone.filter(([agent]) => group.agents.includes(agent)).map(([, what]) => what),
+    ),
   }));
+function startsLeft(starts: Starts, gone: readonly string[]): Starts {
+  if (starts === 'any') return gone.includes('any') ? [] : starts;
+  return starts.filter((other) => !gone.includes(`starts ${other}`));
+}
 
 /** By trying every set of rights. */
 function fewest(fleet: readonly AgentGroup[], through: Freedom, finding: Finding): number {
-  const all = fleet.flatMap(({ agents, rights }) =>
-    rights.flatMap(({ tool, freedom }) =>
-      isAtLeast(freedom, through) ? [[agents[0] ?? '', tool.ref] as const] : [],
+  const all = [
+    ...startsOf(fleet),
+    ...fleet.flatMap(({ agents, rights }) =>
+      rights.flatMap(({ tool, freedom }) =>
+        isAtLeast(freedom, through) ? [[agents[0] ?? '', tool.ref] as const] : [],
+      ),
     ),
-  );
+  ];
   let best = all.length;
   for (let chosen = 0; chosen < 1 << all.length; chosen++) {
     const gone = all.filter((_, at) => ((chosen >> at) & 1) === 1);
@@ -280,7 +388,13 @@ describe('any small fleet', () => {
         for (const finding of findings) {
           const alone = fleet.filter(({ agents }) => finding.agents.includes(agents[0] ?? ''));
           if (alone.length !== 1) continue;
-          const gone = finding.cut.map(({ agents, right }) => [agents[0] ?? '', right.tool.ref] as const);
+          const gone = [
+            ...finding.cut.map(({ agents, right }) => [agents[0] ?? '', right.tool.ref] as const),
+            ...finding.cutStarts.map(
+              ({ agents, starts }) =>
+                [agents[0] ?? '', starts === 'any' ? starts : `starts ${starts[0]}`] as const,
+            ),
+          ];
           expect(isPossible(fleet, through, finding)).toBe(true);
           expect(isPossible(without(fleet, gone), through, finding)).toBe(false);
           expect(gone.length).toBe(fewest(fleet, through, finding));

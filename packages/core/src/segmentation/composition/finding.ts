@@ -1,10 +1,18 @@
 /** Room: segmentation (S-1, S-2). A dangerous combination of rights as a value: its form, how bad it is, its name, and its words. */
 import { sha256 } from '../../digest.ts';
-import { type ComposedTool, doesWords, type Freedom, freedoms, lessFree, type Right } from './rights.ts';
+import {
+  type ComposedTool,
+  doesWords,
+  type Freedom,
+  freedoms,
+  lessFree,
+  type Right,
+  type Starts,
+} from './rights.ts';
 
 /**
  * `leak`: private data may be sent out · `hijack`: an untrusted text may have harm done · `trifecta`: an untrusted text may have private data sent out ·
- * `leak_across`, `hijack_across`: the same through what one agent keeps where another reads it.
+ * `leak_across`, `hijack_across`: the same through what one agent keeps where another reads it, or tells another with which it shares work.
  */
 export const findingKinds = ['trifecta', 'leak', 'hijack', 'leak_across', 'hijack_across'] as const;
 export type FindingKind = (typeof findingKinds)[number];
@@ -22,9 +30,24 @@ export interface Held {
   readonly right: Right;
 }
 
+/** That one group may start another, or anybody. */
+export interface Delegating {
+  readonly agents: readonly string[];
+  readonly starts: Starts;
+}
+
+/** `words`: who may start the other tells it what to do. `answer`: who was started says what came of it. */
+export type TalkWay = 'words' | 'answer';
+
 export type Step =
   | ({ readonly kind: 'right'; readonly part: 'source' | 'untrusted' | 'keep' | 'read' | 'sink' } & Held)
-  | { readonly kind: 'store'; readonly server: string };
+  | { readonly kind: 'store'; readonly server: string }
+  | {
+      readonly kind: 'delegation';
+      readonly way: TalkWay;
+      readonly from: readonly string[];
+      readonly to: readonly string[];
+    };
 
 export interface Finding {
   /** The same combination has the same id, whoever holds it and whatever it is called. */
@@ -44,6 +67,8 @@ export interface Finding {
   readonly between: readonly Between[];
   /** The smallest set of rights without which no path is left. */
   readonly cut: readonly Held[];
+  /** Of that set: who must not start whom any more. */
+  readonly cutStarts: readonly Delegating[];
 }
 
 /** What the severity of one path is made of. */
@@ -53,6 +78,8 @@ export interface Weighed {
   readonly sink: Right;
   /** Of every right on the path, the least. */
   readonly freedom: Freedom;
+  /** What comes in is said from agent to agent: nobody looks at where values of it come from. */
+  readonly unseen?: boolean;
 }
 
 function baseOf({ kind, source, sink }: Weighed): Severity {
@@ -64,8 +91,8 @@ function baseOf({ kind, source, sink }: Weighed): Severity {
 }
 
 /** Whether policy looks at where values come from, and holds back those of an untrusted text. */
-const heldBack = ({ sink, freedom }: Weighed): boolean =>
-  freedoms.indexOf(sink.untrusted) < freedoms.indexOf(freedom);
+const heldBack = ({ sink, freedom, unseen = false }: Weighed): boolean =>
+  !unseen && freedoms.indexOf(sink.untrusted) < freedoms.indexOf(freedom);
 
 /** What stands between, the strongest last. A leak needs no untrusted text, so provenance is nothing to it. */
 export function betweenOf(path: Weighed): Between[] {
@@ -117,6 +144,19 @@ const refs = (held: readonly Held[]): string => toolsOf(held, ({ ref }) => ref);
 
 const harm = { leak: 'can send data out', hijack: 'can do harm' } as const;
 
+/** The ways between the agents of a path, in its order. */
+function throughOf(path: readonly Step[]): string {
+  const stores = path.flatMap((step) => (step.kind === 'store' ? [step.server] : []));
+  const first = path.find((step) => step.kind === 'right');
+  const from = first?.kind === 'right' ? listed(first.agents) : 'others';
+  const said = path.flatMap((step) => {
+    if (step.kind !== 'delegation') return [];
+    const [a, b] = [listed(step.from), listed(step.to)];
+    return [step.way === 'words' ? `the work that ${a} can give ${b}` : `what ${a} can answer ${b}`];
+  });
+  return listed([...(stores.length === 0 ? [] : [`what ${from} can put into ${listed(stores)}`]), ...said]);
+}
+
 /** One sentence: which rights together make it possible. */
 export function saysOf({ kind, agents, sources, untrusted, sinks, path }: Finding): string {
   const who = listed(agents);
@@ -126,10 +166,7 @@ export function saysOf({ kind, agents, sources, untrusted, sinks, path }: Findin
     return `${who}: a text that anybody may have written comes in with ${refs(sources)} and can have this done: ${toolsOf(sinks, sinkWords)}.`;
   if (kind === 'trifecta')
     return `${who}: a text that anybody may have written comes in with ${refs(untrusted)} and can have private data from ${toolsOf(sources, privateWords)} sent out with ${refs(sinks)}.`;
-  const stores = path.flatMap((step) => (step.kind === 'store' ? [step.server] : []));
-  const first = path.find((step) => step.kind === 'right');
-  const from = first?.kind === 'right' ? listed(first.agents) : 'others';
-  const through = `what ${from} can put into ${listed(stores)}`;
+  const through = throughOf(path);
   return kind === 'leak_across'
     ? `${who}: private data from ${toolsOf(sources, privateWords)}, which it may not read itself, can reach it through ${through}, and it ${harm.leak} with ${refs(sinks)}.`
     : `${who}: a text that anybody may have written (${refs(sources)}) can reach it through ${through}, and it ${harm.hijack}: ${toolsOf(sinks, sinkWords)}.`;
@@ -145,10 +182,22 @@ const betweenWords: Readonly<Record<Between, string>> = {
 export const standsBetween = (between: readonly Between[]): string =>
   between.length === 0 ? 'Nobody stands in between.' : between.map((each) => betweenWords[each]).join(' ');
 
+const startsWords = (starts: Starts): string => (starts === 'any' ? 'any agent' : listed(starts));
+
 /** What to do about it. */
-export function suggestionOf({ cut, sources, untrusted, sinks }: Finding): string {
+export function suggestionOf({ cut, cutStarts, sources, untrusted, sinks }: Finding): string {
   const what = cut.map(({ agents, right }) => `${right.tool.ref} of ${listed(agents)}`);
-  const take = `Take away ${listed(what)}, or declare a human checkpoint for it in the manifest: then a person approves each such call.`;
+  const take = [
+    ...(what.length === 0
+      ? []
+      : [
+          `Take away ${listed(what)}, or declare a human checkpoint for it in the manifest: then a person approves each such call.`,
+        ]),
+    ...cutStarts.map(
+      ({ agents, starts }) =>
+        `Do not let ${listed(agents)} start ${startsWords(starts)} any more (mayStart in the manifest).`,
+    ),
+  ].join(' ');
   const unknown = unique(
     [...sources, ...untrusted, ...sinks].flatMap(({ right }) =>
       right.tool.classified ? [] : [right.tool.ref],

@@ -56,10 +56,15 @@ export interface Right {
   readonly policies: readonly string[];
 }
 
-/** Agents with equal rights, by name; rights by tool. */
+/** Whom an agent may give work: any agent, or those, by name. */
+export type Starts = 'any' | readonly string[];
+
+/** Agents with equal rights, by name; rights by tool. Who may start one of them may start all. */
 export interface AgentGroup {
   readonly agents: readonly string[];
   readonly rights: readonly Right[];
+  /** Absent: nobody. */
+  readonly starts?: Starts;
 }
 
 /** It brings something into the session: it reads, it runs something and shows what came of it, or nobody has said what it does. */

@@ -118,6 +118,7 @@ function findingOf({ agents }: AgentGroup, { worst, sources, untrusted = [], sin
     ],
     between: betweenOf(worst),
     cut: held(cut),
+    cutStarts: [],
   };
 }
 
