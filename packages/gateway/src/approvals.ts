@@ -8,6 +8,7 @@
  */
 import { becauseLengthMax, doorsOf, endedBy } from '@atf/core/decide';
 import { type Refusal, refusal } from '@atf/core/errors';
+import { clean, isWithin } from '@atf/core/segmentation/flow';
 import type { ResponseOf } from '@atf/core/wire/api';
 import type { ApprovalDoc } from '@atf/core/wire/feed';
 import { isJsonObject, parseStrictText } from '@atf/core/wire/json';
@@ -17,6 +18,7 @@ import { type AnswerIds, answerOf, type CallAnswer, given, refused, said, waitin
 import { inspectArguments } from './data-inspection.ts';
 import { type Decider, type ExactCall, exactCall, receivedOf } from './decision.ts';
 import type { Ran } from './execute.ts';
+import { labelsFound, labelsFoundIn } from './found-labels.ts';
 import type { OutcomeReports } from './outcome-reports.ts';
 import type { ControlAnswer, Ports } from './ports.ts';
 import type { ToolResult } from './protocols/protocol.ts';
@@ -280,13 +282,33 @@ export class Approvals {
     const [server = ''] = tool.split('/');
     const doc = snapshot.tool(server, tool.slice(server.length + 1));
     const unjoined = await this.#input.labels.join(asked.credential, tool, labelsRead(doc));
-    if (unjoined === undefined) return await this.#redeemTogether(approvalId, asked);
+    if (unjoined === undefined) {
+      const settled = await this.#redeemTogether(approvalId, asked);
+      const unfound = await this.#joinFound(settled, tool, asked.credential);
+      return unfound === undefined ? settled : { kind: 'refused', refusal: unfound, uncertain: true };
+    }
     const state = snapshot.approval(approvalId)?.state;
     return {
       kind: 'refused',
       refusal: unjoined,
       uncertain: this.#redemptions.has(approvalId) || (state !== undefined && spentStates.has(state)),
     };
+  }
+
+  /** What was found in the result, too: another copy had it run, or it was kept. */
+  async #joinFound(
+    settled: Settled,
+    tool: string,
+    credential: CredentialFacts,
+  ): Promise<Refusal | undefined> {
+    const settings = this.#input.ports.snapshot.settings();
+    const found =
+      settled.kind === 'ran' && settled.ran.result !== undefined
+        ? labelsFound(settings, settled.ran.data)
+        : settled.kind === 'stored'
+          ? await labelsFoundIn(settings, settled.outcome.resultText)
+          : clean;
+    return isWithin(found, clean) ? undefined : await this.#input.labels.join(credential, tool, found);
   }
 
   #redeemTogether(approvalId: string, { credential, actionId, protocol }: AskedFor): Promise<Settled> {

@@ -7,7 +7,7 @@
 import { type Refusal, refusal } from '@atf/core/errors';
 import { injectionDefault, type InjectionVerdict } from '@atf/core/data/injection';
 import type { DataRecord, OutcomeStatus } from '@atf/core/record';
-import { untrusted } from '@atf/core/segmentation/flow';
+import { clean, isWithin } from '@atf/core/segmentation/flow';
 import { kindOf } from '@atf/core/segmentation/offer';
 import type { SettingsDoc } from '@atf/core/wire/feed';
 import type { ToolDoc } from '@atf/core/wire/feed';
@@ -16,7 +16,8 @@ import type { AskKind, Level } from '@atf/core/wire/words';
 import type { SchemaFact } from '@atf/core/world';
 import { inputOf } from './agent-input.ts';
 import type { CallUnderWay } from './calls.ts';
-import { bothRecords, inspectResult, isDoubtful, reportLabels, withSaid } from './data-inspection.ts';
+import { bothRecords, inspectResult, reportLabels, withSaid } from './data-inspection.ts';
+import { labelsFound } from './found-labels.ts';
 import { lastLook } from './last-look.ts';
 import type { DispatchedAction, Ports } from './ports.ts';
 import { logOfCall } from './protocols/mcp-log.ts';
@@ -165,7 +166,8 @@ async function lookAndDispatch(
     ...(level === undefined || log === undefined ? {} : { log: { level, onLog: log.add } }),
   });
   const ran = await inspectOutput(ports, schemas, decided, outcome, call, log?.all ?? []);
-  return await distrusted(labels, decided, ran);
+  const streamed = outcome.kind === 'fault' ? outcome.fault.data : outcome.data;
+  return await joinFound({ ports, labels }, decided, ran, streamed !== undefined);
 }
 
 const dispatched = ({ received, decision, world, approvalId }: Decided): DispatchedAction => ({
@@ -184,14 +186,17 @@ const without = (status: OutcomeStatus, why: Refusal): Ran => ({
   refusal: why,
 });
 
-/** What looks like an injected order, or nobody has looked at, makes whoever is given it read what anybody may have written (D-2, S-4). */
-async function distrusted(
-  labels: SessionLabels,
+/** What was found belongs to the session before it is given; of a stream some has been given (D-2, D-3, S-4). */
+async function joinFound(
+  { ports, labels }: { readonly ports: Ports; readonly labels: SessionLabels },
   { received: { credential, server, tool } }: Decided,
   ran: Ran,
+  streamed: boolean,
 ): Promise<Ran> {
-  if (ran.result === undefined || !isDoubtful(ran.data)) return ran;
-  const unjoined = await labels.join(credential, `${server}/${tool}`, untrusted);
+  if (ran.result === undefined && !streamed) return ran;
+  const found = labelsFound(ports.snapshot.settings(), ran.data);
+  if (isWithin(found, clean)) return ran;
+  const unjoined = await labels.join(credential, `${server}/${tool}`, found);
   return unjoined === undefined ? ran : { ...ran, result: undefined, refusal: unjoined };
 }
 

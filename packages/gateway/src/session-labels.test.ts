@@ -1,5 +1,6 @@
 /** Labels in the real pipeline under virtual time: what control has not taken is not read, through whichever way it would come. */
 import { refusal } from '@atf/core/errors';
+import { sensitiveDefault } from '@atf/core/data/sensitive';
 import { worst } from '@atf/core/segmentation/flow';
 import { describe, expect, it } from 'vitest';
 import type { CallAnswer } from './answers.ts';
@@ -72,6 +73,31 @@ describe('labels of a session (S-4)', () => {
     expect(codeOf(await on.call(senior, 'look'))).toBe('result');
   });
 
+  it('rise by what was found before it is given, and what control does not take is not given', async () => {
+    const on = bench();
+    const settings = on.snapshot.settings();
+    if (settings === undefined) throw new Error('settings of the bench');
+    const sensitive = { ...sensitiveDefault, raises: { PII: 'restricted' as const } };
+    on.snapshot.apply('settings', '*', { ...settings, sensitive });
+    const text = 'Write to nobody.in.particular@example.com about it.';
+    on.upstream.outcome = { kind: 'result', result: { content: [{ type: 'text', text }] }, resultBytes: 80 };
+    const reads = readsOf(on);
+    // What the tool itself hands out is taken; what is found in it is asked about afterwards.
+    on.upstream.gate.closed = true;
+    const read = on.call(senior, 'look');
+    for (let i = 0; i < 80; i++) await Promise.resolve();
+    expect(on.upstream.effects.length).toBe(1);
+    reads.taken = false;
+    on.upstream.gate.open();
+    expect(codeOf(await read)).toBe('containment.feed_stale');
+    expect(codeOf(await on.call(senior, 'look'))).toBe('containment.feed_stale');
+    expect(on.upstream.effects.length).toBe(2);
+    expect(on.spool.types().at(-1)).toBe('action.outcome done');
+    reads.taken = true;
+    expect(codeOf(await on.call(senior, 'look', { again: 1 }))).toBe('result');
+    expect(docOf(on, 3)).toMatchObject({ confidentiality: 'restricted', integrity: 'trusted' });
+  });
+
   it('of a tool that nobody has classified are the worst', async () => {
     const on = bench();
     const { class: _, ...classification } = tools.pay.classification;
@@ -94,6 +120,27 @@ describe('labels of a session (S-4)', () => {
     expect(codeOf(await on.call(other, 'atf_approval_result', { approvalId }))).toBe('result');
     expect(on.upstream.effects.length).toBe(1);
     expect(on.control.labels.docs.get(uuid(150))).toMatchObject({ confidentiality: 'internal' });
+  });
+
+  it('join what is found in it as well, whether it ran for another copy just now or is kept', async () => {
+    const on = bench();
+    const settings = on.snapshot.settings();
+    if (settings === undefined) throw new Error('settings of the bench');
+    const sensitive = { ...sensitiveDefault, raises: { PII: 'restricted' as const } };
+    on.snapshot.apply('settings', '*', { ...settings, sensitive });
+    const text = 'Paid to nobody.in.particular@example.com.';
+    on.upstream.outcome = { kind: 'result', result: { content: [{ type: 'text', text }] }, resultBytes: 80 };
+    const asked = await on.call(junior, 'pay', { amount: 5 });
+    const approvalId = asked.kind === 'refused' ? (asked.facts.approvalId ?? '') : '';
+    on.control.approve(approvalId);
+    const copies = [150, 151].map((n) => ({ ...credentialOf(2), instanceId: uuid(n), sid: uuid(n + 100) }));
+    for (const { instanceId } of copies)
+      on.snapshot.apply('instance', instanceId, { id: instanceId, agentId: uuid(2), state: 'active' });
+    for (const copy of copies) {
+      expect(codeOf(await on.call(copy, 'atf_approval_result', { approvalId }))).toBe('result');
+      expect(on.control.labels.docs.get(copy.instanceId)).toMatchObject({ confidentiality: 'restricted' });
+    }
+    expect(on.upstream.effects.length).toBe(1);
   });
 
   it('of a task begin with nothing, and what is read for it is the instance’s too', async () => {

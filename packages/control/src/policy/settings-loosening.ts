@@ -2,7 +2,7 @@
 import { injectionDefault, noLongerWithheld } from '@atf/core/data/injection';
 import { essenceOf } from '@atf/core/data/own/own-detectors';
 import { looserOutput } from '@atf/core/data/output/defaults';
-import { noLongerNamed, sendsUninspected, sensitiveDefault } from '@atf/core/data/sensitive';
+import { noLongerNamed, raisesLess, sendsUninspected, sensitiveDefault } from '@atf/core/data/sensitive';
 import type { Rate } from '@atf/core/segmentation/rate';
 import { widenedWords } from '@atf/core/identity/manifest-words';
 import { figureOf, withFigure } from '@atf/core/segmentation/grants';
@@ -80,6 +80,8 @@ export function looserSettings(before: Settings, after: Settings): string[] {
       says.push(`settings sensitive.masked.${level}: ${id} is no longer masked`);
   for (const id of noLongerNamed(hid.neverSent, hides.neverSent, before.detectors))
     says.push(`settings sensitive.neverSent: ${id} may be sent`);
+  for (const category of raisesLess(hid.raises, hides.raises))
+    says.push(`settings sensitive.raises: a result with ${category} counts as less confidential`);
   for (const level of hid.uninspected?.withheld ?? [])
     if (hides.uninspected?.withheld.includes(level) !== true)
       says.push(`settings sensitive.uninspected.withheld: ${level} is no longer in it`);

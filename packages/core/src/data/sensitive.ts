@@ -1,5 +1,6 @@
 /** Room: data (D-3). What settings say of sensitive data, and what holds where they say nothing. */
 import type { Sensitive } from '../wire/sensitive.ts';
+import { sensitivities, type Sensitivity } from '../wire/words.ts';
 import { type Category, type Detector } from './detectors/detector.ts';
 import { detectors } from './detectors/index.ts';
 
@@ -39,3 +40,23 @@ export const noLongerNamed = (
 /** Whether bytes that nobody can look into may be sent: where settings do not say, they may if anything may. */
 export const sendsUninspected = ({ uninspected, neverSent }: Sensitive): boolean =>
   (uninspected?.sent ?? (neverSent.length === 0 ? 'label' : 'refuse')) === 'label';
+
+const rank = (word: Sensitivity | undefined): number =>
+  word === undefined ? -1 : sensitivities.indexOf(word);
+
+/** The most confidential of what these categories raise to. */
+export function raisedTo(raises: Sensitive['raises'], labels: readonly string[]): Sensitivity | undefined {
+  const named = Object.entries(raises ?? {}).flatMap(([category, to]) =>
+    labels.includes(category) ? [to] : [],
+  );
+  return named.reduce<Sensitivity | undefined>(
+    (most, each) => (rank(each) > rank(most) ? each : most),
+    undefined,
+  );
+}
+
+/** Categories that raise less than before. */
+export const raisesLess = (before: Sensitive['raises'], after: Sensitive['raises']): string[] =>
+  Object.entries(before ?? {}).flatMap(([category, was]) =>
+    rank(raisedTo(after, [category])) < rank(was) ? [category] : [],
+  );

@@ -1,6 +1,6 @@
 /** What is done with sensitive data, in words of categories (`secret`, `PCI`, `PHI`, `PII`) and of single detectors (`pii.email`). */
 import { z } from 'zod';
-import { levelSchema } from './words.ts';
+import { levelSchema, sensitivitySchema } from './words.ts';
 
 const words = z
   .array(
@@ -22,5 +22,7 @@ export const sensitiveSchema = z.strictObject({
       sent: z.enum(['refuse', 'label']).default('refuse'),
     })
     .optional(),
+  /** How confidential a session counts that was given a result in which such data was found, masked or not; absent: as its tool says. */
+  raises: z.partialRecord(z.enum(['secret', 'PCI', 'PHI', 'PII']), sensitivitySchema).optional(),
 });
 export type Sensitive = z.infer<typeof sensitiveSchema>;
