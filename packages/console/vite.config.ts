@@ -23,7 +23,7 @@ const errorWords = new RegExp(
 const elsewhere: Readonly<Record<string, string>> = {
   'gateway-routes': 'gatewayRoutes',
   'delegation-routes': 'delegationRoutes',
-  'task-routes': 'taskRoutes',
+  'host-routes': 'hostRoutes',
   'lineage-search': 'lineageSearchRoutes',
   'policy-schema': 'policySchemaRoutes',
   drift: 'driftRoutes',

@@ -9,6 +9,8 @@ import { join } from 'node:path';
 import { Client } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { dpopProof } from '@atf/sdk/agent-key';
+import { ControlClient } from '@atf/sdk/client';
 import { renewCredential } from '@atf/sdk/enrol';
 import { atf, atfBin, documents } from './cli-run.ts';
 import { approve, call, Product, type Signed, until } from './product.ts';
@@ -233,6 +235,142 @@ describe('a task', () => {
     const again = await cli('task', 'add', id, 'more');
     expect(again.code).not.toBe(0);
     expect(again.stderr).toContain('identity.task_unknown');
+  });
+});
+
+describe('a host application', () => {
+  const register = (name: string, by: Signed['client'], more: { agents?: string[]; answers?: string } = {}) =>
+    by.call('hosts.register', { body: { name, agents: ['principal-operations'], ...more } });
+  const speaking = (authorization: string) =>
+    new ControlClient({ baseUrl: product.ready.controlUrl, headers: () => ({ authorization }) });
+  const host = async (name: string) => speaking(`Bearer ${(await register(name, owner.client)).credential}`);
+  const body = { agent: 'principal-operations', words, for: 'user:4711' };
+
+  it('says what a session is for, and the record says that it did, for whom, and who answers', async () => {
+    const desk = await host('service-desk');
+    const { id } = await desk.call('host.task', { body });
+    const office = await (await product.agent('principal-operations', { task: id })).mcp('back-office');
+    expect((await mail(office, planted)).atf.code).toBe('maturity.approval_required');
+    const sent = await mail(office, 'ada@example.com');
+    expect(sent.isError, sent.text).toBe(false);
+    const intent = await until('the intent on record', async () => {
+      const story = await owner.client
+        .call('actions.show', { params: { id: sent.atf.actionId ?? '' } })
+        .catch(() => undefined);
+      return story?.records
+        .map(({ entry }) => JSON.parse(entry) as { type: string; body: { facts: Record<string, unknown> } })
+        .find(({ type }) => type === 'action.intent');
+    });
+    expect(intent.body.facts['task']).toEqual({ assurance: 'host', intent: 'stated' });
+    const { items } = await owner.client.call('tasks.list', { query: { agentId: principal } });
+    expect(items.find((task) => task.id === id)).toMatchObject({
+      by: 'Ines Marchetti',
+      host: 'service-desk',
+      for: 'user:4711',
+      turns: [words],
+    });
+    // What the same person says later is known to the next call.
+    await desk.call('host.addTurn', { params: { id }, body: { words: 'And to bea@example.com.' } });
+    expect((await mail(office, 'bea@example.com')).isError).toBe(false);
+    await desk.call('host.endTask', { params: { id } });
+    await expect(
+      desk.call('host.addTurn', { params: { id }, body: { words: 'And more.' } }),
+    ).rejects.toMatchObject({ code: 'identity.task_unknown' });
+  });
+
+  it('is no agent: what an agent holds declares nothing', async () => {
+    const agent = await product.agent('principal-operations');
+    const url = `${product.ready.controlUrl}/v1/host/tasks`;
+    const proof = await dpopProof(agent.key, { method: 'POST', url });
+    const { credential } = await register('forged', owner.client);
+    const forged = `${credential.slice(0, -43)}${'A'.repeat(43)}`;
+    for (const headers of [
+      { authorization: `Bearer ${agent.credential.token}` },
+      { authorization: `DPoP ${agent.credential.token}`, dpop: proof },
+      { authorization: `Bearer ${forged}` },
+      { dpop: proof },
+    ]) {
+      const refused = await fetch(url, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: JSON.stringify(body),
+      });
+      expect([refused.status, ((await refused.json()) as { code: string }).code]).toEqual([
+        401,
+        'identity.host_unknown',
+      ]);
+    }
+    // And a host application is no person and no agent.
+    await expect(speaking(`Bearer ${credential}`).call('tasks.list', {})).rejects.toMatchObject({
+      code: 'identity.credential_invalid',
+    });
+  });
+
+  it('speaks for its own agents, and of its own tasks', async () => {
+    const [desk, shop] = [await host('desk-two'), await host('web-shop')];
+    for (const agent of ['senior-support', 'nobody-there'])
+      await expect(desk.call('host.task', { body: { ...body, agent } })).rejects.toMatchObject({
+        code: 'identity.host_out_of_scope',
+      });
+    const unknown = { code: 'identity.task_unknown' };
+    const more = { words: 'Also to mallory@elsewhere.example.' };
+    for (const task of [await shop.call('host.task', { body }), await give()]) {
+      const params = { id: task.id };
+      await expect(desk.call('host.addTurn', { params, body: more })).rejects.toMatchObject(unknown);
+      await expect(desk.call('host.endTask', { params })).rejects.toMatchObject(unknown);
+    }
+    // A person adds no words to what a host application says that another person said.
+    const declared = await desk.call('host.task', { body });
+    await expect(
+      owner.client.call('tasks.add', { params: { id: declared.id }, body: more }),
+    ).rejects.toMatchObject({ code: 'people.not_allowed' });
+    await expect(desk.call('host.task', { body: { ...body, for: 'ada@example.com' } })).rejects.toMatchObject(
+      { code: 'request.malformed' },
+    );
+  });
+
+  it('is registered by who answers for its agents, and for nobody else', async () => {
+    const denied = { code: 'people.not_allowed' };
+    await expect(register('theirs', approver.client)).rejects.toMatchObject(denied);
+    const answers = 'paula.reyes@example.com';
+    await expect(register('theirs', owner.client, { answers })).rejects.toMatchObject(denied);
+    // Not even an operator makes somebody answer who could give the agent no task.
+    const operator = await product.operator();
+    await expect(register('theirs', operator, { answers })).rejects.toMatchObject(denied);
+    await register('twice', owner.client);
+    await expect(register('twice', owner.client)).rejects.toMatchObject({ code: 'request.malformed' });
+    const { items } = await owner.client.call('hosts.list');
+    const { id = '' } = items.find(({ name }) => name === 'twice') ?? {};
+    await expect(
+      approver.client.call('hosts.revoke', { params: { id }, body: { reason: 'mine now' } }),
+    ).rejects.toMatchObject(denied);
+  });
+
+  it('is added and revoked on the command line, and what it declared ends with it', async () => {
+    const cli = (...args: string[]) => atf([...args, '--data', product.dataDir, '--json']);
+    const added = await cli(
+      ...['host', 'add', 'portal', '--agent', 'principal-operations'],
+      ...['--answers', 'ines.marchetti@example.com'],
+    );
+    expect(added.code, added.stderr).toBe(0);
+    const [made] = documents(added) as unknown as [{ credential: string; host: { answers: string } }];
+    expect(made.host.answers).toBe('Ines Marchetti');
+    const portal = speaking(`Bearer ${made.credential}`);
+    const { id } = await portal.call('host.task', { body });
+    const office = await (await product.agent('principal-operations', { task: id })).mcp('back-office');
+    expect((await call(office, 'list_orders', {})).isError).toBe(false);
+    expect((await cli('host', 'revoke', 'portal', '--reason', 'gone')).code).toBe(0);
+    await expect(portal.call('host.task', { body })).rejects.toMatchObject({ code: 'identity.host_unknown' });
+    await until('the session to be over', async () =>
+      call(office, 'list_orders', {}).then(
+        ({ atf: { code } }) => (code === 'identity.session_revoked' ? true : undefined),
+        () => true,
+      ),
+    );
+    const refused = product.agent('principal-operations', { task: id });
+    await expect(refused).rejects.toMatchObject({ code: 'identity.task_unknown' });
+    const listed = await cli('host', 'list');
+    expect(listed.stdout).toContain('portal');
   });
 });
 

@@ -6,9 +6,9 @@ import { driftRoutes } from '@atf/core/wire/drift';
 import { egressRoutes } from '@atf/core/wire/egress';
 import { enforcementRoutes } from '@atf/core/wire/enforcement';
 import { gatewayRoutes } from '@atf/core/wire/gateway-routes';
+import { hostRoutes } from '@atf/core/wire/host-routes';
 import { lineageSearchRoutes } from '@atf/core/wire/lineage-search';
 import { policySchemaRoutes } from '@atf/core/wire/policy-schema';
-import { taskRoutes } from '@atf/core/wire/task-routes';
 import { expect, it } from 'vitest';
 
 const source = join(import.meta.dirname, '../../packages/console/src');
@@ -25,7 +25,7 @@ it('the console asks for no route that it is built without', () => {
     lineageSearchRoutes,
     enforcementRoutes,
     policySchemaRoutes,
-    taskRoutes,
+    hostRoutes,
   ].flatMap((routes) => Object.keys(routes));
   expect(without.length).toBeGreaterThan(20);
   expect(without.filter((name) => text.includes(`'${name}'`))).toEqual([]);

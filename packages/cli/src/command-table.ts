@@ -73,6 +73,7 @@ export function addCommands(program: Commander, act: Act): void {
   addWitness(program, act);
   addGateways(program, act);
   addPoints(program, act);
+  addHosts(program, act);
   addEgress(program, act);
   addPeople(program, act);
   addNotify(program, act);
@@ -578,6 +579,24 @@ function addPoints(program: Commander, act: Act): void {
     .description('it may ask nothing any more')
     .requiredOption('--reason <text>')
     .action(act(async () => (await import('./commands/points.ts')).revokePoint));
+}
+
+function addHosts(program: Commander, act: Act): void {
+  const host = program
+    .command('host')
+    .description('host applications that say what sessions of agents are for: add, list, revoke');
+  common(host.command('add <name>'))
+    .description('register an application that may declare tasks; its credential is shown once')
+    .requiredOption('--agent <name...>', 'agents for which it may')
+    .option('--answers <person>', 'mail address or id of who answers for it (without: you)')
+    .action(act(async () => (await import('./commands/hosts.ts')).addHost));
+  common(host.command('list'))
+    .description('which applications may declare tasks of which agents')
+    .action(act(async () => (await import('./commands/hosts.ts')).listHosts));
+  common(host.command('revoke <name>'))
+    .description('it may declare nothing any more, and what it declared ends')
+    .requiredOption('--reason <text>')
+    .action(act(async () => (await import('./commands/hosts.ts')).revokeHost));
 }
 
 function addEgress(program: Commander, act: Act): void {

@@ -1,6 +1,6 @@
 /**
  * Who calls, decided before a body is read (I-2, I-3): a person by console session or by the host operator's token, a gateway or an instance
- * by a fresh proof. Failures are counted per address. Roles and presence are checked by `server.ts` from the route's own data.
+ * by a fresh proof, a host application by its credential. Failures are counted per address. Roles and presence are checked by `server.ts` from the route's own data.
  */
 import { problemOf, RefusalError, refuse } from '@atf/core/errors';
 import type { Person, RouteAuth } from '@atf/core/wire/api';
@@ -9,6 +9,7 @@ import { hostAllowed, originAllowed } from './addresses.ts';
 import type { Actor, Control } from './context.ts';
 import type { FailedAuthentications } from './failed-authentications.ts';
 import { claimedThumbprint } from './identity-proof.ts';
+import { hostOf } from './identity/hosts.ts';
 import type { KnownKeys } from './known-keys.ts';
 import { isOperatorToken } from './people/operator-token.ts';
 import { clearedCookie, cookieOf, csrfMatches, sessionOf } from './people/sessions.ts';
@@ -78,6 +79,10 @@ async function verify(
 ): Promise<Actor> {
   const method = request.method ?? 'GET';
   if (auth === 'person') return person(keeper, method, request.headers);
+  if (auth === 'host') {
+    const bearer = bearerPattern.exec(request.headers.authorization ?? '')?.[1];
+    return { kind: 'host', hostId: await hostOf(keeper.control, bearer) };
+  }
   if (auth === 'gateway') return gatewayOf(keeper.control, request, method, path);
   // The instance's id stands in the body; the server completes it when the body has been read.
   if (auth === 'instance')

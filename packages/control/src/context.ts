@@ -109,6 +109,7 @@ export type Actor =
       readonly servers: CarriedServers;
     }
   | { readonly kind: 'instance'; readonly instanceId: string; readonly jkt: string }
+  | { readonly kind: 'host'; readonly hostId: string }
   | { readonly kind: 'public' };
 
 export interface Presence {

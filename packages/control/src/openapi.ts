@@ -11,6 +11,7 @@ const security: Readonly<Record<Route['auth'], readonly Record<string, string[]>
   person: [{ session: [] }, { operator: [] }],
   gateway: [{ gatewayProof: [] }],
   instance: [{ dpop: [] }],
+  host: [{ hostCredential: [] }],
 };
 
 /** What a route tells OpenAPI besides its schemas. */
@@ -65,6 +66,7 @@ export async function registerOpenapi(
             name: 'authorization',
             description: 'GatewayProof <jwt>',
           },
+          hostCredential: { type: 'http', scheme: 'bearer', description: 'Of a host application.' },
           dpop: { type: 'apiKey', in: 'header', name: 'dpop', description: 'DPoP proof (RFC 9449).' },
         },
       },

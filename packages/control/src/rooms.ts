@@ -21,6 +21,7 @@ import { driftHandlers } from './data/drift/drift.ts';
 import { lineageRoutesOf } from './data/lineage/routes.ts';
 import { startDuties } from './duties.ts';
 import { gatewayRoutes } from './gateways/routes.ts';
+import { hostHandlers } from './identity/hosts.ts';
 import { enforcementRoutes } from './identity/points.ts';
 import { identityRoutes } from './identity/routes.ts';
 import { openStops } from './incident/containment.ts';
@@ -60,6 +61,7 @@ function handlersOf(log: ReadableLog, cedar: Cedar, backtests: Backtests): AllHa
     ...standingRoutes,
     ...identityRoutes,
     ...enforcementRoutes,
+    ...hostHandlers,
     ...segmentationRoutes,
     ...approvalRoutes,
     ...incidentRoutes,

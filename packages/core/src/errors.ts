@@ -138,6 +138,18 @@ export const errors = {
     'There is no such task, it is over, or another session works on it',
     'Ask the person who gave it, or list the tasks with `atf task list`.',
   ),
+  'identity.host_unknown': entry(
+    401,
+    'I-2',
+    'The host application is not registered, or its credential is not valid',
+    'Register it with `atf host add` and send what that shows as `Authorization: Bearer`.',
+  ),
+  'identity.host_out_of_scope': entry(
+    403,
+    'S-4',
+    'The host application may declare no task of this agent',
+    'Whoever answers for the agent registers a host application that names it.',
+  ),
   'identity.gateway_unknown': entry(
     401,
     'I-2',

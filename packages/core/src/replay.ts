@@ -190,7 +190,7 @@ const factsSchema = z.object({
       }),
     )
     .max(1_000),
-  task: z.object({ assurance: z.enum(['person', 'absent']), intent: z.enum(intents) }).optional(),
+  task: z.object({ assurance: z.enum(['person', 'host', 'absent']), intent: z.enum(intents) }).optional(),
   detectors: z
     .array(
       z.object({

@@ -118,7 +118,7 @@ export type ProvenanceFact = ArgumentOrigin;
 /** What a person wants done in this session. `words` never enter the world; what follows from them for this call does. */
 export interface TaskFact {
   /** Who declared it; `absent`: nobody. */
-  readonly assurance: 'person' | 'absent';
+  readonly assurance: 'person' | 'host' | 'absent';
   /** Whether its words ask for what the tool does (segmentation/provenance/stated-intent.ts). */
   readonly intent: Intent;
 }

@@ -28,12 +28,15 @@ interface Held {
   reading: Promise<void> | undefined;
   /** The delegation whose words are in it. */
   delegationId: string | undefined;
+  /** A person gave the task, as far as control has said so; else a host application declared it. */
+  byPerson: boolean;
 }
 
 /** The words of what a session works on. */
 interface WorkWords {
   /** A person's. */
   readonly turns: readonly string[];
+  readonly byPerson: boolean;
   /** Another agent's. */
   readonly delegated:
     | { readonly delegationId: string; readonly by: string; readonly words: string }
@@ -113,6 +116,7 @@ export class SessionMemories {
     held.reading ??= this.#ask(credential)
       .then((words) => {
         if (words !== undefined) {
+          held.byPerson = words.byPerson;
           held.memory.setTask(words.turns.join('\n'));
           this.#hear(held, words.delegated);
         }
@@ -128,13 +132,15 @@ export class SessionMemories {
     if (chain === undefined) {
       const answer = await this.#control.request('gateway.task', { params: { id } });
       const own = answer.ok && answer.value.agentId === agentId && answer.value.sid === sid;
-      return own ? { turns: answer.value.turns, delegated: undefined } : undefined;
+      if (!own) return undefined;
+      const { turns, host } = answer.value;
+      return { turns, byPerson: host === undefined, delegated: undefined };
     }
     const { delegationId } = chain;
     const answer = await this.#control.request('gateway.delegated', { params: { id: delegationId } });
     if (!answer.ok || answer.value.agentId !== agentId || answer.value.sid !== sid) return undefined;
-    const { turns, by, words } = answer.value;
-    return { turns, delegated: { delegationId, by, words } };
+    const { turns, by, words, host } = answer.value;
+    return { turns, byPerson: host === undefined, delegated: { delegationId, by, words } };
   }
 
   /** What another agent says is no person's word: a text like that of any untrusted tool. */
@@ -156,7 +162,7 @@ export class SessionMemories {
     query?: QueryFact,
   ): ProvenanceFacts {
     if (tool === undefined || actionClassOf(tool) === 'read') return { provenance: [], task: noTask };
-    const { memory } = this.#at(keyOf(credential));
+    const { memory, byPerson } = this.#at(keyOf(credential));
     const known = this.#facts.get(args);
     if (known?.memory === memory && known.revision === memory.revision) return known.facts;
     const changes = changesOf(query);
@@ -174,7 +180,10 @@ export class SessionMemories {
     const intents = asked.does.map((does) => intentOf(memory.task, does));
     const facts: ProvenanceFacts = {
       provenance: withoutDoubt(credential, argumentOrigins(memory, asked.args, asked.roles)),
-      task: credential.task === undefined ? noTask : { assurance: 'person', intent: worstIntent(intents) },
+      task:
+        credential.task === undefined
+          ? noTask
+          : { assurance: byPerson ? 'person' : 'host', intent: worstIntent(intents) },
     };
     this.#facts.set(args, { memory, revision: memory.revision, facts });
     return facts;
@@ -219,6 +228,7 @@ export class SessionMemories {
       readMs: undefined,
       reading: undefined,
       delegationId: undefined,
+      byPerson: false,
     };
     this.#held.delete(key);
     this.#held.set(key, held);

@@ -23,6 +23,9 @@ const shortOf = ({ turns }: Task): string => {
   return words.length <= wordsShown ? words : `${words.slice(0, wordsShown - 1)}…`;
 };
 
+const givenBy = ({ by, host, for: reference }: Task): string =>
+  host === undefined ? by : `${host} for ${reference ?? 'somebody'} (${by} answers)`;
+
 /** The id of the task with this id or unique beginning of one. What no list shows is asked of control as it is. */
 async function idOf(operator: ControlClient, given: string): Promise<string> {
   const { items } = await operator.call('tasks.list', {});
@@ -84,7 +87,7 @@ export const listTasks: Command<{ readonly agent?: string }> = async (cli, _give
       shortId(task.id),
       task.agent,
       outcomeStyled(task.state),
-      task.by,
+      givenBy(task),
       ago(task.givenAt, nowMs),
       task.state === 'over' ? '–' : duration(Math.max(0, Date.parse(task.expiresAt) - nowMs)),
       shortOf(task),

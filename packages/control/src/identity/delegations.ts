@@ -31,7 +31,7 @@ import { refuseStopped } from './refuse-stopped.ts';
 import { agentById, agentByRef, agentNames, type AgentRow, lockAgent, peopleByIds } from './store.ts';
 import { isOver } from './task-take.ts';
 import { taskById } from './task-store.ts';
-import { turnsOf } from './tasks.ts';
+import { hostOfTask, turnsOf } from './tasks.ts';
 
 type Asked = BodyOut<'gateway.delegate'>;
 
@@ -186,6 +186,7 @@ export async function delegatedForGateway(
     by: names.get(row.by_agent_id) ?? refuse('identity.task_unknown'),
     words: openText(control.keys, tenant, id, 'delegation', { kid, box }) ?? '',
     turns: task === undefined || isOver(task, nowMs) ? [] : turnsOf(control, task),
+    ...(task === undefined ? {} : await hostOfTask(control, task)),
   };
 }
 

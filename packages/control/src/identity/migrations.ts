@@ -220,4 +220,32 @@ export const migrations: readonly Migration[] = [
       await db.schema.alterTable('agent_session').addColumn('delegation_id', 'text').execute();
     },
   },
+  {
+    name: '0029_host_applications',
+    async up(db) {
+      await db.schema
+        .createTable('host_application')
+        .addColumn('tenant', 'text', (c) => c.notNull())
+        .addColumn('id', 'text', (c) => c.notNull())
+        .addColumn('name', 'text', (c) => c.notNull())
+        .addColumn('credential_digest', 'text', (c) => c.notNull())
+        .addColumn('agents', 'text', (c) => c.notNull())
+        .addColumn('answered_by', 'text', (c) => c.notNull())
+        .addColumn('registered_at', 'bigint', (c) => c.notNull())
+        .addColumn('registered_by', 'text', (c) => c.notNull())
+        .addColumn('revoked_at', 'bigint')
+        .addPrimaryKeyConstraint('host_application_pk', ['tenant', 'id'])
+        .execute();
+      await sql`create unique index host_application_name on host_application (tenant, name) where revoked_at is null`.execute(
+        db,
+      );
+      await db.schema.alterTable('task').addColumn('host_id', 'text').execute();
+      await db.schema.alterTable('task').addColumn('declared_for', 'text').execute();
+      await db.schema
+        .createIndex('task_of_host')
+        .on('task')
+        .columns(['tenant', 'host_id', 'given_at'])
+        .execute();
+    },
+  },
 ];

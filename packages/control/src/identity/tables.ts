@@ -118,11 +118,29 @@ export interface IdentityTables {
     registered_by: string;
     revoked_at: number | null;
   };
+  /** Host applications (hosts.ts). */
+  host_application: {
+    tenant: string;
+    id: string;
+    name: string;
+    /** SHA-256 of the credential; the credential itself is never stored. */
+    credential_digest: string;
+    /** JSON: ids of the agents for which it may declare tasks. */
+    agents: string;
+    answered_by: string;
+    registered_at: number;
+    registered_by: string;
+    revoked_at: number | null;
+  };
   task: {
     tenant: string;
     id: string;
     agent_id: string;
+    /** Who gave it, or answers for the host application that declared it. */
     given_by: string;
+    /** The host application that declared it, and for whom, by its own reference; null: a person gave it. */
+    host_id: string | null;
+    declared_for: string | null;
     /** The words, sealed: a JSON array of turns. */
     kid: string;
     box: Uint8Array;

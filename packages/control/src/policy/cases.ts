@@ -46,7 +46,7 @@ const contextSchema = z.strictObject({
   humanCheckpoint: z.boolean(),
   limited: z.boolean(),
   proof: z.enum(['dpop', 'none']),
-  task: z.enum(['person', 'absent']),
+  task: z.enum(['person', 'host', 'absent']),
   intent: z.enum(intents),
   origin,
   reach: origin,

@@ -74,8 +74,11 @@ function startersOf(agents: readonly { readonly name: string; readonly starts: S
   return starters;
 }
 
-/** A task that asks for exactly this. */
-const stated: TaskFact = { assurance: 'person', intent: 'stated' };
+/** Tasks that ask for exactly this: a person gave it, a host application declared it. */
+const stated: readonly TaskFact[] = [
+  { assurance: 'person', intent: 'stated' },
+  { assurance: 'host', intent: 'stated' },
+];
 
 function argumentNames({ definition }: ToolDoc): string[] {
   const schema = definition['inputSchema'];
@@ -102,9 +105,13 @@ function rightOf(
   const most = (origins: readonly [alone: ProvenanceFact[], task: ProvenanceFact[]]) => {
     const alone = ask(origins[0], noTask);
     if (alone.outcome === 'allow') return { freedom: 'alone' as Freedom, decision: alone };
-    const task = ask(origins[1], stated);
-    if (task.outcome === 'allow') return { freedom: 'task' as Freedom, decision: task };
-    const person = [alone, task].find(({ outcome }) => outcome === 'ask');
+    const tasks: Decision[] = [];
+    for (const task of stated) {
+      const decision = ask(origins[1], task);
+      if (decision.outcome === 'allow') return { freedom: 'task' as Freedom, decision };
+      tasks.push(decision);
+    }
+    const person = [alone, ...tasks].find(({ outcome }) => outcome === 'ask');
     return { freedom: (person === undefined ? 'never' : 'person') as Freedom, decision: person ?? alone };
   };
   const { freedom, decision } = most([from('trusted'), from('task')]);

@@ -11,6 +11,7 @@ import { adaptiveRoutes } from './adaptive.ts';
 import { backtestRoutes } from './backtest.ts';
 import { egressRoutes } from './egress.ts';
 import { enforcementRoutes } from './enforcement.ts';
+import { hostRoutes } from './host-routes.ts';
 import { gatewayRoutes } from './gateway-routes.ts';
 import { labelRoutes } from './labels.ts';
 import { lineageSearchRoutes } from './lineage-search.ts';
@@ -53,7 +54,8 @@ import {
  * `public` nobody in particular · `person` a signed-in person (console cookie plus `x-atf-csrf`, or the host operator's token) ·
  * `gateway` an enrolled gateway's signed proof (`authorization: GatewayProof <jwt>`) · `instance` an enrolled instance's DPoP proof.
  */
-export type RouteAuth = 'public' | 'person' | 'gateway' | 'instance';
+/** `host`: a host application (host-routes.ts). */
+export type RouteAuth = 'public' | 'person' | 'gateway' | 'instance' | 'host';
 
 export interface Route {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
@@ -1005,6 +1007,7 @@ export const routes = {
   // gateways
   ...gatewayRoutes,
   ...taskRoutes,
+  ...hostRoutes,
   ...delegationRoutes,
   ...labelRoutes,
   ...driftRoutes,

@@ -81,6 +81,8 @@ export const delegationRoutes = {
       words: text(taskTurnMax),
       /** The words of the person who gave the root its task; empty: nobody did. */
       turns: z.array(text(taskTurnMax)).max(20),
+      /** The host application that declared that task; absent: a person gave it. */
+      host: nameSchema.optional(),
     }),
   },
 } as const;

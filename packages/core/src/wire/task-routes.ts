@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { id, list, ok, text } from './shapes.ts';
-import { isoTimeSchema, uuidSchema } from './words.ts';
+import { isoTimeSchema, nameSchema, uuidSchema } from './words.ts';
 
 /** Characters of one turn. */
 export const taskTurnMax = 8_000;
@@ -21,8 +21,11 @@ export const taskSchema = z.object({
   id: uuidSchema,
   agentId: uuidSchema,
   agent: z.string(),
-  /** Name of the person who gave it. */
+  /** Name of the person who gave it, or who answers for the host application that declared it. */
   by: z.string(),
+  /** The host application that declared it, and its reference of the person for whom; absent: a person gave it. */
+  host: z.string().optional(),
+  for: z.string().optional(),
   state: taskStateSchema,
   /** The session that works on it. */
   sid: uuidSchema.optional(),
@@ -82,6 +85,8 @@ export const taskRoutes = {
       agentId: uuidSchema,
       sid: uuidSchema,
       turns: z.array(text(taskTurnMax)).max(taskTurnsMax),
+      /** The host application that declared it; absent: a person gave it. */
+      host: nameSchema.optional(),
     }),
   },
 } as const;
