@@ -169,6 +169,39 @@ describe.skipIf(chromiumPath === undefined || !built)('the console of the runnin
     await photograph(page, 'action');
   });
 
+  it('gives an agent a task after showing what it releases, and ends it', async () => {
+    const words = 'Please send an e-mail to ada@example.com: order O-5001 is on its way.';
+    const { id: agentId } = await stage.operator.call('agents.show', {
+      params: { id: 'principal-operations' },
+    });
+    const tasks = async () => (await stage.operator.call('tasks.list', { query: { agentId } })).items;
+    await go(page, '/agents/principal-operations', 'principal-operations');
+    await page.getByRole('button', { name: 'Give it a task…' }).click();
+    await page.getByLabel('What it is to do, in your own words').fill(`${words}\u200b`);
+    await page.getByLabel('It may work on this for').selectOption('60');
+    await page.getByRole('button', { name: 'See what this releases' }).click();
+    await page.getByText('For one hour, principal-operations may do what these words ask for').waitFor();
+    // Pasted words may hold what nobody sees.
+    await page.getByText('They hold characters that you cannot see').waitFor();
+    expect(await axeFindings(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Change the words' }).click();
+    expect(await tasks()).toEqual([]);
+    await page.getByLabel('What it is to do, in your own words').fill(words);
+    await page.getByRole('button', { name: 'See what this releases' }).click();
+    await photograph(page, 'task');
+    expect(await page.getByText('They hold characters that you cannot see').count()).toBe(0);
+    await page.getByRole('button', { name: 'Give principal-operations this task' }).click();
+    await page.getByText('No session has it yet. One is started on it with:').waitFor();
+    expect(await axeFindings(page)).toEqual([]);
+    const [task, ...others] = await tasks();
+    expect(others).toEqual([]);
+    expect(task).toMatchObject({ by: 'Ines Marchetti', state: 'open', turns: [words] });
+    await page.getByText(`--task ${task?.id}`).waitFor();
+    await page.getByRole('button', { name: 'Done' }).click();
+    await page.getByRole('button', { name: 'End this task' }).click();
+    await until('the task to be over', async () => ((await tasks())[0]?.state === 'over' ? true : undefined));
+  });
+
   it('registers a passkey and a passphrase for a real person', async () => {
     await stage.operator.call('people.add', {
       body: { name: 'Rosa Lindqvist', email: 'rosa.lindqvist@example.com', roles: ['approver'] },

@@ -26,6 +26,7 @@ import { ExactTime, Time } from '../parts/time.tsx';
 import { Untrusted, UntrustedText } from '../parts/untrusted.tsx';
 import { BoundariesPanel } from './boundaries-panel.tsx';
 import { LabelsPanel } from './labels-panel.tsx';
+import { TasksPanel } from './tasks-panel.tsx';
 import { VolumePanel } from './volume-panel.tsx';
 import { CeilingPanel } from './ceiling-panel.tsx';
 import { useStop } from '../shell/stop-dialog.tsx';
@@ -74,6 +75,7 @@ export function AgentPage() {
               <PurposePanel agent={found} />
             </div>
             <RightsPanel agent={found} />
+            <TasksPanel agent={found} />
             <LimitsPanel agent={found} />
             <BoundariesPanel agent={found} />
             <VolumePanel agent={found} />
