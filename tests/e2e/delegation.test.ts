@@ -219,6 +219,10 @@ describe('cascades', () => {
     }
     await product.crash('gateway');
     expect((await look(first)).atf.code).toBe('segmentation.cascade_exhausted');
+    // A root that opens another session does not begin anew.
+    const again = await product.sessionWithoutTask(senior);
+    const next = await office(await started(again, 'junior-support'));
+    expect((await look(next)).atf.code).toBe('segmentation.cascade_exhausted');
     // What works for nobody is not concerned.
     expect((await look(await office(await product.agent('junior-support')))).isError).toBe(false);
 

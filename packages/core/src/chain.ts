@@ -4,6 +4,7 @@
  */
 import { type TouchedAbove, touchedAbove } from './incident/containment.ts';
 import { effectiveLevel, lowerLevel } from './maturity/levels.ts';
+import { dailyOf } from './segmentation/total-book.ts';
 import { cascadeTotal, type WantedTotal, wantedTotals } from './segmentation/totals.ts';
 import type { AgentDoc, ToolDoc } from './wire/feed.ts';
 import type { JsonObject } from './wire/json.ts';
@@ -67,12 +68,18 @@ export interface TotalsOfOne {
   readonly totals: readonly WantedTotal[];
 }
 
-/** What everybody below the root may do together: the total of the session at the root. */
-export function cascadeOf({ chain }: Chained): TotalsOfOne[] {
+/** What everybody below the root may do together: for its task, or without one for its instance in a day. A session of its own begins neither anew. */
+export function cascadeOf({ chain, task }: Pick<CredentialFacts, 'chain' | 'task'>): TotalsOfOne[] {
   const [root] = chain?.links ?? [];
   return chain === undefined || root === undefined
     ? []
-    : [{ agentId: root.agentId, task: root.sid, totals: [cascadeTotal(chain.callsMax)] }];
+    : [
+        {
+          agentId: root.agentId,
+          task: task ?? dailyOf(root.instanceId),
+          totals: [cascadeTotal(chain.callsMax)],
+        },
+      ];
 }
 
 /** What a call takes out of totals: of the agent's own, of those of each agent above, and of what everybody below the root may do together. */

@@ -48,11 +48,14 @@ interface Place {
 }
 
 const noTask = 'none';
+const daily = 'day:';
+/** In place of a task: what one instance does in a day, in whichever sessions. */
+export const dailyOf = (instanceId: string): string => `${daily}${instanceId}`;
 
 /** Where a total counts. Without a task, what it counts is one task a day: else a new session would begin it anew. */
-function placeOf({ id, per }: Pick<AskedTotal, 'id' | 'per'>, task: string | undefined): Place {
+function placeOf({ id, per }: Pick<AskedTotal, 'id' | 'per'>, task = noTask): Place {
   if (per !== 'task') return { key: id, per };
-  return task === undefined ? { key: `${id} ${noTask}`, per: 'day' } : { key: `${id} ${task}`, per: 'task' };
+  return { key: `${id} ${task}`, per: task === noTask || task.startsWith(daily) ? 'day' : 'task' };
 }
 
 const nameOf = ({ agentId, key }: TotalKey): string => `${agentId} ${key}`;
@@ -148,7 +151,7 @@ export class TotalBook {
   #part(hold: TotalHold, told: ReadonlyMap<string, SettledCall['totals'][number]>) {
     const [id = '', task] = hold.key.split(' ');
     const total = told.get(id);
-    const { per } = placeOf({ id, per: totalPeriodOf(id) ?? 'call' }, task === noTask ? undefined : task);
+    const { per } = placeOf({ id, per: totalPeriodOf(id) ?? 'call' }, task);
     if (total === undefined || per === 'call') return { hold, per, spent: hold.reserved, more: 0, left: 0 };
     const left = Math.max(0, total.max - spentOf(this.#state(hold).slots, per, this.#nowMs));
     return { hold, per, spent: total.spent, more: Math.max(0, total.spent - hold.reserved), left };

@@ -94,7 +94,7 @@ export function wantedTotals(agent: AgentDoc, tool: ToolDoc, args: JsonObject): 
 }
 
 /**
- * The calls of everybody below one root (S-5): one total of the root's agent, for the session in which it delegated first.
+ * The calls of everybody below one root (S-5): one total of the root's agent, for its task, or without one for its instance in a day.
  */
 export const cascadeTotal = (callsMax: number): WantedTotal => ({
   id: 'calls:task:cascade',

@@ -161,8 +161,8 @@ export const gatewayRoutes = {
             /** New for every reservation; what was asked again under one id is reserved once. */
             holdId: uuidSchema,
             agentId: uuidSchema,
-            /** The task of the session; totals of a task count there. */
-            task: uuidSchema.optional(),
+            /** The task of the session, where totals of a task count; or `day:` and an instance, for what it does in a day. */
+            task: z.union([uuidSchema, z.string().regex(/^day:[0-9a-f-]{36}$/)]).optional(),
             totals: totalsOf(totalAskedSchema.extend({ wanted: countedSchema })),
           }),
         )
