@@ -302,6 +302,12 @@ function addTools(program: Commander, act: Act): void {
     .addOption(
       new Option('--write-safe <yes|no>', 'fit to be written by an agent alone').choices(['yes', 'no']),
     )
+    .addOption(
+      new Option('--memory <yes|no>', 'keeps what agents read later: a memory, notes, an index').choices([
+        'yes',
+        'no',
+      ]),
+    )
     .option('--amount <name>', 'argument that is the amount')
     .option('--currency <name>', 'argument that is its currency')
     .option('--destination <name>', 'argument that says where something goes')

@@ -415,6 +415,14 @@ const findWords = (verdicts: World['detectors']): string =>
 
 /** Of what is looked at because it leaves (D-4), not because it is sensitive. */
 const isOfOutput = ({ detector }: World['detectors'][number]): boolean => detector.startsWith('output.');
+/** Of what is looked at because agents read it later (D-2). */
+const isOfMemory = ({ detector }: World['detectors'][number]): boolean => detector.startsWith('memory.');
+const blockedCode = (blocks: World['detectors']): ErrorCode =>
+  blocks.every(isOfOutput)
+    ? 'data.output_refused'
+    : blocks.every(isOfMemory)
+      ? 'data.memory_refused'
+      : 'data.never_sent';
 
 /** D-1; detectors block here as well. */
 function governData(world: World): Step {
@@ -422,8 +430,7 @@ function governData(world: World): Step {
   if (world.schema.verdict === 'invalid')
     return no('data.schema_invalid', world.schema.problems.slice(0, 10).join('; '));
   const blocks = world.detectors.filter(({ verdict }) => verdict === 'block');
-  if (blocks.length > 0)
-    return no(blocks.every(isOfOutput) ? 'data.output_refused' : 'data.never_sent', findWords(blocks));
+  if (blocks.length > 0) return no(blockedCode(blocks), findWords(blocks));
   return { pass: 'the arguments fit the schema of the tool' };
 }
 

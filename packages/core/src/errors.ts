@@ -674,6 +674,12 @@ export const errors = {
     'What the call says is not sent: settings hold it back',
     'Say it otherwise: the detail names what was found. Settings name thresholds, links and rules (output).',
   ),
+  'data.memory_refused': entry(
+    403,
+    'D-2',
+    'What the call would leave for agents to read later is not kept: settings hold it back',
+    'Write it without orders to whoever reads it, and once: the detail names what was found. Settings say what is done with it (memory).',
+  ),
   'data.masked_invalid': entry(
     502,
     'D-3',

@@ -15,7 +15,6 @@ import { isJsonObject, parseStrictText } from '@atf/core/wire/json';
 import type { ApprovalState } from '@atf/core/wire/words';
 import type { CredentialFacts, Protocol, Received } from '@atf/core/world';
 import { type AnswerIds, answerOf, type CallAnswer, given, refused, said, waiting } from './answers.ts';
-import { inspectArguments } from './data-inspection.ts';
 import { type Decider, type ExactCall, exactCall, receivedOf } from './decision.ts';
 import type { Ran } from './execute.ts';
 import { labelsFound, labelsFoundIn } from './found-labels.ts';
@@ -399,7 +398,7 @@ export class Approvals {
       ...by,
     };
     const received = receivedOf(actionId, credential, call);
-    await inspectArguments(call.args, call.argsText.length, ports.snapshot.settings());
+    await decider.prepare(call);
     const decided = decider.decide(received, call, approval, await decider.hold(received));
     if (decided.decision.outcome === 'allow') return await release(decided);
     const why = decided.decision.refusal ?? refusal('internal.fault');

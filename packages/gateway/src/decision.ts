@@ -22,9 +22,10 @@ import {
   type World,
 } from '@atf/core/world';
 import { aboveOf } from './above.ts';
-import { argumentVerdicts } from './data-inspection.ts';
+import { argumentVerdicts, inspectArguments } from './data-inspection.ts';
 import type { Judge, Verdict } from './judge.ts';
 import type { Hold, Limiter, LimitInput } from './limiter.ts';
+import { MemoryWrites } from './memory-writes.ts';
 import type { Ports } from './ports.ts';
 import { queryOf } from './query-reader.ts';
 import type { Decided } from './record.ts';
@@ -91,6 +92,8 @@ export interface Holds {
 }
 
 export interface Decider {
+  /** Has the arguments looked at, so that no tick of a decision takes long. */
+  prepare(call: ExactCall): Promise<void>;
   /** Gets hold of one call of every rate limit that binds this one, and reserves what it does of every total. */
   hold(received: Received): Promise<Holds>;
   /** The same of what was leased before; undefined: control has to be asked. */
@@ -134,6 +137,7 @@ export function createDecider(
   onDecided: (ms: number) => void = () => undefined,
 ): Decider {
   const { snapshot, clock } = ports;
+  const writes = new MemoryWrites();
   /** The schema of the tool, and for HTTP services that the arguments do not make another operation of it. */
   const checked = (tool: ToolDoc, { server, args }: Received): SchemaFact => {
     const fact = schemas.input(tool, args);
@@ -210,12 +214,15 @@ export function createDecider(
       detectors:
         used === undefined || how.anyArguments
           ? []
-          : argumentVerdicts(received.args, {
-              action: actionClassOf(used),
-              level: agent === undefined ? 'intern' : levelInChain(effectiveLevel(agent, proof), above),
-              settings: snapshot.settings(),
-              given: memories.given(credential),
-            }),
+          : [
+              ...argumentVerdicts(received.args, {
+                action: actionClassOf(used),
+                level: agent === undefined ? 'intern' : levelInChain(effectiveLevel(agent, proof), above),
+                settings: snapshot.settings(),
+                given: memories.given(credential),
+              }),
+              ...writes.verdicts(used, received.args, snapshot.settings(), nowMs),
+            ],
       query,
       ...(judged === undefined ? {} : { judged }),
     };
@@ -224,6 +231,8 @@ export function createDecider(
       limiter.giveBack(how.hold.rates);
       totals.end(received.actionId);
     }
+    if (how.hold !== undefined && decision.outcome === 'allow' && used !== undefined)
+      writes.allowed(used, received.args, nowMs);
     return { received, argsText: call.argsText, world, decision, approvalId: approval?.id };
   };
   const limitsOf = ({ credential, server, tool: name }: Received): LimitInput => {
@@ -251,6 +260,10 @@ export function createDecider(
     return decided;
   };
   return {
+    async prepare({ server, tool, args, argsText: { length } }) {
+      await inspectArguments(args, length, snapshot.settings());
+      await writes.prepare(snapshot.tool(server, tool), args, length);
+    },
     async hold(received) {
       const input = limitsOf(received);
       const rates = await limiter.hold(input);

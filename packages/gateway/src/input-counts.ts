@@ -8,6 +8,7 @@ import { hourOf } from '@atf/core/hours';
 import { type InputCounts, inputWindowsMax } from '@atf/core/wire/drift';
 import { isJsonObject, type Json } from '@atf/core/wire/json';
 import type { Ran } from './execute.ts';
+import { isMemoryWrite } from './memory-writes.ts';
 import type { ClockPort, ControlPort } from './ports.ts';
 import type { ToolResult } from './protocols/protocol.ts';
 import type { Decided } from './record.ts';
@@ -37,17 +38,22 @@ export class InputCounter {
     this.#control = control;
   }
 
-  /** A call has run: what came of it counts, also where it was withheld. */
-  ran({ received, decision }: Pick<Decided, 'received' | 'decision'>, { result, data }: Ran): void {
-    if (decision.actionClass !== 'read' || (result === undefined && data === undefined)) return;
+  /** A call has run: what came of it counts, also where it was withheld; and what it wrote where agents read it later. */
+  ran(
+    { received, decision, world: { tool } }: Pick<Decided, 'received' | 'decision' | 'world'>,
+    { result, data }: Ran,
+  ): void {
+    const kept = tool !== undefined && isMemoryWrite(tool) ? received.args : undefined;
+    if (decision.actionClass !== 'read' && kept === undefined) return;
+    if (result === undefined && data === undefined && kept === undefined) return;
     const { agentId } = received.credential;
-    const tool = `${received.server}/${received.tool}`;
+    const source = `${received.server}/${received.tool}`;
     const hour = hourOf(this.#clock.nowMs());
-    const key = `${agentId} ${tool} ${hour}`;
-    const held = this.#held.get(key) ?? { agentId, tool, hour, counts: noCounts(), told: 0 };
+    const key = `${agentId} ${source} ${hour}`;
+    const held = this.#held.get(key) ?? { agentId, tool: source, hour, counts: noCounts(), told: 0 };
     if (!this.#held.has(key) && this.#held.size >= inputsHeldMax) return;
     this.#held.set(key, held);
-    countResult(held.counts, { ...sampleOf(result), labels: data?.labels ?? [] });
+    countResult(held.counts, { ...sampleOf(kept ?? contentOf(result)), labels: data?.labels ?? [] });
   }
 
   /** Tells control what is new; regularly. Never throws. */
@@ -81,8 +87,11 @@ export class InputCounter {
   }
 }
 
-/** Strings of a result, up to a bound, and how long all of it is. */
-function sampleOf(result: ToolResult | undefined): { readonly length: number; readonly sample: string } {
+const contentOf = (result: ToolResult | undefined): Json =>
+  result?.structuredContent ?? (result?.content as Json | undefined) ?? '';
+
+/** Strings of a value, up to a bound, and how long all of it is. */
+function sampleOf(value: Json): { readonly length: number; readonly sample: string } {
   const parts: string[] = [];
   let [length, sampled] = [0, 0];
   const collect = (value: Json): void => {
@@ -93,6 +102,6 @@ function sampleOf(result: ToolResult | undefined): { readonly length: number; re
     } else if (Array.isArray(value)) for (const item of value) collect(item as Json);
     else if (isJsonObject(value)) for (const item of Object.values(value)) collect(item);
   };
-  collect(result?.structuredContent ?? (result?.content as Json | undefined) ?? '');
+  collect(value);
   return { length, sample: parts.join('\n') };
 }

@@ -19,7 +19,7 @@ import { type Authenticated, Authenticator } from './authenticate.ts';
 import { BuiltInAnswers, RecentDecisions } from './built-in-answers.ts';
 import { approvalResultName, builtInTools, isBuiltIn, readApprovalQuestion } from './built-in-tools.ts';
 import { CallsUnderWay } from './calls.ts';
-import { inspectArguments, isDoubtful, maskedStated } from './data-inspection.ts';
+import { isDoubtful, maskedStated } from './data-inspection.ts';
 import { createDecider, type ExactCall, exactCall, receivedOf } from './decision.ts';
 import { execute, type Ran } from './execute.ts';
 import { type AskJudge, Judge, type Verdict } from './judge.ts';
@@ -237,7 +237,7 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     const stated = maskedStated(request.stated, snapshot.settings());
     if (!calls.hasRoom(credential.agentId)) return busy(credential);
     await memories.prepare(credential);
-    await inspectArguments(exact.args, exact.argsText.length, ports.snapshot.settings());
+    await decider.prepare(exact);
     await prepare(credential, exact, actionId);
     // What is asked about anyway spends no limit before it is released.
     const first = asks ? decider.peek(received, exact) : await decide(received, exact, stated);

@@ -226,6 +226,7 @@ function show(out: Output, tool: Tool): void {
       ],
       ['may be repeated', classification.idempotent ? 'yes' : 'no'],
       ['an agent may write alone', classification.writeSafe ? 'yes' : 'no'],
+      ['keeps what agents read later', classification.memory === true ? 'yes' : 'no'],
       [
         'arguments',
         Object.entries(classification.arguments)
@@ -304,6 +305,7 @@ interface ClassifyOptions extends ClearingOptions {
   readonly inverse?: string;
   readonly idempotent?: 'yes' | 'no';
   readonly writeSafe?: 'yes' | 'no';
+  readonly memory?: 'yes' | 'no';
   readonly amount?: string;
   readonly currency?: string;
   readonly destination?: string;
@@ -343,6 +345,7 @@ export const classifyTool: Command<ClassifyOptions> = async (cli, [ref = ''], op
     ...(options.inverse === undefined ? {} : { inverse: options.inverse }),
     ...(options.idempotent === undefined ? {} : { idempotent: options.idempotent === 'yes' }),
     ...(options.writeSafe === undefined ? {} : { writeSafe: options.writeSafe === 'yes' }),
+    ...(options.memory === undefined ? {} : { memory: options.memory === 'yes' }),
     ...(Object.keys(roles).length === 0 ? {} : { arguments: roles }),
     ...databaseOf(options),
     ...(options.outputSchema === undefined ? {} : { outputSchema: schemaOf(options.outputSchema) }),

@@ -66,6 +66,11 @@ const effects = [
     label: 'Write-safe',
     hint: 'Fit to be written by an agent alone: limits are set and it can be undone or repeated.',
   },
+  {
+    key: 'memory',
+    label: 'Memory',
+    hint: 'Keeps what agents read later: what is written is looked at for orders and repetition.',
+  },
 ] as const;
 
 function EffectFields({ shown, set }: FieldsProps) {
@@ -77,7 +82,7 @@ function EffectFields({ shown, set }: FieldsProps) {
           key={key}
           label={label}
           hint={hint}
-          checked={shown[key]}
+          checked={shown[key] === true}
           onChange={(event) => set({ ...shown, [key]: event.target.checked })}
         />
       ))}

@@ -80,3 +80,15 @@ it.each<[string, Settings, boolean]>([
 ])('a detector of its own: %s', (_name, after, looser) => {
   expect(looserSettings(birds, after).some((says) => says.includes('own.name'))).toBe(looser);
 });
+
+it.each<[string, Settings['memory'], Settings['memory'], number]>([
+  ['what ships, said', undefined, { orders: 'review', alikeMax: 10, repeated: 'review' }, 0],
+  ['stricter', undefined, { orders: 'block', alikeMax: 2 }, 0],
+  ['only labels', undefined, { orders: 'label' }, 1],
+  ['more of the same', undefined, { alikeMax: 11, repeated: 'label' }, 2],
+  ['back to what ships', { orders: 'block', alikeMax: 2 }, undefined, 2],
+])('what is written into memories: %s', (_name, before, after, count) => {
+  expect(
+    looserSettings({ ...read.settings, memory: before }, { ...read.settings, memory: after }),
+  ).toHaveLength(count);
+});

@@ -1,6 +1,7 @@
 /** Room: policy (S-2, S-3). Which figures of the settings became laxer: longer lives, more calls, fewer people, records that are less durable. */
 import { injectionDefault, noLongerWithheld } from '@atf/core/data/injection';
 import { essenceOf } from '@atf/core/data/own/own-detectors';
+import { looserMemory } from '@atf/core/data/memory';
 import { looserOutput } from '@atf/core/data/output/defaults';
 import { noLongerNamed, raisesLess, sendsUninspected, sensitiveDefault } from '@atf/core/data/sensitive';
 import type { Rate } from '@atf/core/segmentation/rate';
@@ -93,6 +94,7 @@ export function looserSettings(before: Settings, after: Settings): string[] {
   ))
     says.push(`settings injection.withheld: ${level} is given what looks like an injected order`);
   says.push(...looserDetectors(before.detectors, after.detectors));
+  says.push(...looserMemory(before.memory, after.memory));
   says.push(...looserOutput(before.output, after.output));
   more('approvalSeconds', before.approvalSeconds, after.approvalSeconds);
   for (const action of actionClasses) {

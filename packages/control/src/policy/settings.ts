@@ -8,6 +8,7 @@ import { callsSharedSchema } from '@atf/core/wire/feed';
 import { cascadeSchema } from '@atf/core/wire/manifest';
 import { boundaryOfferSchema, offersMax } from '@atf/core/wire/negotiation';
 import { injectionSchema } from '@atf/core/wire/injection';
+import { memorySchema } from '@atf/core/wire/memory';
 import { ownDetectorsSchema, ownSchemasMax } from '@atf/core/wire/own-detectors';
 import { outputSchema } from '@atf/core/wire/output';
 import { sensitiveSchema } from '@atf/core/wire/sensitive';
@@ -30,6 +31,8 @@ const figuresSchema = z.strictObject({
   callsShared: callsSharedSchema.default({}),
   /** What is done with results that look like injected orders; absent: what ships (core/data/injection.ts). */
   injection: injectionSchema.optional(),
+  /** What is done with what agents write where agents read it later; absent: what ships (core/data/memory.ts). */
+  memory: memorySchema.optional(),
   /** What is masked in results, by level, and what no call sends; absent: what ships (core/data/sensitive.ts). */
   sensitive: sensitiveSchema.optional(),
   /** Detectors of the company's own. */

@@ -44,6 +44,8 @@ export const classificationSchema = z.strictObject({
   /** Fit to be written by an agent alone: limits are defined and it can be undone or repeated. A person says so. */
   writeSafe: z.boolean(),
   arguments: argumentRolesSchema,
+  /** Keeps what agents read later: a memory, notes, an index for retrieval. A person says so. */
+  memory: z.boolean().optional(),
   /** What reads the SQL; without it every call of a tool with such an argument is refused. A person says so. */
   database: databaseSchema.optional(),
   /**

@@ -9,6 +9,7 @@
 import { z } from 'zod';
 import { adaptedSchema } from './adaptive.ts';
 import { injectionSchema } from './injection.ts';
+import { memorySchema } from './memory.ts';
 import { judgeSettingsSchema } from './judge.ts';
 import { databaseRightsSchema } from './database.ts';
 import { classificationSchema, policyDocSchema, containmentDocSchema } from './documents.ts';
@@ -113,6 +114,7 @@ export const settingsDocSchema = z.object({
   sensitive: sensitiveSchema.optional(),
   /** To whom results that look like injected orders are not given; absent: what holds where settings say nothing. */
   injection: injectionSchema.optional(),
+  memory: memorySchema.optional(),
   /** Of the company's own; absent: none. */
   detectors: ownDetectorsSchema.optional(),
   /** What is done with what agents say to others; absent: as it ships, also from control of before. */
