@@ -82,7 +82,10 @@ export function inputOf(
     if (answers === undefined)
       return fault('upstream.input_missing', 'The side of the agent did not answer.');
     const said = canonicalJson(answers as Json);
-    await inspectArguments(answers as JsonObject, said.length, ports.snapshot.settings());
+    await inspectArguments(answers as JsonObject, said.length, ports.snapshot.settings(), {
+      ask: ports.askService,
+      agentId: decided.received.credential.agentId,
+    });
     const given = { kinds, refused: false, labels: [], text: said };
     if ((await recordInput(ports, 'action.input_given', decided, given)) !== undefined)
       return fault('upstream.input_missing', 'It could not be recorded.');

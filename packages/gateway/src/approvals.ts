@@ -305,7 +305,10 @@ export class Approvals {
       settled.kind === 'ran' && settled.ran.result !== undefined
         ? labelsFound(settings, settled.ran.data)
         : settled.kind === 'stored'
-          ? await labelsFoundIn(settings, settled.outcome.resultText)
+          ? await labelsFoundIn(settings, settled.outcome.resultText, {
+              ask: this.#input.ports.askService,
+              agentId: credential.agentId,
+            })
           : clean;
     return isWithin(found, clean) ? undefined : await this.#input.labels.join(credential, tool, found);
   }
@@ -398,7 +401,7 @@ export class Approvals {
       ...by,
     };
     const received = receivedOf(actionId, credential, call);
-    await decider.prepare(call);
+    await decider.prepare(call, agentId);
     const decided = decider.decide(received, call, approval, await decider.hold(received));
     if (decided.decision.outcome === 'allow') return await release(decided);
     const why = decided.decision.refusal ?? refusal('internal.fault');

@@ -8,6 +8,7 @@ import { archiveBounds, opened } from './archives.ts';
 import { argumentVerdicts, inspectArguments, inspectResult } from './data-inspection.ts';
 import { zipOf } from './zip.fixture.ts';
 
+const asking = { ask: undefined, agentId: 'a' };
 // It belongs to nobody.
 const key = 'AKIAQYLPMN5HHHFPZAM2';
 const noise = Buffer.from(Array.from({ length: 600 }, (_, at) => (at * 7_919 + (at >> 3)) & 0xff));
@@ -99,7 +100,7 @@ describe('an archive', () => {
 describe('bytes in arguments', () => {
   const verdicts = async (bytes: Buffer, settings?: SettingsDoc) => {
     const args: JsonObject = { body: `see data:application/zip;base64,${bytes.toString('base64')}` };
-    await inspectArguments(args, JSON.stringify(args).length, settings);
+    await inspectArguments(args, JSON.stringify(args).length, settings, asking);
     return argumentVerdicts(args, { action: 'send', level: 'senior', settings }).map(
       ({ verdict, labels }) => [verdict, ...labels],
     );
@@ -138,7 +139,7 @@ describe('bytes in results', () => {
   const given = async (bytes: Buffer, settings?: SettingsDoc) =>
     inspectResult(
       result(bytes) as never,
-      { level: 'intern', settings, max: 4_194_304, heard: 'read' },
+      { level: 'intern', settings, max: 4_194_304, heard: 'read', asking },
       () => true,
     );
 
@@ -184,7 +185,7 @@ describe('a detector that fails', () => {
     expect(read).toMatchObject([{ verdict: 'label', labels: ['unchecked'] }]);
     const { result, data } = await inspectResult(
       { content: [{ type: 'text', text: `hello ${key}` }] },
-      { level: 'intern', settings: undefined, max: 1_000, heard: 'read' },
+      { level: 'intern', settings: undefined, max: 1_000, heard: 'read', asking },
       () => true,
     );
     expect(JSON.stringify([result, data])).not.toContain(key);

@@ -29,7 +29,7 @@ describe('what a detector of a company finds', () => {
     const structuredContent = { id: number };
     const { result } = await inspectResult(
       { content: [{ type: 'text', text: number }], structuredContent },
-      { level: 'intern', settings, max: 10_000 },
+      { level: 'intern', settings, max: 10_000, asking: { ask: undefined, agentId: 'a' } },
       (given) => /^[A-Z]{3}-\d{6}$/.test(String((given.structuredContent as JsonObject)['id'])),
     );
     expect(JSON.stringify(result)).not.toContain('4711');

@@ -21,6 +21,7 @@ import { WorstScore } from './models.ts';
 import { outputVerdicts, Said } from './output-inspection.ts';
 import type { ToolResult } from './protocols/protocol.ts';
 import type { Stated } from './record.ts';
+import { type Asking, asksServices, withAnswers } from './service-detectors.ts';
 
 /** Of a detector's verdicts in records: raised when what it finds changes. */
 const version = '1';
@@ -38,6 +39,8 @@ interface Known {
   readonly heard: Said;
   /** By these of the company's own; others look again. */
   readonly own: readonly MadeDetector[];
+  /** Those that did not answer about it, and hold nothing up. */
+  readonly unanswered: readonly MadeDetector[];
 }
 
 /** Arguments are looked at once, however often the call is decided. */
@@ -52,17 +55,22 @@ export async function inspectArguments(
   args: JsonObject,
   length: number,
   settings: SettingsDoc | undefined,
+  asking: Asking,
 ): Promise<void> {
   const own = ownOf(settings);
   if (known.get(args)?.own === own) return;
   const bytes = bytesIn(args);
-  if (length <= atOnceMax && bytes.length === 0) return;
+  if (length <= atOnceMax && bytes.length === 0 && !asksServices(own, 'sent')) return;
   const heard = new Said();
-  const options = { ...sent, own, hear: heard.hear };
+  const answers = await withAnswers(own, 'sent', asking, async (of) => {
+    await driven(inspectInParts(args, { ...sent, ...of }));
+    await driven(inspectBytes(bytes, { ...sent, ...of }));
+  });
+  const options = { ...sent, own: answers.own, hear: heard.hear };
   const { inspection } = await driven(inspectInParts(args, options));
   const inside = await driven(inspectBytes(bytes, options));
   inside.add(inspection);
-  known.set(args, { inspection: inside, heard, own });
+  known.set(args, { inspection: inside, heard, own, unanswered: answers.unanswered });
 }
 
 function lookedAt(args: JsonObject, settings: SettingsDoc | undefined): Known {
@@ -75,7 +83,7 @@ function lookedAt(args: JsonObject, settings: SettingsDoc | undefined): Known {
   all.add(inspection);
   // Archives are opened before the tick of a decision, or not at all.
   if (bytesIn(args).length > 0) all.unchecked = true;
-  const looked = { inspection: all, heard, own };
+  const looked = { inspection: all, heard, own, unanswered: [] };
   known.set(args, looked);
   return looked;
 }
@@ -117,9 +125,10 @@ function saidVerdicts(args: JsonObject, { action, level, settings, given }: Sayi
 
 function sensitiveVerdicts(args: JsonObject, { action, settings }: Saying): DetectorVerdict[] {
   const own = ownOf(settings);
-  const { found, unchecked, uninspected } = lookedAt(args, settings).inspection;
+  const { inspection, unanswered } = lookedAt(args, settings);
+  const { found, unchecked, uninspected } = inspection;
   const uploads = uninspected || Object.values(args).some(isUpload);
-  if (found.size === 0 && !unchecked && !uploads) return [];
+  if (found.size === 0 && !unchecked && !uploads && unanswered.length === 0) return [];
   const { neverSent, uninspected: unseen } = sensitiveOf(settings);
   const verdicts = [...found.keys()].flatMap((id): DetectorVerdict[] => {
     const mine = own.find((each) => each.id === id);
@@ -128,6 +137,8 @@ function sensitiveVerdicts(args: JsonObject, { action, settings }: Saying): Dete
     const verdict = action === 'send' && isNamed(neverSent, detector) ? 'block' : 'label';
     return [{ detector: id, version: mine?.version ?? version, verdict, labels: [detector.category] }];
   });
+  for (const { id, version: of } of unanswered)
+    verdicts.push({ detector: id, version: of, verdict: 'label', labels: ['unchecked'] });
   if (uploads) {
     const refuses = (unseen?.sent ?? (neverSent.length > 0 ? 'refuse' : 'label')) === 'refuse';
     const verdict = action === 'send' && refuses ? 'block' : 'label';
@@ -229,25 +240,38 @@ export async function inspectResult(
     settings,
     max,
     heard = 'read',
-  }: { level: Level; settings: SettingsDoc | undefined; max: number; heard?: Heard },
+    asking,
+  }: {
+    level: Level;
+    settings: SettingsDoc | undefined;
+    max: number;
+    heard?: Heard;
+    asking: Asking;
+  },
   fits: (result: ToolResult) => boolean,
 ): Promise<InspectedResult> {
   const mask = maskOf(settings, level);
-  const own = ownOf(settings);
+  const { structuredContent, ...rest } = result;
+  const bytes = [...bytesIn(rest as unknown as Json, isBytes), ...bytesIn(structuredContent ?? null, isBody)];
+  const { own, unanswered } = await withAnswers(ownOf(settings), heard, asking, async (of) => {
+    const asked = { ...of, channel: heard, max };
+    await driven(inspectInParts(rest as unknown as Json, { ...asked, skip }));
+    await driven(inspectInParts(structuredContent ?? null, asked));
+    await driven(inspectBytes(bytes, asked));
+  });
   const masks = [...detectors, ...own].some(mask);
   const worst = new WorstScore(modelOf[heard]);
   const read = { channel: heard, own, mask, max, hear: worst.hear } as const;
-  const { structuredContent, ...rest } = result;
   const { value, inspection } = await driven(inspectInParts(rest as unknown as Json, { ...read, skip }));
   // Whatever its members are called, it is content.
   const structured =
     structuredContent === undefined ? undefined : await driven(inspectInParts(structuredContent, read));
-  const bytes = [...bytesIn(rest as unknown as Json, isBytes), ...bytesIn(structuredContent ?? null, isBody)];
   const inside = await driven(inspectBytes(bytes, read));
   // Whatever is bytes has been opened: what of it nobody can look into, that says.
   const outside = new Tally();
   outside.add(inspection);
   outside.uninspected = false;
+  outside.unchecked ||= unanswered.length > 0;
   const all = [outside, inside, ...(structured === undefined ? [] : [structured.inspection])];
   const injection = injectionVerdict(worst.worst.verdict, all);
   const looked = { data: recordOf(all, worst), injection };

@@ -93,7 +93,7 @@ export interface Holds {
 
 export interface Decider {
   /** Has the arguments looked at, so that no tick of a decision takes long. */
-  prepare(call: ExactCall): Promise<void>;
+  prepare(call: ExactCall, agentId: string): Promise<void>;
   /** Gets hold of one call of every rate limit that binds this one, and reserves what it does of every total. */
   hold(received: Received): Promise<Holds>;
   /** The same of what was leased before; undefined: control has to be asked. */
@@ -260,8 +260,8 @@ export function createDecider(
     return decided;
   };
   return {
-    async prepare({ server, tool, args, argsText: { length } }) {
-      await inspectArguments(args, length, snapshot.settings());
+    async prepare({ server, tool, args, argsText: { length } }, agentId) {
+      await inspectArguments(args, length, snapshot.settings(), { ask: ports.askService, agentId });
       await writes.prepare(snapshot.tool(server, tool), args, length);
     },
     async hold(received) {

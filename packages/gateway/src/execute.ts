@@ -16,7 +16,7 @@ import type { AskKind, Level } from '@atf/core/wire/words';
 import type { SchemaFact } from '@atf/core/world';
 import { inputOf } from './agent-input.ts';
 import type { CallUnderWay } from './calls.ts';
-import { bothRecords, inspectResult, reportLabels, withSaid } from './data-inspection.ts';
+import { bothRecords, inspectResult, ownOf, reportLabels, withSaid } from './data-inspection.ts';
 import { labelsFound } from './found-labels.ts';
 import { lastLook } from './last-look.ts';
 import type { DispatchedAction, Ports } from './ports.ts';
@@ -25,6 +25,7 @@ import type { ToolResult, UpstreamCallOutcome } from './protocols/protocol.ts';
 import { type Decided, type Outcome, recordDecision, recordOutcome } from './record.ts';
 import { withoutResultLinks } from './result-links.ts';
 import type { SchemaCheck } from './schema-check.ts';
+import { asksServices } from './service-detectors.ts';
 import { labelsRead, type SessionLabels } from './session-labels.ts';
 import type { Totals } from './totals.ts';
 
@@ -151,7 +152,12 @@ async function lookAndDispatch(
   call.dispatched = true;
   const { instanceId } = received.credential;
   const { onProgress } = call;
-  const target = { action: dispatched(decided), server, tool: received.tool, instanceId };
+  const target = {
+    action: dispatched(decided, ports.snapshot.settings()),
+    server,
+    tool: received.tool,
+    instanceId,
+  };
   const input = inputOf(ports, labels, decided, call);
   const level = call.side?.logLevel;
   const log = level === undefined ? undefined : logOfCall();
@@ -170,13 +176,17 @@ async function lookAndDispatch(
   return await joinFound({ ports, labels }, decided, ran, streamed !== undefined);
 }
 
-const dispatched = ({ received, decision, world, approvalId }: Decided): DispatchedAction => ({
+const dispatched = (
+  { received, decision, world, approvalId }: Decided,
+  settings: SettingsDoc | undefined,
+): DispatchedAction => ({
   actionId: received.actionId,
   argsDigest: received.argsDigest,
   approvalId,
   effectiveLevel: decision.effectiveLevel,
   obligations: decision.obligations,
-  whole: world.totals?.some(({ of }) => of === 'records') ?? false,
+  // A service is asked about an answer as a whole.
+  whole: (world.totals?.some(({ of }) => of === 'records') ?? false) || asksServices(ownOf(settings), 'read'),
 });
 
 const without = (status: OutcomeStatus, why: Refusal): Ran => ({
@@ -225,8 +235,9 @@ async function inspectOutput(
   const level = decided.decision.effectiveLevel ?? 'intern';
   const settings = ports.snapshot.settings();
   const heard = kindOf(received.tool) === 'prompt' ? ('prompt' as const) : ('read' as const);
+  const asking = { ask: ports.askService, agentId: received.credential.agentId };
   const inspected = await withoutResultLinks(
-    await inspectResult(all, { level, settings, max: resultLengthMax, heard }, fits),
+    await inspectResult(all, { level, settings, max: resultLengthMax, heard, asking }, fits),
     { level, settings },
     fits,
   );

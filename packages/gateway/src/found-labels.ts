@@ -8,6 +8,7 @@ import type { Labels } from '@atf/core/wire/labels';
 import type { SettingsDoc } from '@atf/core/wire/feed';
 import { inspectResult, isDoubtful } from './data-inspection.ts';
 import type { ToolResult } from './protocols/protocol.ts';
+import type { Asking } from './service-detectors.ts';
 
 export const labelsFound = (settings: SettingsDoc | undefined, data: DataRecord | undefined): Labels => ({
   confidentiality: raisedTo(settings?.sensitive?.raises, data?.labels ?? []) ?? 'public',
@@ -18,10 +19,11 @@ export const labelsFound = (settings: SettingsDoc | undefined, data: DataRecord 
 export async function labelsFoundIn(
   settings: SettingsDoc | undefined,
   resultText: string | undefined,
+  asking: Asking,
 ): Promise<Labels> {
   if (resultText === undefined) return labelsFound(settings, undefined);
   const result = JSON.parse(resultText) as ToolResult;
-  const about = { level: 'principal', settings, max: resultText.length } as const;
+  const about = { level: 'principal', settings, asking, max: resultText.length } as const;
   const { data } = await inspectResult(result, about, () => true);
   return labelsFound(settings, data);
 }

@@ -2,6 +2,7 @@
  * Puts a gateway together: key and enrolment, spool, snapshot and feed, tool servers, pipeline, front door. Every part is handed what it
  * needs; nothing here decides about actions.
  */
+import { askServicesBy } from './asked-services.ts';
 import { RecentTimes } from './decide-times.ts';
 import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
@@ -32,7 +33,8 @@ import { Cooperative } from './protocols/cooperative.ts';
 import { Elsewhere } from './protocols/elsewhere.ts';
 import { HttpServices } from './protocols/http-service.ts';
 import { routedUpstream } from './routed-upstream.ts';
-import { askJudgeOver } from './judge.ts';
+import { hostPost } from './host-post.ts';
+import { askJudgeBy } from './judge.ts';
 import { InputCounter } from './input-counts.ts';
 import { Lease } from './lease.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
@@ -267,6 +269,7 @@ function build({ key, options, control, spool, enrolled, orphans }: Opened): Bui
   });
   const cooperative = new Cooperative(() => clock.nowMs());
   const elsewhere = new Elsewhere(snapshot);
+  const post = hostPost(file, options.environment ?? process.env);
   const ports: Ports = {
     clock,
     random,
@@ -276,6 +279,7 @@ function build({ key, options, control, spool, enrolled, orphans }: Opened): Bui
     control,
     wrappingKey: () => payloadKey.current(),
     replicated: (boundMs) => shipper.replicated(boundMs),
+    askService: askServicesBy(post, () => clock.monotonicMs()),
   };
   const metrics = createMetrics({
     fresh: () => snapshot.fresh(),
@@ -307,7 +311,7 @@ function build({ key, options, control, spool, enrolled, orphans }: Opened): Bui
       metrics.decided(ms);
     },
     upMs: () => Math.round(clock.monotonicMs() - startedMs),
-    askJudge: askJudgeOver(file, options.environment ?? process.env),
+    askJudge: askJudgeBy(post),
     pause: async (attempt) =>
       await pauseFor(Math.min(finishRetryMs * 2 ** attempt, finishRetryMsMax), undefined, { ref: false }),
   });

@@ -12,13 +12,10 @@ import {
   type JudgeQuestion,
   type JudgeSettings,
 } from '@atf/core/wire/judge';
-import { parseStrictText } from '@atf/core/wire/json';
-import type { Dispatcher } from 'undici';
-import { type DialPolicy, dialPolicyDefault, vettedDispatcher } from './protocols/dialer.ts';
-import { exchange } from './protocols/http-exchange.ts';
+import { Counted } from './counted.ts';
+import type { HostPost } from './host-post.ts';
 import type { Ports } from './ports.ts';
 import { type Decided, recordDoubted } from './record.ts';
-import type { ServersFile } from './servers-file.ts';
 
 /** The entry of `servers.yaml` by which the host grants the judge the private network and gives it headers. */
 export const judgeHostName = 'atf-judge';
@@ -47,63 +44,19 @@ export interface Verdict {
 }
 
 /** Asks over HTTP, at an address that the host lets it dial. */
-export function askJudgeOver(file: Pick<ServersFile, 'read'>, environment: NodeJS.ProcessEnv): AskJudge {
-  const dispatchers = new Map<boolean, Dispatcher>();
-  const dispatcherOf = (privateAllowed: boolean): Dispatcher => {
-    const known = dispatchers.get(privateAllowed);
-    const policy: DialPolicy = { ...dialPolicyDefault, privateAllowed };
-    const made = known ?? vettedDispatcher(policy);
-    dispatchers.set(privateAllowed, made);
-    return made;
+export const askJudgeBy =
+  (post: HostPost): AskJudge =>
+  async ({ url, timeoutMs }, question) => {
+    const answer = judgeAnswerSchema.safeParse(
+      await post({ entry: judgeHostName, url, timeoutMs, answerBytesMax }, question),
+    );
+    return answer.success ? answer.data.agrees : undefined;
   };
-  return async ({ url, timeoutMs }, question) => {
-    const read = file.read();
-    if (!read.ok) return undefined;
-    const { privateNetwork = false, headersFrom = {} } = read.servers.get(judgeHostName) ?? {};
-    const address = new URL(url);
-    if (address.protocol === 'http:' && !privateNetwork) return undefined;
-    const headers = ['content-type', 'application/json', 'accept', 'application/json'];
-    for (const [name, variable] of Object.entries(headersFrom)) {
-      const value = environment[variable];
-      if (value === undefined) return undefined;
-      headers.push(name, value);
-    }
-    try {
-      const { status, body } = await exchange(dispatcherOf(privateNetwork), {
-        ...{ url: address, method: 'POST', headers, body: question, signal: undefined },
-        ...{ headMs: timeoutMs, wholeMs: timeoutMs, bytesMax: answerBytesMax, streams: () => false },
-      });
-      if (status !== 200 || !(body instanceof Uint8Array)) return undefined;
-      const parsed = parseStrictText(new TextDecoder().decode(body));
-      const answer = judgeAnswerSchema.safeParse(parsed.ok ? parsed.value : undefined);
-      return answer.success ? answer.data.agrees : undefined;
-    } catch {
-      return undefined;
-    }
-  };
-}
 
 interface Waiting {
   readonly decided: Decided;
   readonly settings: JudgeSettings;
   readonly question: string;
-}
-
-/** How many of one agent are under way. */
-class Counted {
-  readonly #of = new Map<string, number>();
-  all = 0;
-
-  of(agentId: string): number {
-    return this.#of.get(agentId) ?? 0;
-  }
-
-  add(agentId: string, change: 1 | -1): void {
-    const count = this.of(agentId) + change;
-    this.all += change;
-    if (count === 0) this.#of.delete(agentId);
-    else this.#of.set(agentId, count);
-  }
 }
 
 export interface JudgeInput {

@@ -237,7 +237,7 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     const stated = maskedStated(request.stated, snapshot.settings());
     if (!calls.hasRoom(credential.agentId)) return busy(credential);
     await memories.prepare(credential);
-    await decider.prepare(exact);
+    await decider.prepare(exact, credential.agentId);
     await prepare(credential, exact, actionId);
     // What is asked about anyway spends no limit before it is released.
     const first = asks ? decider.peek(received, exact) : await decide(received, exact, stated);

@@ -21,6 +21,7 @@ import type { LabelsDoc } from '@atf/core/wire/labels';
 import type { JsonObject } from '@atf/core/wire/json';
 import type { Level } from '@atf/core/wire/words';
 import type { PolicyFacts } from '@atf/core/world';
+import type { AskService } from './asked-services.ts';
 import type { UpstreamCallOptions, UpstreamCallOutcome, UpstreamFault } from './protocols/protocol.ts';
 import type { AppendResult } from './spool.ts';
 
@@ -142,6 +143,8 @@ export interface Ports {
   readonly control: ControlPort;
   /** Whether control holds everything that was recorded until now; false when it does not within `boundMs`. Never throws. */
   replicated(boundMs: number): Promise<boolean>;
+  /** Services that look at data; absent: none can be asked. */
+  readonly askService?: AskService | undefined;
   /** The key under which payloads are wrapped; undefined while control has not given one: then nothing can be recorded. */
   wrappingKey(): WrappingKey | undefined;
 }

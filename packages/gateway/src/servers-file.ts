@@ -10,6 +10,8 @@
  *     crm:
  *       privateNetwork: true                      # its address may be a private or loopback one
  *       headersFrom: { authorization: CRM_TOKEN } # header → variable of the gateway's environment
+ *     atf-service-names:                          # a detector that the settings name, and nobody but the host says where it is
+ *       url: https://names.example.com/find
  */
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -31,6 +33,11 @@ export const hostServerSchema = z.strictObject({
   /** The whole environment of the server: nothing is inherited. */
   env: z.record(text(200), z.string().max(32_768)).default({}),
   privateNetwork: z.boolean().default(false),
+  /** Of a service that the gateway itself asks (`atf-service-NAME`); tool servers have their address from control. */
+  url: z
+    .url({ protocol: /^https?$/ })
+    .max(2_000)
+    .optional(),
   headersFrom: z
     .record(z.string().regex(/^[a-z0-9-]{1,64}$/), z.string().regex(/^[A-Z0-9_]{1,128}$/))
     .default({}),

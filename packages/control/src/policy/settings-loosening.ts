@@ -108,17 +108,28 @@ export function looserSettings(before: Settings, after: Settings): string[] {
   return [...says, ...looserJudge(before.judge, after.judge)];
 }
 
-/** One of the company's own that is gone or finds something else; more words are none. */
+const serviceOf = (own: OwnDetector | undefined) =>
+  own !== undefined && 'service' in own ? own.service : undefined;
+
+/** One of the company's own that is gone or finds something else, more words are none; and every new place to which texts of calls go. */
 function looserDetectors(before: Settings['detectors'], after: Settings['detectors']): string[] {
   const held = (own: OwnDetector) =>
     canonicalJson({ ...essenceOf(own), ...('dictionary' in own ? { dictionary: [] } : {}) });
-  return before.flatMap((was) => {
+  const gone = before.flatMap((was) => {
     const is = after.find(({ id }) => id === was.id);
     if (is === undefined) return [`settings detectors: ${was.id} is no longer in it`];
     const words = 'dictionary' in is ? new Set(is.dictionary) : undefined;
     const lost = 'dictionary' in was && was.dictionary.some((word) => words?.has(word) !== true);
     return lost || held(was) !== held(is) ? [`settings detectors: ${was.id} finds something else`] : [];
   });
+  const told = after.flatMap((is) => {
+    const service = serviceOf(is);
+    const known = before.find(({ id }) => id === is.id);
+    return service === undefined || service === serviceOf(known)
+      ? []
+      : [`settings detectors: texts of calls go to the service ${service}, for ${is.id}`];
+  });
+  return [...gone, ...told];
 }
 
 /** A judge that is gone, that need not answer, or another; and every new place to which words of tasks or arguments go. */

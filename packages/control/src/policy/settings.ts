@@ -9,7 +9,7 @@ import { cascadeSchema } from '@atf/core/wire/manifest';
 import { boundaryOfferSchema, offersMax } from '@atf/core/wire/negotiation';
 import { injectionSchema } from '@atf/core/wire/injection';
 import { memorySchema } from '@atf/core/wire/memory';
-import { ownDetectorsSchema, ownSchemasMax } from '@atf/core/wire/own-detectors';
+import { ownDetectorsSchema, ownSchemasMax, ownServicesMax } from '@atf/core/wire/own-detectors';
 import { outputSchema } from '@atf/core/wire/output';
 import { sensitiveSchema } from '@atf/core/wire/sensitive';
 import { judgeSettingsSchema } from '@atf/core/wire/judge';
@@ -44,6 +44,10 @@ const figuresSchema = z.strictObject({
     .refine(
       (detectors) => detectors.filter((own) => 'schema' in own).length <= ownSchemasMax,
       `more than ${ownSchemasMax} look for values by a schema`,
+    )
+    .refine(
+      (detectors) => detectors.filter((own) => 'service' in own).length <= ownServicesMax,
+      `more than ${ownServicesMax} ask a service`,
     )
     .default([]),
   /** What is done with what agents say to others; absent: what ships (core/data/output/defaults.ts). */

@@ -40,6 +40,8 @@ export interface InspectOptions {
   readonly max?: number;
   /** Detectors of the company's own, asked beside those that ship. */
   readonly own?: readonly MadeDetector[];
+  /** None of those that ship is asked. */
+  readonly ownOnly?: boolean;
   /** Which detectors' finds are masked; absent: none. */
   readonly mask?: (detector: Detector) => boolean;
   /** `kept`: what is masked keeps its length, its separators and its type, for a schema that wants them; absent: a placeholder names its kind. */
@@ -144,7 +146,8 @@ class Walk {
     this.#textsMax = textsMax * Math.ceil(this.#max / inspectedMax);
     const asked = ({ channels }: Detector) => channels.includes(options.channel);
     const own = (options.own ?? []).filter(asked);
-    this.#detectors = [...detectors.filter(asked), ...own.filter(({ holds }) => holds === undefined)];
+    const shipped = options.ownOnly === true ? [] : detectors.filter(asked);
+    this.#detectors = [...shipped, ...own.filter(({ holds }) => holds === undefined)];
     this.#ofValues = own.filter(({ holds }) => holds !== undefined);
   }
 
@@ -341,6 +344,8 @@ class Walk {
       return detector.find(text, first);
     } catch {
       this.unchecked = true;
+      // What it would have masked stands there in clear.
+      if (this.#options.mask?.(detector) === true) this.whole = false;
       return [];
     }
   }

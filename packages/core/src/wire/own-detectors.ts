@@ -4,6 +4,8 @@ import { z } from 'zod';
 export const ownDetectorsMax = 50;
 /** Each is asked about every object, so there are few. */
 export const ownSchemasMax = 5;
+/** Each is waited for with every call. */
+export const ownServicesMax = 5;
 const examplesMax = 50;
 
 /** `own.employee_number`. */
@@ -46,6 +48,21 @@ const valueSchema = z.strictObject({
   examples: examples(z.union([z.record(z.string(), z.json()), z.array(z.json())])),
 });
 
-export const ownDetectorSchema = z.union([expressionSchema, dictionarySchema, valueSchema]);
+const serviceSchema = z.strictObject({
+  ...shared,
+  /** The name under which a gateway's host has its address (`atf-service-NAME` in servers.yaml): policy names it, the host says where it is. */
+  service: z.string().regex(/^[a-z][a-z0-9-]{0,39}$/),
+  /** For all that is asked about one value. */
+  timeoutMs: z.int().min(50).max(10_000).default(2_000),
+  /** What it finds counts from this score on. */
+  threshold: z.number().min(0).max(1).default(0.5),
+  /** Finds under these labels count; absent: all. */
+  labels: z.array(z.string().min(1).max(100)).min(1).max(50).optional(),
+  /** What becomes of what it did not answer about: like all that nobody looked at, or a label. */
+  unanswered: z.enum(['refuse', 'label']).default('refuse'),
+});
+
+export const ownDetectorSchema = z.union([expressionSchema, dictionarySchema, valueSchema, serviceSchema]);
 export type OwnDetector = z.output<typeof ownDetectorSchema>;
+export type ServiceDetector = z.output<typeof serviceSchema>;
 export const ownDetectorsSchema = z.array(ownDetectorSchema).max(ownDetectorsMax);

@@ -4,24 +4,29 @@
  */
 import { sha256 } from '../../digest.ts';
 import { canonicalJson, type Json, type JsonObject } from '../../wire/json.ts';
-import type { OwnDetector } from '../../wire/own-detectors.ts';
+import type { OwnDetector, ServiceDetector } from '../../wire/own-detectors.ts';
 import type { Detector } from '../detectors/detector.ts';
 import { compileSchema } from '../schema.ts';
 import { dictionaryOf } from './dictionary.ts';
 import { finderOf } from './expression.ts';
+import { Unanswered } from './service.ts';
 
 /** Looks at strings (`find`), or at objects and arrays as a whole (`holds`). */
 export interface MadeDetector extends Detector {
   /** Of what it was made: whatever finds something else has another. */
   readonly version: string;
   readonly holds?: (value: Json) => boolean;
+  /** It asks a service: it is given the answers before it can look (service.ts). */
+  readonly service?: ServiceDetector;
   /** What it may cost at one place of a text, in steps. */
   readonly effort: number;
 }
 
 /** What it finds, and where: summary and examples aside. */
-export const essenceOf = ({ summary: _summary, examples: _examples, ...rest }: OwnDetector): JsonObject =>
-  rest as JsonObject;
+export function essenceOf(own: OwnDetector): JsonObject {
+  const { summary: _summary, examples: _examples, ...rest } = { examples: undefined, ...own };
+  return JSON.parse(JSON.stringify(rest)) as JsonObject;
+}
 
 const versionOf = (own: OwnDetector): string => sha256(canonicalJson(essenceOf(own))).slice(0, 12);
 
@@ -29,6 +34,10 @@ const versionOf = (own: OwnDetector): string => sha256(canonicalJson(essenceOf(o
 export const effortMax = 1_500;
 /** A walk over words, a schema. */
 const effortOfOthers = 20;
+
+const unanswered = (): never => {
+  throw new Unanswered();
+};
 
 type Name = Omit<MadeDetector, 'find' | 'holds'>;
 const named = (own: OwnDetector): Name => ({
@@ -49,6 +58,7 @@ export function ownDetector(own: OwnDetector): MadeDetector {
   const made = named(own);
   if ('expression' in own) return { ...made, ...finderOf(own.expression, own.ignoreCase) };
   if ('dictionary' in own) return { ...made, find: dictionaryOf(own.dictionary) };
+  if ('service' in own) return { ...made, find: unanswered, service: own };
   const fits = compileSchema(own.schema as Record<string, Json>);
   if (fits === undefined) throw new Error('its schema cannot be compiled strictly');
   return { ...made, find: () => [], holds: (value) => fits(value) === true };
@@ -78,6 +88,8 @@ export function ownDetectorProblems(own: OwnDetector): string[] {
     typeof example === 'string'
       ? made.find(example, nothingSeen).length > 0
       : made.holds?.(example as Json) === true;
+  // What a service finds is known where it can be asked.
+  if (!('examples' in own)) return [];
   const { found, clean } = own.examples;
   return [
     ...found.flatMap((each, at) => (finds(each) ? [] : [`nothing is found in example ${at + 1} of found`])),
