@@ -11,6 +11,7 @@ import { Client as ElderClient } from '@modelcontextprotocol/sdk/client/index.js
 import { StreamableHTTPClientTransport as ElderTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import type { Client } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { atf } from './cli-run.ts';
 import { type McpAgent, Product, replaceFile, until } from './product.ts';
 import { logSettled, readLog } from './read-log.ts';
 import { readerManifest } from './reader-manifest.ts';
@@ -377,5 +378,89 @@ describe('a server that changes what it offers', () => {
     const { result } = await ask(shifty.name, 'tools/call', { name: 'resource:library://rules' });
     expect(result?.['isError']).toBe(true);
     expect(shifty.asked('tools/call')).toHaveLength(calls);
+  });
+});
+
+describe('one address under a template', () => {
+  const template = 'template:library://books/{isbn}';
+  const params = { server: modern.name, name: template };
+  const said = {
+    address: 'library://books/hr-7',
+    sensitivity: 'restricted',
+    outputTrust: 'untrusted',
+  } as const;
+
+  /** What an instance counts as having read that has read this and nothing else. */
+  async function labelsAfter(uri: string) {
+    const fresh = await product.agent('librarian');
+    const client = await fresh.mcp(modern.name);
+    const { contents } = await client.readResource({ uri });
+    expect(contents).toHaveLength(1);
+    await client.close();
+    const operator = await product.operator();
+    const { id } = await operator.call('agents.show', { params: { id: 'librarian' } });
+    const { items } = await operator.call('labels.list', { params: { id } });
+    return items.find(({ holder }) => holder === fresh.credential.instanceId);
+  }
+
+  it('is as confidential as a person says, in every spelling, and the others are what they were', async () => {
+    const says = ['--sensitivity', 'confidential', '--output', 'untrusted'];
+    const command = ['tool', 'classify', `${modern.name}/${template}`, '--resource', said.address];
+    const ran = await atf([...command, ...says, '--data', product.dataDir]);
+    expect(ran.code, ran.stderr).toBe(0);
+    expect(ran.stdout).toMatch(/library:\/\/books\/hr-7 +confidential, untrusted/);
+    for (const uri of [said.address, 'library://books/HR-7', 'library://books/%68r-7'])
+      expect(await labelsAfter(uri), uri).toMatchObject({ confidentiality: 'confidential' });
+    const other = await labelsAfter('library://books/hr-77');
+    expect(['public', 'internal']).toContain(other?.confidentiality ?? 'public');
+    // The record has what the decision was made with, and not the list of all addresses.
+    await logSettled(product);
+    const { entries } = await readLog(product);
+    const known = entries.flatMap(({ type, body }) =>
+      type === 'action.intent' && body['server'] === modern.name && body['tool'] === template
+        ? [(body['facts'] as { tool?: { classification: Record<string, unknown> } }).tool?.classification]
+        : [],
+    );
+    const last = known.slice(-4).map((each) => each?.['sensitivity']);
+    expect(last).toEqual([...Array(3).fill('confidential'), other?.confidentiality ?? last.at(-1)]);
+    expect(JSON.stringify(known)).not.toContain('hr-7');
+  });
+
+  it('is not read by an Intern when it is restricted, whatever the spelling, and nothing is asked of the server', async () => {
+    const operator = await product.operator();
+    await operator.call('tools.classify', { params, body: { resources: [said] } });
+    await product.heard('librarian', modern.name);
+    const before = modern.asked('resources/read').length;
+    for (const uri of [
+      said.address,
+      'library://books/HR-7',
+      'library://books/%68r-7',
+      'library://books/hr-7%20',
+    ])
+      expect((await ask(modern.name, 'resources/read', { uri })).code, uri).toBe('policy.forbidden');
+    expect(modern.asked('resources/read')).toHaveLength(before);
+  });
+
+  it('is what the template is again when nothing is said of it any more', async () => {
+    const operator = await product.operator();
+    await operator.call('tools.classify', { params, body: { resources: [said] } });
+    const cleared = await operator.call('tools.classify', { params, body: { resources: [] } });
+    expect(cleared.classification.resources).toBeUndefined();
+    const labels = await labelsAfter(said.address);
+    expect(labels?.confidentiality ?? 'public').not.toBe('restricted');
+  });
+
+  it.each([
+    ['that the template does not stand for', template, [{ ...said, address: 'library://rules' }]],
+    ['with two readings', template, [{ ...said, address: 'library://books/../hr-7' }]],
+    ['twice', template, [said, said]],
+    ['of a tool', 'list_books', [said]],
+  ])('is not classified: %s', async (_why, name, resources) => {
+    const operator = await product.operator();
+    const asked = operator.call('tools.classify', {
+      params: { server: modern.name, name },
+      body: { resources },
+    });
+    await expect(asked).rejects.toMatchObject({ code: 'request.malformed' });
   });
 });

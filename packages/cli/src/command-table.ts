@@ -321,6 +321,11 @@ function addTools(program: Commander, act: Act): void {
       '--output-schema <file>',
       'JSON Schema that its results must fit besides its own; none takes it away',
     )
+    .option(
+      '--resource <address>',
+      'of a template: what --sensitivity and --output say is about this address, or with / at its end all below it',
+    )
+    .option('--forget', 'nothing is said of that address any more')
     .action(act(async () => (await import('./commands/tools.ts')).classifyTool));
   cleared(common(tool.command('accept <tool>')))
     .description('accept the definition on offer of a quarantined tool')

@@ -6,6 +6,7 @@ import { agentsAbove, levelInChain } from '@atf/core/chain';
 import { effectiveLevel } from '@atf/core/maturity/levels';
 import { withGrants } from '@atf/core/segmentation/grants';
 import { actionClassOf, decide } from '@atf/core/decide';
+import { ofResource } from '@atf/core/segmentation/resource-classes';
 import { siblingArgument } from '@atf/core/segmentation/http-siblings';
 import { anyQuery } from '@atf/core/segmentation/sql/query-fact';
 import { raisedBy } from '@atf/core/segmentation/sql/rights';
@@ -168,7 +169,9 @@ export function createDecider(
   ): Decided => {
     const { credential, server, tool: name } = received;
     const agent = snapshot.agent(credential.agentId);
-    const tool = toolAsOffered(ports, server, name, credential.instanceId);
+    const offered = toolAsOffered(ports, server, name, credential.instanceId);
+    // Which of its addresses it will be about nobody knows where arguments are not looked at: what is about one is decided about that one.
+    const tool = offered === undefined || how.anyArguments ? offered : ofResource(offered, received.args);
     const { proof } = credential;
     const query =
       tool === undefined ? undefined : how.anyArguments ? anyQuery(tool) : queryOf(tool, received.args);
@@ -205,7 +208,7 @@ export function createDecider(
       limits,
       ...(binding.length === 0 ? {} : { totals: binding }),
       approval,
-      schema: tool === undefined || how.anyArguments ? nothingToCheck : checked(tool, received),
+      schema: offered === undefined || how.anyArguments ? nothingToCheck : checked(offered, received),
       ...(how.anyArguments ? { anyArguments: true } : {}),
       flow: labels.facts(credential),
       ...(how.anyArguments

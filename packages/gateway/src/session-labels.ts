@@ -16,6 +16,7 @@ import {
   unread,
   worst,
 } from '@atf/core/segmentation/flow';
+import { ofAnyResource } from '@atf/core/segmentation/resource-classes';
 import type { ToolDoc } from '@atf/core/wire/feed';
 import type { Labels, LabelsDoc } from '@atf/core/wire/labels';
 import type { CredentialFacts } from '@atf/core/world';
@@ -36,7 +37,7 @@ function readBy({ instanceId, task, chain }: CredentialFacts): string[] {
 
 /** What a tool hands out; undefined: it is not known any more. */
 export const labelsRead = (tool: ToolDoc | undefined): Labels =>
-  tool === undefined ? worst : labelsOfTool(tool);
+  tool === undefined ? worst : labelsOfTool(ofAnyResource(tool));
 
 export class SessionLabels {
   readonly #control: ControlPort;

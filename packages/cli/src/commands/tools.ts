@@ -218,6 +218,10 @@ function show(out: Output, tool: Tool): void {
       ['sensitivity', classification.sensitivity],
       ['output', classification.outputTrust],
       ['domain', classification.domain],
+      ...(classification.resources ?? []).map(({ address, sensitivity, outputTrust }) => [
+        address,
+        `${sensitivity}, ${outputTrust}`,
+      ]),
       [
         'reversible',
         classification.reversible
@@ -316,6 +320,8 @@ interface ClassifyOptions extends ClearingOptions {
   readonly schema?: string;
   readonly functions?: string;
   readonly outputSchema?: string;
+  readonly resource?: string;
+  readonly forget?: boolean;
 }
 
 /** Every tool that the file names, all or none, with one clearance. */
@@ -335,6 +341,14 @@ export const classifyTool: Command<ClassifyOptions> = async (cli, [ref = ''], op
     return exitCodes.ok;
   }
   const operator = await cli.operator();
+  if (options.resource !== undefined || options.forget === true) {
+    const resources = await resourcesOf(operator, ref, options);
+    const call = { params: toolOf(ref), body: { resources } };
+    const tool = await withClearance(cli, operator, 'tools.classify', call, options);
+    cli.out.document(tool);
+    show(cli.out, tool);
+    return exitCodes.ok;
+  }
   const roles = await rolesOf(operator, ref, options);
   const body: BodyIn<'tools.classify'> = {
     ...(options.class === undefined ? {} : { class: options.class }),
@@ -372,6 +386,28 @@ function schemaOf(file: string): JsonObject {
       help: 'It is one JSON object, for example { "type": "object", "required": ["id"] }; say --output-schema none to take it away.',
     },
   );
+}
+
+const ofWholeTools = [
+  ...(['class', 'domain', 'reversible', 'inverse', 'idempotent', 'writeSafe', 'amount', 'currency'] as const),
+  ...(['destination', 'object', 'query', 'sql', 'dialect', 'schema', 'functions', 'outputSchema'] as const),
+];
+
+/** The addresses of a template with this one said anew, or not any more. */
+async function resourcesOf(
+  operator: ControlClient,
+  ref: string,
+  { resource: address, forget, sensitivity, output, ...others }: ClassifyOptions,
+): Promise<NonNullable<Tool['classification']['resources']>> {
+  const saysMore = ofWholeTools.some((name) => others[name] !== undefined);
+  if (address === undefined || saysMore || (forget !== true && (!sensitivity || !output)))
+    throw new CliFailure(exitCodes.usage, 'What is said of the resource?', {
+      help: 'Say --resource ADDRESS --sensitivity … --output …, or --resource ADDRESS --forget, and nothing else.',
+    });
+  const { classification } = await operator.call('tools.show', { params: toolOf(ref) });
+  const kept = (classification.resources ?? []).filter((each) => each.address !== address);
+  if (forget === true || sensitivity === undefined || output === undefined) return kept;
+  return [...kept, { address, sensitivity, outputTrust: output }];
 }
 
 const argumentRoles = ['amount', 'currency', 'destination', 'object', 'query', 'sql'] as const;

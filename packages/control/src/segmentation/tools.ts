@@ -2,7 +2,8 @@
 import { compileSchema } from '@atf/core/data/schema';
 import { refuse } from '@atf/core/errors';
 import { classify } from '@atf/core/segmentation/classify';
-import { kindOf } from '@atf/core/segmentation/offer';
+import { kindOf, offeredName } from '@atf/core/segmentation/offer';
+import { standsFor } from '@atf/core/segmentation/resource-uri';
 import type { BodyOut, Person } from '@atf/core/wire/api';
 import type { Classification } from '@atf/core/wire/feed';
 import { isJsonObject, type Json, type JsonObject } from '@atf/core/wire/json';
@@ -115,6 +116,7 @@ function checkReferences(row: ToolRow, classification: Classification, siblings:
     if (name !== undefined && !names.has(name))
       refuse('request.malformed', `arguments.${role}: the tool has no such argument`);
   }
+  checkResources(row.name, classification.resources ?? []);
   const { outputSchema } = classification;
   if (outputSchema === undefined) return;
   if (kindOf(row.name) !== 'tool')
@@ -124,6 +126,22 @@ function checkReferences(row: ToolRow, classification: Classification, siblings:
       'request.malformed',
       'outputSchema: it cannot be compiled strictly as JSON Schema 2020-12 or draft 7: a keyword or format is unknown, a pattern is not safe, or it refers to elsewhere',
     );
+}
+
+/** What is said of an address that the template does not stand for would silently never bind. */
+function checkResources(name: string, resources: NonNullable<Classification['resources']>): void {
+  if (resources.length === 0) return;
+  const template = offeredName(name);
+  if (kindOf(name) !== 'template')
+    refuse('request.malformed', 'resources: only templates stand for several addresses');
+  if (new Set(resources.map(({ address }) => address)).size < resources.length)
+    refuse('request.malformed', 'resources: an address stands there twice');
+  for (const [at, { address }] of resources.entries())
+    if (!standsFor(template, address))
+      refuse(
+        'request.malformed',
+        `resources.${at}: no address that the template stands for, and no beginning of one that ends with "/"`,
+      );
 }
 
 export type Correction = BodyOut<'tools.classify'>;
@@ -149,6 +167,7 @@ export async function classifyTool(
   if (given.reversible === false && given.inverse === undefined) delete classification.inverse;
   if (given.outputSchema !== undefined && Object.keys(given.outputSchema).length === 0)
     delete classification.outputSchema;
+  if (given.resources?.length === 0) delete classification.resources;
   const siblings = new Set((await toolsOfServer(tx, tenant, server)).map((tool) => tool.name));
   checkReferences(row, classification, siblings);
   const written = await write(control, tx, {

@@ -91,3 +91,11 @@ export function templateMatches(template: string, uri: string): boolean {
   }
   return places.has(uri.length);
 }
+
+/** Whether an address, or with `/` at its end one below it, is one that the template stands for. */
+export function standsFor(template: string, address: string): boolean {
+  if (!address.endsWith('/') || !isPlainUri(address)) return templateMatches(template, address);
+  const first = templateParts(template)?.[0];
+  if (first === undefined || !('literal' in first)) return false;
+  return address.startsWith(first.literal) || first.literal.startsWith(address);
+}

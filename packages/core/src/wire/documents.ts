@@ -31,6 +31,17 @@ export const argumentRolesSchema = z.strictObject({
 /** Characters of a schema that a person registers. */
 export const registeredSchemaLengthMax = 16_384;
 
+/** Addresses under one template that are classified apart. */
+export const classifiedResourcesMax = 200;
+
+const classifiedResourceSchema = z.strictObject({
+  /** One address, or with `/` at its end all below it. */
+  address: z.string().min(1).max(2_048),
+  sensitivity: sensitivitySchema,
+  outputTrust: outputTrustSchema,
+});
+export type ClassifiedResource = z.infer<typeof classifiedResourceSchema>;
+
 export const classificationSchema = z.strictObject({
   /** Absent: unclassified, counts as `admin`. */
   class: actionClassSchema.optional(),
@@ -59,6 +70,8 @@ export const classificationSchema = z.strictObject({
       `more than ${registeredSchemaLengthMax} characters`,
     )
     .optional(),
+  /** Of a template: what is said of single addresses, and of all below one (segmentation/resource-classes.ts). */
+  resources: z.array(classifiedResourceSchema).max(classifiedResourcesMax).optional(),
   by: z.enum(['automatic', 'person']),
 });
 export type Classification = z.infer<typeof classificationSchema>;

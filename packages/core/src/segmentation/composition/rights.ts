@@ -2,6 +2,7 @@
  * Room: segmentation (S-1, S-2). What rights are to somebody who combines them: where private data comes in, where text that anybody may have written comes
  * in, where data goes out, and where harm is done. Read from classifications alone; what a tool is not classified as is not seen here.
  */
+import { ofAnyResource } from '../resource-classes.ts';
 import type { ToolDoc } from '../../wire/feed.ts';
 import type { ActionClass, Sensitivity } from '../../wire/words.ts';
 
@@ -32,7 +33,8 @@ export interface ComposedTool {
   readonly amount: boolean;
 }
 
-export function composedTool({ server, name, classification }: ToolDoc): ComposedTool {
+export function composedTool(tool: ToolDoc): ComposedTool {
+  const { server, name, classification } = ofAnyResource(tool);
   const { class: action, sensitivity, outputTrust, domain } = classification;
   return {
     ref: `${server}/${name}`,

@@ -1,0 +1,69 @@
+/**
+ * Room: segmentation (S-1, S-4). Addresses under a template that a person has classified apart: how confidential they are, and who may have written them. An entry is
+ * one address, or, with `/` at its end, all below it; the longest that an address has letter by letter counts. An address that a server might take for one of
+ * them (other case, encoded letters, a slash more, something behind it) is at least as confidential and as doubtful as that one as well: no spelling makes anything
+ * more harmless. Pure.
+ */
+import type { Classification, ClassifiedResource } from '../wire/documents.ts';
+import type { ToolDoc } from '../wire/feed.ts';
+import type { JsonObject } from '../wire/json.ts';
+import type { Labels } from '../wire/labels.ts';
+import { joined } from './flow.ts';
+
+const has = (address: string, uri: string): boolean =>
+  address.endsWith('/') ? uri.startsWith(address) : uri === address;
+
+/** As whoever is generous reads it; undefined: it cannot be read. */
+function folded(uri: string): string | undefined {
+  try {
+    return decodeURIComponent(uri).normalize('NFKC').toLowerCase().replace(/\/+/g, '/').replace(/\/$/, '');
+  } catch {
+    return undefined;
+  }
+}
+
+function mayMean(address: string, read: string | undefined): boolean {
+  if (read === undefined) return true;
+  const start = folded(address) ?? '';
+  return read.startsWith(start) && !/^[\p{L}\p{N}]/u.test(read.slice(start.length));
+}
+
+const saidOf = ({
+  sensitivity,
+  outputTrust,
+}: Pick<ClassifiedResource, 'sensitivity' | 'outputTrust'>): Labels => ({
+  confidentiality: sensitivity,
+  integrity: outputTrust,
+});
+
+/** The classification without its addresses: the strictest of all that it may be about. */
+function classified(
+  classification: Classification,
+  about: readonly ClassifiedResource[],
+  own?: Labels,
+): Classification {
+  const { resources: _, ...rest } = classification;
+  const { confidentiality, integrity } = about.map(saidOf).reduce(joined, own ?? saidOf(classification));
+  return { ...rest, sensitivity: confidentiality, outputTrust: integrity };
+}
+
+/** What one call of the tool is about: its classification as it is for this address, and without one as it is for all that it may hand out. */
+export function ofResource(tool: ToolDoc, { uri }: JsonObject): ToolDoc {
+  const { classification } = tool;
+  const { resources } = classification;
+  if (resources === undefined) return tool;
+  if (typeof uri !== 'string') return { ...tool, classification: classified(classification, resources) };
+  const exact = resources
+    .filter(({ address }) => has(address, uri))
+    .reduce<ClassifiedResource | undefined>(
+      (longest, each) => (each.address.length > (longest?.address.length ?? 0) ? each : longest),
+      undefined,
+    );
+  const read = folded(uri);
+  const others = resources.filter(({ address }) => !has(address, uri) && mayMean(address, read));
+  const own = exact === undefined ? undefined : saidOf(exact);
+  return { ...tool, classification: classified(classification, others, own) };
+}
+
+/** Of whatever it hands out the worst. */
+export const ofAnyResource = (tool: ToolDoc): ToolDoc => ofResource(tool, {});
