@@ -390,11 +390,23 @@ describe('one address under a template', () => {
     outputTrust: 'untrusted',
   } as const;
 
+  /** Why it is refused, but for control not being heard. */
+  const codeOf = (uri: string) =>
+    until('an answer while control is heard', async () => {
+      const { code } = await ask(modern.name, 'resources/read', { uri });
+      return code === 'containment.feed_stale' ? undefined : (code ?? 'read');
+    });
+
   /** What an instance counts as having read that has read this and nothing else. */
   async function labelsAfter(uri: string) {
     const fresh = await product.agent('librarian');
     const client = await fresh.mcp(modern.name);
-    const { contents } = await client.readResource({ uri });
+    const { contents } = await until('an answer while control is heard', () =>
+      client.readResource({ uri }).catch((error: Error) => {
+        if (!error.message.includes('containment.feed_stale')) throw error;
+        return undefined;
+      }),
+    );
     expect(contents).toHaveLength(1);
     await client.close();
     const operator = await product.operator();
@@ -421,8 +433,9 @@ describe('one address under a template', () => {
         ? [(body['facts'] as { tool?: { classification: Record<string, unknown> } }).tool?.classification]
         : [],
     );
-    const last = known.slice(-4).map((each) => each?.['sensitivity']);
-    expect(last).toEqual([...Array(3).fill('confidential'), other?.confidentiality ?? last.at(-1)]);
+    const counted = known.map((each) => each?.['sensitivity']);
+    expect(counted.filter((each) => each === 'confidential').length).toBeGreaterThanOrEqual(3);
+    expect(counted.at(-1)).not.toBe('confidential');
     expect(JSON.stringify(known)).not.toContain('hr-7');
   });
 
@@ -437,7 +450,7 @@ describe('one address under a template', () => {
       'library://books/%68r-7',
       'library://books/hr-7%20',
     ])
-      expect((await ask(modern.name, 'resources/read', { uri })).code, uri).toBe('policy.forbidden');
+      expect(await codeOf(uri), uri).toBe('policy.forbidden');
     expect(modern.asked('resources/read')).toHaveLength(before);
   });
 
