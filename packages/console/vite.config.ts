@@ -15,7 +15,7 @@ const literal = String.raw`(?:'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")`;
 const summaries = new RegExp(`\\bsummary:\\s*${literal},?`, 'g');
 /** Of what the page itself can find wrong with a request (`request.malformed`) the words stay. */
 const errorWords = new RegExp(
-  `('(?!request\\.)[a-z_]+\\.[a-z_]+':\\s*entry\\(\\s*\\d+,\\s*${literal},\\s*)${literal},\\s*${literal}`,
+  `('(?!request\\.)[a-z_]+\\.[a-z_]+':\\s*entry\\(\\s*\\d+,\\s*(?:${literal}|undefined),\\s*)${literal},\\s*${literal}`,
   'g',
 );
 
@@ -64,6 +64,8 @@ export default defineConfig({
     // A data: address would need an exception in the content security policy.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // Shapes that nothing on a page uses.
+    rolldownOptions: { treeshake: { manualPureFunctions: ['z'] } },
     sourcemap: false,
   },
   server: {

@@ -47,6 +47,8 @@ const pages = [
   },
   { name: 'approvals', path: '/approvals', waitFor: 'back-office/create_refund' },
   { name: 'approval', path: `/approvals/${uuid(201)}`, waitFor: 'Exactly this will run, once' },
+  { name: 'reviews', path: '/reviews', waitFor: '2 open, 1 overdue' },
+  { name: 'review', path: `/reviews/${uuid(600)}`, waitFor: '0 of 2 opened' },
   { name: 'activity', path: '/activity', waitFor: 'back-office/list_orders' },
   { name: 'action', path: `/activity/${uuid(10_003)}`, waitFor: 'limit-transaction' },
   { name: 'lineage', path: `/activity/${uuid(10_003)}/lineage`, waitFor: 'Each step in words' },
@@ -262,6 +264,43 @@ describe.skipIf(chromiumPath === undefined || !built)('console pages over fixtur
     await page.getByText('records, 20,480 a second').waitFor();
     await page.getByRole('button', { name: 'End it' }).click();
     expect((await asked('backtests.cancel')).params).toEqual({ id: running.id });
+  });
+
+  it('confirms calls that were shown and opened, and objects to those that are marked', async () => {
+    const { 'reviews.show': review, 'reviews.look': look } = control.answers;
+    control.handlers.set('reviews.confirm', () => ({ answer: { ...review, state: 'confirmed' } }));
+    const asked = (operation: string) =>
+      until(`the page to ask ${operation}`, () => control.seen.find((one) => one.operation === operation));
+    control.handlers.set('reviews.object', () => ({ answer: { ...review, state: 'objected' } }));
+    await open(`/reviews/${uuid(600)}`, '0 of 2 opened');
+    const right = page.getByRole('button', { name: 'I have looked at these 2: right' });
+    const calls = page.locator('details:has(input[type=checkbox])');
+    const openCall = (at: number) => calls.nth(at).locator('summary').first().click();
+    await openCall(0);
+    await page.getByText('1 of 2 opened').waitFor();
+    expect(await right.isDisabled()).toBe(true);
+    // What was opened stays opened, also when it is closed and opened again.
+    await openCall(0);
+    await openCall(0);
+    await page.getByText('1 of 2 opened').waitFor();
+    await openCall(1);
+    await page.getByText('2 of 2 opened').waitFor();
+    expect(await axeFindings(page)).toEqual([]);
+    await photograph(page, 'pages-review-opened');
+    await calls.nth(1).getByRole('checkbox').check();
+    // Who has marked something does not call all of it right.
+    expect(await right.isDisabled()).toBe(true);
+    await page.getByLabel('Note').fill('It lists more than it was asked for.');
+    await page.getByRole('button', { name: 'Object to 1' }).click();
+    const objected = (await asked('reviews.object')).body;
+    expect(objected).toEqual({ actionIds: [uuid(602)], note: 'It lists more than it was asked for.' });
+    await calls.nth(1).getByRole('checkbox').uncheck();
+    await right.click();
+    expect((await asked('reviews.confirm')).body).toEqual({
+      actionIds: [uuid(601), uuid(602)],
+      shown: look?.shown,
+      note: 'It lists more than it was asked for.',
+    });
   });
 
   it('loads its first page with less than 200 KB of compressed script', async () => {

@@ -64,6 +64,7 @@ export function addCommands(program: Commander, act: Act): void {
   addRunning(program, act);
   addAgents(program, act);
   addTasks(program, act);
+  addReviews(program, act);
   addTools(program, act);
   addApprovals(program, act);
   addContainment(program, act);
@@ -136,6 +137,27 @@ function addTasks(program: Commander, act: Act): void {
   common(task.command('end <task>'))
     .description('end a task and the session that works on it')
     .action(act(async () => (await import('./commands/tasks.ts')).endTask));
+}
+
+function addReviews(program: Commander, act: Act): void {
+  const review = program.command('review').description('what people look at afterwards');
+  common(review.command('list'))
+    .description('reviews that are open, the oldest first')
+    .option('--all', 'those that were decided, too')
+    .option('--agent <name>', 'of this agent')
+    .action(act(async () => (await import('./commands/reviews.ts')).listReviews));
+  common(review.command('show <review>'))
+    .description('one review, with its calls')
+    .action(act(async () => (await import('./commands/reviews.ts')).showReview));
+  common(review.command('confirm <review>'))
+    .description('say that you have looked at its first ten calls, and that they are right')
+    .option('--note <words>', 'words for the record')
+    .option('--as <person>', 'SIMULATED: a marked person of the example workspace')
+    .action(act(async () => (await import('./commands/reviews.ts')).confirmReview));
+  common(review.command('object <review> <words...>'))
+    .description('say what is wrong in its first ten calls; people are told')
+    .option('--as <person>', 'SIMULATED: a marked person of the example workspace')
+    .action(act(async () => (await import('./commands/reviews.ts')).objectToReview));
 }
 
 /** Its options are its own: they pass through unread. */

@@ -6,6 +6,7 @@ import {
   lazyRouteComponent,
   Outlet,
 } from '@tanstack/react-router';
+import { reviewStates } from '@atf/core/wire/review';
 import { approvalStates } from '@atf/core/wire/words';
 import { Empty, FaultNote, Loading } from './parts/panel.tsx';
 import { outcomeWords } from './parts/outcome.tsx';
@@ -67,6 +68,18 @@ const approval = createRoute({
   getParentRoute: () => shell,
   path: '/approvals/$id',
   component: lazyRouteComponent(() => import('./places/approval.tsx'), 'ApprovalPage'),
+});
+const reviews = createRoute({
+  getParentRoute: () => shell,
+  path: '/reviews',
+  validateSearch: (search: Record<string, unknown>) =>
+    kept({ state: oneOf(search['state'], [...reviewStates, 'all'] as const) }),
+  component: lazyRouteComponent(() => import('./places/reviews.tsx'), 'Reviews'),
+});
+const review = createRoute({
+  getParentRoute: () => shell,
+  path: '/reviews/$id',
+  component: lazyRouteComponent(() => import('./places/review.tsx'), 'ReviewPage'),
 });
 const clearance = createRoute({
   getParentRoute: () => shell,
@@ -170,6 +183,8 @@ const routeTree = rootRoute.addChildren([
     agentRights,
     approvals,
     approval,
+    reviews,
+    review,
     clearance,
     policy,
     combinations,

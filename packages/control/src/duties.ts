@@ -3,6 +3,7 @@
  * that are missed, graceful stops that end, news that goes out. On the embedded database this process has the duties for good; on PostgreSQL whoever leads has them.
  */
 import { witnessingSchema } from '@atf/core/wire/api';
+import { keepReviews } from './approvals/reviews.ts';
 import { keepApprovals } from './approvals/upkeep.ts';
 import type { LogWriting, RunningLog } from './audit/running-log.ts';
 import type { Control } from './context.ts';
@@ -34,6 +35,8 @@ const forgetEveryMs = 10_000;
 /** Graceful stops are looked at this often, so that each is forced soon after the last call has ended. */
 const drainsEveryMs = 250;
 const sessionsEveryMs = 60_000;
+/** Reviews are due in hours. */
+const reviewsEveryMs = 10_000;
 
 export interface Duties {
   /** Something was committed here. */
@@ -55,6 +58,7 @@ async function begin(held: Control, log: RunningLog): Promise<Work> {
   const lineage = new LineageIndex(held, log);
   const ends = [
     regularly(held, upkeepEveryMs, 'upkeep of approvals', () => keepApprovals(held)),
+    regularly(held, reviewsEveryMs, 'reviews that are overdue', () => keepReviews(held)),
     regularly(held, drainsEveryMs, 'graceful stops', () => finishDrains(held)),
     regularly(held, sessionsEveryMs, 'stops of sessions', () => forgetSessions(held)),
     regularly(held, watchEveryMs, 'watch over gateways', () => watch.look()),

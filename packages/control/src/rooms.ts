@@ -5,6 +5,7 @@ import { rawPaths } from '@atf/core/wire/api';
 import type { ReadableLog } from './activity/log-reader.ts';
 import { activityRoutes } from './activity/routes.ts';
 import { activityStream } from './activity/stream.ts';
+import { reviewRoutes } from './approvals/review-routes.ts';
 import { approvalRoutes } from './approvals/routes.ts';
 import { Intake } from './audit/intake.ts';
 import { proofRoute } from './audit/proof-route.ts';
@@ -64,6 +65,7 @@ function handlersOf(log: ReadableLog, cedar: Cedar, backtests: Backtests): AllHa
     ...hostHandlers,
     ...segmentationRoutes,
     ...approvalRoutes,
+    ...reviewRoutes(log),
     ...incidentRoutes,
     ...decisionRoutes,
     ...egressHandlers,

@@ -741,6 +741,24 @@ export const errors = {
     'There is no such approval',
     'List the approvals with `atf approvals list`.',
   ),
+  'approvals.review_not_found': entry(
+    404,
+    'D-4',
+    'There is no such review',
+    'List the reviews with `atf review list`.',
+  ),
+  'approvals.review_changed': entry(
+    409,
+    'D-4',
+    'The review was decided already, or is not about these calls',
+    'Look at it again.',
+  ),
+  'approvals.review_unseen': entry(
+    409,
+    'D-4',
+    'These calls were not shown to you, or too long ago',
+    'Open the review again: what is confirmed is what it has just shown.',
+  ),
   'approvals.not_waiting': entry(
     409,
     undefined,

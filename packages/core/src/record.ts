@@ -17,6 +17,7 @@ import type { Adapted } from './wire/adaptive.ts';
 import type { FlowFact } from './segmentation/flow.ts';
 import type { QueryFact } from './wire/database.ts';
 import type { JudgedFact } from './wire/judge.ts';
+import type { ReviewReason } from './wire/review.ts';
 import type { ActionClass, Level } from './wire/words.ts';
 import type {
   Chain,
@@ -176,6 +177,8 @@ export interface OutcomeRecord {
   readonly approvalId: string | undefined;
   /** Absent: nothing was found in the result, or there is none. */
   readonly data?: DataRecord;
+  /** Why a person looks at it afterwards; absent: nobody has to. */
+  readonly review?: readonly ReviewReason[];
   readonly payload: PayloadRef | undefined;
 }
 

@@ -11,6 +11,7 @@ import { clean, isWithin } from '@atf/core/segmentation/flow';
 import { kindOf } from '@atf/core/segmentation/offer';
 import type { SettingsDoc } from '@atf/core/wire/feed';
 import type { ToolDoc } from '@atf/core/wire/feed';
+import { reviewReasons } from '@atf/core/data/output/review';
 import { canonicalJson, type Json, type JsonObject } from '@atf/core/wire/json';
 import type { AskKind, Level } from '@atf/core/wire/words';
 import type { SchemaFact } from '@atf/core/world';
@@ -43,6 +44,8 @@ export interface Ran {
   readonly refusal: Refusal | undefined;
   /** What detectors found in the result. */
   readonly data?: DataRecord | undefined;
+  /** What was found in the report of a program that runs its own tools. */
+  readonly said?: readonly string[] | undefined;
   /** What the server logged meanwhile, as far as its caller wants it. */
   readonly log?: readonly JsonObject[] | undefined;
   /** What the client would have to declare for it. */
@@ -80,6 +83,7 @@ export async function execute(
     code: ran.refusal?.code,
     resultText: ran.resultText,
     data: ran.data,
+    review: ran.status === 'not_executed' ? [] : reviewOf(ports, decided, ran),
     startedMs,
     durationMs: Math.round((ports.clock.monotonicMs() - startedMonotonicMs) * 1000) / 1000,
   };
@@ -94,6 +98,23 @@ export async function execute(
         refusal: lost,
       };
 }
+
+/** Why a person looks at it afterwards (D-4). */
+const reviewOf = (
+  { snapshot }: Ports,
+  { received, decision, world, approvalId }: Decided,
+  { said = [], data }: Ran,
+) =>
+  reviewReasons({
+    actionId: received.actionId,
+    decision,
+    level: decision.effectiveLevel ?? 'intern',
+    detectors: world.detectors,
+    said,
+    read: data?.labels ?? [],
+    released: approvalId !== undefined,
+    output: snapshot.settings()?.output,
+  });
 
 /** Step 6 for classes that settings name: durable here is not enough (B-1). */
 async function notReplicated(ports: Ports, { decision }: Decided): Promise<Refusal | undefined> {
@@ -254,8 +275,8 @@ async function inspectOutput(
     (isValid ? undefined : refusal('data.output_invalid', schema?.problems.join('; '))) ??
     (isOrderWithheld(inspected.injection, level, settings) ? refusal('data.injection_withheld') : undefined);
   return why === undefined
-    ? { status, result, resultText, refusal: undefined, log: said, data }
-    : { status, result: undefined, resultText, refusal: why, data };
+    ? { status, result, resultText, refusal: undefined, log: said, data, said: reported }
+    : { status, result: undefined, resultText, refusal: why, data, said: reported };
 }
 
 /** The server's own schema first: its problems say more. */

@@ -14,6 +14,7 @@ import {
 } from '@atf/core/record';
 import type { Approver } from '@atf/core/wire/action';
 import type { JsonObject } from '@atf/core/wire/json';
+import type { ReviewReason } from '@atf/core/wire/review';
 import type { AskKind } from '@atf/core/wire/words';
 import type { CredentialFacts, Decision, Received, World } from '@atf/core/world';
 import { sealText } from './payload.ts';
@@ -97,6 +98,8 @@ export interface Outcome {
   readonly durationMs: number;
   /** What detectors found in the result. */
   readonly data?: DataRecord | undefined;
+  /** Why a person looks at it afterwards. */
+  readonly review?: readonly ReviewReason[] | undefined;
 }
 
 function outcomeDraft(
@@ -125,6 +128,7 @@ function outcomeDraft(
     durationMs: outcome.durationMs,
     approvalId: decided.approvalId,
     ...(outcome.data === undefined ? {} : { data: outcome.data }),
+    ...(outcome.review === undefined || outcome.review.length === 0 ? {} : { review: outcome.review }),
     payload: sealed?.ref,
   };
   const draft = {

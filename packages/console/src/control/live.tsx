@@ -27,7 +27,7 @@ export function madeOldBy(item: ActivityItem): readonly OperationId[] {
   const room = item.type.slice(0, item.type.indexOf('.'));
   switch (room) {
     case 'approvals':
-      return ['approvals.list', 'approvals.show', 'overview', 'actions.show'];
+      return ['reviews.list', 'reviews.show', 'approvals.list', 'approvals.show', 'overview', 'actions.show'];
     case 'incident':
       return [
         'containment.list',

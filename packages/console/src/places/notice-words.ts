@@ -13,6 +13,8 @@ export const noticeWords: Readonly<Record<NoticeKind, string>> = {
   agent_throttled: 'Agent throttled',
   input_drifted: 'Inputs changed',
   boundary_widened: 'Boundary widened',
+  review_overdue: 'Review overdue',
+  review_objected: 'Objection',
   gateway_lost: 'Gateway',
   records_refused: 'Records refused',
   audit_problem: 'Log problem',

@@ -6,6 +6,7 @@ export const places = [
   { to: '/approvals', name: 'Approvals', icon: 'approvals', key: 'p' },
   { to: '/agents', name: 'Agents', icon: 'agents', key: 'a' },
   { to: '/activity', name: 'Activity', icon: 'activity', key: 'y' },
+  { to: '/reviews', name: 'Reviews', icon: 'reviews', key: 'r' },
   { to: '/tools', name: 'Tools', icon: 'tools', key: 't' },
   { to: '/policy', name: 'Policy', icon: 'policy', key: 'l' },
   { to: '/stopped', name: 'Stopped', icon: 'stopped', key: 's' },

@@ -1,22 +1,19 @@
 /** Room: activity (B-1, B-2, B-5). What happened, the story of one action, and how the log stands. */
 import { leafHash } from '@atf/core/audit/merkle';
-import { openPayload } from '@atf/core/audit/payload';
 import { refuse } from '@atf/core/errors';
 import type { DecisionRecord } from '@atf/core/record';
 import type { ActionStory, Person } from '@atf/core/wire/api';
-import { readPayload } from '../audit/payloads.ts';
 import { pendingCount } from '../audit/store.ts';
 import type { Control, Handlers } from '../context.ts';
 import { actingPerson } from '../identity/acting.ts';
 import { agentById, agentByRef } from '../identity/store.ts';
+import { leavesOfAction, payloadText } from './action-leaves.ts';
 import { toldOf } from './explained.ts';
-import { decisionViewOf, isDecision } from './item.ts';
-import type { ReadableLog, ReadLeaf } from './log-reader.ts';
-import { activityPage, itemsOf, leavesOfPage } from './page.ts';
+import { decisionViewOf } from './item.ts';
+import type { ReadableLog } from './log-reader.ts';
+import { activityPage, itemsOf } from './page.ts';
 
 const pageDefault = 100;
-/** Records of one action: its decision, its outcome, its approval, its notification. */
-const recordsOfActionMax = 100;
 const cursorPattern = /^\d{1,15}$/;
 
 function placeOf(cursor: string | undefined): number | undefined {
@@ -35,25 +32,13 @@ async function mayRead(control: Control, person: Person, agentId: string | undef
   return [agent?.owner_id, agent?.technical_owner_id, agent?.business_owner_id].includes(person.id);
 }
 
-/** The decrypted payload of a record; undefined when there is none, it was erased, or it is not what the record commits to. */
-async function payloadText(control: Control, leaf: ReadLeaf | undefined): Promise<string | undefined> {
-  const ref = leaf?.entry.payload;
-  if (ref === undefined) return undefined;
-  const stored = await readPayload(control.db, control.config.tenant, ref.id);
-  if (stored.state !== 'present' || stored.sealed.commitment !== ref.commitment) return undefined;
-  return openPayload(stored.sealed, control.keys.secret('payload', stored.sealed.kid).key)?.toString();
-}
-
 async function storyOf(
   control: Control,
   log: ReadableLog,
   actionId: string,
   person: Person,
 ): Promise<ActionStory> {
-  const newest = await leavesOfPage(control, log, { action: actionId, limit: recordsOfActionMax });
-  const leaves = newest.reverse();
-  const decided = leaves.find(({ entry }) => isDecision(entry.type));
-  const ended = leaves.find(({ entry }) => entry.type === 'action.outcome');
+  const { leaves, decided, ended } = await leavesOfAction(control, log, actionId);
   if (leaves.length === 0) return refuse('audit.not_found');
   const readable = await mayRead(control, person, decided?.entry.agent);
   const argsText = readable ? await payloadText(control, decided) : undefined;

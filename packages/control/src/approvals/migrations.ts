@@ -80,4 +80,39 @@ export const migrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    name: '0025_reviews',
+    async up(db) {
+      await db.schema
+        .createTable('review')
+        .addColumn('tenant', 'text', (c) => c.notNull())
+        .addColumn('id', 'text', (c) => c.notNull())
+        .addColumn('group_key', 'text', (c) => c.notNull())
+        .addColumn('agent_id', 'text', (c) => c.notNull())
+        .addColumn('because', 'text', (c) => c.notNull())
+        .addColumn('state', 'text', (c) => c.notNull())
+        .addColumn('calls', 'jsonb', (c) => c.notNull())
+        .addColumn('is_full', 'boolean', (c) => c.notNull())
+        .addColumn('first_at', 'bigint', (c) => c.notNull())
+        .addColumn('last_at', 'bigint', (c) => c.notNull())
+        .addColumn('told', 'boolean', (c) => c.notNull())
+        .addColumn('decided_by', 'text')
+        .addColumn('decided_at', 'bigint')
+        .addColumn('note', 'text')
+        .addPrimaryKeyConstraint('review_pk', ['tenant', 'id'])
+        .execute();
+      await sql`create unique index review_open_once on review (tenant, group_key) where state = 'open' and not is_full`.execute(
+        db,
+      );
+      await sql`create index review_due on review (tenant, first_at) where state = 'open' and not told`.execute(
+        db,
+      );
+      await db.schema
+        .createIndex('review_of')
+        .on('review')
+        .columns(['tenant', 'agent_id', 'first_at'])
+        .execute();
+      await db.schema.createIndex('review_decided').on('review').columns(['tenant', 'decided_at']).execute();
+    },
+  },
 ];

@@ -1,6 +1,8 @@
 /** Room: approvals. Calls that wait for a person, exactly as they would run, encrypted. */
+import type { ReviewCall, ReviewReason, ReviewState } from '@atf/core/wire/review';
 import type { OutcomeStatus } from '@atf/core/record';
 import type { ActionClass, ApprovalState, Role } from '@atf/core/wire/words';
+import type { ColumnType } from 'kysely';
 
 export interface ApprovalTables {
   approval: {
@@ -45,5 +47,25 @@ export interface ApprovalTables {
     finished_at: number | null;
     /** Gateways hold a document of it. */
     told: boolean;
+  };
+  /** What people look at afterwards: calls of one agent, for one reason, in one hour. */
+  review: {
+    tenant: string;
+    id: string;
+    /** Agent, reason and hour: of each there is one that is open and not full. */
+    group_key: string;
+    agent_id: string;
+    because: ReviewReason;
+    state: ReviewState;
+    calls: ColumnType<ReviewCall[], string, string>;
+    /** It gets no more calls. */
+    is_full: boolean;
+    first_at: number;
+    last_at: number;
+    /** People were told that it is overdue. */
+    told: boolean;
+    decided_by: string | null;
+    decided_at: number | null;
+    note: string | null;
   };
 }

@@ -19,6 +19,7 @@ import {
 import { type Refusal, RefusalError, refusal, refuse } from '@atf/core/errors';
 import type { CarriedServers } from '@atf/core/wire/gateway-routes';
 import { isJsonObject, type JsonObject } from '@atf/core/wire/json';
+import { noteReviews } from '../approvals/review-intake.ts';
 import type { Clock, Control, Tx } from '../context.ts';
 import { carries } from '../gateways/carried.ts';
 import { enqueue } from './outbox.ts';
@@ -290,6 +291,11 @@ export class Intake {
         entry: bytes,
         place: { gateway, epoch, seq },
       })),
+    );
+    await noteReviews(
+      tx,
+      tenant,
+      gathered.map(({ record }) => record.entry),
     );
     const payloads = gathered.flatMap(({ record }) => (record.payload === undefined ? [] : [record.payload]));
     if ((await insertPayloads(tx, tenant, payloads, clock.nowMs())) !== payloads.length)

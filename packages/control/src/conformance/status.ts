@@ -100,8 +100,12 @@ export const statuses: Readonly<Record<RequirementId, Status>> = {
   },
   'D-4': {
     status: 'partly',
-    says: "Results are bounded and checked against the tool's output schema where it has one. What agents send and write is held to thresholds for insults, to links that carry no data, and to the company's own rules; what is flagged is shown to a person first. Whether it is true is not judged.",
-    tests: ['tests/e2e/output.test.ts', 'packages/gateway/src/pipeline.test.ts'],
+    says: "Results are bounded and checked against the tool's output schema where it has one. What agents send and write is held to thresholds for insults, to links that carry no data, and to the company's own rules; what is flagged is shown to a person first. What an Intern reads, what was flagged, what a Junior did on doubtful input and samples of changes are put before people, who confirm what they were shown. Whether it is true is not judged.",
+    tests: [
+      'tests/e2e/output.test.ts',
+      'packages/control/src/approvals/reviews.test.ts',
+      'packages/gateway/src/pipeline.test.ts',
+    ],
   },
   'D-5': {
     status: 'partly',

@@ -26,6 +26,8 @@ export const noticeRules: ReadonlyMap<string, NoticeRule> = new Map<string, Noti
   ['segmentation.tool_quarantined', { kind: 'tool_quarantined', severity: always('warning') }],
   ['data.input_drifted', { kind: 'input_drifted', severity: always('warning') }],
   ['segmentation.agent_throttled', { kind: 'agent_throttled', severity: always('warning') }],
+  ['approvals.review_overdue', { kind: 'review_overdue', severity: always('warning') }],
+  ['approvals.review_objected', { kind: 'review_objected', severity: always('warning') }],
   ['identity.gateway_revoked', { kind: 'gateway_lost', severity: always('warning') }],
   ['audit.gap_recorded', { kind: 'audit_problem', severity: always('critical') }],
   ['audit.gateway_forked', { kind: 'audit_problem', severity: always('critical') }],

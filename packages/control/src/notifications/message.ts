@@ -20,6 +20,8 @@ export const kindWords: Readonly<Record<NoticeKind, string>> = {
   agent_throttled: 'agents that call far more than usual',
   input_drifted: 'sources that are no longer what they were',
   boundary_widened: 'boundaries that Principals widened',
+  review_overdue: 'reviews that are overdue',
+  review_objected: 'objections to what agents did',
   gateway_lost: 'gateways out of touch',
   records_refused: 'refusals of records',
   audit_problem: 'problems of the log',

@@ -20,7 +20,8 @@ export function peopleConcerned(
     ids.push(agent.owner_id, agent.technical_owner_id, agent.business_owner_id);
     if (row.severity !== 'info') ids.push(agent.escalation_id, ...agent.may_stop);
   }
-  if (row.kind === 'approval_waiting') ids.push(...withRole(people, 'approver'));
+  if (row.kind === 'approval_waiting' || row.kind === 'review_overdue')
+    ids.push(...withRole(people, 'approver'));
   if (agent === undefined || row.severity === 'critical')
     ids.push(...withRole(people, 'operator', 'security'));
   const scope = row.facts['scope'] as { kind?: unknown; id?: unknown } | undefined;

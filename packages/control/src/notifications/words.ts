@@ -126,6 +126,16 @@ export function wordsOf(row: NotificationRow, agentName: string | undefined, nam
         summary: `What ${agent} reads from ${text(facts['tool'])} is no longer what it was`,
         because: `It changed in: ${Array.isArray(facts['in']) ? facts['in'].map(text).join(', ') : '?'} (${text(facts['results'])} new results beside ${text(facts['reference'])}).`,
       };
+    case 'review_overdue':
+      return {
+        summary: `Nobody has looked at ${text(facts['count'])} calls of ${agent} since ${text(facts['since'])}`,
+        because: 'They are to be looked at afterwards: the console shows them under Reviews.',
+      };
+    case 'review_objected':
+      return {
+        summary: `${names.name(facts['by'])} objects to what ${agent} did`,
+        because: `Of ${text(facts['count'])} calls something is wrong; what it is stands with the review.`,
+      };
     case 'gateway_lost':
       return {
         summary: `The gateway ${text(facts['name'])} was revoked by ${names.name(facts['by'])}`,

@@ -26,6 +26,7 @@ import { policySchemaRoutes } from './policy-schema.ts';
 import { shadowRoutes } from './shadow.ts';
 import { rightSchema, rightsRoutes } from './rights.ts';
 import { delegationRoutes } from './delegation-routes.ts';
+import { reviewRoutes } from './review.ts';
 import { taskRoutes } from './task-routes.ts';
 import { id, list, ok, reason, text } from './shapes.ts';
 import { credentialKinds, documentLengthMax, leftOutSchema, serviceCredentialSchema } from './service.ts';
@@ -1006,6 +1007,7 @@ export const routes = {
   },
   // gateways
   ...gatewayRoutes,
+  ...reviewRoutes,
   ...taskRoutes,
   ...hostRoutes,
   ...delegationRoutes,

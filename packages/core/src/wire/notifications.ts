@@ -18,6 +18,8 @@ export const noticeKinds = [
   'agent_throttled',
   'input_drifted',
   'boundary_widened',
+  'review_overdue',
+  'review_objected',
   'gateway_lost',
   'records_refused',
   'audit_problem',

@@ -68,5 +68,11 @@ export const outputSchema = z.strictObject({
       'two rules have one name',
     )
     .optional(),
+  /** Share of an agent's changes that people look at afterwards, drawn by the id of the action. */
+  sample: z.record(levelSchema, z.number().min(0).max(1)).optional(),
+  /** Levels of whose calls a person looks at those that have read what bears a sign of injected orders, or what nobody could look into. */
+  unsure: z.array(levelSchema).max(4).optional(),
+  /** Reviews that nobody has decided about after so long are told to people. */
+  reviewHours: z.int().min(1).max(720).optional(),
 });
 export type Output = z.infer<typeof outputSchema>;

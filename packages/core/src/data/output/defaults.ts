@@ -8,6 +8,9 @@ interface Whole {
   readonly toxicity: NonNullable<Output['toxicity']>;
   readonly links: Pick<Links, 'hosts' | 'sent'> & { readonly masked: NonNullable<Links['masked']> };
   readonly rules: readonly OutputRule[];
+  readonly sample: NonNullable<Output['sample']>;
+  readonly unsure: NonNullable<Output['unsure']>;
+  readonly reviewHours: number;
 }
 
 const usual = { review: 0.5, block: 0.7 };
@@ -25,15 +28,23 @@ export const outputDefault: Whole = {
     },
   },
   rules: [],
+  // What an Intern and a Junior change is released by a person, one by one.
+  sample: { intern: 0, junior: 0.05, senior: 0.02, principal: 0.01 },
+  // All that an Intern reads is looked at anyway, by policy.
+  unsure: ['junior'],
+  reviewHours: 24,
 };
 
 /** Settings with what they leave out. */
-export function wholeOutput({ toxicity, links, rules }: Output = {}): Whole {
+export function wholeOutput({ toxicity, links, rules, sample, unsure, reviewHours }: Output = {}): Whole {
   const usual = outputDefault.links;
   return {
     toxicity: toxicity ?? outputDefault.toxicity,
     links: links === undefined ? usual : { ...links, masked: links.masked ?? usual.masked },
     rules: rules ?? outputDefault.rules,
+    sample: sample ?? outputDefault.sample,
+    unsure: unsure ?? outputDefault.unsure,
+    reviewHours: reviewHours ?? outputDefault.reviewHours,
   };
 }
 
@@ -54,10 +65,16 @@ export function looserOutput(before: Output | undefined, after: Output | undefin
         says.push(
           `settings output.toxicity.${level}.${figure}: ${was.toxicity[level][figure]} becomes ${is.toxicity[level][figure]}`,
         );
+    if (is.sample[level] < was.sample[level])
+      says.push(`settings output.sample.${level}: ${was.sample[level]} becomes ${is.sample[level]}`);
+    if (was.unsure.includes(level) && !is.unsure.includes(level))
+      says.push(`settings output.unsure: ${level} is no longer looked at`);
     for (const kind of was.links.masked[level])
       if (!is.links.masked[level].includes(kind))
         says.push(`settings output.links.masked.${level}: ${kind} is no longer masked`);
   }
+  if (is.reviewHours > was.reviewHours)
+    says.push(`settings output.reviewHours: ${was.reviewHours} becomes ${is.reviewHours}`);
   if (isWeaker(was.links.sent, is.links.sent))
     says.push(`settings output.links.sent: ${was.links.sent} becomes ${is.links.sent}`);
   for (const host of is.links.hosts)

@@ -3,6 +3,7 @@ import type { Json } from '../../wire/json.ts';
 import { outputSchema } from '../../wire/output.ts';
 import { looserOutput, outputDefault } from './defaults.ts';
 import { type Carrying, carriedBy, type GivenValues, linksIn } from './links.ts';
+import { isSampled, type ReviewQuestion, reviewReasons } from './review.ts';
 import { compileRule, problemsOf } from './rules.ts';
 import { lookedMax, type LinksOutOptions, withoutLinks } from './without-links.ts';
 
@@ -238,11 +239,72 @@ describe('settings that say less', () => {
       { rules: [{ ...words, words: ['other'] }] },
       /something else/,
     ],
+    ['a level that is looked at', {}, { unsure: [] }, /junior is no longer looked at/],
+    [
+      'a smaller sample',
+      {},
+      { sample: { intern: 0, junior: 0.05, senior: 0.01, principal: 0.01 } },
+      /senior: 0.02 becomes 0.01/,
+    ],
+    ['later reviews', {}, { reviewHours: 48 }, /24 becomes 48/],
   ] as const)('are told: %s', (_, before, after, sentence) => {
     const parse = (given: unknown) => outputSchema.parse(given);
     expect(looserOutput(parse(before), parse(after)).join('\n')).toMatch(sentence);
     if (!/something else/.test(sentence.source))
       expect(looserOutput(parse(after), parse(before))).toEqual([]);
     expect(looserOutput(parse(after), parse(after))).toEqual([]);
+  });
+});
+
+describe('what a person looks at afterwards', () => {
+  const actionId = '6f9c2f0e-6d0c-4a3e-9d53-0d5b6d1c7a10';
+  const question: ReviewQuestion = {
+    actionId,
+    decision: { obligations: [], actionClass: 'read' },
+    level: 'senior',
+    detectors: [],
+    said: [],
+    read: [],
+    released: false,
+    output: { sample: { intern: 1, junior: 1, senior: 1, principal: 1 } },
+  };
+  const toxic = { detector: 'output.toxicity', version: '1', verdict: 'review', labels: ['toxic'] } as const;
+
+  it.each<[string, Partial<ReviewQuestion>, string[]]>([
+    ['a plain read', {}, []],
+    ['what policy names', { decision: { obligations: ['review_output'], actionClass: 'read' } }, ['policy']],
+    ['a drawn change', { decision: { obligations: [], actionClass: 'send' } }, ['sample']],
+    ['what was flagged', { detectors: [toxic] }, ['flagged']],
+    ['what a person has released', { detectors: [toxic], released: true }, []],
+    ['a report with something in it', { said: ['toxic'], released: true }, ['flagged']],
+    ['doubtful input of a Junior', { level: 'junior', read: ['injection'] }, ['unsure']],
+    ['doubtful input of a Senior', { read: ['injection'] }, []],
+    [
+      'doubtful input of a Senior where settings say so',
+      { read: ['uninspected'], output: { unsure: ['senior'] } },
+      ['unsure'],
+    ],
+    [
+      'what a Junior sends and nobody could look at',
+      {
+        level: 'junior',
+        detectors: [{ ...toxic, detector: 'inspection', verdict: 'label', labels: ['unchecked'] }],
+      },
+      ['unsure'],
+    ],
+    ['sensitive data that a Junior reads', { level: 'junior', read: ['PII'] }, []],
+    ['sensitive data alone', { detectors: [{ ...toxic, detector: 'pii.email' }] }, []],
+  ])('%s', (_, more, reasons) => {
+    expect(reviewReasons({ ...question, ...more })).toEqual(reasons);
+  });
+
+  it('is drawn by the id alone, in the share that settings name', () => {
+    const ids = Array.from({ length: 4_000 }, (_, n) => `${actionId}-${n}`);
+    const drawn = ids.filter((id) => isSampled(id, 0.05)).length;
+    expect(drawn).toBeGreaterThan(150);
+    expect(drawn).toBeLessThan(250);
+    expect(ids.filter((id) => isSampled(id, 0))).toEqual([]);
+    expect(ids.every((id) => isSampled(id, 1))).toBe(true);
+    expect(ids.map((id) => isSampled(id, 0.3))).toEqual(ids.map((id) => isSampled(id, 0.3)));
   });
 });
