@@ -21,7 +21,7 @@ import { type Parts, worse } from './within.ts';
 
 /** Groups for which paths and cuts are computed, of each kind; further ones that something reaches are counted. */
 export const acrossGroupsMax = 150;
-/** The same times the groups of the fleet: each may have to do with each. */
+/** The same times the groups of the fleet, and times who is told something by whom: each may have to do with each. */
 const acrossWorkMax = 300_000;
 
 type Kind = 'leak_across' | 'hijack_across';
@@ -218,7 +218,8 @@ export function* findingsAcross(
   through: Freedom,
 ): Generator<void, { readonly findings: Finding[]; readonly more: number }> {
   const graph = yield* AcrossGraph.of(groups, through);
-  const lookedMax = Math.min(acrossGroupsMax, Math.ceil(acrossWorkMax / groups.length));
+  const told = graph.places.reduce((sum, { hears }) => sum + hears.length, 0);
+  const lookedMax = Math.min(acrossGroupsMax, Math.ceil(acrossWorkMax / (groups.length + told)));
   const findings: Finding[] = [];
   let more = 0;
   for (const kind of ['leak_across', 'hijack_across'] as const) {
