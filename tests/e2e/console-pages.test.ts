@@ -54,6 +54,7 @@ const pages = [
   { name: 'lineage', path: `/activity/${uuid(10_003)}/lineage`, waitFor: 'Each step in words' },
   { name: 'tools', path: '/tools', waitFor: 'back-office/send_email' },
   { name: 'tool', path: '/tools/back-office/send_email', waitFor: 'In quarantine' },
+  { name: 'token', path: `/tokens/tok_${'a2'.repeat(13)}`, waitFor: 'What is behind a token' },
   { name: 'policy', path: '/policy', waitFor: 'Version 2 is in force' },
   { name: 'candidate', path: `/policy/${candidateId}`, waitFor: 'one more person has to' },
   { name: 'combinations', path: '/policy/combinations', waitFor: 'What would end it' },

@@ -531,6 +531,15 @@ function addRecords(program: Commander, act: Act): void {
   common(program.command('drift'))
     .description('how far the inputs of agents are from what they were, by source')
     .action(act(async () => (await import('./commands/drift.ts')).drift));
+  const data = program.command('data').description('values that agents read tokens in place of');
+  common(data.command('reveal <token>'))
+    .description('look at the value behind a token, in the console: who looked and why is recorded')
+    .option('--no-open', 'do not open the browser')
+    .action(act(async () => (await import('./commands/tokens.ts')).revealToken));
+  common(data.command('forget <token>'))
+    .description('erase the value behind a token at once')
+    .requiredOption('--reason <text>', 'why')
+    .action(act(async () => (await import('./commands/tokens.ts')).forgetToken));
   const lineage = program
     .command('lineage')
     .description('where something came from, and what it has touched; that you asked is recorded');

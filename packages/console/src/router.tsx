@@ -130,6 +130,11 @@ const lineage = createRoute({
     kept({ direction: oneOf(search['direction'], ['from', 'to'] as const) }),
   component: lazyRouteComponent(() => import('./places/lineage.tsx'), 'LineagePage'),
 });
+const token = createRoute({
+  getParentRoute: () => shell,
+  path: '/tokens/$token',
+  component: lazyRouteComponent(() => import('./places/token.tsx'), 'TokenPage'),
+});
 const tools = createRoute({
   getParentRoute: () => shell,
   path: '/tools',
@@ -192,6 +197,7 @@ const routeTree = rootRoute.addChildren([
     activity,
     action,
     lineage,
+    token,
     tools,
     tool,
     stopped,

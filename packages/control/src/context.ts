@@ -47,7 +47,7 @@ export interface Config {
 
 /** Named key purposes; private keys exist in clear in memory only. */
 export type KeyPurpose = 'token' | 'log' | SecretPurpose;
-export type SecretPurpose = 'payload' | 'approval' | 'session' | 'notification' | 'service';
+export type SecretPurpose = 'payload' | 'approval' | 'session' | 'notification' | 'service' | 'token-value';
 
 export interface Keys {
   /** ES256 for `token` (JOSE r‖s form), Ed25519 for `log`. */

@@ -9,6 +9,7 @@ import type { LogWriting, RunningLog } from './audit/running-log.ts';
 import type { Control } from './context.ts';
 import { DriftWatch } from './data/drift/drift.ts';
 import { LineageIndex } from './data/lineage/follow.ts';
+import { dropExpired } from './data/tokens/store.ts';
 import { finishDrains, forgetSessions } from './incident/drains.ts';
 import { GatewayWatch } from './notifications/gateway-watch.ts';
 import { Postman } from './notifications/postman.ts';
@@ -71,6 +72,9 @@ async function begin(held: Control, log: RunningLog): Promise<Work> {
     ),
     regularly(held, forgetEveryMs, 'budgets that are whole again', () => dropWholeBudgets(held.db, tenant)),
     regularly(held, forgetEveryMs, 'totals that count no more', () => forgetTotals(held)),
+    regularly(held, forgetEveryMs, 'values behind tokens', () =>
+      dropExpired(held.db, tenant, held.clock.nowMs()),
+    ),
     ...(held.shared === undefined
       ? []
       : [regularly(held, forgetEveryMs, 'proofs that lapsed', () => forgetProofs(held.db, tenant))]),

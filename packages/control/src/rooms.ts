@@ -20,6 +20,7 @@ import { shippedPolicyDir } from './config.ts';
 import type { Control } from './context.ts';
 import { driftHandlers } from './data/drift/drift.ts';
 import { lineageRoutesOf } from './data/lineage/routes.ts';
+import { tokenHandlers } from './data/tokens/routes.ts';
 import { startDuties } from './duties.ts';
 import { gatewayRoutes } from './gateways/routes.ts';
 import { hostHandlers } from './identity/hosts.ts';
@@ -78,6 +79,7 @@ function handlersOf(log: ReadableLog, cedar: Cedar, backtests: Backtests): AllHa
     ...activityRoutes(log),
     ...driftHandlers,
     ...lineageRoutesOf(log),
+    ...tokenHandlers,
     ...measureRoutes,
     ...overviewRoutes(log),
     ...conformanceRoutes(new AgainstShipped(cedar, shippedPolicyDir)),

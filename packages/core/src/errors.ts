@@ -686,6 +686,12 @@ export const errors = {
     'The result holds what this agent may not read, or could not be looked at as a whole, and cannot be given without it',
     'A person may let this level read it (sensitive.masked), or the tool may answer without it; the action has happened.',
   ),
+  'data.token_unknown': entry(
+    404,
+    'D-3',
+    'There is no such token for this caller, or its time is over',
+    'A token counts in the session that read it, for arguments that settings name (sensitive.tokens), until its value is erased. Read it again.',
+  ),
   'data.stream_cut': entry(
     502,
     'D-3',

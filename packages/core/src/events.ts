@@ -71,6 +71,11 @@ export const events = {
     'What an agent reads from a source is no longer what it was: other languages, lengths, labels or words; told once.',
   'data.lineage_asked':
     'Somebody asked where something came from, what it has touched, or which records hold a value; the value is not recorded.',
+  'data.values_kept':
+    'Values in a result became tokens; control keeps them sealed until the time that is named.',
+  'data.values_given': 'Tokens in arguments of a call were turned back into values for its tool.',
+  'data.value_revealed': 'A person, present, looked at the value behind a token.',
+  'data.value_forgotten': 'Somebody erased the value behind a token.',
   'policy.set_proposed': 'Somebody proposed a policy set as the next version; it is not in force by that.',
   'policy.set_confirmed': 'A person, present, confirmed exactly the policy set that was proposed.',
   'policy.backtest_started':

@@ -5,11 +5,18 @@
 import type { Detector } from '@atf/core/data/detectors/detector';
 import { detectors } from '@atf/core/data/detectors/index';
 import { type InjectionVerdict, injectionVerdict, modelId } from '@atf/core/data/injection';
-import { inspect, inspectInParts, type Inspected, type Inspection } from '@atf/core/data/inspect';
+import {
+  inspect,
+  inspectInParts,
+  type Inspected,
+  type InspectOptions,
+  type Inspection,
+} from '@atf/core/data/inspect';
 import { type MadeDetector, ownDetectors } from '@atf/core/data/own/own-detectors';
 import type { GivenValues } from '@atf/core/data/output/links';
 import { isNamed, sensitiveDefault } from '@atf/core/data/sensitive';
 import { Tally } from '@atf/core/data/tally';
+import { Tokenising } from '@atf/core/data/tokens';
 import type { DataRecord } from '@atf/core/record';
 import type { SettingsDoc } from '@atf/core/wire/feed';
 import { isJsonObject, type Json, type JsonObject } from '@atf/core/wire/json';
@@ -21,6 +28,7 @@ import { WorstScore } from './models.ts';
 import { outputVerdicts, Said } from './output-inspection.ts';
 import type { ToolResult } from './protocols/protocol.ts';
 import type { Stated } from './record.ts';
+import type { KeepValues } from './tokens.ts';
 import { type Asking, asksServices, withAnswers } from './service-detectors.ts';
 
 /** Of a detector's verdicts in records: raised when what it finds changes. */
@@ -241,12 +249,14 @@ export async function inspectResult(
     max,
     heard = 'read',
     asking,
+    tokens,
   }: {
     level: Level;
     settings: SettingsDoc | undefined;
     max: number;
     heard?: Heard;
     asking: Asking;
+    tokens?: KeepValues | undefined;
   },
   fits: (result: ToolResult) => boolean,
 ): Promise<InspectedResult> {
@@ -261,7 +271,9 @@ export async function inspectResult(
   });
   const masks = [...detectors, ...own].some(mask);
   const worst = new WorstScore(modelOf[heard]);
-  const read = { channel: heard, own, mask, max, hear: worst.hear } as const;
+  const tokenising = new Tokenising(tokens?.is ?? (() => false));
+  const { instead } = tokenising;
+  const read = { channel: heard, own, mask, max, instead, hear: worst.hear } as const;
   const { value, inspection } = await driven(inspectInParts(rest as unknown as Json, { ...read, skip }));
   // Whatever its members are called, it is content.
   const structured =
@@ -280,10 +292,17 @@ export async function inspectResult(
   if (inside.masked > 0) return { result: undefined, ...looked };
   if (masks && all.some(({ whole }) => !whole)) return { result: undefined, ...looked };
   if (all.every(({ masked }) => masked === 0)) return { result, ...looked };
+  const { values } = tokenising;
+  if (values.length > 0) tokenising.know(values, (await tokens?.keep(values)) ?? []);
+  const again = { channel: heard, own, mask, max, instead } as const;
+  const shown = async (from: Json, first: Json, of: Pick<InspectOptions, 'skip'>) =>
+    values.length === 0 ? first : (await driven(inspectInParts(from, { ...again, ...of }))).value;
   const masked = {
-    ...(value as unknown as ToolResult),
-    ...(structured === undefined ? {} : { structuredContent: structured.value }),
-  };
+    ...((await shown(rest as unknown as Json, value, { skip })) as unknown as ToolResult),
+    ...(structured === undefined
+      ? {}
+      : { structuredContent: await shown(structuredContent ?? null, structured.value, {}) }),
+  } as ToolResult;
   if (structuredContent === undefined || fits(masked)) return { result: masked, ...looked };
   // A placeholder is no e-mail address and no number; zeros and letters of the same form may be.
   const kept = await driven(

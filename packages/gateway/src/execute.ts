@@ -28,6 +28,7 @@ import { withoutResultLinks } from './result-links.ts';
 import type { SchemaCheck } from './schema-check.ts';
 import { asksServices } from './service-detectors.ts';
 import { labelsRead, type SessionLabels } from './session-labels.ts';
+import { argumentsWithValues, keepValuesOf } from './tokens.ts';
 import type { Totals } from './totals.ts';
 
 /** Characters of a result as canonical JSON; control stores no longer outcome (wire/api.ts, `storedOutcomeSchema`). */
@@ -165,6 +166,8 @@ async function lookAndDispatch(
 ): Promise<Ran> {
   await listAgain(ports, decided, call);
   const { received, world } = decided;
+  const given = await argumentsWithValues(ports, schemas, decided);
+  if ('refusal' in given) return without('not_executed', given.refusal);
   const refused = lastLook(ports, decided, call);
   const server = world.server;
   if (refused !== undefined || server === undefined) {
@@ -182,7 +185,7 @@ async function lookAndDispatch(
   const input = inputOf(ports, labels, decided, call);
   const level = call.side?.logLevel;
   const log = level === undefined ? undefined : logOfCall();
-  const outcome = await ports.upstream.call(target, received.args, {
+  const outcome = await ports.upstream.call(target, given.args, {
     signal: call.signal,
     timeoutMs: ports.snapshot.settings()?.upstreamTimeoutMs ?? upstreamTimeoutMsDefault,
     idempotencyKey: decided.approvalId ?? received.actionId,
@@ -256,9 +259,10 @@ async function inspectOutput(
   const level = decided.decision.effectiveLevel ?? 'intern';
   const settings = ports.snapshot.settings();
   const heard = kindOf(received.tool) === 'prompt' ? ('prompt' as const) : ('read' as const);
+  const tokens = keepValuesOf(ports, decided, level);
   const asking = { ask: ports.askService, agentId: received.credential.agentId };
   const inspected = await withoutResultLinks(
-    await inspectResult(all, { level, settings, max: resultLengthMax, heard, asking }, fits),
+    await inspectResult(all, { level, settings, max: resultLengthMax, heard, asking, tokens }, fits),
     { level, settings },
     fits,
   );

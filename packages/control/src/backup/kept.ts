@@ -1,7 +1,7 @@
 /**
  * Room: backup. What of each table a backup holds. Every table stands here: the type refuses a new one that nobody has thought about. What opens a door for a
- * short time (links, sessions of people, join tokens, presence, tasks, delegations) is in no backup, and neither are enforcement points and host applications,
- * so that no restore brings it back.
+ * short time (links, sessions of people, join tokens, presence, tasks, delegations) is in no backup, and neither are enforcement points, host applications and
+ * values behind tokens, so that no restore brings it back.
  */
 import type { Tables } from '../db/tables.ts';
 
@@ -25,6 +25,7 @@ export const keptOf: Readonly<Record<keyof Tables | 'migration', Kept>> = {
   console_session: 'void',
   containment: 'rows',
   containment_event: 'rows',
+  data_token: 'void',
   delegation: 'void',
   duty: 'void',
   enforcement_point: 'void',

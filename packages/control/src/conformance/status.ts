@@ -95,6 +95,7 @@ export const statuses: Readonly<Record<RequirementId, Status>> = {
       'tests/e2e/sensitive.test.ts',
       'tests/e2e/sensitive-settings.test.ts',
       'tests/e2e/own-services.test.ts',
+      'tests/e2e/tokens.test.ts',
       'tests/masking/masking.test.ts',
     ],
   },

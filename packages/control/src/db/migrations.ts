@@ -15,6 +15,7 @@ import { migrations as people } from '../people/migrations.ts';
 import { migrations as policy } from '../policy/migrations.ts';
 import { migrations as replicas } from '../replicas/migrations.ts';
 import { migrations as segmentation } from '../segmentation/migrations.ts';
+import { migrations as tokens } from '../data/tokens/migrations.ts';
 import { migrations as workspace } from '../workspace/migrations.ts';
 
 export const migrations: readonly Migration[] = [
@@ -33,5 +34,6 @@ export const migrations: readonly Migration[] = [
   ...policy,
   ...replicas,
   ...segmentation,
+  ...tokens,
   ...workspace,
 ];

@@ -13,6 +13,7 @@ import type { IdentityTables } from '../identity/tables.ts';
 import type { IncidentTables } from '../incident/tables.ts';
 import type { KeyTables } from '../keys/tables.ts';
 import type { LineageTables } from '../data/lineage/tables.ts';
+import type { TokenTables } from '../data/tokens/tables.ts';
 import type { NotificationTables } from '../notifications/tables.ts';
 import type { PeopleTables } from '../people/tables.ts';
 import type { PolicyTables } from '../policy/tables.ts';
@@ -30,6 +31,7 @@ export interface Tables
     IncidentTables,
     KeyTables,
     LineageTables,
+    TokenTables,
     AuditTables,
     NotificationTables,
     PeopleTables,

@@ -26,7 +26,15 @@ export interface IncidentTables {
     /** Stands in the log in place of the reason, which is a person's own words. */
     id: string;
     at: number;
-    kind: 'stopped' | 'resumed' | 'revoked' | 'ceiling' | 'unthrottle' | 'declassified';
+    kind:
+      | 'stopped'
+      | 'resumed'
+      | 'revoked'
+      | 'ceiling'
+      | 'unthrottle'
+      | 'declassified'
+      | 'revealed'
+      | 'forgotten';
     key: string;
     reason: string;
     by_id: string;

@@ -25,6 +25,7 @@ const purposes: readonly KeyPurpose[] = [
   'session',
   'notification',
   'service',
+  'token-value',
 ];
 const secretBytes = 32;
 

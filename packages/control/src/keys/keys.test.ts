@@ -85,13 +85,21 @@ describe('the key ring', () => {
       'service',
       'session',
       'token',
+      'token-value',
     ]);
-    for (const purpose of ['payload', 'approval', 'session', 'notification', 'service'] as const) {
+    for (const purpose of [
+      'payload',
+      'approval',
+      'session',
+      'notification',
+      'service',
+      'token-value',
+    ] as const) {
       const secret = Buffer.from(keys.secret(purpose).key);
       for (const row of rows) expect(Buffer.from(row.wrapped).includes(secret)).toBe(false);
     }
     const events = await pendingRows(test.db, 'clear', 100);
-    expect(events).toHaveLength(7);
+    expect(events).toHaveLength(8);
   });
 
   it('refuses a wrong key, and leaves everything as it was', async () => {

@@ -4,12 +4,14 @@ import { essenceOf } from '@atf/core/data/own/own-detectors';
 import { looserMemory } from '@atf/core/data/memory';
 import { looserOutput } from '@atf/core/data/output/defaults';
 import { noLongerNamed, raisesLess, sendsUninspected, sensitiveDefault } from '@atf/core/data/sensitive';
+import { tokenHoursDefault } from '@atf/core/data/tokens';
 import type { Rate } from '@atf/core/segmentation/rate';
 import { widenedWords } from '@atf/core/identity/manifest-words';
 import { figureOf, withFigure } from '@atf/core/segmentation/grants';
 import { canonicalJson, type Json } from '@atf/core/wire/json';
 import type { OwnDetector } from '@atf/core/wire/own-detectors';
 import type { BoundaryOffer } from '@atf/core/wire/negotiation';
+import type { Sensitive } from '@atf/core/wire/sensitive';
 import { actionClasses, levels } from '@atf/core/wire/words';
 import type { Settings } from './settings.ts';
 
@@ -79,6 +81,7 @@ export function looserSettings(before: Settings, after: Settings): string[] {
   for (const level of levels)
     for (const id of noLongerNamed(hid.masked[level], hides.masked[level], before.detectors))
       says.push(`settings sensitive.masked.${level}: ${id} is no longer masked`);
+  says.push(...looserTokens(hid, hides, after.detectors));
   for (const id of noLongerNamed(hid.neverSent, hides.neverSent, before.detectors))
     says.push(`settings sensitive.neverSent: ${id} may be sent`);
   for (const category of raisesLess(hid.raises, hides.raises))
@@ -106,6 +109,31 @@ export function looserSettings(before: Settings, after: Settings): string[] {
       says.push(`settings replicated: ${action} is no longer in it`);
   }
   return [...says, ...looserJudge(before.judge, after.judge)];
+}
+
+/** What is kept for people to reveal, for longer, or turned back for a tool. */
+function looserTokens(was: Sensitive, is: Sensitive, own: Settings['detectors']): string[] {
+  const kept = levels.flatMap((level) =>
+    noLongerNamed(is.tokenised?.[level] ?? [], was.tokenised?.[level] ?? [], own).map(
+      (id) => `settings sensitive.tokenised.${level}: ${id} is kept, and people may reveal it`,
+    ),
+  );
+  const [before, hours] = [was, is].map(({ tokens }) => tokens?.hours ?? tokenHoursDefault) as [
+    number,
+    number,
+  ];
+  const longer = hours > before ? [`settings sensitive.tokens.hours: ${before} becomes ${hours}`] : [];
+  const given = (is.tokens?.givenTo ?? []).flatMap(({ tool, argument, of }) => {
+    const known = (was.tokens?.givenTo ?? []).filter(
+      (each) => each.tool === tool && each.argument === argument,
+    );
+    return noLongerNamed(
+      of,
+      known.flatMap((each) => each.of),
+      own,
+    ).map((id) => `settings sensitive.tokens.givenTo: ${tool} is given ${id} in ${argument}`);
+  });
+  return [...kept, ...longer, ...given];
 }
 
 const serviceOf = (own: OwnDetector | undefined) =>

@@ -3,7 +3,7 @@
  */
 import { ownDetectorsProblems } from '@atf/core/data/own/own-detectors';
 import { problemsOf } from '@atf/core/data/output/rules';
-import { unknownWords } from '@atf/core/data/sensitive';
+import { bothNamed, unknownWords } from '@atf/core/data/sensitive';
 import { callsSharedSchema } from '@atf/core/wire/feed';
 import { cascadeSchema } from '@atf/core/wire/manifest';
 import { boundaryOfferSchema, offersMax } from '@atf/core/wire/negotiation';
@@ -79,7 +79,15 @@ const figuresSchema = z.strictObject({
 });
 export const settingsSchema = figuresSchema.superRefine(({ sensitive, detectors }, context) => {
   if (sensitive === undefined) return;
-  const words = [...Object.values(sensitive.masked).flat(), ...sensitive.neverSent];
+  const { masked, tokenised = {}, tokens, neverSent } = sensitive;
+  const given = (tokens?.givenTo ?? []).flatMap(({ of }) => of);
+  for (const id of bothNamed(given, neverSent, detectors))
+    context.addIssue({
+      code: 'custom',
+      path: ['sensitive', 'tokens', 'givenTo'],
+      message: `${id} is never sent, and so given to no tool`,
+    });
+  const words = [...Object.values(masked).flat(), ...Object.values(tokenised).flat(), ...given, ...neverSent];
   for (const word of unknownWords(words, detectors))
     context.addIssue({
       code: 'custom',

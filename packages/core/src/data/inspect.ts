@@ -44,6 +44,8 @@ export interface InspectOptions {
   readonly ownOnly?: boolean;
   /** Which detectors' finds are masked; absent: none. */
   readonly mask?: (detector: Detector) => boolean;
+  /** What stands in a place that is masked, which holds `value`; absent or undefined: a placeholder. Not with `shape`. */
+  readonly instead?: (place: FoundPlace, value: string) => string | undefined;
   /** `kept`: what is masked keeps its length, its separators and its type, for a schema that wants them; absent: a placeholder names its kind. */
   readonly shape?: 'kept';
   /** Keys whose strings are bytes or words of a protocol and not content: `data`, `type`. */
@@ -283,26 +285,32 @@ class Walk {
     const signs: FoundPlace[] = [];
     for (let from = 0; ; from += partLength - partOverlap) {
       const part = text.slice(from, from + partLength);
-      for (const { start, end, detector } of yield* this.#find(part, context))
-        merge(isSign(detector) ? signs : found, [{ start: start + from, end: end + from }], detector);
+      for (const { detector, ...at } of yield* this.#find(part, context)) {
+        const place = { ...at, start: at.start + from, end: at.end + from };
+        merge(isSign(detector) ? signs : found, [place], detector);
+      }
       if (from + partLength >= text.length) return [...found, ...signs];
     }
   }
 
   #masked(text: string, found: readonly FoundPlace[]): string {
-    const { mask, shape } = this.#options;
+    const { mask, shape, instead } = this.#options;
     const masks = mask === undefined ? [] : found.filter(({ detector }) => mask(detector));
     this.masked += masks.length;
     return shape === 'kept'
       ? replaced(text, masks, ({ start, end }) => sameShape(text.slice(start, end)))
-      : replaced(text, masks);
+      : replaced(
+          text,
+          masks,
+          (place) => instead?.(place, text.slice(place.start, place.end)) ?? placeholderOf(place),
+        );
   }
 
   *#find(text: string, context: string): Generator<void, FoundPlace[]> {
     const said = context === '' || context.length > 100 ? '' : `${context}: `;
     const kept: FoundLists = { places: [], signs: [] };
     const first = glanceAt(said + text);
-    yield* this.#look(said + text, first, said.length, kept, (place) => place);
+    yield* this.#look(said + text, first, said.length, kept, (place) => ({ ...place, clear: true }));
     yield;
     // What says what it is is not decoded.
     const base64 = first.base64.flatMap((at) => (at < said.length ? [] : [at - said.length]));

@@ -60,3 +60,11 @@ export const raisesLess = (before: Sensitive['raises'], after: Sensitive['raises
   Object.entries(before ?? {}).flatMap(([category, was]) =>
     rank(raisedTo(after, [category])) < rank(was) ? [category] : [],
   );
+
+/** The detectors that both name. */
+export const bothNamed = (
+  one: readonly string[],
+  other: readonly string[],
+  own: readonly Named[],
+): string[] =>
+  [...detectors, ...own].filter((each) => isNamed(one, each) && isNamed(other, each)).map(({ id }) => id);

@@ -17,6 +17,7 @@ import { labelRoutes } from './labels.ts';
 import { lineageSearchRoutes } from './lineage-search.ts';
 import { driftRoutes } from './drift.ts';
 import { lineageRoutes } from './lineage.ts';
+import { tokenRoutes } from './tokens.ts';
 import { negotiationRoutes } from './negotiation.ts';
 import { notificationRoutes } from './notifications.ts';
 import { policyRoutes } from './policy.ts';
@@ -96,7 +97,7 @@ export const presenceMethodSchema = z.enum(['passkey', 'passphrase', 'simulated'
 /** What a presence confirmation is for; `digest` binds it to what was shown. */
 /** `factor`: adding another factor to the own person (`id`), so that a borrowed session cannot; `digest` is SHA-256 of `factor:<person id>`. */
 export const presenceSubjectSchema = z.object({
-  kind: z.enum(['approval', 'resume', 'level', 'factor', 'clearance', 'policy', 'labels']),
+  kind: z.enum(['approval', 'resume', 'level', 'factor', 'clearance', 'policy', 'labels', 'token']),
   id: text(300),
   digest: digestSchema,
 });
@@ -1014,6 +1015,7 @@ export const routes = {
   ...labelRoutes,
   ...driftRoutes,
   ...lineageRoutes,
+  ...tokenRoutes,
   ...lineageSearchRoutes,
   // notifications
   ...notificationRoutes,

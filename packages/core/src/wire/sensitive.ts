@@ -1,6 +1,6 @@
 /** What is done with sensitive data, in words of categories (`secret`, `PCI`, `PHI`, `PII`) and of single detectors (`pii.email`). */
 import { z } from 'zod';
-import { levelSchema, sensitivitySchema } from './words.ts';
+import { levelSchema, sensitivitySchema, toolRefSchema } from './words.ts';
 
 const words = z
   .array(
@@ -24,5 +24,24 @@ export const sensitiveSchema = z.strictObject({
     .optional(),
   /** How confidential a session counts that was given a result in which such data was found, masked or not; absent: as its tool says. */
   raises: z.partialRecord(z.enum(['secret', 'PCI', 'PHI', 'PII']), sensitivitySchema).optional(),
+  /** What of that an agent of this level reads a token in place of, and control keeps for a time. */
+  tokenised: z.partialRecord(levelSchema, words).optional(),
+  tokens: z
+    .strictObject({
+      /** How long the values are kept. */
+      hours: z.int().min(1).max(720).default(24),
+      /** Arguments in which a token is turned back for the tool. */
+      givenTo: z
+        .array(
+          z.strictObject({
+            tool: toolRefSchema,
+            argument: z.string().regex(/^[A-Za-z_][A-Za-z0-9_-]{0,99}$/),
+            of: words.min(1),
+          }),
+        )
+        .max(100)
+        .default([]),
+    })
+    .optional(),
 });
 export type Sensitive = z.infer<typeof sensitiveSchema>;

@@ -15,6 +15,8 @@ export type Category = 'PII' | 'PHI' | 'PCI' | 'secret' | 'injection';
 export interface Place {
   readonly start: number;
   readonly end: number;
+  /** It stands there as it is, not behind a disguise or an encoding. */
+  readonly clear?: true;
 }
 
 export interface Detector {
