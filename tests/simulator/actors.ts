@@ -9,14 +9,27 @@ import type { Checks } from './checks.ts';
 import type { ControlState } from './control-state.ts';
 import type { GatewayNode } from './gateway-node.ts';
 import type { Random } from './random.ts';
-import { toolNames } from './scene.ts';
+import {
+  delegatedDesk,
+  hasDesk,
+  type Heard,
+  heardIn,
+  newDesk,
+  refundMax,
+  refundWidened,
+  taskDesk,
+  toolNames,
+} from './scene.ts';
 import { Violation } from './trace.ts';
 import type { ToolServers } from './tool-servers.ts';
+import type { WorkOf } from './work.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
 const outstandingMax = 8;
 const burstChance = 0.08;
 const rememberedMax = 12;
+/** The newest that it was told. */
+const heardMax = 6;
 const credentialMs = 4_000;
 
 export interface Cast {
@@ -26,6 +39,8 @@ export interface Cast {
   readonly state: ControlState;
   readonly gateways: readonly GatewayNode[];
   readonly servers: ToolServers;
+  /** Every agent, as far as they have come. */
+  readonly agents: readonly AgentActor[];
   readonly nowMs: () => number;
   /** Everybody acts until then. */
   readonly untilMs: number;
@@ -45,6 +60,10 @@ export class AgentActor {
   #instanceId = '';
   #sid = '';
   #credential: CredentialFacts | undefined;
+  #work: WorkOf = {};
+  #alone = false;
+  #rests = false;
+  #heard: Heard = { desks: [], sums: [] };
   outstanding = 0;
   #requests = 0;
 
@@ -75,7 +94,10 @@ export class AgentActor {
     const { state, nowMs } = this.#cast;
     const agent = state.doc('agent', this.agentId);
     if (agent === undefined || this.#instanceId === '') return;
-    if (newSession || this.#sid === '') this.#sid = this.#random.uuid();
+    if (newSession || this.#sid === '' || !state.work.holds(this.#work, (id) => state.doc('agent', id))) {
+      this.#sid = this.#random.uuid();
+      this.#work = this.#newWork();
+    }
     this.#credential = {
       agentId: this.agentId,
       instanceId: this.#instanceId,
@@ -85,7 +107,53 @@ export class AgentActor {
       manifestDigest: agent.manifestDigest,
       credentialEpoch: agent.credentialEpoch,
       proof: 'dpop',
+      ...this.#work,
     };
+  }
+
+  /** In a new session, for nobody. */
+  renewAlone(): void {
+    this.#alone = true;
+    this.renew();
+  }
+
+  /** In a new session, on a task that a person gives. */
+  renewOnTask(): void {
+    this.renewAlone();
+    if (this.#credential === undefined) return;
+    const held = { agentId: this.agentId, sid: this.#sid };
+    this.#work = this.#cast.state.work.given(this.#random.uuid(), held);
+    this.#credential = { ...this.#credential, ...this.#work };
+  }
+
+  /** In a new session, below that of another agent. */
+  renewFor(above: AgentActor): void {
+    this.renewAlone();
+    const { credential: from } = above;
+    if (from === undefined || this.#credential === undefined) return;
+    const held = { agentId: this.agentId, sid: this.#sid };
+    this.#work = this.#cast.state.work.delegated(this.#random.uuid(), from, held) ?? {};
+    this.#credential = { ...this.#credential, ...this.#work };
+  }
+
+  get credential(): CredentialFacts | undefined {
+    return this.#credential;
+  }
+
+  /** Most work for themselves; some on a task of a person, some for another agent. */
+  #newWork(): WorkOf {
+    const { state } = this.#cast;
+    const { agentId } = this;
+    if (this.#alone) return {};
+    const dice = this.#random.next();
+    const id = this.#random.uuid();
+    if (dice < 0.2) return state.work.given(id, { agentId, sid: this.#sid });
+    const above = this.#cast.agents.filter((each) => state.mayDelegate(each.agentId));
+    if (dice < 0.4 || above.length === 0) return {};
+    const from = this.#random.pick(above).credential;
+    return (
+      (from === undefined ? undefined : state.work.delegated(id, from, { agentId, sid: this.#sid })) ?? {}
+    );
   }
 
   start(): void {
@@ -118,9 +186,27 @@ export class AgentActor {
   #choose(): Ask {
     if (this.#past.length > 0 && this.#random.chance(0.3)) return this.#random.pick(this.#past);
     const [server, tool] = this.#random.pick(toolNames);
-    const amount = tool === 'refund_order' ? { amount: this.#random.int(1, 130), currency: 'EUR' } : {};
     const odd = this.#random.chance(0.03) ? { unexpected: true } : {};
-    return { server, tool, args: { n: this.#random.int(1, 1_000_000), ...amount, ...odd } };
+    return { server, tool, args: { n: this.#random.int(1, 1_000_000), ...this.about(tool), ...odd } };
+  }
+
+  /** To whom, and how much: what it was told, by whomever, or what comes to its mind. */
+  about(tool: string): JsonObject {
+    if (tool === 'refund_order') return { amount: this.#amount(), currency: 'EUR' };
+    return hasDesk(tool) && this.#random.chance(0.7) ? { desk: this.#desk() } : {};
+  }
+
+  #desk(): string {
+    const heard = [...this.#heard.desks];
+    if (heard.length > 0 && this.#random.chance(0.5)) return this.#random.pick(heard);
+    return this.#random.pick([taskDesk, taskDesk, delegatedDesk, newDesk(this.#random)]);
+  }
+
+  #amount(): number {
+    if (this.#heard.sums.length > 0 && this.#random.chance(0.3)) return this.#random.pick(this.#heard.sums);
+    return this.#random.chance(0.3)
+      ? this.#random.int(refundMax + 1, refundWidened)
+      : this.#random.int(1, 130);
   }
 
   /** Calls a tool. Undefined: the gateway is down. */
@@ -140,12 +226,14 @@ export class AgentActor {
     const gone = new AbortController();
     if (this.#random.chance(0.05)) this.#cast.time.after(this.#random.between(0, 60), () => gone.abort());
     const held: CredentialFacts = this.#random.chance(0.05) ? { ...credential, proof: 'none' } : credential;
+    this.#cast.checks.sessions.shown(held);
     this.outstanding++;
     try {
       const answer = await gateway.call(held, request, gone.signal);
       if (answer === undefined) return undefined;
-      this.#cast.checks.answered(gateway.id, answer);
+      this.#cast.checks.answered(gateway.id, answer, held);
       this.#learn(answer, { server, tool, args });
+      if (answer.kind === 'result') this.#obey(gateway, heardIn(JSON.stringify(answer.result)));
       return answer;
     } catch (fault) {
       // A violation is known already; everything else is one: refusals are values.
@@ -155,6 +243,11 @@ export class AgentActor {
     } finally {
       this.outstanding--;
     }
+  }
+
+  /** From now on it calls what it is told to by the run, and nothing else. */
+  rest(): void {
+    this.#rests = true;
   }
 
   /** A gateway that died never answers. */
@@ -175,6 +268,19 @@ export class AgentActor {
     if (answer.kind !== 'refused' || answer.facts.outcome !== 'waiting') return;
     if (this.#past.length >= rememberedMax) this.#past.shift();
     this.#past.push(ask);
+  }
+
+  /** It remembers what it was told, and often does at once what that seems to want. */
+  #obey(gateway: GatewayNode, { desks, sums }: Heard): void {
+    this.#heard = {
+      desks: [...this.#heard.desks, ...desks].slice(-heardMax),
+      sums: [...this.#heard.sums, ...sums].slice(-heardMax),
+    };
+    const [desk] = desks;
+    if (desk === undefined || this.#rests || this.outstanding >= outstandingMax) return;
+    if (!this.#random.chance(0.4)) return;
+    const args = { n: this.#random.int(1, 1_000_000), desk };
+    void this.call(gateway, { server: 'wiki', tool: 'run_job', args });
   }
 
   /** Many at once want what a person has just released: equal retries and the gateway's own tool, at every gateway. */

@@ -78,6 +78,7 @@ export class AtRest {
 
   /** When everything is healed, everybody who may do something can do it: nothing is stuck. */
   async serves(): Promise<void> {
+    for (const agent of this.#input.agents) agent.rest();
     let refused = await this.#probe();
     if (refused.some(({ code }) => code.startsWith('containment.'))) {
       // A stop that was heard ahead of a whole set, and was lifted before that set, holds until the same thing is stopped and resumed again.
@@ -96,7 +97,7 @@ export class AtRest {
   > {
     const asked = this.#input.agents.flatMap((agent) =>
       this.#input.gateways.map((gateway) => {
-        agent.renew();
+        agent.renewAlone();
         const probe = { agent, gateway, code: 'no answer' };
         const args = { n: this.#input.random.int(1, 1_000_000) };
         void agent.call(gateway, { server: 'wiki', tool: 'search', args }).then((answer) => {

@@ -8,6 +8,7 @@ import type { SpoolPosition } from '@atf/core/audit/spool-frame';
 import { containmentApplies, type Touched } from '@atf/core/incident/containment';
 import { containmentKey } from '@atf/core/incident/scope-id';
 import type { DecisionRecord, OutcomeRecord } from '@atf/core/record';
+import { throttleId } from '@atf/core/segmentation/volume';
 import {
   leaseMs,
   type AgentDoc,
@@ -19,7 +20,7 @@ import {
   type ToolDoc,
 } from '@atf/core/wire/feed';
 import type { Scope } from '@atf/core/wire/words';
-import { effectiveLevel } from '@atf/core/maturity/levels';
+import type { CredentialFacts } from '@atf/core/world';
 import type { CallAnswer } from '@atf/gateway/answers';
 import type { AppendResult } from '@atf/gateway/spool';
 import {
@@ -33,18 +34,26 @@ import {
   type Told,
   touchedBy,
 } from './observed.ts';
-import { refundsAtOnce, refundTotal, searchTotal } from './scene.ts';
+import { OriginChecks } from './origin-checks.ts';
+import { refunds, refundsAtOnce, refundTotal, searchTotal } from './scene.ts';
+import { brokenAbove, levelTold, SessionChecks, throttlesTold, type Wrong } from './session-checks.ts';
 import { type Trace, Violation } from './trace.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
-const refunds = 'office/refund_order';
 const totals: ReadonlyMap<string, number> = new Map([
   [refunds, refundTotal],
   ['wiki/search', searchTotal],
 ]);
 
-const spentBy = (name: string, args: string): number =>
-  name === refunds ? ((JSON.parse(args) as { readonly amount?: number }).amount ?? 0) : 1;
+/** Sums of amounts are exact to this. */
+const cent = 0.01;
+const amountIn = (args: string): number => (JSON.parse(args) as { readonly amount?: number }).amount ?? 0;
+const spentBy = (name: string, args: string): number => (name === refunds ? amountIn(args) : 1);
+/** The agent, and all for whom it works: what it does is taken out of the totals of each. */
+const everybodyOf = ({ agentId, facts }: DecisionRecord): string[] => [
+  agentId,
+  ...(facts.chain?.links ?? []).map((link) => link.agentId),
+];
 
 /** Nothing of what was stopped begins later than this (invariant 2). */
 const stopMsMax = 1_000;
@@ -74,6 +83,8 @@ export class Checks {
     restores: 0,
     refusedBesideRelease: 0,
   };
+  readonly sessions = new SessionChecks();
+  readonly origins = new OriginChecks();
   readonly #time: VirtualTime;
   readonly #trace: Trace;
   readonly #told = new Map<string, Told>();
@@ -104,10 +115,15 @@ export class Checks {
     throw this.note(invariant, detail, ...about);
   }
 
+  #unless(wrong: Wrong | undefined, ...about: string[]): void {
+    if (wrong !== undefined) this.fail(...wrong, ...about);
+  }
+
   // What reaches a gateway.
 
   started(gateway: string): void {
     this.#told.set(gateway, newTold());
+    this.origins.started(gateway);
   }
 
   #of(gateway: string): Told {
@@ -154,12 +170,21 @@ export class Checks {
       before !== undefined &&
       (before as AgentDoc).credentialEpoch !== (body as AgentDoc | null)?.credentialEpoch
     ) {
-      this.#mustCut(gateway, 'the revocation of its credentials', (_, { record }) => record.agentId === key);
+      this.#mustCut(gateway, 'the revocation of its credentials', (touched) =>
+        [touched, ...(touched.above ?? [])].some(({ agentId }) => agentId === key),
+      );
     }
     if (topic === 'revoked_session' && body !== null)
-      this.#mustCut(gateway, 'the revocation of its session', (_, { record }) => record.sid === key);
+      this.#mustCut(gateway, 'the revocation of its session', (touched) =>
+        [touched, ...(touched.above ?? [])].some(({ sid }) => sid === key),
+      );
     if (topic === 'instance' && (body as InstanceDoc | null)?.state !== 'active') {
-      this.#mustCut(gateway, 'the revocation of its instance', (_, { record }) => record.instanceId === key);
+      this.#mustCut(
+        gateway,
+        'the revocation of its instance',
+        ({ above = [] }, { record }) =>
+          record.instanceId === key || above.some(({ instanceId }) => instanceId === key),
+      );
     }
   }
 
@@ -199,10 +224,10 @@ export class Checks {
   drafted(gateway: string, draft: EntryDraft): void {
     if (!['action.intent', 'action.asked', 'action.refused'].includes(draft.type)) return;
     const record = draft.body as unknown as DecisionRecord;
-    const agent = this.#of(gateway).docs.get(`agent ${record.agentId}`) as AgentDoc | undefined;
     // An approval is asked for, or its outcome waited for, on a decision of before: only what is allowed binds in this tick.
     if (draft.type !== 'action.intent') return;
-    const level = agent === undefined ? undefined : effectiveLevel(agent, record.proof);
+    const told = this.#of(gateway);
+    const level = levelTold(told, record);
     if (level !== record.level) {
       this.fail(
         'the level is read at decision time',
@@ -212,8 +237,17 @@ export class Checks {
         gateway,
       );
     }
+    this.#unless(this.sessions.decided(told, record), record.actionId, record.agentId, gateway);
+    const credential = this.sessions.credentialOf(record);
+    if (credential !== undefined) this.origins.decided(gateway, credential, record);
     for (const { id, max, perSeconds } of record.facts.limits) {
-      this.#spend(gateway, `${record.agentId} ${id} ${max} ${perSeconds}`, max, perSeconds, record);
+      if (id !== throttleId)
+        this.#spend(gateway, `${record.agentId} ${id} ${max} ${perSeconds}`, max, perSeconds, record);
+    }
+    // All that is done for an agent that is throttled counts together, whoever does it.
+    for (const { agentId, throttle } of throttlesTold(told, record)) {
+      const { max, perSeconds } = throttle;
+      this.#spend(gateway, `${agentId} ${throttleId} ${max} ${perSeconds}`, max, perSeconds, record);
     }
     if (record.facts.limits.length === 0)
       this.fail('rate limits', 'no limit was looked at', record.actionId, gateway);
@@ -323,7 +357,7 @@ export class Checks {
   }
 
   /** Nothing that the decision rested on has changed, as far as this gateway was told. */
-  #lastLook({ docs, stops }: Told, { record }: DurableIntent, about: string[]): void {
+  #lastLook({ docs, stops, ...rest }: Told, { record }: DurableIntent, about: string[]): void {
     const { epochs } = record.facts;
     const doc = <T>(key: string) => docs.get(key) as T | undefined;
     const agent = doc<AgentDoc>(`agent ${record.agentId}`);
@@ -346,6 +380,8 @@ export class Checks {
       this.fail('nothing cached outlives an epoch', 'dispatched in a revoked session', ...about);
     if (doc<InstanceDoc>(`instance ${record.instanceId}`)?.state !== 'active')
       this.fail('nothing cached outlives an epoch', 'dispatched for a revoked instance', ...about);
+    const broken = brokenAbove({ docs, stops, ...rest }, record);
+    if (broken !== undefined) this.fail('rights never grow along a chain', broken, ...about);
     const stop = [...stops.values()].find(({ scope }) => containmentApplies(scope, touchedBy(record)));
     if (stop !== undefined)
       this.fail('a stop binds at once', `dispatched under ${containmentKey(stop.scope)}`, ...about);
@@ -371,6 +407,8 @@ export class Checks {
       }
     }
     this.#authorised(record, key, args, about);
+    this.#unless(this.sessions.acted(record, amountIn(args)), ...about);
+    this.#unless(this.origins.acted(record, args), ...about);
     this.#withinTotals(running, about);
     const times = (this.#effectsOf.get(key) ?? 0) + 1;
     this.#effectsOf.set(key, times);
@@ -385,28 +423,32 @@ export class Checks {
 
   /** Invariant 4 for what all calls of an agent together may do: a run is shorter than any period, so nothing of it comes back. */
   #withinTotals({ server, tool, args, intent }: Running, about: string[]): void {
-    const { agentId } = intent.record;
     const name = `${server}/${tool}`;
     const bound = totals.get(name);
     if (bound === undefined) return;
-    const spent = (this.#spent.get(`${agentId} ${name}`) ?? 0) + spentBy(name, args);
-    this.#spent.set(`${agentId} ${name}`, spent);
-    if (spent > bound) this.fail('totals', `${name} did ${spent} of ${bound}`, ...about);
-    const running = [...this.#running].filter(
-      (other) =>
-        other.process.alive &&
-        other.intent.record.agentId === agentId &&
-        `${other.server}/${other.tool}` === name,
-    ).length;
-    if (name === refunds && running > refundsAtOnce)
-      this.fail('totals', `${name} runs ${running} times at once`, ...about);
+    for (const agentId of everybodyOf(intent.record)) {
+      const spent = (this.#spent.get(`${agentId} ${name}`) ?? 0) + spentBy(name, args);
+      this.#spent.set(`${agentId} ${name}`, spent);
+      if (spent > bound + cent / 2) this.fail('totals', `${name} did ${spent} of ${bound}`, ...about);
+      const running = [...this.#running].filter(
+        (other) =>
+          other.process.alive &&
+          everybodyOf(other.intent.record).includes(agentId) &&
+          `${other.server}/${other.tool}` === name,
+      ).length;
+      if (name === refunds && running > refundsAtOnce)
+        this.fail('totals', `${name} runs ${running} times at once`, ...about);
+    }
   }
 
   /** A tool that says that it failed has given back what the call would have cost, but not the call. */
   saidFailed({ server, tool, args, intent }: Running): void {
     const name = `${server}/${tool}`;
-    const key = `${intent.record.agentId} ${name}`;
-    if (name === refunds) this.#spent.set(key, (this.#spent.get(key) ?? 0) - spentBy(name, args));
+    if (name !== refunds) return;
+    for (const agentId of everybodyOf(intent.record)) {
+      const key = `${agentId} ${name}`;
+      this.#spent.set(key, (this.#spent.get(key) ?? 0) - spentBy(name, args));
+    }
   }
 
   /** The level table said otherwise, and approvals against what control showed. */
@@ -438,7 +480,7 @@ export class Checks {
 
   // What agents are told.
 
-  answered(gateway: string, answer: CallAnswer): void {
+  answered(gateway: string, answer: CallAnswer, credential: CredentialFacts): void {
     this.counts.calls++;
     if (answer.kind === 'problem') {
       this.counts.problems++;
@@ -449,6 +491,11 @@ export class Checks {
     if (answer.kind === 'result') {
       this.counts.results++;
       const running = this.#byKey.get(key);
+      const record = this.intents.get(key)?.record;
+      if (record !== undefined) {
+        this.sessions.got(credential, record);
+        this.origins.got(gateway, credential, record, JSON.stringify(answer.result));
+      }
       if (running?.cutBy !== undefined)
         this.fail('calls that are cut are told', `a result was given after ${running.cutBy}`, key, gateway);
       return;

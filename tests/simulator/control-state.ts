@@ -6,7 +6,7 @@ import type { Tx } from '@atf/control/context';
 import { containmentKey } from '@atf/core/incident/scope-id';
 import type { DecidingManifest } from '@atf/core/replay';
 import { definitionDigest } from '@atf/core/segmentation/definition';
-import { afterReading, unread } from '@atf/core/segmentation/flow';
+import { afterReading, unread, worst } from '@atf/core/segmentation/flow';
 import type { BodyIn, OperationId } from '@atf/core/wire/api';
 import {
   type AgentDoc,
@@ -37,6 +37,7 @@ import { docsTable } from './feed-rows.ts';
 import type { View, WritableView } from './rows.ts';
 import { firstAgents, firstServers, firstTools, type Policies } from './scene.ts';
 import type { Trace } from './trace.ts';
+import { Work } from './work.ts';
 
 const confirmMs = 500;
 const stopAttemptsMax = 40;
@@ -59,12 +60,20 @@ const docOf = <T extends FeedTopic>(rows: View, topic: T, key: string): FeedDoc<
   return body === null ? undefined : (JSON.parse(body) as FeedDoc<T>);
 };
 
+function docsOf<T extends FeedTopic>(rows: View, topic: T): { key: string; body: FeedDoc<T> }[] {
+  return rows
+    .values<{ topic: string; key: string; body: string | null }>(docsTable)
+    .filter((row) => row.topic === topic && row.body !== null)
+    .map(({ key, body }) => ({ key, body: JSON.parse(body ?? 'null') as FeedDoc<T> }));
+}
+
 export class ControlState {
   readonly manifests = new Map<string, DecidingManifest>();
   readonly definitions = new Map<string, JsonObject>();
   readonly policyDocs = new Map<string, Omit<PolicyDoc, 'epoch'>>();
   readonly agentIds: string[] = [];
   readonly approvals: Approvals;
+  readonly work = new Work();
   readonly #input: StateInput;
   readonly #budgets = new Map<string, Budgets>();
 
@@ -80,14 +89,7 @@ export class ControlState {
   }
 
   docs<T extends FeedTopic>(topic: T): { key: string; body: FeedDoc<T> }[] {
-    const rows = this.#input.control.database.committed.values<{
-      topic: string;
-      key: string;
-      body: string | null;
-    }>(docsTable);
-    return rows
-      .filter((row) => row.topic === topic && row.body !== null)
-      .map(({ key, body }) => ({ key, body: JSON.parse(body ?? 'null') as FeedDoc<T> }));
+    return docsOf(this.#input.control.database.committed, topic);
   }
 
   /** One change by somebody; false when it was not heard to succeed. */
@@ -205,11 +207,36 @@ export class ControlState {
         ...{ scope, state: 'killed', since: new Date(nowMs()).toISOString() },
         ...{ reason: 'restored', by: 'restore' },
       });
+    this.work.restored();
+    this.#supposeWorst(tx, put);
     if (faults.restoresOpen === true) return;
     for (const id of this.agentIds) {
       const agent = docOf(tx, 'agent', id);
       if (agent !== undefined) this.#void(tx, put, agent);
     }
+  }
+
+  /** What instances have read since the backup nobody knows. */
+  #supposeWorst(tx: WritableView, put: Put): void {
+    const since = new Date(this.#input.nowMs()).toISOString();
+    for (const { key } of docsOf(tx, 'instance')) {
+      const source = { tool: 'unknown since a restore', ...worst, since };
+      put('labels', key, afterReading(docOf(tx, 'labels', key) ?? unread(key), source));
+    }
+  }
+
+  /** Who may start others. */
+  mayDelegate(agentId: string): boolean {
+    const level = this.doc('agent', agentId)?.level;
+    return level === 'senior' || level === 'principal';
+  }
+
+  /** What control adapts of an agent is no other agent: its epoch stays. */
+  async adapt(agentId: string, change: (agent: AgentDoc) => AgentDoc): Promise<void> {
+    await this.#change(`agent ${agentId.slice(0, 8)} is adapted`, [agentId], (tx, put) => {
+      const agent = docOf(tx, 'agent', agentId);
+      if (agent !== undefined) put('agent', agentId, change(agent));
+    });
   }
 
   async resume(key: string): Promise<void> {
@@ -286,20 +313,24 @@ export class ControlState {
   /** What a session is about to read joins its labels, and is answered when every gateway knows it or refuses. */
   async #read({
     instanceId,
+    task,
     tool,
     confidentiality,
     integrity,
   }: BodyIn<'gateway.read'>): Promise<ControlAnswer<unknown> | undefined> {
     const since = new Date(this.#input.nowMs()).toISOString();
-    let labels: LabelsDoc | undefined;
+    const labels: LabelsDoc[] = [];
     const done = await this.#change('a session reads', [], (tx, put) => {
-      const before = docOf(tx, 'labels', instanceId) ?? unread(instanceId);
-      labels = afterReading(before, { tool, confidentiality, integrity, since });
-      if (labels !== before) put('labels', instanceId, labels);
+      for (const holder of task === undefined ? [instanceId] : [instanceId, task]) {
+        const before = docOf(tx, 'labels', holder) ?? unread(holder);
+        const after = afterReading(before, { tool, confidentiality, integrity, since });
+        if (after !== before) put('labels', holder, after);
+        labels.push(after);
+      }
     });
-    if (!done || labels === undefined) return undefined;
+    if (!done) return undefined;
     await this.#input.pause(knownEverywhereMs);
-    return { ok: true, value: { labels: [labels] } };
+    return { ok: true, value: { labels } };
   }
 
   /** Answers a request of a gateway. Undefined: it failed without an answer. */
@@ -335,6 +366,9 @@ export class ControlState {
       case 'gateway.leaseCalls':
         if (this.#input.control.database.down) return undefined;
         return { ok: true, value: this.#budgetsFor(gateway).lease(call.body, this.#input.nowMs()) };
+      case 'gateway.task':
+      case 'gateway.delegated':
+        return this.work.answer(params.id ?? '');
       case 'gateway.read':
         return await this.#read(call.body as BodyIn<'gateway.read'>);
       case 'gateway.reserveTotals':

@@ -6,10 +6,13 @@
 import './parts.ts';
 import type { Json, JsonObject } from '@atf/core/wire/json';
 import { Lease } from '@atf/gateway/lease';
+import { Limiter, type LimitInput } from '@atf/gateway/limiter';
+import type { Pipeline } from '@atf/gateway/pipeline';
 import type { Ports, SnapshotPort, SpoolPort } from '@atf/gateway/ports';
-import type { BodyIn } from '@atf/core/wire/api';
+import type { BodyIn, OperationId } from '@atf/core/wire/api';
 import type { AgentDoc } from '@atf/core/wire/feed';
-import type { PolicyAnswer, PolicyQuestion } from '@atf/core/world';
+import { SessionMemory } from '@atf/core/segmentation/provenance/session-memory';
+import type { CredentialFacts, PolicyAnswer, PolicyContext, PolicyQuestion } from '@atf/core/world';
 import { beforeAll, expect, it } from 'vitest';
 import { Random } from './random.ts';
 import { loadPolicies, type Policies } from './scene.ts';
@@ -58,8 +61,11 @@ function cached(real: SnapshotPort, { clock }: Ports): Partial<SnapshotPort> {
   };
 }
 
-/** Answers of policies are kept under what `key` says of a question, and of the set that is asked. */
-const remembering = (key: (question: PolicyQuestion, digest: string) => readonly unknown[]): Mutation =>
+/** Answers of policies are kept under what `key` says of a question, and of the set that is asked; and of its context, but for this. */
+const remembering = (
+  key: (question: PolicyQuestion, digest: string) => readonly unknown[],
+  forgotten: readonly (keyof PolicyContext)[] = [],
+): Mutation =>
   snapshotOf((real) => {
     const held = new Map<string, PolicyAnswer>();
     return {
@@ -69,7 +75,10 @@ const remembering = (key: (question: PolicyQuestion, digest: string) => readonly
           policy && {
             ...policy,
             ask: (question) => {
-              const of = JSON.stringify([...key(question, policy.digest), question.context]);
+              const context = Object.entries(question.context).filter(
+                ([name]) => !(forgotten as readonly string[]).includes(name),
+              );
+              const of = JSON.stringify([...key(question, policy.digest), context]);
               const answer = held.get(of) ?? policy.ask(question);
               held.set(of, answer);
               return answer;
@@ -92,6 +101,65 @@ const edited = (body: JsonObject, change: Record<string, Json>): JsonObject => (
 /** The asks of a request for calls of a rate limit. */
 const asksOf = ({ body }: { readonly body?: unknown }): readonly unknown[] =>
   (body as BodyIn<'gateway.leaseCalls'>).asks;
+
+const reads = 'what was read joins before any of it leaves';
+const suggested = 'what only an untrusted text says goes to a person';
+const invented = 'on a task, what nobody said goes to a person';
+const replayed = 'replaying a record gives its decision';
+const asked = ({ agent, effectiveLevel, action, tool }: PolicyQuestion, digest: string) => [
+  agent.id,
+  effectiveLevel,
+  action,
+  tool,
+  digest,
+];
+
+/** Control is not asked, and answers this. */
+const controlOf = (asked: OperationId, answer: () => unknown): Mutation => ({
+  ports: (ports) => ({
+    ...ports,
+    control: {
+      request: async (operation, call) =>
+        operation === asked
+          ? ({ ok: true, value: answer() } as never)
+          : ports.control.request(operation, call),
+    },
+  }),
+});
+
+type TotalAsks = BodyIn<'gateway.reserveTotals'>['asks'];
+/** Other totals are asked for than bind. */
+const reservingOf = (change: (asks: TotalAsks) => TotalAsks): Mutation => ({
+  ports: (ports) => ({
+    ...ports,
+    control: {
+      request: async (operation, call) =>
+        operation === 'gateway.reserveTotals'
+          ? ports.control.request(operation, {
+              ...call,
+              body: { asks: change((call.body as BodyIn<'gateway.reserveTotals'>).asks) },
+            } as typeof call)
+          : ports.control.request(operation, call),
+    },
+  }),
+});
+
+/** Documents of agents are others than control has told. */
+const agentsAs = (change: (agent: AgentDoc) => AgentDoc): Mutation =>
+  snapshotOf((real) => {
+    const changed = new WeakMap<AgentDoc, AgentDoc>();
+    return {
+      agent: (id) => {
+        const now = real.agent(id);
+        if (now === undefined) return undefined;
+        const other = changed.get(now) ?? change(now);
+        changed.set(now, other);
+        return other;
+      },
+    };
+  });
+
+type AfterCredential = Parameters<Pipeline['call']> extends [unknown, ...infer Rest] ? Rest : never;
 
 const mutants: readonly {
   readonly name: string;
@@ -157,7 +225,7 @@ const mutants: readonly {
       }),
     }),
     seeds: [2],
-    found: ['totals'],
+    found: ['totals', 'cascade'],
   },
   {
     name: 'what a call did is given back when it has ended',
@@ -181,12 +249,131 @@ const mutants: readonly {
       }),
     }),
     seeds: [2],
-    found: ['totals'],
+    found: ['totals', 'cascade'],
+  },
+  {
+    name: 'what is read is not told to control',
+    mutation: () => controlOf('gateway.read', () => ({ labels: [] })),
+    seeds: [1],
+    found: [reads],
+  },
+  {
+    name: 'a gateway does not hear what is read at others',
+    mutation: () => snapshotOf(() => ({ labels: () => undefined })),
+    seeds: [2, 3, 5],
+    found: [reads],
+  },
+  {
+    name: 'calls below one root are not counted',
+    mutation: () =>
+      reservingOf((asks) =>
+        asks.map((ask) => ({ ...ask, totals: ask.totals.map((total) => ({ ...total, wanted: 0 })) })),
+      ),
+    seeds: [1],
+    found: ['cascade', 'totals'],
+  },
+  {
+    name: 'calls below one root count for each call alone',
+    mutation: () => reservingOf((asks) => asks.map((ask) => ({ ...ask, task: ask.holdId }))),
+    seeds: [1],
+    found: ['cascade'],
+  },
+  {
+    name: 'who works for others has only its own rights',
+    mutation: () => ({
+      assembled: (pipeline) => {
+        const call = pipeline.call.bind(pipeline);
+        Object.assign(pipeline, {
+          call: ({ chain: _, ...alone }: CredentialFacts, ...rest: AfterCredential) => call(alone, ...rest),
+        });
+      },
+    }),
+    seeds: [1],
+    found: ['rights never grow along a chain', 'the level is read at decision time', reads],
+  },
+  {
+    name: 'no agent is throttled',
+    mutation: () => agentsAs(({ throttle: _, ...agent }) => agent),
+    seeds: [3, 4, 5],
+    found: ['a throttle binds'],
+  },
+  {
+    name: 'what tools returned is not remembered',
+    mutation: () => ({
+      patched: () => {
+        const { add } = SessionMemory.prototype;
+        SessionMemory.prototype.add = () => undefined;
+        return () => Object.assign(SessionMemory.prototype, { add });
+      },
+    }),
+    seeds: [5, 20],
+    found: [suggested],
+  },
+  {
+    name: 'a value that nobody said is one of a list',
+    mutation: () => ({
+      patched: () => {
+        const { find } = SessionMemory.prototype;
+        SessionMemory.prototype.find = function (value) {
+          const found = find.call(this, value);
+          return found.origin === 'unknown' ? { origin: 'listed' } : found;
+        };
+        return () => Object.assign(SessionMemory.prototype, { find });
+      },
+    }),
+    seeds: [1],
+    found: [invented, 'what only those above say goes to a person'],
+  },
+  {
+    name: 'answers of policies do not know where values come from',
+    mutation: () => remembering(asked, ['origin', 'reach', 'amount', 'risk']),
+    seeds: [1],
+    found: [suggested, invented, 'what only those above say goes to a person', replayed],
+  },
+  {
+    name: 'answers of policies do not know what a task asks for',
+    mutation: () => remembering(asked, ['intent', 'task', 'risk']),
+    seeds: [1],
+    found: ['on a task, what it does not ask for goes to a person', suggested, invented, replayed],
+  },
+  {
+    name: 'who is throttled goes on through others',
+    mutation: () => ({
+      patched: () => {
+        const { hold, holdNow, look } = Limiter.prototype;
+        const alone = ({ above: _, ...input }: LimitInput): LimitInput => input;
+        Limiter.prototype.hold = function (input) {
+          return hold.call(this, alone(input));
+        };
+        Limiter.prototype.holdNow = function (input) {
+          return holdNow.call(this, alone(input));
+        };
+        Limiter.prototype.look = function (input, held) {
+          return look.call(this, alone(input), held);
+        };
+        return () => Object.assign(Limiter.prototype, { hold, holdNow, look });
+      },
+    }),
+    seeds: [1],
+    found: ['a throttle binds'],
+  },
+  {
+    name: 'what an agent has negotiated outlives a change of the agent',
+    mutation: () =>
+      agentsAs((agent) => ({
+        ...agent,
+        grants: agent.grants?.map((grant) => ({
+          ...grant,
+          epochs: { ...grant.epochs, agent: agent.epoch, credential: agent.credentialEpoch },
+        })),
+      })),
+    seeds: [1],
+    found: ['boundaries hold'],
   },
   {
     name: 'a lease is measured on the wall clock',
     mutation: () => ({ wallClock: true }),
-    seeds: [63, 183, 191],
+    seeds: [1, 2, 3],
     found: [
       'a gateway out of lease executes nothing',
       'calls under way are cut',
@@ -209,8 +396,13 @@ const mutants: readonly {
   {
     name: 'the last look sees what the decision saw',
     mutation: () => snapshotOf(cached),
-    seeds: [14],
-    found: ['nothing cached outlives an epoch', 'a stop binds at once', 'the level is read at decision time'],
+    seeds: [3],
+    found: [
+      'nothing cached outlives an epoch',
+      'a stop binds at once',
+      'the level is read at decision time',
+      'a throttle binds',
+    ],
   },
   {
     name: 'the level is the one that the agent had first',
@@ -223,7 +415,9 @@ const mutants: readonly {
             if (now === undefined) return undefined;
             const before = first.get(id) ?? now;
             first.set(id, before);
-            return { ...before, epoch: now.epoch, credentialEpoch: now.credentialEpoch };
+            const { ceiling: _, ...rest } = now;
+            const { level, ceiling } = before;
+            return { ...rest, level, ...(ceiling === undefined ? {} : { ceiling }) };
           },
         };
       }),
@@ -233,7 +427,7 @@ const mutants: readonly {
   {
     name: 'answers of policies outlive a change of the level',
     mutation: () => remembering(({ agent, action, tool }, digest) => [agent.id, action, tool, digest]),
-    seeds: [5, 12, 14],
+    seeds: [3],
     found: [
       'replaying a record gives its decision',
       'the level is read at decision time',
@@ -241,23 +435,15 @@ const mutants: readonly {
     ],
   },
   {
-    name: 'answers of policies outlive a change of the tool',
-    mutation: () =>
-      remembering(({ agent, effectiveLevel, tool }, digest) => [agent.id, effectiveLevel, tool.name, digest]),
-    seeds: [14],
-    found: ['replaying a record gives its decision', 'what a level may do alone'],
-  },
-  {
     name: 'answers of policies outlive the set that gave them',
-    mutation: () =>
-      remembering(({ agent, effectiveLevel, action, tool }) => [agent.id, effectiveLevel, action, tool]),
-    seeds: [78],
+    mutation: () => remembering(({ effectiveLevel, action, tool }) => [effectiveLevel, action, tool]),
+    seeds: [21],
     found: ['replaying a record gives its decision'],
   },
   {
     name: 'stops are not in the snapshot',
     mutation: () => snapshotOf(() => ({ containments: () => [] })),
-    seeds: [13],
+    seeds: [7],
     found: ['a stop binds at once'],
   },
   {
@@ -270,7 +456,7 @@ const mutants: readonly {
           observe: () => undefined,
         }),
     }),
-    seeds: [17, 22, 23],
+    seeds: [15],
     found: ['calls under way are cut'],
   },
   {
@@ -324,21 +510,23 @@ const mutants: readonly {
     found: ['replaying a record gives its decision'],
   },
   {
-    name: 'a failed call is tried again',
+    name: 'a call that failed or is slow is tried again',
     mutation: () => ({
       ports: (ports) => ({
         ...ports,
         upstream: wrapped(ports.upstream, {
           call: async (target, args, options) => {
+            const begunMs = ports.clock.monotonicMs();
             const first = await ports.upstream.call(target, args, options);
-            if (first.kind === 'result' || options.signal.aborted) return first;
+            const isSlow = ports.clock.monotonicMs() - begunMs > 60;
+            if ((first.kind === 'result' && !isSlow) || options.signal.aborted) return first;
             await ports.upstream.prepare(target.server, target.instanceId);
             return await ports.upstream.call(target, args, options);
           },
         }),
       }),
     }),
-    seeds: [55],
+    seeds: [1, 2],
     found: [
       'an approval releases one call, once; nothing is repeated',
       'a gateway out of lease executes nothing',
@@ -349,7 +537,7 @@ const mutants: readonly {
   {
     name: 'control releases an approval again',
     mutation: () => ({ releaseAlways: true }),
-    seeds: [3, 12, 17],
+    seeds: [1, 3],
     found: [
       'an approval releases one call, once; nothing is repeated',
       // The second release may fail before it acts; its answer then speaks of a call whose effect the first one had.
@@ -378,8 +566,8 @@ const mutants: readonly {
   },
   {
     name: 'the tile store loses files that it promised to keep',
-    mutation: () => ({ tilesForget: 0.05 }),
-    seeds: [8],
+    mutation: () => ({ tilesForget: 0.5 }),
+    seeds: [4, 8, 12, 16],
     found: ['an outside verifier finds the log whole', 'the log can be opened', 'every leaf can be read'],
   },
   {
@@ -387,12 +575,6 @@ const mutants: readonly {
     mutation: () => ({ restoresRunning: true }),
     seeds: [6, 26, 31],
     found: ['nothing runs one second after a stop'],
-  },
-  {
-    name: 'a restore brings approvals back that were spent since the backup',
-    mutation: () => ({ restoresOpen: true }),
-    seeds: [491],
-    found: ['an approval releases one call, once; nothing is repeated'],
   },
   {
     name: 'a restored log goes on under the name that it had',

@@ -69,6 +69,14 @@ export const newTold = (): Told => ({
 /** What an action touches, as far as stops are concerned. */
 export function touchedBy({ agentId, sid, responsibleId, facts, server, tool }: DecisionRecord): Touched {
   const ownerIds = [responsibleId, facts.agent?.technicalOwnerId ?? ''];
+  const above = (facts.chain?.links ?? []).map((link) => ({
+    agentId: link.agentId,
+    sid: link.sid,
+    instanceId: link.instanceId,
+    ownerIds: [link.agent?.ownerId ?? '', link.agent?.technicalOwnerId ?? ''],
+    version: '',
+    purpose: '',
+  }));
   // Stops of versions and purposes are not simulated.
-  return { agentId, version: '', purpose: '', ownerIds, sid, server, tool };
+  return { agentId, version: '', purpose: '', ownerIds, sid, server, tool, above };
 }

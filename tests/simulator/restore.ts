@@ -26,6 +26,8 @@ const backupMs: readonly [number, number] = [400, 1_500];
 const disasterMs: readonly [number, number] = [30, 1_200];
 const resumeMs: readonly [number, number] = [50, 900];
 const againMs = 50;
+const lookMs = 8;
+const looksMax = 100;
 /** In no backup, as in control/src/backup/kept.ts. */
 const notKept = ['duty', 'replica', 'audit_index'];
 
@@ -57,6 +59,7 @@ interface Backup {
 
 export class Restore {
   readonly #input: RestoreInput;
+  #looksLeft = looksMax;
 
   constructor(input: RestoreInput) {
     this.#input = input;
@@ -68,7 +71,7 @@ export class Restore {
   }
 
   #backUp(): void {
-    const { time, random, trace, control, nowMs } = this.#input;
+    const { time, random, trace, control, state, nowMs } = this.#input;
     const image = new Map(control.database.image());
     for (const table of notKept) image.delete(table);
     const note = logFiles(control.database.committed).get(checkpointPath) ?? Buffer.alloc(0);
@@ -76,6 +79,9 @@ export class Restore {
     const signed = parseCheckpointBody(parseNote(checkpoint)?.text ?? '');
     // There is nothing to back up before the log was signed.
     if (signed === undefined) return void time.after(againMs, () => this.#backUp());
+    // Best in the moment between the word of a person and the call.
+    const isReleased = state.docs('approval').some(({ body }) => body.state === 'approved');
+    if (!isReleased && --this.#looksLeft > 0) return void time.after(lookMs, () => this.#backUp());
     const backup = { image, checkpoint, size: signed.size, at: new Date(nowMs()).toISOString() };
     trace.add(`backup of ${signed.size} signed entries`);
     time.after(random.between(...disasterMs), () => void this.#restore(backup));

@@ -66,6 +66,45 @@ export async function loadPolicies(): Promise<Policies> {
   }
 }
 
+/** What tools hand out: one of them what is private, two what anybody may have written. */
+const handsOut: Readonly<Record<string, Pick<Classification, 'sensitivity' | 'outputTrust'>>> = {
+  read_order: { sensitivity: 'confidential', outputTrust: 'trusted' },
+  search: { sensitivity: 'internal', outputTrust: 'untrusted' },
+  run_job: { sensitivity: 'internal', outputTrust: 'untrusted' },
+};
+
+/** To which desk: the argument of a tool that decides where it acts, or on what. */
+const desk = { type: 'string' };
+const deskRoles: Readonly<Record<string, Classification['arguments']>> = {
+  send_mail: { destination: 'desk' },
+  run_job: { object: 'desk' },
+};
+const deskPattern = /\bdesk[a-j]+\b/g;
+const sumPattern = /\b\d+\.\d{2}\b/g;
+
+/** The desk that a person names in a task, and that an agent names to whom it delegates. */
+export const taskDesk = 'deskaaaa';
+export const delegatedDesk = 'deskbbbb';
+export const hasDesk = (tool: string): boolean => Object.hasOwn(deskRoles, tool);
+
+export const newDesk = (random: Random): string =>
+  `desk${String(random.int(100_000, 999_999)).replace(/\d/g, (digit) => 'abcdefghij'[Number(digit)] ?? '')}`;
+
+/** What a tool has to say: a desk, and a sum that no agent would come upon by itself. */
+export const newText = (random: Random): string =>
+  `done; ${newDesk(random)} is owed ${random.int(1, refundMax)}.${random.int(11, 98)} EUR`;
+
+export interface Heard {
+  readonly desks: readonly string[];
+  readonly sums: readonly number[];
+}
+
+/** What a text says of where, and of how much. */
+export const heardIn = (text: string): Heard => ({
+  desks: text.match(deskPattern) ?? [],
+  sums: (text.match(sumPattern) ?? []).map(Number),
+});
+
 interface ToolPlan {
   readonly server: string;
   readonly name: string;
@@ -94,7 +133,7 @@ export function definitionOf(server: string, name: string, revision: number): Js
   const properties =
     plan?.amount === true
       ? { n: { type: 'integer' }, amount: { type: 'number' }, currency: { type: 'string' } }
-      : { n: { type: 'integer' } };
+      : { n: { type: 'integer' }, ...(hasDesk(name) ? { desk } : {}) };
   return {
     name,
     description: `${name} of ${server}, revision ${revision}`,
@@ -105,16 +144,15 @@ export function definitionOf(server: string, name: string, revision: number): Js
   };
 }
 
-function classificationOf({ class: kind, safe, amount }: ToolPlan): Classification {
+function classificationOf({ name, class: kind, safe, amount }: ToolPlan): Classification {
   return {
     ...(kind === undefined ? {} : { class: kind }),
-    sensitivity: 'internal',
-    outputTrust: 'untrusted',
+    ...(handsOut[name] ?? { sensitivity: 'internal', outputTrust: 'trusted' }),
     domain: 'support',
     reversible: safe,
     idempotent: false,
     writeSafe: safe,
-    arguments: amount ? { amount: 'amount', currency: 'currency' } : {},
+    arguments: amount ? { amount: 'amount', currency: 'currency' } : (deskRoles[name] ?? {}),
     by: 'person',
   };
 }
@@ -154,7 +192,14 @@ export const firstServers: readonly ServerDoc[] = [
   },
 ];
 
+/** Calls of everybody below the session of one root. */
+export const cascadeCalls = 2;
+
 /** What each agent may refund in all, in EUR, and at one time; how often it may search. Nothing of it comes back within a run. */
+export const refunds = 'office/refund_order';
+/** One refund, as manifests say; and as a Principal may negotiate it. */
+export const refundMax = 100;
+export const refundWidened = 125;
 export const refundTotal = 150;
 export const refundsAtOnce = 2;
 export const searchTotal = 6;
@@ -176,7 +221,7 @@ export function firstAgents(random: Random): FirstAgent[] {
       dataDomains: ['support'],
       tools,
       limits: [
-        { tool: 'office/refund_order', amountMax: 100, currency: 'EUR' },
+        { tool: 'office/refund_order', amountMax: refundMax, currency: 'EUR' },
         {
           tool: 'office/refund_order',
           total: { amount: refundTotal, per: 'hour' },

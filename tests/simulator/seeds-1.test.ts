@@ -2,4 +2,4 @@
 import './parts.ts';
 import { holds } from './seeds.ts';
 
-holds(1, 50);
+holds(1, 25);

@@ -2,4 +2,4 @@
 import './parts.ts';
 import { holds } from './seeds.ts';
 
-holds(51, 100);
+holds(26, 50);

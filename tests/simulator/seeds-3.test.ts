@@ -2,4 +2,4 @@
 import './parts.ts';
 import { holds } from './seeds.ts';
 
-holds(101, 150);
+holds(51, 75);

@@ -2,4 +2,4 @@
 import './parts.ts';
 import { holds } from './seeds.ts';
 
-holds(151, 200);
+holds(76, 100);

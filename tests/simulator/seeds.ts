@@ -7,8 +7,30 @@ const perTest = 25;
 /** Of one test, on a machine that does much else. */
 const timeoutMs = 600_000;
 /** What runs must have come upon: many, or already a few. */
-const always = ['effects', 'results', 'refusals', 'waits', 'stops', 'replayed', 'checkpoints'];
-const often = ['cut', 'crashes', 'gaps', 'unreported', 'leads', 'restores'];
+const always = [
+  'effects',
+  'results',
+  'refusals',
+  'waits',
+  'stops',
+  'replayed',
+  'checkpoints',
+  'labelled',
+  'below',
+  'vouched',
+  'released',
+];
+const often = [
+  'cut',
+  'crashes',
+  'gaps',
+  'unreported',
+  'leads',
+  'restores',
+  'throttled',
+  'throttledAbove',
+  'widened',
+];
 const manySeeds = 200;
 
 /** The seeds `from` to `to`, both included. */

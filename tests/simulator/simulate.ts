@@ -2,6 +2,7 @@
 import { RefusalError } from '@atf/core/errors';
 import { sha256 } from '@atf/core/digest';
 import { AgentActor, type Cast, People } from './actors.ts';
+import { Adapting } from './adapting.ts';
 import { AtRest } from './at-rest.ts';
 import { Chaos } from './chaos.ts';
 import { Checks } from './checks.ts';
@@ -10,11 +11,14 @@ import { ControlState } from './control-state.ts';
 import { CheckpointWatch, FinalChecks, type FinalCounts } from './final-checks.ts';
 import { type GatewayFaults, GatewayNode } from './gateway-node.ts';
 import { type Link, useLinks } from './network.ts';
+import type { OriginChecks } from './origin-checks.ts';
 import { Random } from './random.ts';
 import { Restore } from './restore.ts';
 import { logFiles, logFileTable } from './row-tiles.ts';
 import type { Policies } from './scene.ts';
 import { VirtualTiles } from './tiles.ts';
+import type { SessionChecks } from './session-checks.ts';
+import { Together, togetherMs } from './together.ts';
 import { ToolServers } from './tool-servers.ts';
 import { Trace, Violation } from './trace.ts';
 import { installTimers, settled, VirtualTime } from './virtual-time.ts';
@@ -29,6 +33,8 @@ const leaderPauseMs: readonly [number, number] = [4_000, 5_000];
 const restoredTurbulentMs = 4_500;
 const restMs = 3_000;
 const startMs = 400;
+/** What is adapted, and who works together, is drawn beside all else. */
+const besideSeed = 0x5eed;
 /** Nobody leads yet: looked for again after this. */
 const leaderAgainMs = 500;
 
@@ -46,6 +52,8 @@ export interface Mutation extends GatewayFaults {
   readonly restoresOpen?: boolean;
   /** A restored log goes on under the name that it had. */
   readonly keepsOrigin?: boolean;
+  /** Changes code for the run, and gives what puts it back. */
+  readonly patched?: () => () => void;
 }
 
 export interface Run {
@@ -56,6 +64,8 @@ export interface Run {
   readonly checksum: string;
   readonly steps: number;
   readonly counts: Checks['counts'] &
+    SessionChecks['counts'] &
+    OriginChecks['counts'] &
     Partial<FinalCounts> & { readonly effects: number; readonly crashes: number };
 }
 
@@ -64,6 +74,7 @@ export async function simulate(seed: number, policies: Policies, mutation: Mutat
   const trace = new Trace(() => time.nowMs);
   const stage = new Stage(seed, policies, mutation, time, trace);
   const restore = installTimers(time);
+  const unpatch = mutation.patched?.();
   let violation: Violation | undefined;
   let final: FinalCounts | undefined;
   try {
@@ -74,8 +85,9 @@ export async function simulate(seed: number, policies: Policies, mutation: Mutat
   } finally {
     await stage.end();
     restore();
+    unpatch?.();
   }
-  const { counts, effects } = stage.checks;
+  const { counts, effects, sessions, origins } = stage.checks;
   const crashes = [...stage.retired, ...stage.gateways].reduce((sum, gateway) => sum + gateway.crashes, 0);
   return {
     seed,
@@ -83,7 +95,7 @@ export async function simulate(seed: number, policies: Policies, mutation: Mutat
     explanation: violation === undefined ? '' : trace.explain(violation.about),
     checksum: sha256(`${trace.count} ${trace.checksum}`),
     steps: time.steps,
-    counts: { ...counts, ...final, effects: effects.length, crashes },
+    counts: { ...counts, ...sessions.counts, ...origins.counts, ...final, effects: effects.length, crashes },
   };
 }
 
@@ -113,6 +125,8 @@ class Stage {
   readonly #agents: AgentActor[] = [];
   readonly #cast: Cast;
   readonly #people: People;
+  readonly #adapting: Adapting;
+  readonly #together: Together;
   readonly #payloadKey: Uint8Array;
   /** Faults come and people and agents act until then. */
   readonly #untilMs: number;
@@ -175,10 +189,14 @@ class Stage {
     this.#cast = {
       ...{ time, random: random.fork(), checks: this.checks, state: this.#state, gateways: this.gateways },
       servers: this.#servers,
+      agents: this.#agents,
       nowMs,
       untilMs,
     };
     this.#people = new People(this.#cast, this.#agents);
+    const beside = new Random(seed ^ besideSeed);
+    this.#adapting = new Adapting(this.#cast, beside.fork());
+    this.#together = new Together(this.#cast, beside.fork(), this.#adapting);
     this.#chaos = new Chaos({
       ...{
         time,
@@ -250,6 +268,7 @@ class Stage {
       this.#time.after(startMs - this.#time.nowMs, () => {
         for (const agent of this.#agents) agent.start();
         this.#people.start();
+        this.#adapting.start();
         this.#chaos.start();
         this.#planned();
       });
@@ -257,7 +276,9 @@ class Stage {
     await this.#pass(this.#untilMs);
     this.#chaos.heal();
     await this.#pass(this.#time.nowMs + restMs / 2);
-    void this.#people.resumeAll();
+    void this.#people.resumeAll().then(() => this.#together.play());
+    await this.#pass(this.#time.nowMs + togetherMs);
+    void this.#adapting.liftAll();
     await this.#pass(this.#time.nowMs + restMs / 2);
     const { checks, gateways, retired } = this;
     const atRest = new AtRest({

@@ -1,5 +1,5 @@
 /**
- * The invariants of ARCHITECTURE.md under faults, over 200 seeds (seeds-1.test.ts to seeds-4.test.ts). Others, or some alone: `ATF_SEEDS=7` or
+ * The invariants of ARCHITECTURE.md under faults, over 100 seeds (seeds-1.test.ts to seeds-4.test.ts). Others, or some alone: `ATF_SEEDS=7` or
  * `ATF_SEEDS=1-2000`, then `npx vitest run tests/simulator/simulator.test.ts`. A seed decides how many gateways and control replicas there are, and whether
  * the product is lost and restored from a backup meanwhile. Real: pipeline, snapshot, lease, feed, hub, spool, shipper, intake, sequencer, lead and replicas,
  * the name of a restored log, verifier, replay. Virtual: clocks, timers, network, disks, database, signals, signatures of gateways, tool servers, people and

@@ -14,7 +14,7 @@ import type {
 } from '@atf/gateway/protocols/protocol';
 import type { Checks } from './checks.ts';
 import type { Random } from './random.ts';
-import { definitionOf, toolNames } from './scene.ts';
+import { definitionOf, newText, toolNames } from './scene.ts';
 import type { Process, VirtualTime } from './virtual-time.ts';
 
 /** From dispatch to the tool's first act: with lease and commit it stays within the second of a stop. */
@@ -214,7 +214,7 @@ export class ToolServers {
   }
 
   #result(mood: ServerMood): UpstreamCallOutcome {
-    const content = [{ type: 'text', text: 'done' }];
+    const content = [{ type: 'text', text: newText(this.#random) }];
     if (!this.#random.chance(mood.garbage))
       return { kind: 'result', resultBytes: 60, result: { content, structuredContent: { done: true } } };
     return this.#random.pick<UpstreamCallOutcome>([

@@ -11,18 +11,19 @@ import { type Refusal, refusal } from '@atf/core/errors';
 import { clean, isWithin } from '@atf/core/segmentation/flow';
 import type { ResponseOf } from '@atf/core/wire/api';
 import type { ApprovalDoc } from '@atf/core/wire/feed';
-import { isJsonObject, parseStrictText } from '@atf/core/wire/json';
+import { isJsonObject, type Json, parseStrictText } from '@atf/core/wire/json';
 import type { ApprovalState } from '@atf/core/wire/words';
 import type { CredentialFacts, Protocol, Received } from '@atf/core/world';
-import { type AnswerIds, answerOf, type CallAnswer, given, refused, said, waiting } from './answers.ts';
+import { type AnswerIds, answerOf, type CallAnswer, refused, said, waiting } from './answers.ts';
 import { type Decider, type ExactCall, exactCall, receivedOf } from './decision.ts';
 import type { Ran } from './execute.ts';
 import { labelsFound, labelsFoundIn } from './found-labels.ts';
 import type { OutcomeReports } from './outcome-reports.ts';
 import type { ControlAnswer, Ports } from './ports.ts';
-import type { ToolResult } from './protocols/protocol.ts';
 import { type Decided, recordDecision } from './record.ts';
 import { labelsRead, type SessionLabels } from './session-labels.ts';
+import type { SessionMemories } from './session-memories.ts';
+import { answerOfStored, type StoredOutcome, storedResult } from './stored-outcome.ts';
 
 const redemptionsMax = 1_024;
 const listedMax = 20;
@@ -33,7 +34,7 @@ type Requested = ControlAnswer<ResponseOf<'gateway.requestApproval'>>;
 /** What one redemption came to; shared by everybody who asked for it meanwhile. */
 type Settled =
   | { readonly kind: 'ran'; readonly ran: Ran }
-  | { readonly kind: 'stored'; readonly outcome: NonNullable<Redeemed['outcome']> }
+  | { readonly kind: 'stored'; readonly outcome: StoredOutcome }
   | { readonly kind: 'waits'; readonly expiresAt: string }
   | { readonly kind: 'running' }
   | {
@@ -67,6 +68,7 @@ export interface ApprovalsInput {
   readonly tooMany: (agentId: string) => Refusal | undefined;
   readonly reports: OutcomeReports;
   readonly labels: SessionLabels;
+  readonly memories: SessionMemories;
 }
 
 /** `protocol`: the door at which the call itself was asked for again; absent: somebody asked after the approval. */
@@ -282,9 +284,13 @@ export class Approvals {
     const doc = snapshot.tool(server, tool.slice(server.length + 1));
     const unjoined = await this.#input.labels.join(asked.credential, tool, labelsRead(doc));
     if (unjoined === undefined) {
+      const joined = this.#redemptions.has(approvalId);
       const settled = await this.#redeemTogether(approvalId, asked);
       const unfound = await this.#joinFound(settled, tool, asked.credential);
-      return unfound === undefined ? settled : { kind: 'refused', refusal: unfound, uncertain: true };
+      if (unfound !== undefined) return { kind: 'refused', refusal: unfound, uncertain: true };
+      const result = joined || settled.kind === 'stored' ? resultOf(settled) : undefined;
+      if (result !== undefined) this.#input.memories.hear(asked.credential, approvalId, tool, result);
+      return settled;
     }
     const state = snapshot.approval(approvalId)?.state;
     return {
@@ -478,6 +484,12 @@ function mayHaveRun(settled: Settled): boolean {
   return settled.kind !== 'waits';
 }
 
+/** What whoever asks is given; undefined: nothing. */
+function resultOf(settled: Settled): Json | undefined {
+  if (settled.kind === 'ran') return settled.ran.result as unknown as Json | undefined;
+  return settled.kind === 'stored' ? storedResult(settled.outcome) : undefined;
+}
+
 function answerOfSettled(settled: Settled, ids: AnswerIds): CallAnswer {
   switch (settled.kind) {
     case 'ran':
@@ -491,26 +503,6 @@ function answerOfSettled(settled: Settled, ids: AnswerIds): CallAnswer {
     case 'stored':
       return answerOfStored(settled.outcome, ids);
   }
-}
-
-function answerOfStored(
-  { status, resultText }: NonNullable<Redeemed['outcome']>,
-  ids: AnswerIds,
-): CallAnswer {
-  if (status === 'not_executed') {
-    return refused(
-      refusal('execution.not_executed', 'The approval was spent without a call; ask a person again.'),
-      ids,
-    );
-  }
-  const parsed =
-    resultText === undefined
-      ? undefined
-      : parseStrictText(resultText, { bytesMax: 16_777_216, depthMax: 68, valuesMax: 400_000 });
-  if (parsed?.ok === true && isJsonObject(parsed.value) && Array.isArray(parsed.value['content'])) {
-    return given(parsed.value as unknown as ToolResult, ids);
-  }
-  return refused(refusal('maturity.approval_outcome_unknown'), ids, 'unknown');
 }
 
 function listing(docs: readonly ApprovalDoc[], actionId: string): CallAnswer {

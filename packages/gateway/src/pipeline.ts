@@ -218,6 +218,7 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     },
     reports,
     labels,
+    memories,
   });
 
   const recent = new RecentDecisions();

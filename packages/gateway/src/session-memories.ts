@@ -7,7 +7,7 @@ import type { GivenValues } from '@atf/core/data/output/links';
 import { actionClassOf } from '@atf/core/decide';
 import { argumentOrigins } from '@atf/core/segmentation/provenance/argument-origins';
 import { saidBy } from '@atf/core/segmentation/provenance/origin-sentences';
-import { seenOf, SessionMemory } from '@atf/core/segmentation/provenance/session-memory';
+import { type Seen, seenOf, SessionMemory } from '@atf/core/segmentation/provenance/session-memory';
 import { type Intent, intentOf } from '@atf/core/segmentation/provenance/stated-intent';
 import { changesOf, literalsIn } from '@atf/core/segmentation/sql/changes';
 import type { QueryFact } from '@atf/core/wire/database';
@@ -21,6 +21,8 @@ const memoriesMax = 10_000;
 const keptMax = 67_108_864;
 /** A person may add to the words of a task: they are read again when they are older than this, also when they could not be read. */
 const wordsFreshMs = 2_000;
+/** Approvals of one session that are known to have been heard of. */
+const heardMax = 1_000;
 
 interface Held {
   readonly memory: SessionMemory;
@@ -30,6 +32,8 @@ interface Held {
   delegationId: string | undefined;
   /** A person gave the task, as far as control has said so; else a host application declared it. */
   byPerson: boolean;
+  /** Approvals whose stored results are in it. */
+  readonly heard: Set<string>;
 }
 
 /** The words of what a session works on. */
@@ -148,10 +152,8 @@ export class SessionMemories {
     if (delegated === undefined || held.delegationId === delegated.delegationId) return;
     held.delegationId = delegated.delegationId;
     const { by, words } = delegated;
-    const before = held.memory.kept;
     const result = { content: [{ type: 'text', text: words }] };
-    held.memory.add(seenOf({ tool: saidBy(by), trusted: false, args: {}, result, document: true }));
-    this.#kept += held.memory.kept - before;
+    this.#add(held, seenOf({ tool: saidBy(by), trusted: false, args: {}, result, document: true }));
   }
 
   /** Where the values of a call come from. Reading is free to go anywhere that policy lets it. */
@@ -211,14 +213,36 @@ export class SessionMemories {
   ): void {
     const trusted = tool.classification.outputTrust === 'trusted' && !isDoubtful;
     const seen = seenOf({ tool: `${tool.server}/${tool.name}`, trusted, args, result, action: actionId });
-    // What was read for a task is not unread when the instance goes on without one.
-    for (const key of new Set([keyOf(credential), instanceKey(credential)])) {
-      const { memory } = this.#at(key);
-      const before = memory.kept;
-      memory.add(seen);
-      this.#kept += memory.kept - before;
+    for (const held of this.#heldBy(credential)) this.#add(held, seen);
+    this.#forget();
+  }
+
+  /**
+   * Takes in what a released call brought back to somebody else, or earlier, before this caller has it; once. Nobody knows any more what was doubted of it: it is
+   * nobody's word that could be trusted.
+   */
+  hear(credential: CredentialFacts, approvalId: string, tool: string, result: Json): void {
+    const holders = this.#heldBy(credential).filter(({ heard }) => !heard.has(approvalId));
+    if (holders.length === 0) return;
+    const seen = seenOf({ tool, trusted: false, args: {}, result });
+    for (const held of holders) {
+      held.heard.add(approvalId);
+      const [oldest] = held.heard;
+      if (held.heard.size > heardMax && oldest !== undefined) held.heard.delete(oldest);
+      this.#add(held, seen);
     }
     this.#forget();
+  }
+
+  /** What was read for a task is not unread when the instance goes on without one. */
+  #heldBy(credential: CredentialFacts): Held[] {
+    return [...new Set([keyOf(credential), instanceKey(credential)])].map((key) => this.#at(key));
+  }
+
+  #add({ memory }: Held, seen: Seen): void {
+    const before = memory.kept;
+    memory.add(seen);
+    this.#kept += memory.kept - before;
   }
 
   #at(key: string): Held {
@@ -229,6 +253,7 @@ export class SessionMemories {
       reading: undefined,
       delegationId: undefined,
       byPerson: false,
+      heard: new Set(),
     };
     this.#held.delete(key);
     this.#held.set(key, held);
