@@ -12,11 +12,11 @@ import type { Client } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import {
   type Answer,
-  approve,
   call,
   confirmPolicy,
   policyFiles,
   Product,
+  released,
   root,
   type Signed,
   until,
@@ -152,8 +152,7 @@ it('a manifest that asks for a person is not answered by what was remembered, no
   office = await connect();
   const asked = await read('O-5002');
   expect(asked.atf.code).toBe('maturity.approval_required');
-  await approve(approver, asked.atf.approvalId ?? '');
-  await until('the released read', async () => ((await read('O-5002')).isError ? undefined : true));
+  await released(approver, asked.atf.approvalId, () => read('O-5002'));
   expect((await read('O-5003')).atf.code).toBe('maturity.approval_required');
 });
 

@@ -18,6 +18,7 @@ import {
   callUnderWay,
   type McpAgent,
   Product,
+  released,
   root,
   type Signed,
   until,
@@ -135,11 +136,8 @@ describe('approvals', () => {
     for (const by of [owner, bringer])
       await expect(approve(id, by, 'p'.repeat(43))).rejects.toMatchObject({ code: 'approvals.own_request' });
     expect(await stateOf(id)).toBe('waiting');
-    await approve(id, approver);
     const office = await brought.mcp('back-office');
-    await until('the refund', async () =>
-      (await call(office, 'create_refund', refund('O-5003'))).isError ? undefined : true,
-    );
+    await released(approver, id, () => call(office, 'create_refund', refund('O-5003')));
     expect(await effects('refund.created')).toHaveLength(1);
   });
 });

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ResponseOf } from '@atf/core/wire/api';
 import { atf } from './cli-run.ts';
-import { approve, call, Product, type Signed, until } from './product.ts';
+import { call, Product, released, type Signed, until } from './product.ts';
 
 let product: Product;
 let owner: Signed;
@@ -59,11 +59,7 @@ describe('atf action show', () => {
 
     // Released by a person, it says so; and that it would have waited otherwise.
     const approver = await product.signIn('paula.reyes@example.com');
-    await approve(approver, asked.atf.approvalId ?? '');
-    const sent = await until('the released e-mail', async () => {
-      const answer = await send(stranger);
-      return answer.isError ? undefined : answer;
-    });
+    const sent = await released(approver, asked.atf.approvalId, () => send(stranger));
     const { told } = await storyOf(sent.atf.actionId);
     expect(told?.decision.join(' ')).toContain('It was allowed, with the approval of a person');
     expect(told?.otherwise.join(' ')).toContain(

@@ -4,7 +4,7 @@
  */
 import type { Client } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { approve, call, type McpAgent, Product, type Signed, until } from './product.ts';
+import { call, type McpAgent, Product, released, type Signed, until } from './product.ts';
 
 let product: Product;
 let owner: Signed;
@@ -81,10 +81,7 @@ describe('a session that has read', () => {
       private: ['back-office/search_customers'],
       untrusted: ['back-office/get_order'],
     });
-    await approve(approver, approvalId);
-    await until('the released e-mail', async () =>
-      (await call(client, 'send_email', to)).isError ? undefined : true,
-    );
+    await released(approver, approvalId, () => call(client, 'send_email', to));
     // What stays inside goes on.
     const status = await call(client, 'update_order_status', { order_id: 'O-5001', status: 'shipped' });
     expect(status.isError, status.text).toBe(false);

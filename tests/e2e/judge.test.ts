@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import type { ControlClient } from '@atf/sdk/client';
 import type { Client } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { type Answer, approve, call, Product, root, type Signed, until } from './product.ts';
+import { type Answer, call, Product, released, root, type Signed, until } from './product.ts';
 
 type Asked = Record<string, unknown> & { readonly tool: string };
 
@@ -111,8 +111,7 @@ it('what it does not see goes to a person, once for each call', async () => {
   const asked = await refund(mine);
   expect(asked.atf.code).toBe('maturity.approval_required');
   expect(asked.text).toContain('the judge of intents does not see what it is for');
-  await approve(approver, asked.atf.approvalId ?? '');
-  await until('the released refund', async () => ((await refund(mine)).isError ? undefined : true));
+  await released(approver, asked.atf.approvalId, () => refund(mine));
   expect((await refund()).atf.code).toBe('maturity.approval_required');
 });
 
@@ -168,8 +167,7 @@ it('is asked about reads afterwards; a doubt holds the next change back until a 
   const asked = await refund(mine);
   expect(asked.atf.code).toBe('maturity.approval_required');
 
-  await approve(approver, asked.atf.approvalId ?? '');
-  await until('the released refund', async () => ((await refund(mine)).isError ? undefined : true));
+  await released(approver, asked.atf.approvalId, () => refund(mine));
   const free = await refund();
   expect(free.isError, free.text).toBe(false);
 });

@@ -9,7 +9,7 @@ import { Actions } from '@atf/sdk/actions';
 import type { Client } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { atf } from './cli-run.ts';
-import { approve, call, Product, root, type Signed, until } from './product.ts';
+import { call, Product, released, root, type Signed, until } from './product.ts';
 
 const secretWords = 'the board met in secret and decided to sell the northern plant';
 const encoded = Buffer.from(secretWords).toString('base64url');
@@ -127,12 +127,8 @@ describe('what a call sends', () => {
     const id = waiting.atf.approvalId ?? '';
     const shown = await approver.client.call('approvals.show', { params: { id } });
     expect(JSON.stringify(shown)).toContain(`look at what it says: ${label}`);
-    await approve(approver, id);
-    const released = await until('the approved call to run', async () => {
-      const answer = await send(body);
-      return answer.isError ? undefined : answer;
-    });
-    const { body: record } = await records(released.atf.actionId ?? '', 'action.intent');
+    const sent = await released(approver, id, () => send(body));
+    const { body: record } = await records(sent.atf.actionId ?? '', 'action.intent');
     expect(record).toMatchObject({
       facts: {
         detectors: expect.arrayContaining([expect.objectContaining({ verdict: 'review', labels: [label] })]),

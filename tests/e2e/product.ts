@@ -417,6 +417,30 @@ export async function approve(by: Signed, id: string): Promise<void> {
   await by.client.call('approvals.approve', { params: { id }, body: { shownDigest, presence } });
 }
 
+/**
+ * Has a person approve a call that waits, and calls until it has run. A release is spent, and nothing has run, when control is not heard in that very moment: then somebody is asked
+ * anew, and says so again.
+ */
+export async function released(
+  by: Signed,
+  id: string | undefined,
+  again: () => Promise<Answer>,
+): Promise<Answer> {
+  const approved = new Set<string>();
+  const release = async (approvalId: string | undefined) => {
+    if (approvalId === undefined || approved.has(approvalId)) return;
+    approved.add(approvalId);
+    await approve(by, approvalId);
+  };
+  await release(id);
+  return until('the released call', async () => {
+    const answer = await again();
+    if (!answer.isError) return answer;
+    if (answer.atf.outcome === 'waiting') await release(answer.atf.approvalId);
+    return undefined;
+  });
+}
+
 /** The files of a policy folder, as they are proposed. */
 export function policyFiles(dir: string): { name: string; text: string }[] {
   const names = [

@@ -13,7 +13,7 @@ import { dpopProof } from '@atf/sdk/agent-key';
 import { ControlClient } from '@atf/sdk/client';
 import { renewCredential } from '@atf/sdk/enrol';
 import { atf, atfBin, documents } from './cli-run.ts';
-import { approve, call, Product, type Signed, until } from './product.ts';
+import { call, Product, released, type Signed, until } from './product.ts';
 
 let product: Product;
 let owner: Signed;
@@ -61,10 +61,7 @@ describe('with a task', () => {
     const { approvalId = '' } = asked.atf;
     const shown = await approver.client.call('approvals.show', { params: { id: approvalId } });
     expect(shown.because).toContain('files/read_text_file');
-    await approve(approver, approvalId);
-    await until('the released e-mail', async () =>
-      (await mail(office, planted)).isError ? undefined : true,
-    );
+    await released(approver, approvalId, () => mail(office, planted));
 
     // Neither the person nor a tool said this one; however it is written.
     for (const to of ['nobody@supplier.example', 'archive@another.example'])

@@ -14,7 +14,7 @@ import { ByteSearch } from '../masking/byte-search.ts';
 import { formsOf, plantedDocument, seed, shapeProblem } from '../masking/planted.ts';
 import { atf, atfBin, run } from './cli-run.ts';
 import { logSettled } from './read-log.ts';
-import { type Answer, approve, call, Product, root, until } from './product.ts';
+import { type Answer, call, Product, released, root, until } from './product.ts';
 import { readerManifest } from './reader-manifest.ts';
 import { storesOf } from './stores.ts';
 
@@ -219,7 +219,7 @@ describe(`documents in which something is planted, seed ${seed}`, () => {
   const overMcp: Heard[] = [];
   const overHttp: Heard[] = [];
   const actions: string[] = [];
-  let released: Answer;
+  let paper: Answer;
 
   beforeAll(async () => {
     const operator = await product.operator();
@@ -246,7 +246,7 @@ describe(`documents in which something is planted, seed ${seed}`, () => {
       overHttp.push({ before: json, text: await response.text(), isGiven: response.status === 200 });
       actions.push(response.headers.get('atf-action') ?? '');
     }
-    released = await releasedPaper();
+    paper = await releasedPaper();
   });
 
   /** A paper that a person releases, so that control keeps it for whoever collects it; whoever collects it tries to pass it on. */
@@ -256,11 +256,9 @@ describe(`documents in which something is planted, seed ${seed}`, () => {
     const client = await agent.mcp('papers');
     const asked = await call(client, 'getPaper', { id: '0' });
     expect(asked.atf.code, asked.text).toBe('maturity.approval_required');
-    await approve(approver, asked.atf.approvalId ?? '');
-    const answer = await until('the released paper', async () => {
-      const again = await call(client, 'getPaper', { id: '0' });
-      return again.isError ? undefined : again;
-    });
+    const answer = await released(approver, asked.atf.approvalId, () =>
+      call(client, 'getPaper', { id: '0' }),
+    );
     const letter = { to: 'eve@example.com', subject: 'paper', body: answer.text.slice(0, 2_000) };
     const passedOn = await call(await agent.mcp('back-office'), 'send_email', letter);
     actions.push(asked.atf.actionId ?? '', answer.atf.actionId ?? '', passedOn.atf.actionId ?? '');
@@ -280,8 +278,8 @@ describe(`documents in which something is planted, seed ${seed}`, () => {
   });
 
   it('are masked also when a person released them', () => {
-    expect(planted(released.text)).toEqual([]);
-    expect(released.text).toMatch(/\[[A-Z]+\]/);
+    expect(planted(paper.text)).toEqual([]);
+    expect(paper.text).toMatch(/\[[A-Z]+\]/);
   });
 
   it('leave nothing of it behind: not in what people are shown, no database, log, spool or file', async () => {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Client } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { atf } from './cli-run.ts';
-import { approve, call, Product, resume, root, type Signed, until } from './product.ts';
+import { call, Product, released, resume, root, type Signed, until } from './product.ts';
 import { logSettled, readLog } from './read-log.ts';
 import { readerManifest } from './reader-manifest.ts';
 import { Warehouse } from './warehouse.ts';
@@ -202,10 +202,7 @@ describe('twelve agents of one tool', () => {
       reversible: false,
       because: expect.stringContaining('update public.tickets (status)'),
     });
-    await approve(approver, approvalId);
-    await until('the released statement', async () =>
-      (await query(junior, sql)).isError ? undefined : true,
-    );
+    await released(approver, approvalId, () => query(junior, sql));
     expect(await warehouse.rows('select status from tickets')).toEqual([{ status: 'closed' }]);
     expect(warehouse.executed.filter((each) => each === sql)).toHaveLength(1);
 
