@@ -188,12 +188,18 @@ describe.skipIf(chromiumPath === undefined || !built)('console pages over fixtur
     await open('/policy/combinations', 'What would end it');
     await drawing.getByRole('link', { name: /send_email.*cut here/ }).waitFor();
     await page.getByRole('listitem').filter({ hasText: 'sends, internal' }).first().waitFor();
-    const across = page.getByRole('button', { name: 'Untrusted text and harm, across agents' });
+    const across = page.getByRole('button', { name: 'medium Untrusted text and harm, across agents' });
     await across.focus();
     await page.keyboard.press('Enter');
     await drawing.getByText('back-office (orders)').waitFor();
     expect(new URL(page.url()).searchParams.get('finding')).toBe('MoLJviZ2rB3qYyWc');
     await photograph(page, 'pages-combinations-across', true);
+    // Over work that one agent gives another, the right to start it is what is cut.
+    await page.getByRole('button', { name: 'low Untrusted text and harm, across agents' }).click();
+    await page.getByText('Do not let principal-operations start senior-support any more').waitFor();
+    await drawing.getByText('back-office (orders)').waitFor({ state: 'detached' });
+    await photograph(page, 'pages-combinations-delegation', true);
+    await across.click();
     await drawing.getByRole('link', { name: /^senior-support/ }).focus();
     await page.keyboard.press('Enter');
     await page.waitForURL('**/agents/senior-support');
