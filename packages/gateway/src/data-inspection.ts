@@ -54,7 +54,7 @@ interface Known {
 /** Arguments are looked at once, however often the call is decided. */
 const known = new WeakMap<JsonObject, Known>();
 /** Characters that are looked at in the tick of a decision; what is longer has been looked at before, in parts, or counts as unchecked. */
-const atOnceMax = 16_384;
+export const atOnceMax = 16_384;
 
 const sent = { channel: 'sent' } as const;
 

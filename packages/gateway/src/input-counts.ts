@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { countResult, noCounts, sampledMax } from '@atf/core/data/input-statistics';
 import { hourOf } from '@atf/core/hours';
 import { type InputCounts, inputWindowsMax } from '@atf/core/wire/drift';
-import { isJsonObject, type Json } from '@atf/core/wire/json';
+import { type Json, stringsIn } from '@atf/core/wire/json';
 import type { Ran } from './execute.ts';
 import { isMemoryWrite } from './memory-writes.ts';
 import type { ClockPort, ControlPort } from './ports.ts';
@@ -94,14 +94,10 @@ const contentOf = (result: ToolResult | undefined): Json =>
 function sampleOf(value: Json): { readonly length: number; readonly sample: string } {
   const parts: string[] = [];
   let [length, sampled] = [0, 0];
-  const collect = (value: Json): void => {
-    if (typeof value === 'string') {
-      length += value.length;
-      if (sampled < sampledMax) parts.push(value.slice(0, sampledMax - sampled));
-      sampled = Math.min(sampledMax, sampled + value.length);
-    } else if (Array.isArray(value)) for (const item of value) collect(item as Json);
-    else if (isJsonObject(value)) for (const item of Object.values(value)) collect(item);
-  };
-  collect(value);
+  for (const text of stringsIn(value)) {
+    length += text.length;
+    if (sampled < sampledMax) parts.push(text.slice(0, sampledMax - sampled));
+    sampled = Math.min(sampledMax, sampled + text.length);
+  }
   return { length, sample: parts.join('\n') };
 }

@@ -9,9 +9,9 @@ import { areAlike, type Sketch, sketchOf } from '@atf/core/data/near-duplicates'
 import { actionClassOf } from '@atf/core/decide';
 import { dayMs } from '@atf/core/hours';
 import type { SettingsDoc, ToolDoc } from '@atf/core/wire/feed';
-import { isJsonObject, type Json, type JsonObject } from '@atf/core/wire/json';
+import { type JsonObject, stringsIn } from '@atf/core/wire/json';
 import type { DetectorVerdict } from '@atf/core/world';
-import { driven } from './data-inspection.ts';
+import { atOnceMax, driven } from './data-inspection.ts';
 import { WorstScore } from './models.ts';
 
 /** Of these verdicts in records: raised when what is found changes. */
@@ -21,8 +21,6 @@ const textsHeldMax = 1_024;
 const toolsHeldMax = 100;
 /** Texts of one call; of one with more nobody has looked at all. */
 const textsMax = 50;
-/** Characters that are looked at in the tick of a decision; what is longer has been looked at before, or counts as unchecked. */
-const atOnceMax = 16_384;
 
 interface Looked {
   readonly reads: 'clear' | 'label' | 'block';
@@ -46,19 +44,12 @@ const says = (name: string, verdict: DetectorVerdict['verdict'], label: string):
   labels: [label],
 });
 
-function textsIn(value: Json, texts: string[]): string[] {
-  if (typeof value === 'string') texts.push(value);
-  else if (Array.isArray(value)) for (const item of value) textsIn(item, texts);
-  else if (isJsonObject(value)) for (const item of Object.values(value)) textsIn(item, texts);
-  return texts;
-}
-
 function lookedOf(
   args: JsonObject,
   worst: WorstScore,
   inspection: ReturnType<typeof inspect>['inspection'],
 ): Looked {
-  const sketches = textsIn(args, [])
+  const sketches = stringsIn(args)
     .map(sketchOf)
     .filter((sketch) => sketch !== undefined);
   return {

@@ -1,4 +1,5 @@
 /** Room: data (D-2). What holds for writes to memories where settings say nothing, and which settings say less than others. Pure. */
+import { isWeaker } from './output/defaults.ts';
 import type { Memory } from '../wire/memory.ts';
 
 export type WholeMemory = { readonly [word in keyof Memory]-?: NonNullable<Memory[word]> };
@@ -11,14 +12,10 @@ export const wholeMemory = ({
   repeated = memoryDefault.repeated,
 }: Memory = {}): WholeMemory => ({ orders, alikeMax, repeated });
 
-const strictness = ['label', 'review', 'block'];
-
 /** What is let through that was not before: one plain sentence each. */
 export function looserMemory(before: Memory | undefined, after: Memory | undefined): string[] {
   const [was, is] = [wholeMemory(before), wholeMemory(after)];
-  const weaker = (['orders', 'repeated'] as const).filter(
-    (word) => strictness.indexOf(is[word]) < strictness.indexOf(was[word]),
-  );
+  const weaker = (['orders', 'repeated'] as const).filter((word) => isWeaker(was[word], is[word]));
   return [
     ...weaker.map((word) => `settings memory.${word}: ${was[word]} becomes ${is[word]}`),
     ...(is.alikeMax > was.alikeMax

@@ -277,3 +277,11 @@ export function canonicalJson(value: Json): string {
 export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
+
+/** Every string that is a value, in its order; names of members are none. */
+export function stringsIn(value: Json, found: string[] = []): string[] {
+  if (typeof value === 'string') found.push(value);
+  else if (Array.isArray(value)) for (const item of value as Json[]) stringsIn(item, found);
+  else if (isJsonObject(value)) for (const item of Object.values(value)) stringsIn(item, found);
+  return found;
+}

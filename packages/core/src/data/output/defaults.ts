@@ -49,7 +49,8 @@ export function wholeOutput({ toxicity, links, rules, sample, unsure, reviewHour
 }
 
 const strictness = ['label', 'review', 'block'] as const;
-const isWeaker = (was: (typeof strictness)[number], is: (typeof strictness)[number]) =>
+/** Whether what is done with a find lets more through. */
+export const isWeaker = (was: (typeof strictness)[number], is: (typeof strictness)[number]) =>
   strictness.indexOf(is) < strictness.indexOf(was);
 
 /** Everything of a rule but what it does: another one is another rule. */
