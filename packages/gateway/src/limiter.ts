@@ -167,7 +167,8 @@ export class Limiter {
       const key = keyOf(rate);
       if (hold !== undefined) {
         const ok = (hold.kept.get(key) ?? 0) > nowMs;
-        const missing = hold.missing.get(key) ?? { retryAfterMs: askAgainMs };
+        // What was held ran out before this decision: nobody has said that the limit is reached.
+        const missing = hold.missing.get(key) ?? { retryAfterMs: askAgainMs, unheard: true };
         return { id, ok, max, perSeconds, ...(ok ? { retryAfterMs: 0 } : missing) };
       }
       const counter = this.#counters.get(key);
