@@ -20,6 +20,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { atf } from './cli-run.ts';
 import {
   type Answer,
+  approve,
   atOnceMs,
   atRest,
   call,
@@ -313,6 +314,35 @@ describe('without control', () => {
     expect(effects('order.status_changed')).toBe(0);
     product.signal('control', 'SIGCONT');
     await until('the service to return', async () => ((await read()) === 'done' ? true : undefined), 30_000);
+  });
+
+  it('what a person released is not spent on a moment without control: it runs when control is heard again', async () => {
+    const junior = await (await product.agent('junior-support')).mcp('back-office');
+    const approver = await product.signIn('paula.reyes@example.com');
+    const refund = { order_id: 'O-5001', amount: 12, currency: 'EUR', reason: 'arrived broken' };
+    const { approvalId = '' } = (await call(junior, 'create_refund', refund)).atf;
+    await approve(approver, approvalId);
+    const ready = async () => (await fetch(`${product.ready.gatewayUrl}/readyz`)).status === 200;
+    // Control may be away so long that nobody knows whether it has released it: that asks anew, and is not what is shown here.
+    let isLost = false;
+    await until(
+      'the refund, whatever is heard while it is released',
+      async () => {
+        await until('the gateway to serve', async () => ((await ready()) ? true : undefined));
+        product.signal('control', 'SIGSTOP');
+        const answered = callOnce(junior, 'create_refund', refund);
+        await until('the gateway to hear nothing', async () => ((await ready()) ? undefined : true));
+        product.signal('control', 'SIGCONT');
+        const { isError, atf: said } = await answered;
+        isLost ||= said.code === 'maturity.approval_outcome_unknown';
+        if (!isLost) expect([undefined, approvalId]).toContain(said.approvalId);
+        if (said.outcome === 'waiting' && said.approvalId !== approvalId)
+          await approve(approver, said.approvalId ?? '');
+        return isError ? undefined : true;
+      },
+      120_000,
+    );
+    expect(effects('refund.created')).toBe(1);
   });
 
   it('the stop file of the host works without control, outlives its return, and is lifted by removing it', async () => {

@@ -419,7 +419,7 @@ export async function approve(by: Signed, id: string): Promise<void> {
 }
 
 /**
- * Has a person approve a call that waits, and calls until it has run. A release is spent, and nothing has run, when control is not heard in that very moment: then somebody is asked
+ * Has a person approve a call that waits, and calls until it has run. A release is spent, and nothing has run, when control is away for long in that very moment: then somebody is asked
  * anew, and says so again. It calls seldom: each of these calls counts for what its agent may call in a minute or an hour.
  */
 export async function released(

@@ -241,6 +241,7 @@ export class GatewayNode {
       upstream: upstreams,
       control,
       wrappingKey: () => payloadKey.current(),
+      pause: (ms) => process.pause(ms),
       replicated: (boundMs) => shipper.replicated(boundMs),
     };
     const upSinceMs = clock.monotonicMs();

@@ -18,6 +18,7 @@ import { type AnswerIds, answerOf, type CallAnswer, refused, said, waiting } fro
 import { type Decider, type ExactCall, exactCall, receivedOf } from './decision.ts';
 import type { Ran } from './execute.ts';
 import { labelsFound, labelsFoundIn } from './found-labels.ts';
+import { heard } from './heard.ts';
 import type { OutcomeReports } from './outcome-reports.ts';
 import type { ControlAnswer, Ports } from './ports.ts';
 import { type Decided, recordDecision } from './record.ts';
@@ -348,6 +349,7 @@ export class Approvals {
       const why = refusal('maturity.approval_outcome_unknown', 'Control did not answer.');
       return { kind: 'refused', refusal: why, uncertain: true };
     }
+    if (!(await heard(ports))) return this.#unspent(id);
     const answer = await ports.control.request('gateway.redeemApproval', {
       params: { id },
       body: { agentId: credential.agentId, actionId },
@@ -367,6 +369,14 @@ export class Approvals {
     const text = given ? { resultText: ran.resultText } : {};
     await reports.tell(id, actionId, { status: ran.status, ...text });
     return { kind: 'ran', ran };
+  }
+
+  /** What would be cut at once is not released: the approval stays what it is. */
+  #unspent(id: string): Settled {
+    const state = this.#input.ports.snapshot.approval(id)?.state;
+    const uncertain = state !== undefined && spentStates.has(state);
+    const why = uncertain ? undefined : 'The approval is not spent: call again once control is heard.';
+    return { kind: 'refused', refusal: refusal('containment.feed_stale', why), uncertain };
   }
 
   /** An approval is not spent on a tool server that cannot be reached. */
@@ -408,7 +418,9 @@ export class Approvals {
     };
     const received = receivedOf(actionId, credential, call);
     await decider.prepare(call, agentId);
-    const decided = decider.decide(received, call, approval, await decider.hold(received));
+    const held = await decider.hold(received);
+    await heard(ports);
+    const decided = decider.decide(received, call, approval, held);
     if (decided.decision.outcome === 'allow') return await release(decided);
     const why = decided.decision.refusal ?? refusal('internal.fault');
     return notExecuted((await recordDecision(ports, 'action.refused', decided)) ?? why);

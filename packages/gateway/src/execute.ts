@@ -19,6 +19,7 @@ import { inputOf } from './agent-input.ts';
 import type { CallUnderWay } from './calls.ts';
 import { bothRecords, inspectResult, ownOf, reportLabels, withSaid } from './data-inspection.ts';
 import { labelsFound } from './found-labels.ts';
+import { heard } from './heard.ts';
 import { lastLook } from './last-look.ts';
 import type { DispatchedAction, Ports } from './ports.ts';
 import { logOfCall } from './protocols/mcp-log.ts';
@@ -168,6 +169,8 @@ async function lookAndDispatch(
   const { received, world } = decided;
   const given = await argumentsWithValues(ports, schemas, decided);
   if ('refusal' in given) return without('not_executed', given.refusal);
+  // A person released it, and is not asked anew because of a moment.
+  if (decided.approvalId !== undefined) await heard(ports, call.signal);
   const refused = lastLook(ports, decided, call);
   const server = world.server;
   if (refused !== undefined || server === undefined) {

@@ -278,6 +278,7 @@ function build({ key, options, control, spool, enrolled, orphans }: Opened): Bui
     upstream: routedUpstream(upstreams, services, cooperative, snapshot, elsewhere),
     control,
     wrappingKey: () => payloadKey.current(),
+    pause: (ms) => pauseFor(ms, undefined, { ref: false }),
     replicated: (boundMs) => shipper.replicated(boundMs),
     askService: askServicesBy(post, () => clock.monotonicMs()),
   };

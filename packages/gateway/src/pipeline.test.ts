@@ -399,6 +399,87 @@ describe('approvals (invariant 5)', () => {
     expect(await asked(on)).not.toBe(approvalId);
   });
 
+  describe('while control is not heard', () => {
+    const released = async () => {
+      const on = bench();
+      const approvalId = await asked(on);
+      on.control.approve(approvalId);
+      const ask = on.control.request.bind(on.control);
+      /** The lease runs out just before, or just after, control is asked to release it. */
+      const runsOut = (when: 'before' | 'after') => {
+        on.control.request = async (operation, call) => {
+          const answer = await ask(operation, call);
+          if (operation === 'gateway.redeemApproval' && when === 'after') on.clock.advance(leaseMs);
+          return answer;
+        };
+        if (when === 'before')
+          on.upstream.prepare = async () => {
+            on.clock.advance(leaseMs);
+            return { ok: true };
+          };
+      };
+      const pay = () => on.call(junior, 'pay', { amount: 5 });
+      return { on, approvalId, stored: on.control.stored.get(approvalId), runsOut, pay };
+    };
+    /** Control is heard again while the third pause goes on. */
+    const hearAgain = (on: Bench, also = () => undefined as unknown) => {
+      let pauses = 0;
+      on.during.waiting = () => {
+        if (++pauses !== 3) return;
+        also();
+        on.hear();
+      };
+    };
+
+    it.each(['before', 'after'] as const)(
+      'wait until it is heard again (%s control released it), and run once',
+      async (when) => {
+        const { on, stored, runsOut, pay } = await released();
+        runsOut(when);
+        hearAgain(on);
+        expect(codeOf(await pay())).toBe('result');
+        expect([stored?.releases, on.upstream.effects.length]).toEqual([1, 1]);
+      },
+    );
+
+    it('stay as they are where it is not heard in time, and are released later', async () => {
+      const { on, stored, runsOut, pay } = await released();
+      const { prepare } = on.upstream;
+      runsOut('before');
+      const answer = await pay();
+      expect([codeOf(answer), outcomeOf(answer)]).toEqual(['containment.feed_stale', 'refused']);
+      expect(JSON.stringify(answer)).toContain('not spent');
+      expect([stored?.releases, stored?.doc.state, on.upstream.effects.length]).toEqual([0, 'approved', 0]);
+      on.upstream.prepare = prepare;
+      on.hear();
+      expect(codeOf(await pay())).toBe('result');
+      expect([stored?.releases, on.control.stored.size]).toEqual([1, 1]);
+    });
+
+    it('wait also behind their record; a stop that is heard meanwhile wins', async () => {
+      const stop = {
+        scope: { kind: 'agent' as const, id: junior.agentId },
+        state: 'killed' as const,
+        since: '2026-11-20T00:00:00Z',
+        reason: 'drill',
+        by: 'operator',
+      };
+      for (const stops of [false, true]) {
+        const { on, stored, pay } = await released();
+        on.spool.gate.closed = true;
+        const call = pay();
+        await settle();
+        expect(on.spool.gate.waiting).toBe(1);
+        on.clock.advance(leaseMs);
+        expect(on.pipeline.stopper.leaseLost()).toBe(0);
+        hearAgain(on, () => stops && on.snapshot.apply('containment', `agent:${junior.agentId}`, stop));
+        on.spool.gate.open();
+        expect(codeOf(await call)).toBe(stops ? 'containment.call_aborted' : 'result');
+        expect([stored?.releases, on.upstream.effects.length]).toEqual([1, stops ? 0 : 1]);
+      }
+    });
+  });
+
   it('are not spent, and not shown, by a caller that may not have them now', async () => {
     const on = bench();
     const proof = { '.': { left: { Var: 'context' }, attr: 'proof' } };

@@ -141,6 +141,8 @@ export interface Ports {
   readonly snapshot: SnapshotPort;
   readonly upstream: UpstreamPort;
   readonly control: ControlPort;
+  /** Lets time pass. */
+  pause(ms: number): Promise<unknown>;
   /** Whether control holds everything that was recorded until now; false when it does not within `boundMs`. Never throws. */
   replicated(boundMs: number): Promise<boolean>;
   /** Services that look at data; absent: none can be asked. */

@@ -36,9 +36,9 @@ export class Stopper {
     return this.#calls.running((call) => containmentApplies(doc.scope, call));
   }
 
-  /** Control was not heard within the lease: it may have killed anybody. */
+  /** Control was not heard within the lease: it may have killed anybody. What was not sent meets that in its last look, or is heard again by then. */
   leaseLost(): number {
-    const cut = this.#calls.cut(() => true, refusal('containment.feed_stale'));
+    const cut = this.#calls.cut(({ dispatched }) => dispatched, refusal('containment.feed_stale'));
     this.#force(cut);
     return cut.length;
   }

@@ -269,6 +269,8 @@ export interface Bench {
   readonly clock: VirtualClock;
   /** Before control is told again; closed. */
   readonly pauses: Gate;
+  /** What happens while somebody lets time pass. */
+  readonly during: { waiting: () => Promise<void> | void };
   readonly lease: Lease;
   readonly snapshot: Snapshot;
   readonly spool: FakeSpool;
@@ -343,10 +345,15 @@ export function bench(seed = 'bench'): Bench {
   const random = seeded(seed);
   const pauses = new Gate();
   pauses.closed = true;
+  const during: Bench['during'] = { waiting: () => undefined };
   const key = { kid: 'payload-1', key: createSecretKey(Buffer.alloc(32, 7)) };
   const ports: Ports = {
     ...{ clock, random, spool, snapshot, upstream, control },
     wrappingKey: () => key,
+    pause: async (ms) => {
+      clock.advance(ms);
+      await during.waiting();
+    },
     replicated: async () => !control.away,
   };
   const pipeline = createPipeline(ports, {
@@ -391,5 +398,5 @@ export function bench(seed = 'bench'): Bench {
     };
     return pipeline.call(credential, request, gone);
   };
-  return { clock, lease, snapshot, spool, upstream, control, pauses, ports, pipeline, hear, call };
+  return { clock, lease, snapshot, spool, upstream, control, pauses, during, ports, pipeline, hear, call };
 }
