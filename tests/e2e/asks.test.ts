@@ -184,6 +184,15 @@ describe('a tool server that asks agents for something', () => {
     expect(JSON.stringify(entries)).not.toContain('Which one?');
   });
 
+  it.each(everythingServers)('asks without what the agent does not read (%s)', async (server) => {
+    const { client, asked } = await elder(server);
+    const form = (message: string) => client.callTool({ name: 'test_elicitation', arguments: { message } });
+    const result = await form('Is 4111 1111 1111 1111 hers?');
+    expect(JSON.stringify(result.content)).toContain(secret);
+    expect(asked).toMatchObject([{ message: 'Is [CARD] hers?' }]);
+    await client.close();
+  });
+
   it.each(everythingServers)('is not answered for what a client did not declare (%s)', async (server) => {
     const { client, asked } = await elder(server, { elicitation: {} });
     const result = await client.callTool({ name: 'test_sampling', arguments: { prompt: 'Say it' } });

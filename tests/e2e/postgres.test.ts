@@ -1,24 +1,50 @@
-/** The whole product on a real PostgreSQL instead of the embedded database: calls, approvals, a stop, the log, a restart. */
-import { readdirSync, readFileSync } from 'node:fs';
+/** The whole product on a real PostgreSQL instead of the embedded database: calls, approvals, a stop, the log, a restart; and what of masked data it keeps. */
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ByteSearch } from '../masking/byte-search.ts';
+import { formsOf, plantedDocument, seed } from '../masking/planted.ts';
 import { type Cluster, postgresBinaries, startCluster } from '../postgres/cluster.ts';
 import { atf, failure } from './cli-run.ts';
-import { call, Product, resume } from './product.ts';
+import { call, Product, released, resume, root } from './product.ts';
+import { logSettled } from './read-log.ts';
+import { readerManifest } from './reader-manifest.ts';
+import { filesIn, storesOf } from './stores.ts';
 
 const secret = 'Quartz-47-heliotrope';
 let cluster: Cluster;
 let product: Product;
 const withPassword = (url: string) => url.replace('atf@', `atf:${secret}@`);
+const folder = mkdtempSync(join(tmpdir(), 'atf-on-postgres-'));
+/** Its own: PostgreSQL may run as another user, who enters no folder of this one. */
+const clusterFolder = mkdtempSync(join(tmpdir(), 'atf-postgres-kept-'));
+/** All that is found is masked for an Intern. */
+const masking = `
+sensitive:
+  masked: { intern: [secret, PCI, PHI, PII], junior: [secret, PCI], senior: [secret, PCI], principal: [secret, PCI] }
+  neverSent: [secret, PCI]
+`;
+const started = (options: { home?: string; ports?: Product['ports'] } = {}) =>
+  Product.start({
+    ...options,
+    args: ['--policies', folder],
+    env: { DATABASE_URL: withPassword(cluster.url) },
+  });
 
 describe.skipIf(postgresBinaries() === undefined)('on PostgreSQL', () => {
   beforeAll(async () => {
-    cluster = await startCluster();
-    product = await Product.start({ env: { DATABASE_URL: withPassword(cluster.url) } });
+    cpSync(join(root, 'policies'), folder, { recursive: true });
+    const settings = join(folder, 'settings.yaml');
+    writeFileSync(settings, readFileSync(settings, 'utf8') + masking);
+    cluster = await startCluster(clusterFolder);
+    product = await started();
   });
   afterAll(async () => {
     await product?.remove();
     await cluster?.stop();
+    for (const each of [folder, clusterFolder]) rmSync(each, { recursive: true, force: true });
   });
 
   it('an agent reads, a stop holds its next call, and a person lets it go on', async () => {
@@ -45,7 +71,7 @@ describe.skipIf(postgresBinaries() === undefined)('on PostgreSQL', () => {
   it('keeps everything over a restart, and its log verifies', async () => {
     const { home, ports } = product;
     await product.stop();
-    product = await Product.start({ home, ports, env: { DATABASE_URL: withPassword(cluster.url) } });
+    product = await started({ home, ports });
     const operator = await product.operator();
     expect((await operator.call('agents.list')).items).toHaveLength(4);
     const at = ['--json', '--data', product.dataDir];
@@ -93,5 +119,48 @@ describe.skipIf(postgresBinaries() === undefined)('on PostgreSQL', () => {
     const absent = await start(`postgresql://atf:${secret}@127.0.0.1:1/x`);
     expect(failure(absent).code).toBe('storage.database_unreachable');
     for (const { stdout, stderr } of [wrong, absent]) expect(stdout + stderr).not.toContain(secret);
+  });
+
+  it(`keeps nothing of what it has masked: no row, no file of the database, no spool (seed ${seed})`, async () => {
+    const documents = fc.sample(plantedDocument, { seed, numRuns: 12 });
+    const search = new ByteSearch(documents.flatMap(({ planted }) => planted.flatMap(formsOf)));
+    const sandbox = join(product.dataDir, 'sandbox');
+    const paths = documents.map(({ json }, at) => {
+      const path = join(sandbox, `planted-${at}.json`);
+      writeFileSync(path, JSON.stringify(json));
+      return path;
+    });
+    const operator = await product.operator();
+    const tool = 'files/read_text_file';
+    const manifest = readerManifest('asker', [tool]).replace('orders, finance', 'files');
+    const asker = `${manifest}checkpoints:\n  - { tool: ${tool}, reason: Files are personal. }\n`;
+    await operator.call('agents.register', { body: { manifest: asker, format: 'yaml' } });
+    const client = await (await product.agent('intern-analyst')).mcp('files');
+    const answers = [];
+    for (const path of paths) answers.push(await call(client, 'read_text_file', { path }));
+    const approver = await product.signIn('paula.reyes@example.com');
+    const waiting = await (await product.agent('asker')).mcp('files');
+    const given = answers.findIndex(({ isError }) => !isError);
+    const read = () => call(waiting, 'read_text_file', { path: paths[given] ?? '' });
+    const asked = await read();
+    expect(asked.atf.code, asked.text).toBe('maturity.approval_required');
+    answers.push(await released(approver, asked.atf.approvalId, read));
+    for (const { text } of answers) expect([...search.in(Buffer.from(text))]).toEqual([]);
+    expect(answers.filter(({ isError }) => !isError).length).toBeGreaterThan(paths.length / 2);
+    await logSettled(product);
+    await product.stop();
+    const lengths = new Map<string, number>();
+    const places: string[] = [];
+    for await (const { name, bytes } of storesOf(product, ['sandbox'], cluster.url)) {
+      if (search.in(bytes).size > 0) places.push(name);
+      lengths.set(name, bytes.length);
+    }
+    await cluster.stop();
+    for (const { name, bytes } of filesIn(clusterFolder)) if (search.in(bytes).size > 0) places.push(name);
+    expect(places).toEqual([]);
+    // Its log stands in the database, too.
+    for (const table of ['approval', 'audit_payload', 'log_file', 'lineage_action'])
+      expect(lengths.get(`rows of ${table}`), table).toBeGreaterThan(0);
+    expect(search.in(readFileSync(paths[0] ?? '')).size).toBeGreaterThan(0);
   });
 });

@@ -4,16 +4,16 @@
  * goes on, and everything that the decision rested on is looked at again before an answer leaves.
  */
 import { refusal } from '@atf/core/errors';
-import { isWithin, joined, labelsOfTool, untrusted, worst } from '@atf/core/segmentation/flow';
+import { isWithin, joined, labelsOfTool, worst } from '@atf/core/segmentation/flow';
 import type { Json, JsonObject } from '@atf/core/wire/json';
 import { canonicalJson } from '@atf/core/wire/json';
 import type { AskKind } from '@atf/core/wire/words';
 import type { CallUnderWay } from './calls.ts';
-import { argumentVerdicts, inspectArguments, inspectWords, isDoubtful } from './data-inspection.ts';
+import { argumentVerdicts, inspectArguments, isDoubtful } from './data-inspection.ts';
+import { labelsFound } from './found-labels.ts';
 import { lastLook } from './last-look.ts';
 import type { Ports } from './ports.ts';
 import type { LogLevel } from './protocols/mcp-log.ts';
-import { askMethods } from './protocols/mcp-input.ts';
 import type {
   AskAgent,
   CallInput,
@@ -23,7 +23,8 @@ import type {
   UpstreamFault,
 } from './protocols/protocol.ts';
 import { type Decided, recordInput } from './record.ts';
-import type { SessionLabels } from './session-labels.ts';
+import { labelsRead, type SessionLabels } from './session-labels.ts';
+import { shownQuestions } from './shown-questions.ts';
 
 /** The agent behind one call, as the door sees it. */
 export interface AgentSide {
@@ -42,12 +43,16 @@ const fault = (code: UpstreamFault['code'], detail: string, missing?: readonly A
   fault: { code, dispatched: true, detail, ...(missing === undefined ? {} : { missing }) },
 });
 
+/** Takes in what a server said beside its result, before anybody has it. `isDoubtful`: whoever the tool is trusted for, this was not to be. */
+export type Hear = (decided: Decided, said: Json, isDoubtful: boolean) => void;
+
 /** Undefined: its server may ask for nothing, or there is nobody to ask. */
 export function inputOf(
   ports: Ports,
   labels: Pick<SessionLabels, 'facts' | 'join'>,
   decided: Decided,
   call: CallUnderWay,
+  hear: Hear,
 ): CallInput | undefined {
   const { side } = call;
   const mayAsk = decided.world.server?.mayAsk ?? [];
@@ -59,11 +64,15 @@ export function inputOf(
     questions += kinds.length;
     const forbidden = kinds.filter((kind) => !mayAsk.includes(kind));
     const missing = kinds.filter((kind) => !asks.includes(kind));
-    const words = textOf(asked);
-    const { data, injection } = await inspectWords(words);
+    const { shown, text, data, injection } = await shownQuestions(ports, decided, asked);
     const strange = injection === 'block';
-    const refused = forbidden.length > 0 || missing.length > 0 || questions > questionsMax || strange;
-    const record = { kinds, refused, labels: data?.labels ?? [], text: canonicalJson(words) };
+    const refused =
+      forbidden.length > 0 ||
+      missing.length > 0 ||
+      questions > questionsMax ||
+      strange ||
+      shown === undefined;
+    const record = { kinds, refused, labels: data?.labels ?? [], text };
     const unrecorded = await recordInput(ports, 'action.input_asked', decided, record);
     if (unrecorded !== undefined) return fault('upstream.input_missing', 'It could not be recorded.');
     if (forbidden.length > 0)
@@ -71,14 +80,16 @@ export function inputOf(
     if (missing.length > 0)
       return fault('upstream.call_refused', `The tool needs: ${missing.join(', ')}.`, missing);
     if (strange) return fault('upstream.input_missing', 'The question reads like orders to the agent.');
+    if (shown === undefined)
+      return fault('upstream.input_missing', 'The question holds what this agent does not read.');
     if (refused) return fault('upstream.input_missing', 'The server asks too often.');
     // Whoever is asked has read it.
-    if (isDoubtful(data)) {
-      const { credential, server, tool } = decided.received;
-      if ((await labels.join(credential, `${server}/${tool}`, untrusted)) !== undefined)
-        return fault('upstream.input_missing', 'Control has not taken what the session would have read.');
-    }
-    const answers = await unlessCut(side.ask(asked), call.signal);
+    const { credential, server, tool } = decided.received;
+    const found = joined(labelsRead(decided.world.tool), labelsFound(ports.snapshot.settings(), data));
+    if ((await labels.join(credential, `${server}/${tool}`, found)) !== undefined)
+      return fault('upstream.input_missing', 'Control has not taken what the session would have read.');
+    hear(decided, shown as unknown as Json, isDoubtful(data));
+    const answers = await unlessCut(side.ask(shown), call.signal);
     if (answers === undefined)
       return fault('upstream.input_missing', 'The side of the agent did not answer.');
     const said = canonicalJson(answers as Json);
@@ -122,11 +133,6 @@ function keptBack(
     ? 'The answer holds what is never sent; it was kept back.'
     : undefined;
 }
-
-const textOf = (asked: InputRequests): Json =>
-  Object.fromEntries(
-    Object.entries(asked).map(([key, { kind, params }]) => [key, { method: askMethods[kind], params }]),
-  );
 
 /** What comes after a stop is not waited for. */
 async function unlessCut<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {

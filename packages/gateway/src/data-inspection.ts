@@ -334,16 +334,6 @@ export const inspectHead = (
   own: readonly MadeDetector[],
 ): Inspected => inspect(headers, { channel: 'read', own, mask });
 
-/** What a text that is no result looks like: words of another agent, questions of a server. */
-export async function inspectWords(words: Json): Promise<Omit<InspectedResult, 'result'>> {
-  const worst = new WorstScore(modelOf.prompt);
-  const { inspection } = await driven(inspectInParts(words, { channel: 'prompt', hear: worst.hear }));
-  return {
-    data: recordOf([inspection], worst),
-    injection: injectionVerdict(worst.worst.verdict, [inspection]),
-  };
-}
-
 /** Of what no model is asked about. */
 const unscored = { worst: { score: 0, verdict: 'clear' }, unchecked: false } as const;
 

@@ -15,7 +15,7 @@ import { reviewReasons } from '@atf/core/data/output/review';
 import { canonicalJson, type Json, type JsonObject } from '@atf/core/wire/json';
 import type { AskKind, Level } from '@atf/core/wire/words';
 import type { SchemaFact } from '@atf/core/world';
-import { inputOf } from './agent-input.ts';
+import { type Hear, inputOf } from './agent-input.ts';
 import type { CallUnderWay } from './calls.ts';
 import { bothRecords, inspectResult, ownOf, reportLabels, withSaid } from './data-inspection.ts';
 import { labelsFound } from './found-labels.ts';
@@ -59,12 +59,14 @@ export interface Beside {
   readonly schemas: SchemaCheck;
   readonly totals: Totals;
   readonly labels: SessionLabels;
+  /** What the server said while it worked. */
+  readonly hear: Hear;
 }
 
 /** Step 6 and following. */
 export async function execute(
   ports: Ports,
-  { schemas, totals, labels }: Beside,
+  { schemas, totals, labels, hear }: Beside,
   decided: Decided,
   call: CallUnderWay,
 ): Promise<Ran> {
@@ -76,7 +78,11 @@ export async function execute(
   const untold = (await notReplicated(ports, decided)) ?? (await joinLabels(labels, decided));
   const came =
     untold === undefined
-      ? await readAnew(labels, decided, await lookAndDispatch(ports, { schemas, labels }, decided, call))
+      ? await readAnew(
+          labels,
+          decided,
+          await lookAndDispatch(ports, { schemas, labels, hear }, decided, call),
+        )
       : without('not_executed', untold);
   const { actionId, protocol } = decided.received;
   const ran = await totals.settle(actionId, came, protocol === 'action' && call.dispatched);
@@ -161,7 +167,7 @@ async function listAgain(
 /** Step 7 in one tick, then step 8. */
 async function lookAndDispatch(
   ports: Ports,
-  { schemas, labels }: Pick<Beside, 'schemas' | 'labels'>,
+  { schemas, labels, hear }: Omit<Beside, 'totals'>,
   decided: Decided,
   call: CallUnderWay,
 ): Promise<Ran> {
@@ -185,7 +191,7 @@ async function lookAndDispatch(
     tool: received.tool,
     instanceId,
   };
-  const input = inputOf(ports, labels, decided, call);
+  const input = inputOf(ports, labels, decided, call, hear);
   const level = call.side?.logLevel;
   const log = level === undefined ? undefined : logOfCall();
   const outcome = await ports.upstream.call(target, given.args, {

@@ -349,13 +349,12 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     gone?.addEventListener('abort', hungUp, { once: true });
     if (gone?.aborted === true) hungUp();
     try {
-      const ran = await execute(ports, { schemas, totals, labels }, decided, underWay);
-      if (ran.result !== undefined && world.tool !== undefined)
-        memories.observe(
-          received,
-          { tool: world.tool, isDoubtful: isDoubtful(ran.data) },
-          ran.result as unknown as Json,
-        );
+      const ran = await execute(ports, { schemas, totals, labels, hear }, decided, underWay);
+      if (ran.result !== undefined) {
+        const { log = [] } = ran;
+        const said = log.length === 0 ? ran.result : { ...ran.result, log };
+        hear(decided, said as unknown as Json, isDoubtful(ran.data));
+      }
       observe(decided, ran);
       if (ran.status !== 'not_executed') options.onRan?.(decided, ran);
       notifier.after(decided, ran);
@@ -366,6 +365,11 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
       totals.end(received.actionId, underWay.dispatched);
       calls.end(underWay);
     }
+  }
+
+  /** What is read from now on is known by where it came from. */
+  function hear({ received, world: { tool } }: Decided, said: Json, doubtful: boolean): void {
+    if (tool !== undefined) memories.observe(received, { tool, isDoubtful: doubtful }, said);
   }
 
   /** Step 9. Baselines and anomalies hang here later. */
