@@ -76,6 +76,7 @@ export function addCommands(program: Commander, act: Act): void {
   addPoints(program, act);
   addHosts(program, act);
   addEgress(program, act);
+  addSources(program, act);
   addPeople(program, act);
   addNotify(program, act);
 }
@@ -652,6 +653,44 @@ function addEgress(program: Commander, act: Act): void {
     .option('--own <server=url...>', 'where tools connect to that the agent runs itself')
     .option('--pin <host=range...>', 'addresses of a host that has a name only, like 203.0.113.7/32')
     .action(act(async () => (await import('./commands/egress.ts')).egress));
+}
+
+function addSources(program: Commander, act: Act): void {
+  const source = program
+    .command('source')
+    .description(
+      'retrieval sources: which tool answers from which index, and who may bring indexes together',
+    );
+  cleared(common(source.command('add <tool>')))
+    .description('say from which index a tool (server/tool), or an address under a template, answers')
+    .option('--address <address>', 'of a template: this address, or with / at its end all below it')
+    .requiredOption('--index <name>', 'the index; an index holds one level')
+    .addOption(
+      new Option('--sensitivity <word>', 'what the index holds').choices(sensitivities).makeOptionMandatory(),
+    )
+    .addOption(
+      new Option('--output <trust>', 'whether others may have written it')
+        .choices(['trusted', 'untrusted'])
+        .makeOptionMandatory(),
+    )
+    .option('--category <list>', 'kinds of sensitive data that it may hold: PII,PHI,PCI,secret')
+    .action(act(async () => (await import('./commands/sources.ts')).addSource));
+  cleared(common(source.command('remove <tool>')))
+    .description('say that it is no retrieval source any more')
+    .option('--address <address>', 'as it was registered')
+    .action(act(async () => (await import('./commands/sources.ts')).removeSource));
+  common(source.command('list'))
+    .description('sources by index, what each index holds, and who may bring indexes together')
+    .action(act(async () => (await import('./commands/sources.ts')).listSources));
+  cleared(common(source.command('blend <agent> <indexes>')))
+    .description('let an agent bring indexes (with commas) together until a day')
+    .requiredOption('--until <day>', 'the last day, in UTC: 2026-12-24')
+    .requiredOption('--reason <text>', 'why')
+    .action(act(async () => (await import('./commands/sources.ts')).blend));
+  common(source.command('part <agent>'))
+    .argument('[grant]', 'one of them; without it all')
+    .description('end what was allowed with blend, now')
+    .action(act(async () => (await import('./commands/sources.ts')).part));
 }
 
 function addPeople(program: Commander, act: Act): void {

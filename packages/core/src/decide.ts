@@ -13,6 +13,7 @@ import { withGrants } from './segmentation/grants.ts';
 import { flowContext, flowSentences } from './segmentation/flow.ts';
 import { worstOrigin } from './segmentation/provenance/argument-origins.ts';
 import { originSentences } from './segmentation/provenance/origin-sentences.ts';
+import { checkRetrieval } from './segmentation/retrieval.ts';
 import { checkQuery, isQuery, queryContext, queryWords, raisedBy } from './segmentation/sql/rights.ts';
 import { riskOf } from './segmentation/risk.ts';
 import { takeArguments } from './segmentation/argument-types.ts';
@@ -325,6 +326,14 @@ function governQuery({ agent, tool }: Asked, { query }: World): Step | undefined
   return { pass: does };
 }
 
+/** S-4: what is retrieved from different indexes stays apart. Where arguments are not looked at nobody knows which index it would be. */
+function governRetrieval({ agent, tool, world }: Asked): Step | undefined {
+  const answer =
+    world.anyArguments === true ? undefined : checkRetrieval(tool, agent, world.flow, world.nowMs);
+  if (answer === undefined || 'pass' in answer) return answer;
+  return no(answer.code, answer.detail.slice(0, becauseLengthMax));
+}
+
 /** S-2: is it a time at which this agent may use this tool? */
 function limitTime({ agent, tool, world }: Asked): Step | undefined {
   const { windows = [] } = agent;
@@ -633,6 +642,7 @@ export function decide(received: Received, world: World): Decision {
     maybe('govern_data', unfit ? governData(world) : undefined) ??
     all('authorise', authorise) ??
     all('govern_query', (each) => governQuery(each, world)) ??
+    all('govern_retrieval', governRetrieval) ??
     all('limit_time', limitTime) ??
     take('limit_rate', limitRate(world, agent)) ??
     all('limit_transaction', limitTransaction) ??

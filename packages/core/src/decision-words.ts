@@ -38,6 +38,7 @@ export const checkWords: Readonly<Record<CheckName, string>> = {
   resolve: 'the tool',
   authorise: 'what policy permits',
   govern_query: 'tables',
+  govern_retrieval: 'indexes',
   limit_time: 'times',
   limit_rate: 'rates',
   limit_transaction: 'limits of one action',

@@ -540,6 +540,30 @@ export const errors = {
     'The labels are not those that were shown: something was read since, or nobody has begun to look',
     'Begin the review again, look at what was read, and lower them then. Stop the agent first if it never ceases to read.',
   ),
+  'segmentation.retrieval_blended': entry(
+    403,
+    'S-4',
+    'The session has read from another index, and what is retrieved from different indexes stays apart',
+    'Do it in a task of its own, which begins with nothing read; or whoever answers for security lets this agent bring the indexes together until a day: `atf source blend`.',
+  ),
+  'segmentation.index_exceeded': entry(
+    403,
+    'S-4',
+    'The source is classified higher than the index that it answers from',
+    'An index holds one level. Register the source with an index of its own level (`atf source add`), or correct the classification of its tool.',
+  ),
+  'segmentation.index_level': entry(
+    409,
+    'S-4',
+    'The index is registered with another level: an index holds one level',
+    'Say the level that `atf source list` shows, or use another index.',
+  ),
+  'segmentation.source_unknown': entry(
+    404,
+    'S-4',
+    'There is no such retrieval source, index or grant',
+    'List them: `atf source list`.',
+  ),
   'segmentation.findings_unacknowledged': entry(
     409,
     'D-2',
@@ -709,6 +733,12 @@ export const errors = {
     'D-2',
     'The result reads like orders to the agent, and is not given to an agent of this level',
     'A person can look at it in the record of the action, and correct the source; settings say who is given such results (injection.withheld). The action has happened.',
+  ),
+  'data.source_above_level': entry(
+    403,
+    'D-2',
+    'The result says of itself that it is more confidential than the index that it comes from, and is not given',
+    'Take it out of that index, or register the index with its level: `atf source list`. The action has happened.',
   ),
   'data.output_invalid': entry(
     502,

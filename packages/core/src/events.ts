@@ -65,6 +65,10 @@ export const events = {
     'A widened boundary ended: its time was over, a person ended it, or what it rested on changed.',
   'segmentation.labels_lowered':
     'A person lowered the labels of what an instance, or whoever works on a task, has read.',
+  'segmentation.source_registered': 'A person registered a retrieval source, or moved it to another index.',
+  'segmentation.source_removed': 'A person said that something is no retrieval source any more.',
+  'segmentation.blend_granted': 'A person let an agent bring indexes together until a day.',
+  'segmentation.blend_ended': 'A person ended such a grant before its day.',
   'segmentation.throttle_ended': 'A throttle ended: its hour was over, or a person lifted it.',
   'segmentation.tool_removed': 'A server stopped offering a tool.',
   'data.input_drifted':

@@ -17,6 +17,7 @@ import type { Adapted } from './wire/adaptive.ts';
 import type { FlowFact } from './segmentation/flow.ts';
 import type { QueryFact } from './wire/database.ts';
 import type { JudgedFact } from './wire/judge.ts';
+import type { SourceDoc } from './wire/retrieval.ts';
 import type { ReviewReason } from './wire/review.ts';
 import type { ActionClass, Level } from './wire/words.ts';
 import type {
@@ -143,6 +144,8 @@ export type InstanceFacts = Pick<InstanceDoc, 'agentId' | 'state'>;
 export interface ToolFacts {
   readonly state: ToolDoc['state'];
   readonly classification: Classification;
+  /** Retrieval sources that this very call read from; absent: none, also of records of before there were sources. */
+  readonly sources?: SourceDoc[];
 }
 
 export type StopFact = Pick<ContainmentDoc, 'scope' | 'state' | 'since'>;
@@ -177,6 +180,8 @@ export interface OutcomeRecord {
   readonly approvalId: string | undefined;
   /** Absent: nothing was found in the result, or there is none. */
   readonly data?: DataRecord;
+  /** Indexes that it read from; absent: the tool is no retrieval source. */
+  readonly indexes?: readonly string[];
   /** Why a person looks at it afterwards; absent: nobody has to. */
   readonly review?: readonly ReviewReason[];
   readonly payload: PayloadRef | undefined;
@@ -261,13 +266,17 @@ export function factsOf(received: Received, world: World, decision: Decision): D
     ...(instance === undefined ? {} : { instance: { agentId: instance.agentId, state: instance.state } }),
     sessionRevoked,
     ...chainFacts(received, world),
-    ...(tool === undefined
-      ? {}
-      : { tool: { state: tool.state, classification: decidedBy(tool.classification) } }),
+    ...(tool === undefined ? {} : { tool: toolFacts(tool) }),
     stops: stopsOf(received, world),
     ...(approval === undefined ? {} : { approval: approvalFacts(approval, received) }),
   };
 }
+
+const toolFacts = ({ state, classification, sources }: ToolDoc): ToolFacts => ({
+  state,
+  classification: decidedBy(classification),
+  ...(sources === undefined ? {} : { sources }),
+});
 
 /** No decision asks for the schema of results, and it may be long; the record of who registered it holds it. */
 const decidedBy = ({ outputSchema: _, ...classification }: Classification): Classification => classification;
@@ -279,6 +288,7 @@ function agentFacts({
   technicalOwnerId,
   throttle,
   grants,
+  blends,
 }: NonNullable<World['agent']>): AgentFacts {
   return {
     manifestDigest,
@@ -287,6 +297,7 @@ function agentFacts({
     technicalOwnerId,
     ...(throttle === undefined ? {} : { throttle }),
     ...(grants === undefined ? {} : { grants }),
+    ...(blends === undefined ? {} : { blends }),
   };
 }
 

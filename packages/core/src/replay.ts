@@ -30,6 +30,7 @@ import { judgedFactSchema } from './wire/judge.ts';
 import { canonicalJson, isJsonObject, type Json, type JsonObject, parseStrictText } from './wire/json.ts';
 import { labelsSchema } from './wire/labels.ts';
 import type { Manifest } from './wire/manifest.ts';
+import { indexesReadMax } from './wire/retrieval.ts';
 import { chainLengthMax } from './wire/token.ts';
 import { digestSchema, levelSchema } from './wire/words.ts';
 import {
@@ -176,7 +177,15 @@ const factsSchema = z.object({
     problems: z.array(z.string()).max(1_000),
   }),
   flow: z
-    .object({ ...labelsSchema.shape, private: z.array(word).max(10), untrusted: z.array(word).max(10) })
+    .object({
+      ...labelsSchema.shape,
+      private: z.array(word).max(10),
+      untrusted: z.array(word).max(10),
+      indexes: z
+        .array(word)
+        .max(indexesReadMax * 4)
+        .optional(),
+    })
     .optional(),
   provenance: z
     .array(
@@ -210,7 +219,13 @@ const factsSchema = z.object({
   instance: instanceDocSchema.pick({ agentId: true, state: true }).optional(),
   sessionRevoked: z.boolean(),
   chain: chainFactsSchema.optional(),
-  tool: z.object({ state: toolDocSchema.shape.state, classification: classificationSchema }).optional(),
+  tool: z
+    .object({
+      state: toolDocSchema.shape.state,
+      classification: classificationSchema,
+      sources: toolDocSchema.shape.sources,
+    })
+    .optional(),
   stops: z.array(containmentDocSchema.pick({ scope: true, state: true, since: true })).max(100),
   approval: approvalDocSchema
     .pick({

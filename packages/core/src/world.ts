@@ -292,6 +292,7 @@ export type CheckName =
   | 'resolve'
   | 'authorise'
   | 'govern_query'
+  | 'govern_retrieval'
   | 'limit_time'
   | 'limit_rate'
   | 'limit_transaction'

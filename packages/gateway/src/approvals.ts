@@ -6,14 +6,17 @@
  * A redemption whose answer was lost is never tried again as if new. This gateway ran nothing for it, and says so to control as soon as control is back;
  * until then its outcome is unknown. An answer never says that nothing happened to a call that another caller ran or runs.
  */
+import { agentsAbove } from '@atf/core/chain';
 import { becauseLengthMax, doorsOf, endedBy } from '@atf/core/decide';
 import { type Refusal, refusal } from '@atf/core/errors';
 import { clean, isWithin } from '@atf/core/segmentation/flow';
+import { checkRetrieval } from '@atf/core/segmentation/retrieval';
 import type { ResponseOf } from '@atf/core/wire/api';
-import type { ApprovalDoc } from '@atf/core/wire/feed';
+import type { ApprovalDoc, ToolDoc } from '@atf/core/wire/feed';
 import { isJsonObject, type Json, parseStrictText } from '@atf/core/wire/json';
 import type { ApprovalState } from '@atf/core/wire/words';
 import type { CredentialFacts, Protocol, Received } from '@atf/core/world';
+import { aboveOf } from './above.ts';
 import { type AnswerIds, answerOf, type CallAnswer, refused, said, waiting } from './answers.ts';
 import { type Decider, type ExactCall, exactCall, receivedOf } from './decision.ts';
 import type { Ran } from './execute.ts';
@@ -283,7 +286,14 @@ export class Approvals {
     const { snapshot } = this.#input.ports;
     const [server = ''] = tool.split('/');
     const doc = snapshot.tool(server, tool.slice(server.length + 1));
-    const unjoined = await this.#input.labels.join(asked.credential, tool, labelsRead(doc));
+    const unjoined =
+      this.#blended(doc, asked.credential) ??
+      (await this.#input.labels.join(
+        asked.credential,
+        tool,
+        labelsRead(doc),
+        this.#input.labels.facts(asked.credential).indexes,
+      ));
     if (unjoined === undefined) {
       const joined = this.#redemptions.has(approvalId);
       const settled = await this.#redeemTogether(approvalId, asked);
@@ -299,6 +309,19 @@ export class Approvals {
       refusal: unjoined,
       uncertain: this.#redemptions.has(approvalId) || (state !== undefined && spentStates.has(state)),
     };
+  }
+
+  /** Whoever is given it brings it together with what it has read itself. */
+  #blended(doc: ToolDoc | undefined, credential: CredentialFacts): Refusal | undefined {
+    const { snapshot, clock } = this.#input.ports;
+    const agent = snapshot.agent(credential.agentId);
+    if (doc?.sources === undefined || agent === undefined) return undefined;
+    const flow = this.#input.labels.facts(credential);
+    for (const each of [agent, ...agentsAbove(aboveOf(snapshot, credential))]) {
+      const answer = checkRetrieval(doc, each, flow, clock.nowMs());
+      if (answer !== undefined && !('pass' in answer)) return refusal(answer.code, answer.detail);
+    }
+    return undefined;
   }
 
   /** What was found in the result, too: another copy had it run, or it was kept. */

@@ -7,6 +7,8 @@ import { effectiveLevel } from '@atf/core/maturity/levels';
 import { withGrants } from '@atf/core/segmentation/grants';
 import { actionClassOf, decide } from '@atf/core/decide';
 import { ofResource } from '@atf/core/segmentation/resource-classes';
+import { kindOf } from '@atf/core/segmentation/offer';
+import { asRetrieved, trustedFrom } from '@atf/core/segmentation/retrieval';
 import { siblingArgument } from '@atf/core/segmentation/http-siblings';
 import { anyQuery } from '@atf/core/segmentation/sql/query-fact';
 import { raisedBy } from '@atf/core/segmentation/sql/rights';
@@ -171,7 +173,15 @@ export function createDecider(
     const agent = snapshot.agent(credential.agentId);
     const offered = toolAsOffered(ports, server, name, credential.instanceId);
     // Which of its addresses it will be about nobody knows where arguments are not looked at: what is about one is decided about that one.
-    const tool = offered === undefined || how.anyArguments ? offered : ofResource(offered, received.args);
+    const tool =
+      offered === undefined || how.anyArguments
+        ? offered
+        : asRetrieved(
+            ofResource(offered, received.args),
+            received.args,
+            kindOf(name) === 'tool' ? [] : snapshot.toolsOf(server),
+            trustedFrom(snapshot.settings()),
+          );
     const { proof } = credential;
     const query =
       tool === undefined ? undefined : how.anyArguments ? anyQuery(tool) : queryOf(tool, received.args);

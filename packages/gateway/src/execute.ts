@@ -7,14 +7,17 @@
 import { type Refusal, refusal } from '@atf/core/errors';
 import { injectionDefault, type InjectionVerdict } from '@atf/core/data/injection';
 import type { DataRecord, OutcomeStatus } from '@atf/core/record';
+import { agentsAbove } from '@atf/core/chain';
+import { levelClaimed } from '@atf/core/data/claimed-level';
 import { clean, isWithin } from '@atf/core/segmentation/flow';
 import { kindOf } from '@atf/core/segmentation/offer';
+import { indexesOf, isAbove, mayMeet } from '@atf/core/segmentation/retrieval';
 import type { SettingsDoc } from '@atf/core/wire/feed';
 import type { ToolDoc } from '@atf/core/wire/feed';
 import { reviewReasons } from '@atf/core/data/output/review';
 import { canonicalJson, type Json, type JsonObject } from '@atf/core/wire/json';
 import type { AskKind, Level } from '@atf/core/wire/words';
-import type { SchemaFact } from '@atf/core/world';
+import type { SchemaFact, World } from '@atf/core/world';
 import { type Hear, inputOf } from './agent-input.ts';
 import type { CallUnderWay } from './calls.ts';
 import { bothRecords, inspectResult, ownOf, reportLabels, withSaid } from './data-inspection.ts';
@@ -91,6 +94,7 @@ export async function execute(
     code: ran.refusal?.code,
     resultText: ran.resultText,
     data: ran.data,
+    indexes: indexesOf(decided.world.tool ?? {}).map(({ index }) => index),
     review: ran.status === 'not_executed' ? [] : reviewOf(ports, decided, ran),
     startedMs,
     durationMs: Math.round((ports.clock.monotonicMs() - startedMonotonicMs) * 1000) / 1000,
@@ -136,7 +140,14 @@ async function notReplicated(ports: Ports, { decision }: Decided): Promise<Refus
 const joinLabels = async (
   labels: SessionLabels,
   { received: { credential, server, tool }, world }: Decided,
-): Promise<Refusal | undefined> => await labels.join(credential, `${server}/${tool}`, labelsRead(world.tool));
+): Promise<Refusal | undefined> =>
+  await labels.join(credential, `${server}/${tool}`, labelsRead(world.tool), besideOf(world));
+
+/** Indexes that this session may have read from when its reading is joined. */
+const besideOf = (world: World): string[] =>
+  world.tool === undefined || world.agent === undefined
+    ? []
+    : mayMeet(world.tool, [world.agent, ...agentsAbove(world)], world.flow, world.nowMs);
 
 const isInLabels = (labels: SessionLabels, { received, world }: Decided): boolean =>
   labels.has(received.credential, `${received.server}/${received.tool}`, labelsRead(world.tool));
@@ -218,8 +229,11 @@ const dispatched = (
   approvalId,
   effectiveLevel: decision.effectiveLevel,
   obligations: decision.obligations,
-  // A service is asked about an answer as a whole.
-  whole: (world.totals?.some(({ of }) => of === 'records') ?? false) || asksServices(ownOf(settings), 'read'),
+  // A service is asked about an answer as a whole, and a source is listened to for what it says of its level.
+  whole:
+    world.tool?.sources !== undefined ||
+    (world.totals?.some(({ of }) => of === 'records') ?? false) ||
+    asksServices(ownOf(settings), 'read'),
 });
 
 const without = (status: OutcomeStatus, why: Refusal): Ran => ({
@@ -255,6 +269,7 @@ async function inspectOutput(
   if (outcome.kind === 'fault') return faulted(outcome.fault, call);
   const { received, world } = decided;
   const { tool } = world;
+  const isOver = claimsMore(tool, outcome.result);
   const { content, structuredContent } = outcome.result;
   const length = lengthOf(content) + lengthOf(structuredContent) + lengthOf(log);
   if (length > resultLengthMax) return without('unknown', refusal('upstream.result_too_large'));
@@ -286,6 +301,7 @@ async function inspectOutput(
   const why =
     call.cut ??
     (isValid ? undefined : refusal('data.output_invalid', schema?.problems.join('; '))) ??
+    (isOver ? refusal('data.source_above_level') : undefined) ??
     (isOrderWithheld(inspected.injection, level, settings) ? refusal('data.injection_withheld') : undefined);
   return why === undefined
     ? { status, result, resultText, refusal: undefined, log: said, data, said: reported }
@@ -296,6 +312,14 @@ async function inspectOutput(
 function outputFact(schemas: SchemaCheck, tool: ToolDoc, result: ToolResult): SchemaFact {
   const own = schemas.output(tool, result);
   return own.verdict === 'valid' ? schemas.registered(tool, result) : own;
+}
+
+/** Whether what a retrieval source answered says of itself that its index must not hold it. */
+function claimsMore({ sources = [] }: Partial<Pick<ToolDoc, 'sources'>> = {}, result: ToolResult): boolean {
+  if (sources.length === 0) return false;
+  const { _meta, content, structuredContent } = result;
+  const said = levelClaimed([_meta, structuredContent, content] as Json[]);
+  return said !== undefined && sources.every((source) => isAbove(said, source));
 }
 
 const isOrderWithheld = (

@@ -515,7 +515,12 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
     if (unrecorded !== undefined) return unrecorded;
     // What it is told from now on are words of the server.
     const { received, world } = decided;
-    const unjoined = await labels.join(credential, `${server}/${received.tool}`, labelsRead(world.tool));
+    const unjoined = await labels.join(
+      credential,
+      `${server}/${received.tool}`,
+      labelsRead(world.tool),
+      world.flow.indexes,
+    );
     if (unjoined !== undefined) return unjoined;
     const fault = await upstream.watch(serverDoc, credential.instanceId, uri, true);
     return fault === undefined ? undefined : refusal(fault.code, fault.detail);
@@ -603,6 +608,7 @@ export function createPipeline(ports: Ports, options: PipelineOptions): Pipeline
 }
 
 const momentary: ReadonlySet<CheckName> = new Set([
+  'govern_retrieval',
   'limit_time',
   'limit_rate',
   'limit_transaction',

@@ -98,6 +98,8 @@ export interface Outcome {
   readonly durationMs: number;
   /** What detectors found in the result. */
   readonly data?: DataRecord | undefined;
+  /** From which it was retrieved. */
+  readonly indexes?: readonly string[] | undefined;
   /** Why a person looks at it afterwards. */
   readonly review?: readonly ReviewReason[] | undefined;
 }
@@ -128,6 +130,7 @@ function outcomeDraft(
     durationMs: outcome.durationMs,
     approvalId: decided.approvalId,
     ...(outcome.data === undefined ? {} : { data: outcome.data }),
+    ...(outcome.indexes === undefined || outcome.indexes.length === 0 ? {} : { indexes: outcome.indexes }),
     ...(outcome.review === undefined || outcome.review.length === 0 ? {} : { review: outcome.review }),
     payload: sealed?.ref,
   };

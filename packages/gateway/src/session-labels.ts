@@ -6,6 +6,7 @@
  */
 import { type Refusal, refusal } from '@atf/core/errors';
 import {
+  afterRetrieving,
   clean,
   type FlowFact,
   flowFact,
@@ -17,8 +18,10 @@ import {
   worst,
 } from '@atf/core/segmentation/flow';
 import { ofAnyResource } from '@atf/core/segmentation/resource-classes';
+import { asRetrieved, indexesOf } from '@atf/core/segmentation/retrieval';
 import type { ToolDoc } from '@atf/core/wire/feed';
 import type { Labels, LabelsDoc } from '@atf/core/wire/labels';
+import type { IndexRead } from '@atf/core/wire/retrieval';
 import type { CredentialFacts } from '@atf/core/world';
 import type { ControlPort, SnapshotPort } from './ports.ts';
 
@@ -35,9 +38,18 @@ function readBy({ instanceId, task, chain }: CredentialFacts): string[] {
   return chain === undefined ? [task] : [task, instanceId, ...above.slice(1)];
 }
 
+/** What is read with a call, and from which indexes. */
+export interface Reading extends Labels {
+  readonly indexes?: readonly IndexRead[];
+}
+
 /** What a tool hands out; undefined: it is not known any more. */
-export const labelsRead = (tool: ToolDoc | undefined): Labels =>
-  tool === undefined ? worst : labelsOfTool(ofAnyResource(tool));
+export function labelsRead(tool: ToolDoc | undefined): Reading {
+  if (tool === undefined) return worst;
+  const read = asRetrieved(ofAnyResource(tool), {}, [], 0);
+  const indexes = indexesOf(read);
+  return { ...labelsOfTool(read), ...(indexes.length === 0 ? {} : { indexes }) };
+}
 
 export class SessionLabels {
   readonly #control: ControlPort;
@@ -61,16 +73,34 @@ export class SessionLabels {
     return flowFact(
       read.reduce<Labels>(joined, clean),
       read.flatMap(({ sources }) => sources),
+      [...new Set(read.flatMap(({ indexes = [] }) => indexes.map(({ index }) => index)))],
     );
   }
 
-  /** Joins what is read under this name to all that the session is for. A refusal: control has not taken it. */
-  async join(credential: CredentialFacts, name: string, read: Labels): Promise<Refusal | undefined> {
-    if (this.has(credential, name, read)) return undefined;
+  /**
+   * Joins what is read under this name to all that the session is for. A refusal: control has not taken it, or the session has read from an index meanwhile that is
+   * not among those that it may have read from (`beside`).
+   */
+  async join(
+    credential: CredentialFacts,
+    name: string,
+    { indexes: read = [], ...labels }: Reading,
+    beside: readonly string[] = [],
+  ): Promise<Refusal | undefined> {
+    if (this.has(credential, name, { ...labels, indexes: read })) return undefined;
     const { agentId, instanceId, task } = credential;
+    const holders = readBy(credential);
     const answer = await this.#control.request('gateway.read', {
-      body: { agentId, instanceId, ...(task === undefined ? {} : { task }), tool: name, ...read },
+      body: {
+        agentId,
+        instanceId,
+        ...(task === undefined ? {} : { task }),
+        tool: name,
+        ...labels,
+        ...(read.length === 0 ? {} : { indexes: { read: [...read], beside: [...beside], holders } }),
+      },
     });
+    if (!answer.ok && answer.refusal.code === 'segmentation.retrieval_blended') return answer.refusal;
     if (!answer.ok)
       return refusal('containment.feed_stale', 'Control has not taken what this session would have read.');
     for (const doc of answer.value.labels) this.#take(doc);
@@ -78,9 +108,20 @@ export class SessionLabels {
   }
 
   /** Whether what is read under this name is in the labels: not while a person looks at them, who is to see each reading, and not after they were lowered. */
-  has({ instanceId, task }: CredentialFacts, name: string, read: Labels): boolean {
+  has(credential: CredentialFacts, name: string, { indexes = [], ...read }: Reading): boolean {
+    const { instanceId, task } = credential;
     const holders = task === undefined ? [instanceId] : [instanceId, task];
-    return holders.every((holder) => this.#isKnown(holder, { tool: name, ...read }));
+    const all = new Set([...holders, ...readBy(credential)]);
+    return (
+      holders.every((holder) => this.#isKnown(holder, { tool: name, ...read })) &&
+      indexes.every((index) => [...all].every((holder) => this.#isRetrieved(holder, index)))
+    );
+  }
+
+  /** The same of an index; control is asked once for each that a session reads from. */
+  #isRetrieved(holder: string, read: IndexRead): boolean {
+    const isIn = (doc: LabelsDoc) => afterRetrieving(doc, read) === doc;
+    return isIn(this.#answered.get(holder) ?? unread(holder)) && isIn(this.#of(holder));
   }
 
   /** Whether control has said before that everybody knows of it, and nobody has taken it away since. */

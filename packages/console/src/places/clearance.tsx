@@ -18,6 +18,9 @@ const titles: Readonly<Record<Clearance['operation'], string>> = {
   'tools.classify': 'Change the classification of a tool',
   'servers.classify': 'Change the classifications of several tools',
   'tools.accept': 'Accept a definition',
+  'sources.set': 'Register a retrieval source',
+  'sources.remove': 'Remove a retrieval source',
+  'sources.blend': 'Let an agent bring indexes together',
   'targets.add': 'Add a target of notifications',
   'targets.remove': 'Remove a target of notifications',
 };

@@ -65,6 +65,7 @@ export const keptOf: Readonly<Record<keyof Tables | 'migration', Kept>> = {
   proof_taken: 'void',
   replica: 'void',
   restoration: 'rows',
+  retrieval_index: 'rows',
   review: 'rows',
   session_labels: 'rows',
   sign_in_link: 'void',

@@ -8,6 +8,7 @@ import { containmentKey } from '@atf/core/incident/scope-id';
 import type { Control } from '../context.ts';
 import { revokeGateway } from '../gateways/store.ts';
 import { recordFirst } from '../incident/recorder.ts';
+import { forgetBlends } from '../segmentation/blends.ts';
 import { supposeWorst } from '../segmentation/labels.ts';
 import { noBackup } from './mark.ts';
 import { activeGateways, newestRestoration, type RestorationRow, settle } from './store.ts';
@@ -57,6 +58,7 @@ export async function settleRestoration(control: Control): Promise<void> {
     const nowMs = control.clock.nowMs();
     if (!(await settle(tx, tenant, row.id, nowMs))) return;
     await supposeWorst(control, tx);
+    await forgetBlends(control, tx);
     for (const id of await activeGateways(tx, tenant)) {
       const gateway = await revokeGateway(tx, tenant, id, nowMs);
       if (gateway === undefined) continue;

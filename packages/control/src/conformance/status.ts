@@ -150,11 +150,12 @@ export const statuses: Readonly<Record<RequirementId, Status>> = {
   },
   'S-4': {
     status: 'partly',
-    says: 'The amount of one call is limited and refused above, unreadable amounts too. A recipient, an object or an amount that only an untrusted text suggested waits for a person, who sees the source. Once a session has read something private and something untrusted, what it sends waits as well. What all calls together move in an hour, a day or a task is limited as well (S-5). Risk does not adjust limits yet.',
+    says: 'The amount of one call is limited and refused above, unreadable amounts too. A recipient, an object or an amount that only an untrusted text suggested waits for a person, who sees the source. Once a session has read something private and something untrusted, what it sends waits as well. What is read from one retrieval index is not brought together with what is read from another. What all calls together move in an hour, a day or a task is limited as well (S-5). Risk does not adjust limits yet.',
     tests: [
       governed('refunds within its limit, people are told what and why; above it is refused with the reason'),
       'tests/e2e/provenance.test.ts',
       'tests/e2e/flow.test.ts',
+      'tests/e2e/retrieval.test.ts',
     ],
   },
   'S-5': {

@@ -34,6 +34,7 @@ export interface IncidentTables {
       | 'unthrottle'
       | 'declassified'
       | 'revealed'
+      | 'blended'
       | 'forgotten';
     key: string;
     reason: string;

@@ -110,6 +110,12 @@ async function saysOf(control: Control, tx: Tx, given: BodyOut<'clearances.ask'>
       return `Changes what ${tool} counts as: which agents may call it, and when a person is asked.`;
     case 'servers.classify':
       return `Changes what tools of ${params['name'] ?? ''} count as: which agents may call them, and when a person is asked.`;
+    case 'sources.set':
+      return 'Says from which index this answers: whoever has read from another index reads nothing from it, and the other way round.';
+    case 'sources.remove':
+      return 'Says that this is no retrieval source any more: what is read there is kept apart from nothing.';
+    case 'sources.blend':
+      return `Lets the agent ${params['id'] ?? ''} bring together what is read from these indexes, until then.`;
     case 'targets.add':
       return 'Sends what people are told to this address as well. Whoever reads there learns what agents do, who answers for them and what waits. Addresses and passwords are shown as digests.';
     case 'targets.remove': {

@@ -114,6 +114,6 @@ export async function lowerLabels(
       reasonId,
       by: person.id,
     });
-    return viewOf({ ...row, ...after, review_at: null }, nowMs);
+    return viewOf({ ...row, ...after, indexes: after.indexes ?? null, review_at: null }, nowMs);
   });
 }

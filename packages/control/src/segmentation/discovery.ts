@@ -143,6 +143,7 @@ async function discoverNew(
     offered_digest: null,
     offered: null,
     classification,
+    sources: [],
     epoch: 0,
     updated_at: nowMs,
   });

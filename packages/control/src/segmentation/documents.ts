@@ -4,8 +4,10 @@ import { differenceOf } from '@atf/core/segmentation/difference';
 import type { Server, Tool } from '@atf/core/wire/api';
 import type { ServerDoc, ToolDoc } from '@atf/core/wire/feed';
 import type { JsonObject } from '@atf/core/wire/json';
+import type { SourceDoc } from '@atf/core/wire/retrieval';
 import { findingsOfTool } from './findings.ts';
 import type { ServerRow, ToolRow } from './store.ts';
+import type { KeptSource } from './tables.ts';
 
 export function serverDocOf({
   name,
@@ -38,9 +40,12 @@ export function toolDocOf(row: ToolRow): ToolDoc {
     definitionDigest: row.definition_digest,
     definition: JSON.parse(row.definition) as Record<string, unknown>,
     classification: row.classification,
+    ...(row.sources.length === 0 ? {} : { sources: row.sources.map(sourceDocOf) }),
     epoch: row.epoch,
   };
 }
+
+const sourceDocOf = ({ since: _since, by: _by, ...source }: KeptSource): SourceDoc => source;
 
 /** What a person compares: nothing was accepted yet, so everything on offer is new; or the accepted one beside the one on offer. */
 function diffOf(row: ToolRow): Tool['diff'] {

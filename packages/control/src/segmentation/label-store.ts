@@ -18,6 +18,7 @@ export const labelsDocOf = ({
   confidentiality,
   integrity,
   sources,
+  indexes,
   review_at,
 }: LabelRow): LabelsDoc => ({
   holder,
@@ -25,6 +26,7 @@ export const labelsDocOf = ({
   confidentiality,
   integrity,
   sources: [...sources],
+  ...(indexes === null || indexes.length === 0 ? {} : { indexes: [...indexes] }),
   ...(review_at === null ? {} : { underReview: true }),
 });
 
@@ -76,7 +78,7 @@ export async function lockLabels(tx: Tx, tenant: string, holders: readonly Holde
 export async function setLabels(
   tx: Tx,
   tenant: string,
-  { holder, revision, confidentiality, integrity, sources }: LabelsDoc,
+  { holder, revision, confidentiality, integrity, sources, indexes }: LabelsDoc,
   raisedMs?: number,
 ): Promise<void> {
   await tx
@@ -85,6 +87,7 @@ export async function setLabels(
       confidentiality,
       integrity,
       sources: JSON.stringify(sources),
+      indexes: indexes === undefined ? null : JSON.stringify(indexes),
       revision,
       ...(raisedMs === undefined ? {} : { raised_at: raisedMs }),
     })

@@ -220,4 +220,23 @@ export const migrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    name: '0032_retrieval',
+    async up(db) {
+      await db.schema
+        .alterTable('tool')
+        .addColumn('sources', 'jsonb', (c) => c.notNull().defaultTo(sql`'[]'::jsonb`))
+        .execute();
+      await db.schema.alterTable('session_labels').addColumn('indexes', 'jsonb').execute();
+      await db.schema
+        .createTable('retrieval_index')
+        .addColumn('tenant', 'text', (c) => c.notNull())
+        .addColumn('name', 'text', (c) => c.notNull())
+        .addColumn('confidentiality', 'text', (c) => c.notNull())
+        .addColumn('integrity', 'text', (c) => c.notNull())
+        .addColumn('categories', 'jsonb', (c) => c.notNull())
+        .addPrimaryKeyConstraint('retrieval_index_pk', ['tenant', 'name'])
+        .execute();
+    },
+  },
 ];

@@ -10,6 +10,7 @@ import { demandClearance } from '../people/clearances.ts';
 import { policyConcerns } from '../policy/argument-changes.ts';
 import { totalsOf } from './agent-totals.ts';
 import { unthrottle, volumeOf } from './agent-volume.ts';
+import { endBlend, grantBlend, listBlends } from './blends.ts';
 import { leaseCalls } from './budgets.ts';
 import { labelsOf, lowerLabels, reviewLabels } from './declassify.ts';
 import { takeDiscovery } from './discovery.ts';
@@ -19,6 +20,7 @@ import { credentialOf, describeOffer, setCredential } from './services.ts';
 import { joinRead } from './labels.ts';
 import { namesOf } from './findings.ts';
 import { serverRows, toolByName, type ToolRow, toolRows } from './store.ts';
+import { listSources, removeSource, setSource } from './sources.ts';
 import { reserveTotals, settleTotals } from './totals.ts';
 import { acceptTool, addServer, classifyTool, refuseUnfit, setServerMayAsk } from './tools.ts';
 
@@ -43,6 +45,11 @@ type Operation =
   | 'labels.lower'
   | 'agents.boundaries'
   | 'agents.revokeGrant'
+  | 'sources.list'
+  | 'sources.set'
+  | 'sources.remove'
+  | 'sources.blend'
+  | 'sources.part'
   | 'gateway.negotiate'
   | 'gateway.reserveTotals'
   | 'gateway.settleTotals'
@@ -140,6 +147,42 @@ export const segmentationRoutes: Handlers<Operation> = {
 
   async 'agents.revokeGrant'(control, { params, actor }) {
     await revokeGrant(control, actingPerson(actor), params.id, params.grant);
+    return { ok: true };
+  },
+
+  async 'sources.list'(control, { actor }) {
+    actingPerson(actor);
+    return { items: await listSources(control), blends: await listBlends(control) };
+  },
+
+  async 'sources.set'(control, { params, body, actor, headers }) {
+    const by = actingPerson(actor);
+    return control.change(async (tx) => {
+      await demandClearance(control, tx, { operation: 'sources.set', params, body, headers, by });
+      return setSource(control, tx, body, by.id);
+    });
+  },
+
+  async 'sources.remove'(control, { params, body, actor, headers }) {
+    const by = actingPerson(actor);
+    await control.change(async (tx) => {
+      await demandClearance(control, tx, { operation: 'sources.remove', params, body, headers, by });
+      await removeSource(control, tx, body, by.id);
+    });
+    return { ok: true };
+  },
+
+  async 'sources.blend'(control, { params, body, actor, headers }) {
+    const by = actingPerson(actor);
+    return control.change(async (tx) => {
+      await demandClearance(control, tx, { operation: 'sources.blend', params, body, headers, by });
+      return grantBlend(control, tx, params.id, body, by);
+    });
+  },
+
+  async 'sources.part'(control, { params, actor }) {
+    const by = actingPerson(actor);
+    await control.change((tx) => endBlend(control, tx, params.id, params.grant, by));
     return { ok: true };
   },
 

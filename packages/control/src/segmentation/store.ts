@@ -191,6 +191,7 @@ export async function putTool(tx: Tx, row: ToolRow): Promise<ToolRow> {
     epoch: row.epoch + 1,
     classification: JSON.stringify(row.classification),
     acknowledged: JSON.stringify(row.acknowledged),
+    sources: JSON.stringify(row.sources),
   };
   await tx
     .insertInto('tool')

@@ -2,9 +2,13 @@
 import type { Slots } from '@atf/core/segmentation/totals';
 import type { Classification, ServerDoc } from '@atf/core/wire/feed';
 import type { LabelSource } from '@atf/core/wire/labels';
+import type { IndexRead, SourceDoc } from '@atf/core/wire/retrieval';
 import type { CredentialKind } from '@atf/core/wire/service';
 import type { AskKind, OutputTrust, Sensitivity } from '@atf/core/wire/words';
 import type { ColumnType } from 'kysely';
+
+/** A retrieval source as it is kept with its tool. */
+export type KeptSource = SourceDoc & { readonly since: string; readonly by: string };
 
 export interface SegmentationTables {
   /** Rate limits of agents over all gateways: this database allocates, gateways spend what they have leased. */
@@ -47,6 +51,8 @@ export interface SegmentationTables {
     confidentiality: Sensitivity;
     integrity: OutputTrust;
     sources: ColumnType<readonly LabelSource[], string, string>;
+    /** Indexes that it has read from; null: none. */
+    indexes: ColumnType<readonly IndexRead[] | null, string | null | undefined, string | null>;
     /** Rises with every change. */
     revision: number;
     /** When a label rose last, by the database's clock. */
@@ -99,8 +105,18 @@ export interface SegmentationTables {
     /** Names of findings in the accepted definition that whoever accepted it knew of. */
     acknowledged: ColumnType<readonly string[], string | undefined, string>;
     classification: ColumnType<Classification, string, string>;
+    /** Retrieval sources that answer through it. */
+    sources: ColumnType<readonly KeptSource[], string | undefined, string>;
     epoch: number;
     updated_at: number;
+  };
+  /** What each index holds, while sources answer from it; one row that changes of its sources lock. */
+  retrieval_index: {
+    tenant: string;
+    name: string;
+    confidentiality: Sensitivity;
+    integrity: OutputTrust;
+    categories: ColumnType<readonly string[], string, string>;
   };
   /** Calls that ran, by agent and hour since the epoch (S-3). */
   volume_hour: { tenant: string; agent_id: string; hour: number; calls: number };

@@ -4,6 +4,7 @@
  */
 import type { ToolDoc } from '../wire/feed.ts';
 import { type LabelSource, type Labels, type LabelsDoc, labelSourcesMax } from '../wire/labels.ts';
+import { type IndexRead, indexesReadMax } from '../wire/retrieval.ts';
 import { sensitivities, type Sensitivity } from '../wire/words.ts';
 
 /** What the decision knows of it; the sources are named to a person, so they stand in the record. */
@@ -12,6 +13,8 @@ export interface FlowFact extends Labels {
   readonly private: readonly string[];
   /** The same of what may have been written by anybody. */
   readonly untrusted: readonly string[];
+  /** Indexes that were read from (segmentation/retrieval.ts); absent: none. */
+  readonly indexes?: readonly string[];
 }
 
 export const clean: Labels = { confidentiality: 'public', integrity: 'trusted' };
@@ -60,14 +63,30 @@ export function afterReading(before: LabelsDoc, source: LabelSource): LabelsDoc 
   return { ...before, ...joined(before, source), revision: before.revision + 1, sources: more };
 }
 
+/** The labels of a holder after it has read from an index; the same object where that changes nothing, undefined where no more of them are kept. */
+export function afterRetrieving(before: LabelsDoc, read: IndexRead): LabelsDoc | undefined {
+  const { indexes = [] } = before;
+  const same = indexes.find(({ index }) => index === read.index);
+  if (same !== undefined && isWithin(read, same)) return before;
+  if (same === undefined && indexes.length >= indexesReadMax) return undefined;
+  const { index, confidentiality, integrity } = read;
+  const now = { index, ...joined({ confidentiality, integrity }, same ?? clean) };
+  const others = indexes.filter((each) => each !== same);
+  return { ...before, revision: before.revision + 1, indexes: [...others, now] };
+}
+
 /** The labels of a holder after a person has lowered them; sources that are above them are what the person has declared harmless. */
-export const afterLowering = (before: LabelsDoc, to: Labels): LabelsDoc => ({
-  holder: before.holder,
-  revision: before.revision + 1,
-  confidentiality: to.confidentiality,
-  integrity: to.integrity,
-  sources: before.sources.filter((source) => isWithin(source, to)),
-});
+export function afterLowering(before: LabelsDoc, to: Labels): LabelsDoc {
+  const indexes = (before.indexes ?? []).filter((each) => isWithin(each, to));
+  return {
+    holder: before.holder,
+    revision: before.revision + 1,
+    confidentiality: to.confidentiality,
+    integrity: to.integrity,
+    sources: before.sources.filter((source) => isWithin(source, to)),
+    ...(indexes.length === 0 ? {} : { indexes }),
+  };
+}
 
 /** Whether labels say all that this source would add. */
 export function isSaid(
@@ -83,7 +102,11 @@ export function isSaid(
 export const isPrivate = ({ confidentiality }: Labels): boolean =>
   rank(confidentiality) >= rank('confidential');
 
-export function flowFact(labels: Labels, sources: readonly LabelSource[]): FlowFact {
+export function flowFact(
+  labels: Labels,
+  sources: readonly LabelSource[],
+  indexes: readonly string[] = [],
+): FlowFact {
   const { confidentiality, integrity } = labels;
   const named = (of: readonly LabelSource[]) => of.slice(0, namedMax).map(({ tool }) => tool);
   const most = sources.filter(isPrivate);
@@ -93,6 +116,7 @@ export function flowFact(labels: Labels, sources: readonly LabelSource[]): FlowF
     integrity,
     private: named(most),
     untrusted: named(sources.filter((source) => source.integrity === 'untrusted')),
+    ...(indexes.length === 0 ? {} : { indexes }),
   };
 }
 

@@ -36,6 +36,20 @@ const saidOf = ({
   integrity: outputTrust,
 });
 
+/** Entries that the address has letter by letter, as far as they are the longest, and others that a generous server might take it for. */
+export function addressesFor<T extends { readonly address: string }>(
+  entries: readonly T[],
+  uri: string,
+): { readonly exact: readonly T[]; readonly maybe: readonly T[] } {
+  const those = entries.filter(({ address }) => has(address, uri));
+  const longest = Math.max(0, ...those.map(({ address }) => address.length));
+  const read = folded(uri);
+  return {
+    exact: those.filter(({ address }) => address.length === longest),
+    maybe: entries.filter(({ address }) => !has(address, uri) && mayMean(address, read)),
+  };
+}
+
 /** The classification without its addresses: the strictest of all that it may be about. */
 function classified(
   classification: Classification,
@@ -53,16 +67,12 @@ export function ofResource(tool: ToolDoc, { uri }: JsonObject): ToolDoc {
   const { resources } = classification;
   if (resources === undefined) return tool;
   if (typeof uri !== 'string') return { ...tool, classification: classified(classification, resources) };
-  const exact = resources
-    .filter(({ address }) => has(address, uri))
-    .reduce<ClassifiedResource | undefined>(
-      (longest, each) => (each.address.length > (longest?.address.length ?? 0) ? each : longest),
-      undefined,
-    );
-  const read = folded(uri);
-  const others = resources.filter(({ address }) => !has(address, uri) && mayMean(address, read));
+  const {
+    exact: [exact],
+    maybe,
+  } = addressesFor(resources, uri);
   const own = exact === undefined ? undefined : saidOf(exact);
-  return { ...tool, classification: classified(classification, others, own) };
+  return { ...tool, classification: classified(classification, maybe, own) };
 }
 
 /** Of whatever it hands out the worst. */

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { canonicalJson } from './json.ts';
 import { boundaryGrantSchema, grantsMax } from './negotiation.ts';
+import { blendGrantSchema, blendsMax } from './retrieval.ts';
 import { id, reason, text } from './shapes.ts';
 import { isoTimeSchema } from './words.ts';
 
@@ -25,6 +26,8 @@ export const adaptedSchema = z.object({
   throttle: throttleSchema.optional(),
   /** Boundaries that it has widened within what policy offers; what of them counts is decided call by call (segmentation/grants.ts). */
   grants: z.array(boundaryGrantSchema).max(grantsMax).optional(),
+  /** Indexes that a person lets it bring together (segmentation/retrieval.ts). */
+  blends: z.array(blendGrantSchema).max(blendsMax).optional(),
 });
 export type Adapted = z.infer<typeof adaptedSchema>;
 

@@ -17,6 +17,7 @@ import { labelRoutes } from './labels.ts';
 import { lineageSearchRoutes } from './lineage-search.ts';
 import { driftRoutes } from './drift.ts';
 import { lineageRoutes } from './lineage.ts';
+import { retrievalRoutes } from './retrieval.ts';
 import { tokenRoutes } from './tokens.ts';
 import { negotiationRoutes } from './negotiation.ts';
 import { notificationRoutes } from './notifications.ts';
@@ -261,6 +262,9 @@ export const clearedOperations = [
   'tools.classify',
   'servers.classify',
   'tools.accept',
+  'sources.set',
+  'sources.remove',
+  'sources.blend',
   'targets.add',
   'targets.remove',
 ] as const;
@@ -1015,6 +1019,7 @@ export const routes = {
   ...labelRoutes,
   ...driftRoutes,
   ...lineageRoutes,
+  ...retrievalRoutes,
   ...tokenRoutes,
   ...lineageSearchRoutes,
   // notifications

@@ -17,6 +17,7 @@ import { labelsDocSchema } from './labels.ts';
 import { humanCheckpointSchema, limitSchema, otherDomainSchema, toolWindowSchema } from './manifest.ts';
 import { ownDetectorsSchema } from './own-detectors.ts';
 import { outputSchema } from './output.ts';
+import { retrievalSettingsSchema, sourceDocSchema, sourcesOfToolMax } from './retrieval.ts';
 import { sensitiveSchema } from './sensitive.ts';
 import {
   actionClassSchema,
@@ -115,6 +116,8 @@ export const settingsDocSchema = z.object({
   /** To whom results that look like injected orders are not given; absent: what holds where settings say nothing. */
   injection: injectionSchema.optional(),
   memory: memorySchema.optional(),
+  /** From which trust on retrieval sources are not doubted; absent: what holds where settings say nothing. */
+  retrieval: retrievalSettingsSchema.optional(),
   /** Of the company's own; absent: none. */
   detectors: ownDetectorsSchema.optional(),
   /** What is done with what agents say to others; absent: as it ships, also from control of before. */
@@ -208,6 +211,8 @@ export const toolDocSchema = z.object({
   /** The accepted MCP definition (name, title, description, inputSchema, outputSchema, annotations). */
   definition: z.record(z.string(), z.unknown()),
   classification: classificationSchema,
+  /** Retrieval sources that answer through it; absent: none. */
+  sources: z.array(sourceDocSchema).max(sourcesOfToolMax).optional(),
   epoch,
 });
 

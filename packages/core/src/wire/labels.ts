@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { canonicalJson } from './json.ts';
+import { indexesReadMax, indexReadSchema, readIndexesSchema } from './retrieval.ts';
 import { id, list, reason, text } from './shapes.ts';
 import { isoTimeSchema, outputTrustSchema, sensitivitySchema, uuidSchema } from './words.ts';
 
@@ -29,6 +30,8 @@ export const labelsDocSchema = labelsSchema.extend({
   /** Rises with every change. */
   revision: z.int().min(0),
   sources: z.array(labelSourceSchema).max(labelSourcesMax),
+  /** Indexes that it has read from, each at its level then; absent: from none. */
+  indexes: z.array(indexReadSchema).max(indexesReadMax).optional(),
   /** A person is about to lower them: control is asked before each reading, also of what was read before, so that none of it goes unseen. */
   underReview: z.literal(true).optional(),
 });
@@ -116,8 +119,10 @@ export const labelRoutes = {
       task: uuidSchema.optional(),
       tool: sourceToolSchema,
       ...labelsSchema.shape,
+      /** Absent: the tool is no retrieval source. Refused when the session has read from others meanwhile. */
+      indexes: readIndexesSchema.optional(),
     }),
     /** Of the instance, and of the task where there is one; every gateway that may serve them knows it. */
-    response: z.object({ labels: z.array(labelsDocSchema).max(2) }),
+    response: z.object({ labels: z.array(labelsDocSchema).max(20) }),
   },
 } as const;

@@ -1,0 +1,180 @@
+/**
+ * Room: segmentation (S-4, D-2). Retrieval sources: which tool, or which addresses under a template, answers from which index. An index holds one level, whoever answers
+ * from it; a tool that is classified higher is no source of it. What a call may read is decided by core/segmentation/retrieval.ts.
+ */
+import { refuse } from '@atf/core/errors';
+import { isWithin, labelsOfTool } from '@atf/core/segmentation/flow';
+import { kindOf, offeredName } from '@atf/core/segmentation/offer';
+import { ofResource } from '@atf/core/segmentation/resource-classes';
+import { standsFor } from '@atf/core/segmentation/resource-uri';
+import { isAbove, unknownIndex } from '@atf/core/segmentation/retrieval';
+import type { BodyOut } from '@atf/core/wire/api';
+import { type SourceDoc, sourcesMax, sourcesOfToolMax, type SourceView } from '@atf/core/wire/retrieval';
+import type { Control, Db, Tx } from '../context.ts';
+import { toolDocOf } from './documents.ts';
+import { dropIndex, type IndexRow, lockIndex, toolsWithSources } from './retrieval-store.ts';
+import { lockServer, lockTool, putTool, type ToolRow } from './store.ts';
+import type { KeptSource } from './tables.ts';
+
+type Given = BodyOut<'sources.set'>;
+type At = Pick<Given, 'tool' | 'address'>;
+
+/** The classification of the tool as it is for this source, without what sources say. */
+function labelsAt(row: ToolRow, address: string | undefined) {
+  const { sources: _, ...tool } = toolDocOf(row);
+  return labelsOfTool(ofResource(tool, address === undefined ? {} : { uri: address }));
+}
+
+export function sourceViewOf(row: ToolRow, source: KeptSource): SourceView {
+  const isUnfit = isAbove(labelsAt(row, source.address).confidentiality, source);
+  return { ...source, tool: `${row.server}/${row.name}`, ...(isUnfit ? { unfit: true } : {}) };
+}
+
+/** The tool under its lock, with its server's before, as a discovery takes them. */
+async function lockedTool({ config }: Control, tx: Tx, ref: string): Promise<ToolRow> {
+  const [server = ''] = ref.split('/');
+  await lockServer(tx, config.tenant, server);
+  const row = await lockTool(tx, config.tenant, server, ref.slice(server.length + 1));
+  return row === undefined || row.state === 'removed' ? refuse('segmentation.tool_unknown') : row;
+}
+
+/** What would silently never bind, or bind what it should not, is no source. */
+function checkSource(row: ToolRow, { address, index, confidentiality, integrity }: Given): void {
+  if (index === unknownIndex) refuse('request.malformed', 'index: this name stands for what nobody knows');
+  const kind = kindOf(row.name);
+  if (kind === 'prompt') refuse('request.malformed', 'tool: a prompt retrieves nothing');
+  if (address !== undefined && kind !== 'template')
+    refuse('request.malformed', 'address: only templates stand for several addresses');
+  if (address !== undefined && !standsFor(offeredName(row.name), address))
+    refuse(
+      'request.malformed',
+      'address: none that the template stands for, and no beginning of one that ends with "/"',
+    );
+  const { class: action, by } = row.classification;
+  if (action === undefined || by !== 'person')
+    refuse('request.malformed', 'tool: a person classifies it first (atf tool classify)');
+  if (action !== 'read')
+    refuse('request.malformed', `tool: its class is ${action}; what only reads is a source`);
+  const labels = labelsAt(row, address);
+  if (!isWithin(labels, { confidentiality, integrity }))
+    refuse(
+      'segmentation.index_exceeded',
+      `it is classified ${labels.confidentiality}, ${labels.integrity}; the index would hold what is ${confidentiality}, ${integrity}`,
+    );
+}
+
+const wordsOf = ({
+  confidentiality,
+  integrity,
+  categories,
+}: Pick<IndexRow, 'confidentiality' | 'integrity' | 'categories'>) =>
+  [confidentiality, integrity, [...categories].sort().join(' ')].filter((each) => each !== '').join(', ');
+
+/** The index at this level, locked. Refuses `segmentation.index_level` when it has another one. */
+async function indexFor(
+  { config }: Control,
+  tx: Tx,
+  given: Given,
+  own: KeptSource | undefined,
+): Promise<void> {
+  const { index: name, confidentiality, integrity, categories } = given;
+  const wanted: IndexRow = { tenant: config.tenant, name, confidentiality, integrity, categories };
+  const known = await lockIndex(tx, wanted);
+  if (wordsOf(known) === wordsOf(wanted)) return;
+  // Whoever is its only source says anew what it holds.
+  const others = (await allSources(tx, config.tenant)).filter(({ index }) => index === name);
+  if (others.length === 1 && own?.index === name) {
+    await dropIndex(tx, config.tenant, name);
+    await lockIndex(tx, wanted);
+  } else refuse('segmentation.index_level', `${name} holds what is ${wordsOf(known)}`);
+}
+
+const allSources = async (db: Db | Tx, tenant: string): Promise<KeptSource[]> =>
+  (await toolsWithSources(db, tenant)).flatMap(({ sources }) => [...sources]);
+
+async function write(
+  control: Control,
+  tx: Tx,
+  row: ToolRow,
+  sources: readonly KeptSource[],
+): Promise<ToolRow> {
+  const written = await putTool(tx, { ...row, sources, updated_at: control.clock.nowMs() });
+  await control.feed.put(tx, 'tool', `${row.server}/${row.name}`, toolDocOf(written));
+  return written;
+}
+
+async function forgetEmpty({ config }: Control, tx: Tx, index: string): Promise<void> {
+  if (!(await allSources(tx, config.tenant)).some((source) => source.index === index))
+    await dropIndex(tx, config.tenant, index);
+}
+
+const saidOf = ({ index, confidentiality, integrity, categories }: SourceDoc) => ({
+  index,
+  confidentiality,
+  integrity,
+  categories: [...categories],
+});
+
+/**
+ * Registers a source, or moves it to another index. Refuses `segmentation.tool_unknown`, `segmentation.index_exceeded`, `segmentation.index_level`,
+ * `request.malformed`, `request.overloaded`.
+ */
+export async function setSource(control: Control, tx: Tx, given: Given, by: string): Promise<SourceView> {
+  const row = await lockedTool(control, tx, given.tool);
+  checkSource(row, given);
+  const before = row.sources.find(({ address }) => address === given.address);
+  if (before === undefined && row.sources.length >= sourcesOfToolMax)
+    refuse('request.overloaded', `more than ${sourcesOfToolMax} sources of one tool`);
+  await indexFor(control, tx, given, before);
+  if (before === undefined && (await allSources(tx, control.config.tenant)).length >= sourcesMax)
+    refuse('request.overloaded', `more than ${sourcesMax} sources`);
+  const source: KeptSource = {
+    ...(given.address === undefined ? {} : { address: given.address }),
+    ...saidOf(given),
+    since: new Date(control.clock.nowMs()).toISOString(),
+    by,
+  };
+  const others = row.sources.filter((each) => each !== before);
+  const written = await write(control, tx, row, [...others, source]);
+  if (before !== undefined && before.index !== given.index) await forgetEmpty(control, tx, before.index);
+  await control.audit.enqueue(tx, 'segmentation.source_registered', {
+    ...placeOf(given),
+    before: before === undefined ? null : saidOf(before),
+    after: saidOf(source),
+    by,
+  });
+  return sourceViewOf(written, source);
+}
+
+const placeOf = ({ tool, address }: At) => ({ tool, ...(address === undefined ? {} : { address }) });
+
+/** Refuses `segmentation.tool_unknown`, `segmentation.source_unknown`. */
+export async function removeSource(control: Control, tx: Tx, at: At, by: string): Promise<void> {
+  const [server = ''] = at.tool.split('/');
+  const { tenant } = control.config;
+  await lockServer(tx, tenant, server);
+  const row = await lockTool(tx, tenant, server, at.tool.slice(server.length + 1));
+  const source = row?.sources.find(({ address }) => address === at.address);
+  if (row === undefined || source === undefined) return refuse('segmentation.source_unknown');
+  const { index: name, confidentiality, integrity, categories } = source;
+  await lockIndex(tx, { tenant, name, confidentiality, integrity, categories });
+  await write(
+    control,
+    tx,
+    row,
+    row.sources.filter((each) => each !== source),
+  );
+  await forgetEmpty(control, tx, source.index);
+  await control.audit.enqueue(tx, 'segmentation.source_removed', {
+    ...placeOf(at),
+    before: saidOf(source),
+    by,
+  });
+}
+
+export async function listSources({ db, config }: Pick<Control, 'db' | 'config'>): Promise<SourceView[]> {
+  const rows = await toolsWithSources(db, config.tenant);
+  const views = rows.flatMap((row) => row.sources.map((source) => sourceViewOf(row, source)));
+  const keyOf = ({ index, tool, address = '' }: SourceView) => `${index} ${tool} ${address}`;
+  return views.sort((one, other) => (keyOf(one) < keyOf(other) ? -1 : 1));
+}
