@@ -2,13 +2,14 @@
  * Policies about the arguments, the amount and the time of a call, through the front door: written with the command line, refused with line and column where they
  * name what a tool has not, and from then on each call of an agent is allowed, asked about or refused by what it says.
  */
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PolicyCandidate } from '@atf/core/wire/policy';
 import type { ControlClient } from '@atf/sdk/client';
 import type { Client } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { atf, documents, failure } from './cli-run.ts';
+import { logSettled, readLog } from './read-log.ts';
 import { approve, call, Product, root, type Signed, until } from './product.ts';
 
 let product: Product;
@@ -19,10 +20,17 @@ let office: Client;
 const environment = () => ({ env: { XDG_CONFIG_HOME: `${product.home}/config` } });
 const cli = (...args: string[]) => atf([...args, '--data', product.dataDir, '--json'], environment());
 const told = (...args: string[]) => atf([...args, '--data', product.dataDir], environment());
+/** Never with summer time, so that how far each is from UTC is the same at any time. */
+const zones = ['Asia/Dubai', 'Asia/Kolkata'];
 function folderWith(name: string, text: string): string {
   const dir = join(product.home, name);
   cpSync(join(root, 'policies'), dir, { recursive: true });
   writeFileSync(join(dir, 'own.cedar'), text);
+  const settings = join(dir, 'settings.yaml');
+  writeFileSync(
+    settings,
+    readFileSync(settings, 'utf8').replace('timeZones: []', `timeZones: [${zones.join(', ')}]`),
+  );
   return dir;
 }
 const problemsOf = (ran: Awaited<ReturnType<typeof cli>>) =>
@@ -104,6 +112,11 @@ describe('what policies may ask about', () => {
       'what would pass over old gateways',
       about('f', 'context has args && context.args.reason == "x"'),
       /own\.f: .*leave out "context has args"/,
+    ],
+    [
+      'another zone',
+      about('z', 'context.time["Asia/Dubay"].hour == 8'),
+      /own\.cedar:4:\d+ own\.z: "Asia\/Dubay" is no time zone/,
     ],
     ['time as a text', about('g', 'context.time.hour == "8"'), /own\.cedar:4:\d+ own\.g/],
   ])('%s is refused with its place', async (name, text, problem) => {
@@ -229,9 +242,18 @@ describe('a policy about the amount and the time', () => {
     ),
   ].join('\n');
 
+  // Four hours ahead, and five and a half.
+  const zoned = [
+    about('dubai', 'context.time["Asia/Dubai"].minute != context.time.minute'),
+    about(
+      'kolkata',
+      'context.args.order_id == "O-5002" && context.time["Asia/Kolkata"].minute != context.time.minute',
+    ),
+  ].join('\n');
+
   it('by what its arguments hold, and by how much could go wrong for whom', async () => {
     await apply(
-      folderWith('held', [byArguments, await limit(), held].join('\n')),
+      folderWith('held', [byArguments, await limit(), held, zoned].join('\n')),
       'addresses in refunds wait',
     );
     expect((await refund({ amount: 6 })).isError).toBe(false);
@@ -239,6 +261,17 @@ describe('a policy about the amount and the time', () => {
     expect(asked.atf.code).toBe('maturity.approval_required');
     expect(asked.text).toContain('refunds about mail');
     expect(asked.text).toContain('refunds about risk');
+  });
+
+  it('by the clocks of a time zone, which the record keeps', async () => {
+    expect((await refund({ amount: 4.5 })).isError).toBe(false);
+    const refused = await refund({ order_id: 'O-5002', amount: 4.5 });
+    expect(refused.atf.code).toBe('policy.forbidden');
+    await logSettled(product);
+    const { entries } = await readLog(product);
+    expect(entries.find(({ body }) => body['actionId'] === refused.atf.actionId)?.body).toMatchObject({
+      facts: { zones: { 'Asia/Dubai': 240, 'Asia/Kolkata': 330 } },
+    });
   });
 
   it('by the day of the decision, in UTC', async () => {
@@ -250,7 +283,7 @@ describe('a policy about the amount and the time', () => {
         `[${days.map((each) => JSON.stringify(each)).join(', ')}].contains(context.time.date)`,
         'resource',
       );
-    const before = [byArguments, await limit(), held, freeze('old_freeze', '2001-01-01')].join('\n');
+    const before = [byArguments, await limit(), held, zoned, freeze('old_freeze', '2001-01-01')].join('\n');
     await apply(folderWith('another-day', before), 'a freeze that is over');
     expect((await refund({ amount: 5 })).isError).toBe(false);
     await apply(

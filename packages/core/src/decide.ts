@@ -29,7 +29,8 @@ import {
 } from './segmentation/transaction.ts';
 import type { Rate } from './segmentation/rate.ts';
 import { throttleId, throttleWords } from './segmentation/volume.ts';
-import { closedWindows, utcTime } from './segmentation/windows.ts';
+import { closedWindows } from './segmentation/windows.ts';
+import { policyTime } from './segmentation/zones.ts';
 import type { AgentDoc, ServerDoc, ToolDoc } from './wire/feed.ts';
 import type { JudgedFact } from './wire/judge.ts';
 import type { HumanCheckpoint } from './wire/manifest.ts';
@@ -217,7 +218,7 @@ function statedOf(
 ): { readonly stated: Stated; readonly problem?: string } {
   const stated = {
     ...(reads.value ? valueOf(amount) : {}),
-    ...(reads.time ? { time: utcTime(world.nowMs) } : {}),
+    ...(reads.time ? { time: policyTime(world.nowMs, reads.zones ?? [], world.zones) } : {}),
   };
   // Only arguments that fit the schema have the types that policies count on.
   if (reads.args === undefined || world.anyArguments === true || world.schema.verdict !== 'valid')

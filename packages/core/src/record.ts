@@ -95,6 +95,8 @@ export interface DecisionFacts {
   readonly detectors: readonly DetectorVerdict[];
   /** What the SQL of the call does, without its literals; absent: the tool takes none. */
   readonly query?: QueryFact;
+  /** How far the time zones that policies asked about were ahead of UTC, in minutes; absent: they asked about none. */
+  readonly zones?: Readonly<Record<string, number>>;
   /** Absent: no judge of intents is asked about such calls. */
   readonly judged?: JudgedFact;
   readonly epochs: Decision['epochs'];
@@ -238,6 +240,7 @@ export function factsOf(received: Received, world: World, decision: Decision): D
     task,
     detectors,
     query,
+    zones,
     judged,
     sessionRevoked,
     agent,
@@ -258,6 +261,7 @@ export function factsOf(received: Received, world: World, decision: Decision): D
     task,
     detectors,
     ...(query === undefined ? {} : { query }),
+    ...(zones === undefined ? {} : { zones }),
     ...(judged === undefined ? {} : { judged }),
     epochs: decision.epochs,
     credential: { expiresAtMs, epoch: credentialEpoch },

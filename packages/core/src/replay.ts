@@ -211,6 +211,7 @@ const factsSchema = z.object({
     )
     .max(1_000),
   query: queryFactSchema.optional(),
+  zones: z.record(word, z.int().min(-1_440).max(1_440)).optional(),
   judged: judgedFactSchema.optional(),
   epochs: z.object({ agent: count, credential: count, tool: count, server: count, policy: count }),
   credential: z.object({ expiresAtMs: z.number(), epoch: count }),
@@ -376,6 +377,7 @@ function worldOf(
     task: facts.task ?? noTask,
     detectors: facts.detectors,
     query: facts.query,
+    zones: facts.zones,
     judged: facts.judged,
   };
   return { ok: true, record, received, world };

@@ -133,13 +133,18 @@ export interface DetectorVerdict {
   readonly labels: readonly string[];
 }
 
-/** The moment of a decision in UTC, as policies may ask about it. */
-export interface PolicyTime {
+/** One moment, as policies may ask about it. */
+export interface PolicyMoment {
   readonly weekday: 'mon' | 'tue' | 'wed' | 'thu' | 'fri' | 'sat' | 'sun';
   readonly hour: number;
   readonly minute: number;
   /** `2026-11-22`. */
   readonly date: string;
+}
+
+/** The moment of a decision in UTC; and in time zones, each under its name. */
+export interface PolicyTime extends PolicyMoment {
+  readonly zones?: Readonly<Record<string, PolicyMoment>>;
 }
 
 /** Context of one policy question. What may be absent is there where a policy of the set asks about it. */
@@ -237,6 +242,8 @@ export interface PolicyAnswer {
 export interface ToolReads {
   readonly value: boolean;
   readonly time: boolean;
+  /** Time zones; absent: none. */
+  readonly zones?: readonly string[] | undefined;
   /** Arguments, by path; absent: none. */
   readonly args?: readonly (readonly string[])[] | undefined;
   /** Its policies about arguments, with the types that each was checked against. */
@@ -280,6 +287,8 @@ export interface World {
   readonly detectors: readonly DetectorVerdict[];
   /** What the SQL of the call does; absent: the tool takes none. */
   readonly query?: QueryFact | undefined;
+  /** How far the time zones that policies ask about are ahead of UTC now, in minutes; absent: they ask about none. */
+  readonly zones?: Readonly<Record<string, number>> | undefined;
   /** The question is about the tool, whatever the arguments. Such a decision is never carried out, and never recorded. */
   readonly anyArguments?: boolean;
   /** What the judge of intents says of a state-changing call; absent: there is none, or the call only reads. */

@@ -6,6 +6,7 @@ import { agentsAbove, levelInChain } from '@atf/core/chain';
 import { effectiveLevel } from '@atf/core/maturity/levels';
 import { withGrants } from '@atf/core/segmentation/grants';
 import { actionClassOf, decide } from '@atf/core/decide';
+import { offsetsAt } from '@atf/core/segmentation/zones';
 import { ofResource } from '@atf/core/segmentation/resource-classes';
 import { kindOf } from '@atf/core/segmentation/offer';
 import { asRetrieved, trustedFrom } from '@atf/core/segmentation/retrieval';
@@ -204,6 +205,8 @@ export function createDecider(
       asks && (how.hold !== undefined || judge.doubts(instanceId))
         ? judge.factOf(instanceId, how.verdict)
         : undefined;
+    const policy = snapshot.policy();
+    const zones = policy?.reads(`${server}/${name}`).zones;
     const world: World = {
       nowMs,
       feedFresh: snapshot.fresh(),
@@ -214,7 +217,7 @@ export function createDecider(
       server: snapshot.server(server),
       tool,
       containments: snapshot.containments(),
-      policy: snapshot.policy(),
+      policy,
       limits,
       ...(binding.length === 0 ? {} : { totals: binding }),
       approval,
@@ -237,6 +240,7 @@ export function createDecider(
               ...writes.verdicts(used, received.args, snapshot.settings(), nowMs),
             ],
       query,
+      ...(zones === undefined ? {} : { zones: offsetsAt(nowMs, zones) }),
       ...(judged === undefined ? {} : { judged }),
     };
     const decision = decide(received, world);

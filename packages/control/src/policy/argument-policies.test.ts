@@ -43,13 +43,18 @@ const allowed = '@id("allow") permit (principal, action, resource);';
 const about = (condition: string, scope = `resource == ATF::Tool::"${ref}"`) =>
   `@id("rule") forbid (principal, action, ${scope}) when { ${condition} };`;
 
-async function compiled(text: string, given: JsonObject = definition) {
-  return cedar.compileText([{ name: 'a.cedar', text: `${allowed}\n${text}` }], schema, {
-    [ref]: toolArguments(given),
-  });
+async function compiled(text: string, given: JsonObject = definition, zones: readonly string[] = []) {
+  return cedar.compileText(
+    [{ name: 'a.cedar', text: `${allowed}\n${text}` }],
+    schema,
+    {
+      [ref]: toolArguments(given),
+    },
+    zones,
+  );
 }
-async function factsOf(text: string): Promise<PolicyFacts> {
-  const result = await compiled(text);
+async function factsOf(text: string, zones: readonly string[] = []): Promise<PolicyFacts> {
+  const result = await compiled(text, definition, zones);
   if (!result.ok) throw new Error(JSON.stringify(result.problems));
   const set = compilePolicySet(result.policies.map(({ id, json }) => ({ id, json })));
   if (!set.ok) throw new Error(JSON.stringify(set.problems));
@@ -226,6 +231,58 @@ describe('the decision', () => {
     expect(decided('2026-11-22T23:59:00+01:00')).toBe('allow');
   });
 
+  describe('time zones', () => {
+    const zones = ['Europe/Berlin', 'Asia/Kolkata'];
+    const berlin = 'context.time["Europe/Berlin"]';
+
+    it.each([
+      [`${berlin}.hour >= 8 && context.args.order == "O-1"`, undefined],
+      ['context.time["Asia/Kolkata"].weekday == "sun" || context.time.hour == 3', undefined],
+      ['context.time["Europe/Paris"].hour == 8', /"Europe\/Paris" is no time zone that settings.yaml lists/],
+      ['context.time has "Europe/Paris" && context.approved', /"Europe\/Paris" is no time zone/],
+      ['context.time.hours == 8', /"hours" is no time zone/],
+      [`${berlin}.hour == "8"`, /Long|String/],
+      [`${berlin}.zone == "8"`, /zone/],
+      ['[context.time].contains(context.time)', /as a whole/],
+    ])('%s', async (condition, problem) => {
+      const result = await compiled(about(condition), definition, zones);
+      const problems = result.ok ? [] : result.problems.map(({ message }) => message);
+      if (problem === undefined) expect(problems).toEqual([]);
+      else expect(problems.join('\n')).toMatch(problem);
+      if (!result.ok)
+        expect(result.problems[0]).toMatchObject({ file: 'a.cedar', line: 2, policyId: 'rule' });
+    });
+
+    it('without any in the settings, each is unknown', async () => {
+      const result = await compiled(about(`${berlin}.hour == 8`));
+      expect(result).toMatchObject({ ok: false, problems: [{ line: 2, column: expect.any(Number) }] });
+    });
+
+    it('summer time counts, and what the record says of it decides again', async () => {
+      const policy = await factsOf(about(`${berlin}.hour == 9`, 'resource'), zones);
+      expect(policy.reads(ref).zones).toEqual(['Europe/Berlin']);
+      const fresh = { ...received().credential, expiresAtMs: Date.parse('2030-01-01') };
+      const decided = (text: string, minutes?: number) => {
+        const asked = received({ args: args(), credential: fresh });
+        const nowMs = Date.parse(text);
+        const then = world(policy, {
+          nowMs,
+          ...(minutes === undefined ? {} : { zones: { 'Europe/Berlin': minutes } }),
+        });
+        return decide(asked, then).outcome;
+      };
+      expect([decided('2026-01-05T08:30:00Z'), decided('2026-07-06T08:30:00Z')]).toEqual(['refuse', 'allow']);
+      expect([decided('2026-01-05T07:30:00Z'), decided('2026-07-06T07:30:00Z')]).toEqual(['allow', 'refuse']);
+      expect(decided('2026-07-06T07:30:00Z', 60)).toBe('allow');
+    });
+
+    it('a gateway that does not know the zone refuses', async () => {
+      const nowhere = await factsOf(about(`${berlin}.hour == 9`, 'resource'), zones);
+      const policy = { ...nowhere, reads: () => ({ value: false, time: true }) };
+      expect(decide(received({ args: args() }), world(policy)).outcome).toBe('refuse');
+    });
+  });
+
   it('is never one that was remembered of other arguments, or of any', async () => {
     const result = await compiled(about('context.args.order == "O-9"'));
     if (!result.ok) throw new Error('does not compile');
@@ -285,6 +342,25 @@ describe('the record', () => {
         true,
         { ok: false, missing: { what: 'arguments' } },
       ]);
+    }
+  });
+
+  it('decides by what time it was then in a zone, whatever the rules of the zone have become', async () => {
+    const policy = await factsOf(about('context.time["Europe/Berlin"].hour == 9', 'resource'), [
+      'Europe/Berlin',
+    ]);
+    const credential = { ...received().credential, expiresAtMs: Date.parse('2030-01-01') };
+    const call = received({ args: args(), argsDigest: sha256(canonicalJson(args())), credential });
+    const nowMs = Date.parse('2026-07-06T07:30:00Z');
+    // At the end of summer time that was abolished later.
+    for (const [minutes, outcome] of [
+      [120, 'refuse'],
+      [60, 'allow'],
+    ] as const) {
+      const body = recordOf(call, world(policy, { nowMs, zones: { 'Europe/Berlin': minutes } }));
+      expect(body).toMatchObject({ facts: { zones: { 'Europe/Berlin': minutes } } });
+      const again = replay(body, canonicalJson(args()), sources(policy));
+      expect(again).toMatchObject({ verdict: 'agrees', decision: { outcome } });
     }
   });
 

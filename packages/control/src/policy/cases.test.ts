@@ -50,7 +50,7 @@ function cedarAnswer(question: PolicyQuestion): { decision: string; reasons: str
   return { decision: answer.response.decision, reasons: answer.response.diagnostics.reason.sort() };
 }
 
-const read = readCases(given);
+const read = readCases(given, []);
 if (!read.ok) throw new Error(read.problems.join('\n'));
 
 describe.each([...new Set(read.cases.map(({ file }) => file))])('%s', (file) => {
@@ -234,13 +234,20 @@ describe('templates', () => {
   const names = readdirSync(join(dir, 'templates')).filter((name) => name.endsWith('.cedar'));
   it.each(names)('%s stands beside the shipped policies', async (name) => {
     const template = { name, text: readFileSync(join(dir, 'templates', name), 'utf8') };
-    const together = await compileFiles(cedar, { files: [...given.files, template] }, exampleTypes);
+    const files = given.files.map((file) =>
+      file.name === settingsFile
+        ? { ...file, text: file.text.replace(/^timeZones: .*$/m, 'timeZones: [Europe/Berlin]') }
+        : file,
+    );
+    const together = await compileFiles(cedar, { files: [...files, template] }, exampleTypes);
     expect(together).toMatchObject({ ok: true, set: { warnings: [] } });
     if (!together.ok) return;
     const facts = policyFacts(together.set.compiled, together.set.digest, 1);
     const cases = join(dir, 'templates/cases', name.replace('.cedar', '.yaml'));
     if (!existsSync(cases)) return;
-    const read = readCases({ files: [{ name: 'cases/own.yaml', text: readFileSync(cases, 'utf8') }] });
+    const read = readCases({ files: [{ name: 'cases/own.yaml', text: readFileSync(cases, 'utf8') }] }, [
+      'Europe/Berlin',
+    ]);
     if (!read.ok) throw new Error(read.problems.join('\n'));
     expect(read.cases.flatMap((each) => caseProblems(facts, each))).toEqual([]);
     expect(read.cases.length).toBeGreaterThan(4);
@@ -271,7 +278,7 @@ cases:
     ];
     const compiled = await compileFiles(cedar, { files });
     if (!compiled.ok) throw new Error(compiled.problems.join('\n'));
-    const read = readCases({ files });
+    const read = readCases({ files }, []);
     if (!read.ok) throw new Error(read.problems.join('\n'));
     const stricter = policyFacts(compiled.set.compiled, compiled.set.digest, 1);
     const own = read.cases.filter(({ file }) => file === 'cases/never-table.yaml');

@@ -31,8 +31,10 @@ import {
   type PolicyContext,
   type PolicyFacts,
   type PolicyQuestion,
+  type PolicyTime,
 } from '@atf/core/world';
 import { z } from 'zod';
+import { describedTime } from '@atf/core/segmentation/zones';
 import { isCaseFile, type PolicyFiles } from './files.ts';
 
 const caseBytesMax = 1_048_576;
@@ -64,15 +66,16 @@ const contextSchema = z.strictObject({
       hour: z.int().min(0).max(23),
       minute: z.int().min(0).max(59),
       date: z.iso.date(),
+      /** Where it is that time; absent: in UTC. */
+      zone: z.string().max(60),
     })
-    .partial()
-    .transform((given) => ({ ...anyTime, ...defined(given) })),
+    .partial(),
   /** As the tool is called. Without them the case is about a call that no policy about arguments stops. */
   args: z.custom<JsonObject>((given) => fromArguments(given).ok, 'not what policies can be asked about'),
   delegationDepth: z.int().min(0).max(chainLengthMax),
   dataLabels: names,
   risk: z.int().min(0).max(riskMax),
-}) satisfies z.ZodType<PolicyContext>;
+}) satisfies z.ZodType<Omit<PolicyContext, 'time'>>;
 const toolSchema = z.strictObject({
   ref: toolRefSchema,
   sensitivity: sensitivitySchema,
@@ -121,6 +124,7 @@ export interface PolicyCase {
   readonly want: z.output<typeof wantSchema>;
 }
 
+type CaseTime = NonNullable<z.output<typeof contextSchema>['time']>;
 type Shape = z.output<z.ZodObject<typeof questionShape>>;
 
 /** What a case does not say, and its file neither. */
@@ -150,7 +154,7 @@ const usual = {
   },
 } as const satisfies { tool: z.output<typeof toolSchema>; context: PolicyContext };
 
-function questionOf(defaults: Shape, given: Shape): PolicyQuestion {
+function questionOf(defaults: Shape, given: Shape, zones: readonly string[] = []): PolicyQuestion {
   const level = given.level ?? defaults.level ?? 'intern';
   const action = given.action ?? defaults.action ?? 'read';
   const { ref, ...traits } = { ...usual.tool, ...defined(defaults.tool), ...defined(given.tool) };
@@ -159,6 +163,7 @@ function questionOf(defaults: Shape, given: Shape): PolicyQuestion {
     ...usual.context,
     ...defined(defaults.context),
     ...defined(given.context),
+    time: timeOf(given.context?.time ?? defaults.context?.time, zones),
   };
   return {
     effectiveLevel: level,
@@ -171,6 +176,12 @@ function questionOf(defaults: Shape, given: Shape): PolicyQuestion {
   };
 }
 
+/** The moment that a case is about, in UTC and in each zone of the settings. */
+function timeOf(given: CaseTime | undefined, zones: readonly string[]): PolicyTime {
+  const { zone, ...moment } = defined(given);
+  return describedTime({ ...anyTime, ...moment }, zones, zone);
+}
+
 type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
 const defined = <T extends object>(given: T | undefined): Defined<T> =>
   Object.fromEntries(Object.entries(given ?? {}).filter(([, value]) => value !== undefined)) as Defined<T>;
@@ -179,8 +190,8 @@ export type CasesResult =
   | { readonly ok: true; readonly cases: readonly PolicyCase[] }
   | { readonly ok: false; readonly problems: readonly string[] };
 
-/** The cases of a set. Refuses what is not a case, by file and place in it. */
-export function readCases({ files }: PolicyFiles): CasesResult {
+/** The cases of a set whose settings list these time zones (absent: nobody knows them). Refuses what is not a case, by file and place in it. */
+export function readCases({ files }: PolicyFiles, zones: readonly string[] | undefined): CasesResult {
   const cases: PolicyCase[] = [];
   const problems: string[] = [];
   for (const { name: file, text } of files.filter(({ name }) => isCaseFile(name))) {
@@ -193,8 +204,14 @@ export function readCases({ files }: PolicyFiles): CasesResult {
       );
     else {
       const { defaults = {} } = parsed.data;
-      for (const { name, want, ...given } of parsed.data.cases)
-        cases.push({ file, name, want, question: questionOf(defaults, given) });
+      for (const { name, want, ...given } of parsed.data.cases) {
+        const zone = (given.context?.time ?? defaults.context?.time)?.zone;
+        if (zone !== undefined && zones?.includes(zone) === false)
+          problems.push(
+            `${file}: ${name}: ${JSON.stringify(zone)} is no time zone that settings.yaml lists under timeZones`,
+          );
+        else cases.push({ file, name, want, question: questionOf(defaults, given, zones) });
+      }
     }
   }
   if (cases.length > casesMax) problems.push(`more than ${casesMax} cases`);

@@ -77,6 +77,8 @@ export type WorkerTask =
       readonly schemaText: string | undefined;
       /** Absent: the policies are not about tools. */
       readonly types?: KnownTypes | undefined;
+      /** Time zones that policies may ask about. */
+      readonly zones: readonly string[];
     }
   | { readonly kind: 'format'; readonly text: string }
   | { readonly kind: 'schema'; readonly schemaText: string };

@@ -25,6 +25,7 @@ import {
   type Unfit,
   unknownArgument,
 } from './cedar-arguments.ts';
+import { schemaWithZones, unknownZone } from './cedar-zones.ts';
 import { markUnsafeLiterals, restoreLiterals } from './cedar-literals.ts';
 import type {
   CompileTextResult,
@@ -255,12 +256,11 @@ const validated = (
 const checkArguments = (
   { tools }: ByTool,
   types: ToolTypes,
-  schemaText: string,
+  base: ReturnType<typeof schemaToJson>,
   report: Report,
   notThere: (document: PolicyDocument, argument: string) => PolicyTextProblem,
 ): readonly SchemaCheck[] => {
   if (tools.size === 0) return [];
-  const base = schemaToJson(schemaText);
   const checkAgainst = (
     ref: string,
     documents: readonly PolicyDocument[],
@@ -300,7 +300,7 @@ const checkSchema = (
   documents: readonly PolicyDocument[],
   partById: ReadonlyMap<string, Part>,
   schemaText: string,
-  types: KnownTypes | undefined,
+  { types, zones }: { readonly types: KnownTypes | undefined; readonly zones: readonly string[] },
 ): Omit<SchemaCheck, 'fits'> & { readonly fits: Fits } => {
   const parsed = checkParseSchema(schemaText);
   if (parsed.type === 'failure') {
@@ -315,6 +315,27 @@ const checkSchema = (
     }));
   };
   if (types === undefined) return { ...validated(schemaText, documents, report), fits: {} };
+  const read = schemaToJson(schemaText);
+  const laid = read.type === 'success' && zones.length > 0 ? schemaWithZones(read.json, zones) : undefined;
+  if (laid === undefined && zones.length > 0) {
+    const message = 'the namespace ATF has no type Time of a record, which time zones are laid over';
+    return {
+      fits: {},
+      problems: [{ code: 'schema_syntax', message, file: SCHEMA_FILE }],
+      warnings: [],
+    };
+  }
+  const astray = documents.flatMap((document): readonly PolicyTextProblem[] => {
+    const found = unknownZone(document, zones);
+    const part = partById.get(document.id);
+    if (found === undefined || part === undefined) return [];
+    const at = part.start + Math.max(part.text.indexOf(found.word), 0);
+    const place = { file: part.file.name, ...placeAt(part.file.text, at) };
+    return [{ code: 'schema_mismatch', message: found.message, ...place, policyId: document.id }];
+  });
+  if (astray.length > 0) return { fits: {}, problems: astray.slice(0, PROBLEMS_MAX), warnings: [] };
+  const schema = laid ?? schemaText;
+  const base = laid === undefined ? read : { ...read, json: laid };
   const split = byTool(documents, types);
   const told = ({ document, message }: Unfit): PolicyTextProblem => {
     const part = partById.get(document.id);
@@ -329,8 +350,8 @@ const checkSchema = (
     return { code: 'schema_mismatch', message, ...place, policyId: document.id };
   };
   const checks = [
-    validated(schemaText, split.plain, report),
-    ...(types === 'unknown' ? [] : checkArguments(split, types, schemaText, report, notThere)),
+    validated(schema, split.plain, report),
+    ...(types === 'unknown' ? [] : checkArguments(split, types, base, report, notThere)),
   ];
   const fitted = checks.flatMap(({ fits }: SchemaCheck) => (fits === undefined ? [] : [fits]));
   return {
@@ -349,7 +370,7 @@ const checkSchema = (
 const compile = (
   files: readonly PolicyFile[],
   schemaText: string | undefined,
-  types: KnownTypes | undefined,
+  known: { readonly types: KnownTypes | undefined; readonly zones: readonly string[] },
 ): CompileTextResult => {
   const { documents, partById, problems } = readDocuments(files);
   if (problems.length > 0) return { ok: false, problems };
@@ -358,7 +379,7 @@ const compile = (
   });
   if (whole.type === 'failure') return { ok: false, problems: problemsOf(whole.errors, 'syntax', undefined) };
   if (schemaText === undefined) return { ok: true, policies: documents, fits: {}, warnings: [] };
-  const check = checkSchema(documents, partById, schemaText, types);
+  const check = checkSchema(documents, partById, schemaText, known);
   return check.problems.length > 0
     ? { ok: false, problems: check.problems }
     : { ok: true, policies: documents, fits: check.fits, warnings: check.warnings };
@@ -385,7 +406,7 @@ const readSchema = (schemaText: string): SchemaResult => {
 export const runTask = (task: WorkerTask): WorkerAnswer => {
   switch (task.kind) {
     case 'compile':
-      return compile(task.files, task.schemaText, task.types);
+      return compile(task.files, task.schemaText, { types: task.types, zones: task.zones });
     case 'format':
       return format(task.text);
     case 'schema':

@@ -114,18 +114,25 @@ export class Cedar {
 
   /**
    * Parses files of policies, each named by its `@id`, checks them against a `.cedarschema` when one is given, and converts
-   * them to JSON; those about arguments of a tool against its types, where `types` are given. All or nothing. Refuses syntax errors, templates, missing and double ids, schema mismatches, too much
+   * them to JSON; those about arguments of a tool against its types, where `types` are given, and those about time zones against `zones`. All or nothing. Refuses syntax errors, templates, missing and double ids, schema mismatches, too much
    * text; `unavailable` when the library did not answer.
    */
   async compileText(
     files: readonly PolicyFile[],
     schemaText?: string,
     types?: KnownTypes,
+    zones: readonly string[] = [],
   ): Promise<CompileTextResult> {
     if (files.length > FILES_MAX) return refuse('too_large', `more than ${FILES_MAX} files`);
     const bounds = boundsProblem([...files.map((file) => file.text), schemaText ?? '']);
     if (bounds !== undefined) return { ok: false, problems: [bounds] };
-    return (await this.#ask({ kind: 'compile', files, schemaText, types })) as CompileTextResult;
+    return (await this.#ask({
+      kind: 'compile',
+      files,
+      schemaText,
+      types,
+      zones,
+    })) as CompileTextResult;
   }
 
   /** The text as Cedar's formatter writes it. */

@@ -50,7 +50,7 @@ export async function checkSet(cedar: Cedar, given: PolicyFiles, typesOf?: Types
   const bounds = boundsProblems(given, 'a policy set', settingsFile);
   if (bounds.length > 0) return { ok: false, because: 'parse', problems: bounds };
   const compiled = await compileFiles(cedar, given, typesOf);
-  const cases = readCases(given);
+  const cases = readCases(given, compiled.ok ? compiled.set.settings.timeZones : undefined);
   if (!compiled.ok || !cases.ok) {
     const problems = [...(compiled.ok ? [] : compiled.problems), ...(cases.ok ? [] : cases.problems)];
     return { ok: false, because: 'parse', problems };

@@ -154,7 +154,7 @@ export async function compileFiles(
   const sources = given.files.filter(({ name }) => name.endsWith('.cedar'));
   const named = typesOf === undefined ? [] : toolsNamed(sources);
   const types = typesOf === undefined ? 'unknown' : named.length === 0 ? {} : await typesOf(named);
-  const parsed = await cedar.compileText(sources, schema, types);
+  const parsed = await cedar.compileText(sources, schema, types, settings.settings.timeZones);
   if (!parsed.ok) return { ok: false, problems: parsed.problems.map(said) };
   const notes = parsed.policies.flatMap(policyNotes);
   if (notes.length > 0) return { ok: false, problems: notes };

@@ -37,7 +37,7 @@ export function lintFolder(dir: string, typesOf?: TypesOf): Promise<LintReport> 
     if (!result.ok && result.because === 'parse')
       return { problems: result.problems, warnings: [], policies: 0, cases: 0 };
     const compiled = await compileFiles(cedar, files, typesOf);
-    const cases = readCases(files);
+    const cases = readCases(files, compiled.ok ? compiled.set.settings.timeZones : undefined);
     if (!compiled.ok || !cases.ok)
       return { problems: ['the folder changed meanwhile'], warnings: [], policies: 0, cases: 0 };
     const asked = new Set(cases.cases.flatMap(({ want }) => want.policies ?? []));
@@ -85,7 +85,7 @@ export function testFolder(dir: string): Promise<TestReport> {
   return withCedar(async (cedar) => {
     const files = await readPolicyFiles(dir);
     const compiled = await compileFiles(cedar, files);
-    const cases = readCases(files);
+    const cases = readCases(files, compiled.ok ? compiled.set.settings.timeZones : undefined);
     if (!compiled.ok || !cases.ok) {
       const problems = [...(compiled.ok ? [] : compiled.problems), ...(cases.ok ? [] : cases.problems)];
       return { ok: false, problems };

@@ -5,7 +5,7 @@ import { ownDetectorsProblems } from '@atf/core/data/own/own-detectors';
 import { problemsOf } from '@atf/core/data/output/rules';
 import { bothNamed, unknownWords } from '@atf/core/data/sensitive';
 import { callsSharedSchema } from '@atf/core/wire/feed';
-import { cascadeSchema } from '@atf/core/wire/manifest';
+import { cascadeSchema, isTimeZone } from '@atf/core/wire/manifest';
 import { boundaryOfferSchema, offersMax } from '@atf/core/wire/negotiation';
 import { injectionSchema } from '@atf/core/wire/injection';
 import { memorySchema } from '@atf/core/wire/memory';
@@ -18,6 +18,7 @@ import { actionClassSchema, levelSchema } from '@atf/core/wire/words';
 import { z } from 'zod';
 
 const settingsBytesMax = 65_536;
+const timeZonesMax = 20;
 
 /** No figure may make a guarantee meaningless: a token that lives for days is a standing credential. */
 const figuresSchema = z.strictObject({
@@ -70,6 +71,12 @@ const figuresSchema = z.strictObject({
       (offers) => new Set(offers.map(({ name }) => name)).size === offers.length,
       'two offers have one name',
     )
+    .default([]),
+  /** Time zones that policies may ask about (`context.time["Europe/Berlin"]`). */
+  timeZones: z
+    .array(z.string().refine(isTimeZone, 'no time zone of this name, for example Europe/Berlin'))
+    .max(timeZonesMax)
+    .refine((zones) => new Set(zones).size === zones.length, 'a time zone stands in it twice')
     .default([]),
   upstreamTimeoutMs: z.int().min(100).max(600_000),
   /** Classes of which a call runs only when its record is at control, too, and not on the gateway's disk alone. */

@@ -15,6 +15,12 @@ export const anyTime = {
   date: '2026-01-06',
 } as const satisfies PolicyTime;
 
+/** The same in every time zone that is asked about. */
+export const anyTimeIn = (zones: readonly string[] = []): PolicyTime =>
+  zones.length === 0
+    ? anyTime
+    : { ...anyTime, zones: Object.fromEntries(zones.map((zone) => [zone, anyTime])) };
+
 export const anyAgent = (
   level: Level,
   id = nobody,

@@ -12,7 +12,7 @@ import {
   outputTrusts,
   sensitivities,
 } from '../wire/words.ts';
-import { anyAgent, anyTime, anyTool, type ToolTraits } from './anybody.ts';
+import { anyAgent, anyTimeIn, anyTool, type ToolTraits } from './anybody.ts';
 import { obligationWords } from './obligations.ts';
 import {
   noLabels,
@@ -139,7 +139,7 @@ function standingOf(policy: PolicyFacts, { agent, level, action, tool, context }
         ...noQuery,
         ...noChain,
         ...noData,
-        time: anyTime,
+        time: anyTimeIn(policy.reads('').zones),
         approved,
       } as unknown as PolicyContext,
       anyArguments: true,

@@ -5,7 +5,7 @@
 import { type ActionClass, type Level, levels } from '../wire/words.ts';
 import type { AgentDoc, PolicyDoc, ToolDoc } from '../wire/feed.ts';
 import type { JsonObject } from '../wire/json.ts';
-import type { PolicyAnswer, PolicyContext, PolicyFacts, PolicyQuestion } from '../world.ts';
+import type { PolicyAnswer, PolicyContext, PolicyFacts, PolicyQuestion, PolicyTime } from '../world.ts';
 import { type CompiledPolicySet, compilePolicySet, type PolicyProblem } from './compile.ts';
 import { buildEntityStore, type Entity, EntityStore } from './entities.ts';
 import { decideStrict } from './evaluate.ts';
@@ -164,12 +164,18 @@ function argumentRecord(args: JsonObject): RecordValue | undefined {
 const isStated = ({ value, time, args }: PolicyContext): boolean =>
   value !== undefined || time !== undefined || args !== undefined;
 
+/** Zones stand beside what is said in UTC, each under its name. */
+function timeRecord({ zones = {}, ...utc }: PolicyTime): RecordValue {
+  const local = Object.entries(zones).map(([zone, moment]): [string, Value] => [zone, record({ ...moment })]);
+  return record({ ...utc, ...Object.fromEntries(local) });
+}
+
 function statedRecord(context: PolicyContext): RecordValue {
   const { value, valueCurrency, time, args } = context;
   const attributes = new Map(plainPart(context).seen.attributes);
   if (value !== undefined) attributes.set('value', value);
   if (valueCurrency !== undefined) attributes.set('valueCurrency', valueCurrency);
-  if (time !== undefined) attributes.set('time', record({ ...time }));
+  if (time !== undefined) attributes.set('time', timeRecord(time));
   const asked = args === undefined ? undefined : argumentRecord(args);
   if (asked !== undefined) attributes.set('args', asked);
   return new RecordValue(attributes);
@@ -188,6 +194,12 @@ export interface CedarCall {
   }[];
 }
 
+const inOneRecord = ({ time, ...context }: PolicyContext): object => {
+  if (time === undefined) return context;
+  const { zones, ...utc } = time;
+  return { ...context, time: { ...utc, ...zones } };
+};
+
 /** The same question for Cedar's own library. */
 export function cedarCallOf({ agent, effectiveLevel, action, tool, context }: PolicyQuestion): CedarCall {
   const { sensitivity, domain, outputTrust, reversible, idempotent, writeSafe } = tool.classification;
@@ -199,7 +211,7 @@ export function cedarCallOf({ agent, effectiveLevel, action, tool, context }: Po
     principal,
     action: { type: 'ATF::Action', id: action },
     resource,
-    context: JSON.parse(JSON.stringify(context)) as JsonObject,
+    context: JSON.parse(JSON.stringify(inOneRecord(context))) as JsonObject,
     entities: [
       ...levels.map((id, rank) => ({
         uid: level(id),
@@ -286,8 +298,8 @@ export function policyFacts(
   const notes = new Map(
     set.policies.map(({ id, annotations }) => [id, Object.freeze(Object.fromEntries(annotations))]),
   );
-  const { value, time, args, bound } = set.reads;
-  const plain = { value, time };
+  const { value, time, zones, args, bound } = set.reads;
+  const plain = { value, time, ...(zones.length === 0 ? {} : { zones }) };
   return {
     digest,
     epoch,

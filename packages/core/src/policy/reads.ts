@@ -9,6 +9,10 @@ export type ArgumentPath = readonly string[];
 export interface PolicyReads {
   readonly value: boolean;
   readonly time: boolean;
+  /** Time zones that are asked about; absent: none. */
+  readonly zones?: readonly string[];
+  /** It takes the time as a whole, as a value. */
+  readonly wholeTime?: true;
   /** Arguments that are asked about, each with those around it; absent: none, and `context.args` is not asked about. */
   readonly args?: readonly ArgumentPath[];
   /** It asks whether there is `context.args`, and so would pass over a gateway that does not tell. */
@@ -16,6 +20,8 @@ export interface PolicyReads {
   /** It takes the context as a whole, as a value: what it then asks about cannot be seen. */
   readonly wholeContext: boolean;
 }
+
+const utcNames: ReadonlySet<string> = new Set(['weekday', 'hour', 'minute', 'date']);
 
 const noReads: PolicyReads = { value: false, time: false, argsGuarded: false, wholeContext: false };
 
@@ -61,17 +67,29 @@ function* accesses(json: unknown): Generator<Access> {
 export function readsOf(json: unknown): PolicyReads {
   if (!isNode(json)) return noReads;
   let [value, time, argsGuarded, wholeContext] = [false, false, false, false];
+  let wholeTime = false;
   const args = new Map<string, ArgumentPath>();
+  const zones = new Set<string>();
   for (const { path, guard } of accesses(json['conditions'])) {
     const [first, ...names] = path;
     if (first === undefined) wholeContext = true;
     if (first === 'value' || first === 'valueCurrency') value = true;
-    if (first === 'time') time = true;
+    if (first === 'time') {
+      time = true;
+      const [of] = names;
+      if (of === undefined) wholeTime = true;
+      else if (!utcNames.has(of)) zones.add(of);
+    }
     if (first !== 'args') continue;
     args.set(JSON.stringify(names), names);
     if (guard) argsGuarded = true;
   }
-  return { value, time, argsGuarded, wholeContext, ...(args.size === 0 ? {} : { args: [...args.values()] }) };
+  return {
+    ...{ value, time, argsGuarded, wholeContext },
+    ...(zones.size === 0 ? {} : { zones: [...zones].sort() }),
+    ...(wholeTime ? { wholeTime } : {}),
+    ...(args.size === 0 ? {} : { args: [...args.values()] }),
+  };
 }
 
 /** The one tool that a policy is about: `resource == ATF::Tool::"server/tool"` in its scope. */
@@ -86,6 +104,8 @@ export function toolOf(json: unknown): string | undefined {
 export interface SetReads {
   readonly value: boolean;
   readonly time: boolean;
+  /** Time zones that any of them asks about. */
+  readonly zones: readonly string[];
   /** By tool (`server/tool`): all that its policies ask about. */
   readonly args: ReadonlyMap<string, readonly ArgumentPath[]>;
   /** Ids of the policies that ask about arguments. */
@@ -112,11 +132,13 @@ export function readsOfSet(policies: readonly StatedPolicy[]): SetReads {
   let [value, time] = [false, false];
   const args = new Map<string, ArgumentPath[]>();
   const byArguments = new Set<string>();
+  const zones = new Set<string>();
   const bound = new Map<string, BoundReads[]>();
   for (const { id, json, typed } of policies) {
     const reads = readsOf(json);
     value ||= reads.value;
     time ||= reads.time;
+    for (const zone of reads.zones ?? []) zones.add(zone);
     if (reads.args === undefined) continue;
     byArguments.add(id);
     // A policy about no one tool is never told of arguments, so it fails, and what it would decide about is refused.
@@ -125,5 +147,5 @@ export function readsOfSet(policies: readonly StatedPolicy[]): SetReads {
     args.set(tool, [...(args.get(tool) ?? []), ...reads.args]);
     bound.set(tool, [...(bound.get(tool) ?? []), { id, paths: reads.args, typed }]);
   }
-  return { value, time, args, byArguments, bound };
+  return { value, time, zones: [...zones].sort(), args, byArguments, bound };
 }

@@ -85,7 +85,24 @@ export const weekdays = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as con
 export type Weekday = (typeof weekdays)[number];
 
 const dateSchema = z.iso.date();
-const timeZones: ReadonlySet<string> = new Set(['UTC', ...Intl.supportedValuesOf('timeZone')]);
+/** Of the platform. It lists one name of each and knows more: `Asia/Kolkata` is listed as `Asia/Calcutta`. */
+const timeZones = new Map(['UTC', ...Intl.supportedValuesOf('timeZone')].map((zone) => [zone, true]));
+const zonePattern = /^[A-Z][A-Za-z]{1,20}(?:\/[A-Z][A-Za-z0-9_+-]{1,30}){1,2}$/;
+const zonesKnownMax = 2_000;
+
+/** Whether there is a time zone of this name (IANA). */
+export function isTimeZone(zone: string): boolean {
+  const known = timeZones.get(zone);
+  if (known !== undefined) return known;
+  let found = zonePattern.test(zone);
+  try {
+    if (found) new Intl.DateTimeFormat('en', { timeZone: zone });
+  } catch {
+    found = false;
+  }
+  if (timeZones.size < zonesKnownMax) timeZones.set(zone, found);
+  return found;
+}
 const clockTime = '(?:[01][0-9]|2[0-3]):[0-5][0-9]';
 
 /** When a tool, or any tool, may be used (S-2). Outside all windows that are about a tool it is refused, whatever a person says. */
@@ -105,7 +122,7 @@ export const toolWindowSchema = z
       .optional(),
     timeZone: z
       .string()
-      .refine((zone) => timeZones.has(zone), 'no time zone of this name, for example Europe/Berlin')
+      .refine(isTimeZone, 'no time zone of this name, for example Europe/Berlin')
       .default('UTC'),
     /** Dates of validity, both in it, in that time zone. */
     from: dateSchema.optional(),
