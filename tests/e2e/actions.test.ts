@@ -139,6 +139,45 @@ describe('a guarded tool', () => {
   });
 });
 
+describe('with a task', () => {
+  const asking = async (work: () => Promise<unknown>): Promise<string> =>
+    until('an answer while control is heard', () =>
+      work().then(
+        () => 'done',
+        (fault: unknown) => {
+          const unheard = fault instanceof ActionRefused && fault.refusal.code === 'containment.feed_stale';
+          if (unheard) return undefined;
+          if (fault instanceof ApprovalPending) return fault.message;
+          throw fault;
+        },
+      ),
+    );
+
+  it('it is known where the values of a call come from, by what its own tools have reported, too', async () => {
+    const owner = await product.signIn('ines.marchetti@example.com');
+    const { id } = await owner.client.call('agents.show', { params: { id: 'senior-support' } });
+    const words = 'Please cancel the order O-7101.';
+    const task = await owner.client.call('tasks.give', { params: { id }, body: { words } });
+    const { fetch } = await product.agent('senior-support', { task: task.id });
+    const own = new Actions({ fetch, server: 'order-desk' });
+    const cancel = (order_id: string) => asking(() => own.guard(cancelling)({ order_id }));
+    const lookUp = (order_id: string, found: string) =>
+      asking(() =>
+        own.guard({ name: 'look_up_order', run: () => ({ order_id: found, state: 'open' }) })({ order_id }),
+      );
+    expect(await cancel('O-7101')).toBe('done');
+    expect(await cancel('O-7102')).toContain('neither from the task nor from anything');
+    // A trusted tool says which one is meant; and not by saying again what the agent has said to it.
+    await lookUp('O-7101', 'O-7103');
+    expect(await cancel('O-7103')).toBe('done');
+    await lookUp('O-7104', 'O-7104');
+    expect(await cancel('O-7104')).toContain('It waits for a person');
+    // The task says nothing of opening.
+    const reopen = own.guard({ name: 'reopen_order', run: () => cancelled('O-7101') });
+    expect(await asking(() => reopen({ order_id: 'O-7101' }))).toContain('the task does not ask for');
+  });
+});
+
 describe('an approval', () => {
   it('is asked for by name, and only that person gives it; the stored call runs once', async () => {
     const before = ran.length;

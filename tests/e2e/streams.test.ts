@@ -2,7 +2,7 @@
  * Answers that are given on while they come (D-3), through the front door: a service that streams secrets in whole and in pieces, under wrong media types, in other
  * encodings and compressed; what an agent gets of them, and what is on record.
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -11,7 +11,7 @@ import { setImmediate } from 'node:timers/promises';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { atf } from './cli-run.ts';
-import { call, type McpAgent, Product, until } from './product.ts';
+import { call, type McpAgent, Product, root, until } from './product.ts';
 import { readerManifest } from './reader-manifest.ts';
 
 // None of them belongs to anybody.
@@ -21,6 +21,19 @@ const types = [
   ...['text/event-stream', 'application/x-ndjson', 'text/plain', 'text/csv', 'multipart/byteranges'],
   ...['application/octet-stream', 'image/png', 'application/gzip', 'application/vnd.example.report'],
 ];
+const mail = 'ada.okafor@example.com';
+/** As it ships; and addresses become tokens. */
+const tokenised = `
+sensitive:
+  masked:
+    intern: [secret, PCI, PHI, pii.us_ssn, pii.national_id, pii.birth_date, pii.email]
+    junior: [secret, PCI]
+    senior: [secret, PCI]
+    principal: [secret, PCI]
+  neverSent: [secret, PCI]
+  tokenised: { intern: [pii.email] }
+  tokens: { hours: 1, givenTo: [] }
+`;
 const document = `openapi: 3.0.3
 info: { title: Feeds, version: 1.0.0 }
 paths:
@@ -59,6 +72,14 @@ const scripts: Record<string, Script> = {
   words: {
     type: 'text/event-stream',
     pieces: events('{"t":"hello "}', '{"t":"it is AKIAQYL"}', '{"t":"PMN5HHHFPZAM2"}', '{"t":" and on"}'),
+  },
+  mails: {
+    type: 'text/event-stream',
+    pieces: events(
+      `{"to":"<${mail}>"}`,
+      'hello',
+      `for ${mail}, and ${Buffer.from(`is ${mail} hers`).toString('base64')}`,
+    ),
   },
   rows: { type: 'application/x-ndjson', pieces: [`{"a":"${card}"}\n`, '{"a":"none"}\n'] },
   disguised: { type: 'image/png', pieces: [`the key is ${key}`, ' and there is more'] },
@@ -119,7 +140,11 @@ let base: string;
 const home = mkdtempSync(join(tmpdir(), 'atf-streams-'));
 
 beforeAll(async () => {
-  product = await Product.start();
+  const policies = join(home, 'policies');
+  cpSync(join(root, 'policies'), policies, { recursive: true });
+  const settings = join(policies, 'settings.yaml');
+  writeFileSync(settings, readFileSync(settings, 'utf8') + tokenised);
+  product = await Product.start({ args: ['--policies', policies] });
   server = createServer((request, response) => void play(request.url ?? '', response));
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -219,6 +244,15 @@ describe('a stream of events', () => {
       found: { 'pii.card': 1, 'secret.token': 1 },
       masked: 2,
     });
+  });
+
+  it('has tokens in place of what becomes one, the same all through', async () => {
+    const answer = await read('mails');
+    const [token = ''] = /tok_[a-z2-7]{26}@email\.invalid/.exec(answer.text) ?? [];
+    expect(answer.text).toBe(events(`{"to":"<${token}>"}`, 'hello', `for ${token}, and [EMAIL]`).join(''));
+    expect(token).not.toBe('');
+    expect((await read('mails')).text).toBe(answer.text);
+    expect((await recorded(answer)).data?.found).toEqual({ 'pii.email': 3 });
   });
 
   it('is masked although it drips a byte at a time', async () => {

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { sha256 } from '@atf/core/digest';
 import { revealShownText } from '@atf/core/wire/tokens';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { ActionRefused, Actions } from '../../packages/sdk/src/actions.ts';
 import { atf } from './cli-run.ts';
 import { type Answer, call, type McpAgent, Product, released, root, type Signed, until } from './product.ts';
 
@@ -16,11 +17,15 @@ sensitive:
   masked:
     intern: [secret, PCI, PII]
     junior: [secret, PCI]
-    senior: [secret, PCI]
+    senior: [secret, PCI, pii.phone]
     principal: [secret, PCI, pii.email]
   neverSent: [secret, PCI]
-  tokenised: { principal: [pii.email] }
-  tokens: { hours: 2, givenTo: [{ tool: back-office/send_email, argument: to, of: [pii.email] }] }
+  tokenised: { senior: [pii.phone], principal: [pii.email] }
+  tokens:
+    hours: 2
+    givenTo:
+      - { tool: back-office/send_email, argument: to, of: [pii.email] }
+      - { tool: order-desk/cancel_order, argument: order_id, of: [pii.phone] }
 `;
 const address = 'ximena.quispe@example.net';
 const folder = mkdtempSync(join(tmpdir(), 'atf-tokens-'));
@@ -125,6 +130,47 @@ it.each<[string, (mine: string, others: string) => string]>([
   const answer = await send(session, { to: pick(mine, others), subject, body: 'On its way.' });
   expect(answer).toMatchObject({ isError: true, atf: { code: 'data.token_unknown' } });
   expect(outbox(subject)).toEqual([]);
+});
+
+it('a program that runs its own tools is given the value for its tool, and told the token for its model', async () => {
+  const phone = '+1 415 555 2671';
+  const { fetch } = await product.agent('senior-support');
+  const desk = new Actions({ fetch, server: 'order-desk' });
+  const ran: [string, string][] = [];
+  /** Refused while control is not heard, it has not run. */
+  const guarded = (name: string, found: (order_id: string) => { order_id: string; state: string }) => {
+    const tool = desk.guard<{ order_id: string }, { order_id: string; state: string }>({
+      name,
+      run: ({ order_id }, { actionId }) => {
+        ran.push([order_id, actionId]);
+        return found(order_id);
+      },
+    });
+    return (order_id: string) =>
+      until(`${name} while control is heard`, () =>
+        tool({ order_id }).catch((fault: unknown) => {
+          const unheard = fault instanceof ActionRefused && fault.refusal.code === 'containment.feed_stale';
+          return unheard ? undefined : Promise.reject(fault);
+        }),
+      );
+  };
+  const cancel = guarded('cancel_order', (order_id) => ({ order_id, state: 'cancelled' }));
+  const { order_id } = await guarded('look_up_order', () => ({ order_id: phone, state: 'open' }))('O-1');
+  expect(order_id).toMatch(/^\[PHONE:tok_[a-z2-7]{26}\]$/);
+  // The tool has the number, and what it says of it is the token again.
+  expect(await cancel(order_id)).toEqual({ order_id, state: 'cancelled' });
+  const [, [given = '', id = ''] = []] = ran;
+  expect(given).toBe(phone);
+  await expect(cancel(`[PHONE:tok_${'a'.repeat(26)}]`)).rejects.toMatchObject({
+    refusal: { code: 'data.token_unknown' },
+  });
+  expect(ran.length).toBe(2);
+  const operator = await product.operator();
+  const story = await until('the record', async () => {
+    const found = await operator.call('actions.show', { params: { id } }).catch(() => undefined);
+    return found !== undefined && found.records.length > 1 ? found : undefined;
+  });
+  expect(JSON.stringify(story)).not.toContain(phone);
 });
 
 it('is revealed to whoever answers for security, present, with a reason, and to nobody else', async () => {

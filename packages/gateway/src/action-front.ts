@@ -4,6 +4,7 @@
  */
 import { type KeyObject, timingSafeEqual } from 'node:crypto';
 import { type ErrorCode, type Problem, problemOf, type Refusal, refusal } from '@atf/core/errors';
+import { sha256 } from '@atf/core/digest';
 import { type PermitSigner, signPermit, verifyPermit } from '@atf/core/identity/permit';
 import {
   type ActionOperation,
@@ -29,6 +30,7 @@ import type { CallAnswer } from './answers.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { Ports } from './ports.ts';
 import { type Cooperative, type Handed, within } from './protocols/cooperative.ts';
+import type { ToolResult } from './protocols/protocol.ts';
 import { isoOf, recordLateReport } from './record.ts';
 
 /** Another caller runs the approved call; this one need not wait for the end of it. */
@@ -334,7 +336,8 @@ export class ActionFront {
         agent: credential.agentId,
         inst: credential.instanceId,
         sid: credential.sid,
-        args: decided.argsDigest,
+        // What the tool is given: of a token the value behind it.
+        args: sha256(canonicalJson(args)),
       },
       signer,
     );
@@ -363,7 +366,7 @@ export class ActionFront {
         actionId,
         approvalId,
         failed: result.isError === true,
-        result: valueOf(result.structuredContent, result.content),
+        result: valueOfResult(result),
       };
       return { status: 200, document };
     }
@@ -404,7 +407,10 @@ export class ActionFront {
       // The tool's own refusal to run is what was reported, not a fault.
       if (settled.kind === 'refused' && settled.facts.refusal.code !== 'upstream.call_refused')
         return this.#encode(settled);
-      return taken({ actionId, recorded: 'in_time' });
+      const shown = settled.kind === 'result' ? valueOfResult(settled.result) : null;
+      const reported = ('result' in report ? report.result : undefined) ?? null;
+      const differs = settled.kind === 'result' && canonicalJson(shown) !== canonicalJson(reported);
+      return taken({ actionId, recorded: 'in_time', ...(differs ? { shown } : {}) });
     }
     if (iat * 1000 + lateMsMax < nowMs)
       return problem(refusal('execution.outcome_settled', 'It is too long ago.'));
@@ -481,8 +487,8 @@ function standingOf({ id, state, expiresAt, reason }: ApprovalDoc, nowMs: number
 }
 
 /** The value that the program reported, from the form in which results are kept. */
-function valueOf(structured: Json | undefined, content: readonly JsonObject[]): Json {
-  if (structured !== undefined) return structured;
+function valueOfResult({ structuredContent, content }: ToolResult): Json {
+  if (structuredContent !== undefined) return structuredContent;
   const [block] = content;
   const text = typeof block?.['text'] === 'string' ? block['text'] : 'null';
   try {

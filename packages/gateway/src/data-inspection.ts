@@ -16,7 +16,7 @@ import { type MadeDetector, ownDetectors } from '@atf/core/data/own/own-detector
 import type { GivenValues } from '@atf/core/data/output/links';
 import { isNamed, sensitiveDefault } from '@atf/core/data/sensitive';
 import { Tally } from '@atf/core/data/tally';
-import { Tokenising } from '@atf/core/data/tokens';
+import { type KeptValue, Tokenising, type Tokens } from '@atf/core/data/tokens';
 import type { DataRecord } from '@atf/core/record';
 import type { SettingsDoc } from '@atf/core/wire/feed';
 import { isJsonObject, type Json, type JsonObject } from '@atf/core/wire/json';
@@ -172,12 +172,17 @@ const skip = (key: string, within: Record<string, Json>): 'words' | 'bytes' | un
   return isBytes && typeof within[key] === 'string' ? 'bytes' : undefined;
 };
 
-/** Looks in slices, so that whoever waits for something else does not wait for this. */
-export async function driven<T>(parts: Generator<void, T>): Promise<T> {
+/** Looks in slices, so that whoever waits for something else does not wait for this. `keep`: is told values on their way to a token. */
+export async function driven<T>(
+  parts: Generator<void | readonly KeptValue[], T, Tokens>,
+  keep?: KeepValues['keep'],
+): Promise<T> {
   let sinceMs = performance.now();
+  let tokens: Tokens;
   for (;;) {
-    const next = parts.next();
+    const next = parts.next(tokens);
     if (next.done === true) return next.value;
+    tokens = next.value === undefined ? undefined : await keep?.(next.value);
     if (performance.now() - sinceMs < sliceMs) continue;
     await setImmediate();
     sinceMs = performance.now();
@@ -292,7 +297,7 @@ export async function inspectResult(
   if (inside.masked > 0) return { result: undefined, ...looked };
   if (masks && all.some(({ whole }) => !whole)) return { result: undefined, ...looked };
   if (all.every(({ masked }) => masked === 0)) return { result, ...looked };
-  const { values } = tokenising;
+  const values = tokenising.fresh();
   if (values.length > 0) tokenising.know(values, (await tokens?.keep(values)) ?? []);
   const again = { channel: heard, own, mask, max, instead } as const;
   const shown = async (from: Json, first: Json, of: Pick<InspectOptions, 'skip'>) =>

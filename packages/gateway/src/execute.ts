@@ -209,6 +209,7 @@ async function lookAndDispatch(
     signal: call.signal,
     timeoutMs: ports.snapshot.settings()?.upstreamTimeoutMs ?? upstreamTimeoutMsDefault,
     idempotencyKey: decided.approvalId ?? received.actionId,
+    tokens: keepValuesOf(ports, decided, decided.decision.effectiveLevel ?? 'intern'),
     ...(onProgress === undefined
       ? {}
       : { onProgress: (said) => call.cut ?? (isInLabels(labels, decided) ? onProgress(said) : undefined) }),

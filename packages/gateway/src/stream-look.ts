@@ -4,6 +4,7 @@
  */
 import {
   ByteStreamInspection,
+  type Look,
   type Passed,
   TextStreamInspection,
   UnitStreamInspection,
@@ -20,7 +21,7 @@ import {
 } from './protocols/http-stream.ts';
 
 /** See `LookAtStream`. */
-export const lookAtStream: LookAtStream = ({ head, charset, level, settings }) => {
+export const lookAtStream: LookAtStream = ({ head, charset, level, settings, tokens }) => {
   const mask = maskOf(settings, level);
   const own = ownOf(settings);
   const headers = inspectHead(head.headers, mask, own);
@@ -31,15 +32,17 @@ export const lookAtStream: LookAtStream = ({ head, charset, level, settings }) =
     form === 'bytes'
       ? new ByteStreamInspection(mask, own)
       : decoding(
-          form === 'text' ? new TextStreamInspection(mask, own) : new UnitStreamInspection(form, mask, own),
+          form === 'text'
+            ? new TextStreamInspection(mask, own, tokens?.is)
+            : new UnitStreamInspection(form, mask, own, tokens?.is),
           decoderOf(charset),
         );
   stream.tally.add(headers.inspection);
   return {
     head: { ...head, headers: headers.value as Readonly<Record<string, string>> },
     look: {
-      take: async (chunk) => given(await driven(stream.take(chunk)), stream.tally),
-      end: async () => given(await driven(stream.end()), stream.tally),
+      take: async (chunk) => given(await driven(stream.take(chunk), tokens?.keep), stream.tally),
+      end: async () => given(await driven(stream.end(), tokens?.keep), stream.tally),
       data: () => recordOf([stream.tally]),
     },
   };
@@ -52,14 +55,14 @@ function given(passed: Passed<Uint8Array>, tally: Tally): Uint8Array {
 
 interface OfText {
   readonly tally: Tally;
-  take(text: string): Generator<void, Passed<string>>;
-  end(): Generator<void, Passed<string>>;
+  take(text: string): Look<string>;
+  end(): Look<string>;
 }
 
 interface OfBytes {
   readonly tally: Tally;
-  take(bytes: Uint8Array): Generator<void, Passed<Uint8Array>>;
-  end(): Generator<void, Passed<Uint8Array>>;
+  take(bytes: Uint8Array): Look<Uint8Array>;
+  end(): Look<Uint8Array>;
 }
 
 /** Text in the encoding that its service names, given on as UTF-8. Bytes that are none of it end it: they would be read differently elsewhere. */

@@ -1,7 +1,7 @@
 /**
  * Tokens (D-3) at the gateway: values that are masked in a result are told to control, which gives tokens; tokens in arguments of a call that was allowed are turned back where
- * settings say so, after the decision and before the last look. The record, the approval and the agent know the token only. Not for programs that run their own tools: they
- * would read what is turned back.
+ * settings say so, after the decision and before the last look. The record, the approval and the agent know the token only. A program that runs its own tools is given the
+ * value for its tool, and told what of the tool's result its model may read.
  */
 import { refusal, type Refusal } from '@atf/core/errors';
 import { type KeptValue, isTokenised, tokensToGive, withValues } from '@atf/core/data/tokens';
@@ -9,6 +9,7 @@ import { sensitiveDefault } from '@atf/core/data/sensitive';
 import type { JsonObject } from '@atf/core/wire/json';
 import { tokensPerCallMax } from '@atf/core/wire/tokens';
 import type { Level } from '@atf/core/wire/words';
+import type { Protocol } from '@atf/core/world';
 import type { Detector } from '@atf/core/data/detectors/detector';
 import type { Ports } from './ports.ts';
 import type { Decided } from './record.ts';
@@ -21,8 +22,9 @@ export interface KeepValues {
   readonly keep: (values: readonly KeptValue[]) => Promise<readonly (string | null)[]>;
 }
 
-const runsElsewhere = ({ received: { protocol } }: Decided): boolean =>
-  protocol !== 'mcp' && protocol !== 'http';
+/** What others let through at their own place comes back to nobody here. */
+const elsewhere: ReadonlySet<Protocol> = new Set(['authzen', 'ext_authz']);
+const runsElsewhere = ({ received: { protocol } }: Decided): boolean => elsewhere.has(protocol);
 
 const callOf = ({ received: { actionId, credential, server, tool } }: Decided) => ({
   actionId,

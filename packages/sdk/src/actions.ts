@@ -186,8 +186,8 @@ export class Actions {
   }
 
   /**
-   * The tool, governed: each call is asked for, run with a signal that a stop fires, and reported with its result. What is refused throws
-   * {@link ActionRefused} and runs nothing.
+   * The tool, governed: each call is asked for, run with a signal that a stop fires, and reported with its result. Gives what the agent may read of it: masked where
+   * its level does not read something. What is refused throws {@link ActionRefused} and runs nothing.
    */
   guard<A extends JsonObject, R extends Json>(
     tool: GuardedTool<A, R>,
@@ -237,8 +237,8 @@ export class Actions {
     }
     finished.abort();
     await watching;
-    await this.logAction(allowed, { status: 'done', result });
-    return result;
+    const { shown } = await this.logAction(allowed, { status: 'done', result });
+    return shown === undefined ? result : (shown as R);
   }
 
   /** Fires `stop` when the gateway says that the action is over while the tool still runs. */

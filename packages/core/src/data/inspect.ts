@@ -85,7 +85,7 @@ export interface FoundPlace extends Place {
   readonly detector: Detector;
 }
 
-const placeholderOf = ({ detector }: FoundPlace): string => `[${detector.placeholder}]`;
+export const placeholderOf = ({ detector }: FoundPlace): string => `[${detector.placeholder}]`;
 
 /** The text with something else in these places. */
 export function replaced(

@@ -5,10 +5,11 @@
  */
 import { isJsonObject, type Json, parseStrict } from '../wire/json.ts';
 import type { Detector } from './detectors/detector.ts';
-import { inspectInParts, placesInParts, replaced } from './inspect.ts';
+import { type FoundPlace, inspectInParts, placeholderOf, placesInParts, replaced } from './inspect.ts';
 import type { MadeDetector } from './own/own-detectors.ts';
 import { eventLines, Units, unitLengthMax, withData } from './stream-units.ts';
 import { Tally } from './tally.ts';
+import { type KeptValue, Tokenising, type Tokens } from './tokens.ts';
 
 /** Characters of what has left that are looked at again together with what comes. */
 export const tailLength = 2_048;
@@ -26,7 +27,19 @@ const bytesKept = 512;
 export type Passed<T> = { readonly out: T } | { readonly cut: 'found' | 'too_long' };
 export type Mask = (detector: Detector) => boolean;
 
+/** A look at what came; where it gives values, whoever drives it says what stands for each. */
+export type Look<T> = Generator<void | readonly KeptValue[], Passed<T>, Tokens>;
+
 const noOwn: readonly MadeDetector[] = [];
+const none = (): boolean => false;
+
+/** Has values told that were found since, and knows then what stands for them. False: there are none. */
+function* told(tokenising: Tokenising): Generator<readonly KeptValue[], boolean, Tokens> {
+  const fresh = tokenising.fresh();
+  if (fresh.length === 0) return false;
+  tokenising.know(fresh, yield fresh);
+  return true;
+}
 
 const utf8 = new TextEncoder();
 const unitBounds = { bytesMax: 4 * unitLengthMax, depthMax: 64, valuesMax: 50_000 };
@@ -89,6 +102,8 @@ function leaves(value: Json, path: string, strings: Map<string, string>): void {
 /** Fields of events that hold no content by their names. */
 const fields: ReadonlySet<string> = new Set(['', 'data', 'event', 'id', 'retry']);
 
+type Shown = Generator<void | readonly KeptValue[], string | undefined, Tokens>;
+
 /** Text in events or lines. */
 export class UnitStreamInspection {
   readonly tally = new Tally();
@@ -97,8 +112,11 @@ export class UnitStreamInspection {
   readonly #own: readonly MadeDetector[];
   readonly #units: Units;
   readonly #tails: Tails;
+  readonly #tokenising: Tokenising;
 
-  constructor(form: 'events' | 'lines', mask: Mask, own = noOwn) {
+  /** `tokenised`: what of that which is masked becomes a token. */
+  constructor(form: 'events' | 'lines', mask: Mask, own = noOwn, tokenised: Mask = none) {
+    this.#tokenising = new Tokenising(tokenised);
     this.#form = form;
     this.#mask = mask;
     this.#own = own;
@@ -106,17 +124,17 @@ export class UnitStreamInspection {
     this.#tails = new Tails(mask, own, this.tally);
   }
 
-  *take(text: string): Generator<void, Passed<string>> {
+  *take(text: string): Look<string> {
     const passed = yield* this.#each(this.#units.take(text));
     return 'out' in passed && this.#units.tooLong ? { cut: 'too_long' } : passed;
   }
 
-  *end(): Generator<void, Passed<string>> {
+  *end(): Look<string> {
     const rest = this.#units.rest();
     return yield* this.#each(rest === '' ? [] : [rest]);
   }
 
-  *#each(units: readonly string[]): Generator<void, Passed<string>> {
+  *#each(units: readonly string[]): Look<string> {
     const given: string[] = [];
     for (const unit of units) {
       const passed = yield* this.#form === 'events' ? this.#event(unit) : this.#line(unit);
@@ -127,7 +145,7 @@ export class UnitStreamInspection {
   }
 
   /** Undefined: it may not leave. */
-  *#event(unit: string): Generator<void, string | undefined> {
+  *#event(unit: string): Shown {
     const lines = [];
     for (const line of eventLines(unit)) {
       const isData = line.field === 'data';
@@ -141,22 +159,22 @@ export class UnitStreamInspection {
     return data === undefined ? undefined : withData(lines, data === had ? undefined : data);
   }
 
-  *#line(unit: string): Generator<void, string | undefined> {
+  *#line(unit: string): Shown {
     const { 1: before = '', 2: body = '', 3: end = '' } = /^(\x1e*)(.*?)(\r?\n?)$/s.exec(unit) ?? [];
     const content = yield* this.#content(body, '');
     return content === undefined ? undefined : before + content + end;
   }
 
   /** The content of a unit, masked. */
-  *#content(text: string, path: string): Generator<void, string | undefined> {
+  *#content(text: string, path: string): Shown {
     if (text === '') return text;
-    const { value, inspection } = yield* inspectInParts(text, {
-      channel: 'read',
-      mask: this.#mask,
-      own: this.#own,
-    });
-    this.tally.add(inspection);
-    if (!inspection.whole) return undefined;
+    const { instead } = this.#tokenising;
+    const options = { channel: 'read', mask: this.#mask, own: this.#own, instead } as const;
+    const first = yield* inspectInParts(text, options);
+    this.tally.add(first.inspection);
+    if (!first.inspection.whole) return undefined;
+    const isNew = yield* told(this.#tokenising);
+    const { value } = isNew ? yield* inspectInParts(text, options) : first;
     const parsed = /^\s*[[{"]/.test(text) ? parseStrict(utf8.encode(text), unitBounds) : undefined;
     const strings = new Map<string, string>();
     leaves(parsed?.ok === true ? (parsed.value as Json) : text, path, strings);
@@ -180,13 +198,16 @@ export class TextStreamInspection {
   #tail = '';
   /** Length of what is held from which on it is worth looking again. */
   #lookFrom = 0;
+  readonly #tokenising: Tokenising;
 
-  constructor(mask: Mask, own = noOwn) {
+  /** `tokenised`: what of that which is masked becomes a token. */
+  constructor(mask: Mask, own = noOwn, tokenised: Mask = none) {
+    this.#tokenising = new Tokenising(tokenised);
     this.#mask = mask;
     this.#own = own;
   }
 
-  *take(text: string): Generator<void, Passed<string>> {
+  *take(text: string): Look<string> {
     this.#held += text;
     const { length } = this.#held;
     const isLong = length > heldMax;
@@ -195,12 +216,12 @@ export class TextStreamInspection {
     return yield* this.#look(Math.max(lineEnd, isLong ? length - overlap : 0), isLong);
   }
 
-  *end(): Generator<void, Passed<string>> {
+  *end(): Look<string> {
     return this.#held === '' ? { out: '' } : yield* this.#look(undefined, false);
   }
 
   /** `upTo`: what of it may leave; undefined: all, and nothing comes any more. */
-  *#look(upTo: number | undefined, isLong: boolean): Generator<void, Passed<string>> {
+  *#look(upTo: number | undefined, isLong: boolean): Look<string> {
     const before = this.#tail.length;
     const window = this.#tail + this.#held;
     const { places, inspection } = yield* placesInParts(window, 'read', this.#own);
@@ -220,7 +241,11 @@ export class TextStreamInspection {
       if (end > before && start < safe) this.tally.count(detector);
     const leaving = masks.filter(({ start }) => start < safe);
     this.tally.masked += leaving.length;
-    const given = replaced(window.slice(0, safe), leaving);
+    const tokenOf = (place: FoundPlace) =>
+      this.#tokenising.instead(place, window.slice(place.start, place.end));
+    for (const place of leaving) tokenOf(place);
+    yield* told(this.#tokenising);
+    const given = replaced(window.slice(0, safe), leaving, (place) => tokenOf(place) ?? placeholderOf(place));
     this.#held = window.slice(safe);
     this.#tail = given.slice(-tailLength);
     return { out: given.slice(before) };

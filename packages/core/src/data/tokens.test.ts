@@ -37,8 +37,10 @@ describe('what is masked', () => {
     const text = `${address}, ${address}, ${encoded}`;
     const of = new Tokenising(() => true);
     expect(inspect(text, looks(of)).value).toBe('[EMAIL], [EMAIL], [EMAIL]');
-    expect(of.values).toEqual([{ detector: 'pii.email', value: address }]);
-    of.know(of.values, [token]);
+    const fresh = of.fresh();
+    expect(fresh).toEqual([{ detector: 'pii.email', value: address }]);
+    expect(of.fresh()).toEqual([]);
+    of.know(fresh, [token]);
     const tokens = `${token}@email.invalid`;
     expect(inspect(text, looks(of)).value).toBe(`${tokens}, ${tokens}, [EMAIL]`);
     // A token that comes back is not wrapped into another.
@@ -49,12 +51,13 @@ describe('what is masked', () => {
     const of = new Tokenising(() => true);
     const many = Array.from({ length: tokensPerResultMax + 5 }, (_, at) => `a${at}@example.org`);
     inspect(many, looks(of));
-    expect(of.values.length).toBe(tokensPerResultMax);
-    of.know(of.values, [null]);
+    const fresh = of.fresh();
+    expect(fresh.length).toBe(tokensPerResultMax);
+    of.know(fresh, [null]);
     expect(inspect('a0@example.org', looks(of)).value).toBe('[EMAIL]');
     const none = new Tokenising(() => false);
     inspect(many, looks(none));
-    expect(none.values).toEqual([]);
+    expect(none.fresh()).toEqual([]);
   });
 });
 

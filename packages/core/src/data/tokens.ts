@@ -35,9 +35,13 @@ export interface KeptValue {
 
 const keyOf = ({ detector, value }: KeptValue): string => `${detector}\u0000${value}`;
 
-/** Values of one result on their way to a token: they are told first, and put in place in a second look. */
+/** What whoever keeps values says of each: its token, or that it is masked. */
+export type Tokens = readonly (string | null)[] | undefined;
+
+/** Values of one result, or of one stream, on their way to a token: they are told first, and put in place in a second look. */
 export class Tokenising {
   readonly #values = new Map<string, KeptValue>();
+  readonly #told = new Set<string>();
   readonly #tokens = new Map<string, string>();
   readonly #is: (detector: Detector) => boolean;
 
@@ -45,13 +49,16 @@ export class Tokenising {
     this.#is = is;
   }
 
-  get values(): readonly KeptValue[] {
-    return [...this.#values.values()];
+  /** Values that were found since this was asked last. */
+  fresh(): readonly KeptValue[] {
+    const fresh = [...this.#values].filter(([key]) => !this.#told.has(key));
+    for (const [key] of fresh) this.#told.add(key);
+    return fresh.map(([, value]) => value);
   }
 
-  know(values: readonly KeptValue[], tokens: readonly (string | null)[]): void {
+  know(values: readonly KeptValue[], tokens: Tokens): void {
     for (const [at, value] of values.entries()) {
-      const token = tokens[at];
+      const token = tokens?.[at];
       if (token !== undefined && token !== null) this.#tokens.set(keyOf(value), token);
     }
   }

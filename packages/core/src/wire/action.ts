@@ -59,7 +59,7 @@ export const allowedSchema = z.object({
   approvalId: uuidSchema.optional(),
   server: nameSchema,
   tool: text(128),
-  /** What was decided on; of an approval, what was stored and approved. */
+  /** What was decided on, or of an approval what was stored and approved; with values in place of tokens where settings give the tool values. */
   arguments: json,
   permit: text(4096),
   /** The outcome must be reported until then; afterwards it is unknown. */
@@ -118,6 +118,8 @@ export const outcomeTakenSchema = z.object({
   actionId: uuidSchema,
   /** `late`: the outcome was on record as unknown already; this report stands beside it. */
   recorded: z.enum(['in_time', 'late']),
+  /** What the agent may read of the result, where that is not what was reported: masked, or with tokens. */
+  shown: z.unknown().optional(),
 });
 export type OutcomeTaken = z.infer<typeof outcomeTakenSchema>;
 

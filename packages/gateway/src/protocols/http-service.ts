@@ -184,7 +184,7 @@ export class HttpServices implements Omit<UpstreamPort, 'kill' | 'watch'> {
 
   async #send(
     { dispatcher, base, operation, request, body, secrets, sink, level }: Exchanged,
-    { signal, timeoutMs }: UpstreamCallOptions,
+    { signal, timeoutMs, tokens }: UpstreamCallOptions,
   ): Promise<UpstreamCallOutcome> {
     try {
       const streams = (head: ExchangeHead): boolean =>
@@ -210,7 +210,7 @@ export class HttpServices implements Omit<UpstreamPort, 'kill' | 'watch'> {
       if (holdsSecret(secrets, whole, response.headers))
         return fault('upstream.protocol_error', true, secretTold);
       if (leavesOpen(operation, response.status)) return fault('upstream.unavailable', true, openTold);
-      const reader = { level, settings: this.#input.snapshot.settings() };
+      const reader = { level, settings: this.#input.snapshot.settings(), tokens };
       const read = { head: headOf(response, base), charset: charsetOf(response), ...reader };
       if (response.body instanceof Uint8Array || sink === undefined)
         return await this.#collected({ ...response, body: whole }, base, read);

@@ -6,6 +6,7 @@ import type { DataRecord } from '@atf/core/record';
 import type { SettingsDoc } from '@atf/core/wire/feed';
 import type { Level } from '@atf/core/wire/words';
 import { createHash } from 'node:crypto';
+import type { KeepValues } from '../tokens.ts';
 import { type AnswerHead } from './http-answer.ts';
 import { SecretWatch } from './http-credential.ts';
 
@@ -62,6 +63,8 @@ export interface ToLookAt {
   /** Of the agent that reads it. */
   readonly level: Level;
   readonly settings: SettingsDoc | undefined;
+  /** What of it becomes tokens; undefined: nothing. */
+  readonly tokens: KeepValues | undefined;
 }
 
 /** The look at an answer, and its head as it may leave. @throws StreamUnreadableError */

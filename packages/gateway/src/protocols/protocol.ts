@@ -13,6 +13,7 @@ import type { Kind } from '@atf/core/segmentation/offer';
 import type { Json, JsonObject } from '@atf/core/wire/json';
 import type { AskKind } from '@atf/core/wire/words';
 import type { OnProgress } from '../progress.ts';
+import type { KeepValues } from '../tokens.ts';
 import type { LogLevel } from './mcp-log.ts';
 
 /** Protocol eras the gateway serves. Clients of 2025-03-26 and 2025-06-18 are served with 2025-11-25 semantics. */
@@ -287,6 +288,8 @@ export type UpstreamCallOptions = {
   readonly input?: CallInput;
   /** Absent: what the server logs is dropped. */
   readonly log?: CallLog;
+  /** What of an answer that is looked at while it comes becomes tokens; absent: nothing. */
+  readonly tokens?: KeepValues | undefined;
 };
 
 export type CallInput = {
