@@ -8,14 +8,15 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { freePort } from '@atf/cli/up/free-port';
 import { answerTo } from '../../examples/detectors/names.mjs';
 import { atfBin, run } from './cli-run.ts';
-import { call, Product, root } from './product.ts';
+import { call, Product, replaceFile, root } from './product.ts';
 
 const own = `
 sensitive:
   masked:
-    intern: [secret, PCI, own.names]
+    intern: [secret, PCI, own.names, own.places]
     junior: [secret, PCI]
     senior: [secret, PCI]
     principal: [secret, PCI]
@@ -27,8 +28,27 @@ detectors:
     service: names
     timeoutMs: 2000
     labels: [PERSON]
+  - id: own.places
+    summary: Where customers live
+    category: PII
+    channels: [read]
+    service: places
+    timeoutMs: 10000
+    labels: [PLACE]
 `;
 const customer = 'Ximena Quispe';
+const placeOf = 'Lake Quispe';
+/** Another service, which finds places, and once a place in somebody's name. */
+const findsPlaces = (body: string): string => {
+  const { texts } = JSON.parse(body) as { texts: string[] };
+  const found = texts.flatMap((text, at) =>
+    [placeOf, 'Quispe'].flatMap((place) => {
+      const start = [...text.slice(0, text.indexOf(place))].length;
+      return text.includes(place) ? [{ text: at, start, end: start + place.length, label: 'PLACE' }] : [];
+    }),
+  );
+  return JSON.stringify({ found });
+};
 const asked: { body: string; key: string | undefined }[] = [];
 /** What the service says; undefined: nothing, ever. */
 type Says = (body: string) => string | undefined;
@@ -38,6 +58,7 @@ let status = 200;
 async function answers(request: IncomingMessage, response: ServerResponse): Promise<void> {
   let body = '';
   for await (const chunk of request) body += String(chunk);
+  if (request.url === '/places') return void response.end(findsPlaces(body));
   asked.push({ body, key: request.headers.authorization });
   const answer = says(body);
   if (answer !== undefined) response.writeHead(status, { location: '/' }).end(answer);
@@ -59,7 +80,8 @@ beforeAll(async () => {
   });
   appendFileSync(
     join(product.dataDir, 'gateway', 'servers.yaml'),
-    `\natf-service-names: { url: "http://127.0.0.1:${port}/find", privateNetwork: true, headersFrom: { authorization: TEST_NAMES_KEY } }\n`,
+    `\natf-service-names: { url: "http://127.0.0.1:${port}/find", privateNetwork: true, headersFrom: { authorization: TEST_NAMES_KEY } }
+atf-service-places: { url: "http://127.0.0.1:${port}/places", privateNetwork: true }\n`,
   );
 }, 120_000);
 beforeEach(() => {
@@ -121,6 +143,23 @@ describe('a service of the company', () => {
     says = good;
     status = 200;
     expect((await letter('Your order is on its way')).isError).toBe(false);
+  });
+
+  it('beside another one: places and names that overlap are masked once, each as what was found first', async () => {
+    note('places.txt', `${customer} lives at ${placeOf}, Bolivia.`);
+    expect((await read('intern-analyst', 'places.txt')).text).toBe('[NAMES] lives at [PLACES], Bolivia.');
+  });
+
+  it('where nobody listens: nothing is read or sent that it should have looked at', async () => {
+    note('names.txt', `${customer} paid.`);
+    const file = join(product.dataDir, 'gateway', 'servers.yaml');
+    const there = readFileSync(file, 'utf8');
+    replaceFile(file, there.replace(/127\.0\.0\.1:\d+\/find/, `127.0.0.1:${await freePort()}/find`));
+    const seen = await read('intern-analyst', 'names.txt');
+    expect(seen).toMatchObject({ isError: true, atf: { code: 'data.masked_invalid' } });
+    expect((await letter('Your order is on its way')).isError).toBe(true);
+    replaceFile(file, there);
+    expect((await read('intern-analyst', 'names.txt')).text).toBe('[NAMES] paid.');
   });
 
   it('is another party that is told what calls hold: two people say that it may be', async () => {

@@ -719,8 +719,8 @@ export const errors = {
   'data.stream_cut': entry(
     502,
     'D-3',
-    'The stream was cut: it held what this agent may not read, or could not be looked at',
-    'A person may let this level read it (sensitive.masked), or the service may send it in one event or line, where it is masked; the action has happened.',
+    'The stream was cut: it held what this agent may not read or be told, or could not be looked at',
+    'A person may let this level read it (sensitive.masked, injection.withheld), or the service may send it in one event or line, where it is masked; the action has happened.',
   ),
   'data.uninspected': entry(
     502,

@@ -13,6 +13,8 @@ const asking = { ask: undefined, agentId: 'a' };
 const key = 'AKIAQYLPMN5HHHFPZAM2';
 const noise = Buffer.from(Array.from({ length: 600 }, (_, at) => (at * 7_919 + (at >> 3)) & 0xff));
 
+const pdf = Buffer.from('%PDF-1.7\n(hello) Tj');
+
 function tarOf(name: string, content: string): Buffer {
   const header = Buffer.alloc(512);
   header.write(name);
@@ -40,9 +42,7 @@ describe('an archive', () => {
     ['text', Buffer.from(`\ufefféé ${key}`), [`éé ${key}`]],
     ['text of two bytes', Buffer.from(`\ufeff${key}`, 'utf16le'), [key]],
   ])('is opened: %s', (_what, bytes, texts) => {
-    const found = opened(bytes);
-    expect(found.texts).toEqual(texts);
-    expect([found.other, found.cut]).toEqual([false, false]);
+    expect(opened(bytes)).toMatchObject({ texts, unread: [], closed: false, cut: false });
   });
 
   it('of an office document shows what the document shows', () => {
@@ -50,7 +50,6 @@ describe('an archive', () => {
   });
 
   it.each([
-    ['a picture', noise],
     ['encrypted', zipOf([{ name: 'a', content: key, encrypted: true }])],
     [
       'more in it than its directory lists',
@@ -71,7 +70,15 @@ describe('an archive', () => {
       })(),
     ],
   ])('that is not all text says so: %s', (_what, bytes) => {
-    expect(opened(bytes)).toMatchObject({ other: true, cut: false });
+    expect(opened(bytes)).toMatchObject({ closed: true, cut: false });
+  });
+
+  it.each([
+    ['a picture', noise, noise],
+    ['a picture in it', zipOf([{ name: 'a.png', content: noise }]), noise],
+    ['a document that is all letters', pdf, pdf],
+  ])('says what of it is no text: %s', (_what, bytes, part) => {
+    expect(opened(bytes)).toMatchObject({ unread: [part], closed: false, cut: false });
   });
 
   it.each([

@@ -2,6 +2,7 @@
  * Room: data (D-3). What people could read in bytes: text, what archives hold (zip, and so office documents; gzip; tar), and runs of letters in anything else.
  * Bounded in entries, bytes and depth. Nothing is written anywhere, and what cannot be opened is said to be so.
  */
+import { mediaTypeOf } from '@atf/core/data/readers';
 import { readableIn } from '@atf/core/data/stream-inspection';
 import { TextDecoder } from 'node:util';
 import { gunzipSync, inflateRawSync } from 'node:zlib';
@@ -10,8 +11,10 @@ export const archiveBounds = { entriesMax: 1_000, bytesMax: 4 * 1_048_576, depth
 
 export interface Opened {
   readonly texts: readonly string[];
-  /** Some of it is no text, or could not be opened (pictures, sound, encrypted, another kind of archive). */
-  readonly other: boolean;
+  /** What is no text: pictures, sound, another kind of archive. What people could read in its bytes stands in `texts`. */
+  readonly unread: readonly Buffer[];
+  /** Some of it could not be opened: encrypted, broken, more in it than it lists. */
+  readonly closed: boolean;
   /** Some of it was not looked at, because a bound was reached. */
   readonly cut: boolean;
 }
@@ -20,7 +23,8 @@ class BoundError extends Error {}
 
 class Opening {
   readonly texts: string[] = [];
-  other = false;
+  readonly unread: Buffer[] = [];
+  closed = false;
   cut = false;
   #entries = 0;
   #bytes = 0;
@@ -31,7 +35,7 @@ class Opening {
     if (depth >= archiveBounds.depthMax) throw new BoundError();
     for (const entry of inner(this, bytes)) {
       if (++this.#entries > archiveBounds.entriesMax) throw new BoundError();
-      if (entry === undefined) this.other = true;
+      if (entry === undefined) this.closed = true;
       else {
         if (entry.name !== '') this.texts.push(entry.name);
         this.take(entry.bytes, entry.name, depth + 1);
@@ -54,9 +58,10 @@ class Opening {
   }
 
   #content(bytes: Buffer, name: string): void {
-    const text = textOf(bytes);
+    // A document may be all letters and show others.
+    const text = mediaTypeOf(bytes) === undefined ? textOf(bytes) : undefined;
     if (text === undefined) {
-      this.other = true;
+      this.unread.push(bytes);
       this.texts.push(readableIn(bytes));
     } else {
       this.texts.push(text);
@@ -78,7 +83,7 @@ export function opened(bytes: Buffer): Opened {
     opening.take(bytes);
   } catch (error) {
     if (error instanceof BoundError) opening.cut = true;
-    else opening.other = true;
+    else opening.closed = true;
   }
   return opening;
 }

@@ -5,42 +5,65 @@
 import { inspectInParts, type InspectOptions } from '@atf/core/data/inspect';
 import { Tally } from '@atf/core/data/tally';
 import { isJsonObject, type Json } from '@atf/core/wire/json';
+import { sha256 } from '@atf/core/digest';
 import { opened } from './archives.ts';
+import type { Readings } from './readers.ts';
 
 /** The first bytes of a zip and of a gzip file, as base64. Tar begins with a name: its text is seen as any text in base64. */
-const archive = /(?<![A-Za-z0-9+/_-])(?:UEsDB|UEsFB|H4sI)[A-Za-z0-9+/_-]{12,}/g;
+const archive = 'UEsDB|UEsFB|H4sI';
+/** The same of pictures, sound and documents (core/data/readers.ts). */
+const media =
+  'iVBORw0KGgo|/9j/[24567]|R0lGOD[dl]h|UklGR|SUkqA|TU0AK|T2dnUw|ZkxhQ[w4]|SUQz[AB][AgQw]A|AAAA.GZ0eX|GkXfo|JVBERi0';
+const begins = new RegExp(`(?<![A-Za-z0-9+/_-])(?:${archive}|${media})[A-Za-z0-9+/_-]{12,}`, 'g');
 const blobsMax = 200;
 
-type IsBytes = (key: string, within: Record<string, Json>) => boolean;
+/** What a member that holds bytes is called (a media type, or nothing); undefined: it holds none. */
+type BytesType = (key: string, within: Record<string, Json>) => string | undefined;
 
-/** Every such text once, the longest first. */
-export function bytesIn(value: Json, isBytes: IsBytes = () => false): string[] {
-  const found = new Set<string>();
-  collect(value, isBytes, found);
-  return [...found].toSorted((a, b) => b.length - a.length);
+export interface Blob {
+  readonly base64: string;
+  /** As whoever sends it calls it. */
+  readonly type?: string;
 }
 
-function collect(value: Json, isBytes: IsBytes, found: Set<string>): void {
+/** Every such text once, the longest first. */
+export function bytesIn(value: Json, typeOf: BytesType = () => undefined): Blob[] {
+  const found = new Map<string, string>();
+  collect(value, typeOf, found);
+  return [...found]
+    .map(([base64, type]) => ({ base64, ...(type === '' ? {} : { type }) }))
+    .toSorted((a, b) => b.base64.length - a.base64.length);
+}
+
+function collect(value: Json, typeOf: BytesType, found: Map<string, string>): void {
   if (typeof value === 'string') {
-    for (const [run] of value.matchAll(archive)) if (found.size <= blobsMax) found.add(run);
-  } else if (Array.isArray(value)) for (const item of value) collect(item as Json, isBytes, found);
+    for (const [run] of value.matchAll(begins))
+      if (found.size <= blobsMax && !found.has(run)) found.set(run, '');
+  } else if (Array.isArray(value)) for (const item of value) collect(item as Json, typeOf, found);
   else if (isJsonObject(value))
     for (const [key, item] of Object.entries(value)) {
-      if (typeof item === 'string' && isBytes(key, value)) found.add(item.replace(/=+$/, ''));
-      else collect(item, isBytes, found);
-      collect(key, isBytes, found);
+      const type = typeof item === 'string' ? typeOf(key, value) : undefined;
+      if (type === undefined) collect(item, typeOf, found);
+      else found.set(String(item).replace(/=+$/, ''), type);
+      collect(key, typeOf, found);
     }
 }
 
-/** Looks into them. `masked` of the tally: places that should be masked and cannot be. */
-export function* inspectBytes(found: readonly string[], options: InspectOptions): Generator<void, Tally> {
+/** Looks into them, and at what somebody has read in them. `masked` of the tally: places that should be masked and cannot be. */
+export function* inspectBytes(
+  found: readonly Blob[],
+  options: InspectOptions,
+  readings: Readings,
+): Generator<void, Tally> {
   const tally = new Tally();
-  for (const [at, base64] of found.entries()) {
-    const { texts, other, cut } = opened(Buffer.from(base64, 'base64'));
-    tally.uninspected ||= other;
+  for (const [at, { base64 }] of found.entries()) {
+    const { texts, unread, closed, cut } = opened(Buffer.from(base64, 'base64'));
+    const read = unread.map((part) => readings.get(sha256(part)));
+    tally.uninspected ||= closed || read.includes(undefined);
     tally.unchecked ||= cut || at >= blobsMax;
     if (at >= blobsMax) return tally;
-    tally.add((yield* inspectInParts([...texts], options)).inspection);
+    const said = read.filter((text) => text !== undefined);
+    tally.add((yield* inspectInParts([...texts, ...said], options)).inspection);
     yield;
   }
   if (tally.unchecked) tally.whole = false;

@@ -28,6 +28,7 @@ import { WorstScore } from './models.ts';
 import { outputVerdicts, Said } from './output-inspection.ts';
 import type { ToolResult } from './protocols/protocol.ts';
 import type { Stated } from './record.ts';
+import { readingsOf } from './readers.ts';
 import type { KeepValues } from './tokens.ts';
 import { type Asking, asksServices, withAnswers } from './service-detectors.ts';
 
@@ -45,8 +46,9 @@ export const ownOf = (settings: SettingsDoc | undefined): readonly MadeDetector[
 interface Known {
   readonly inspection: Inspection;
   readonly heard: Said;
-  /** By these of the company's own; others look again. */
+  /** By these of the company's own, and with these readers; others look again. */
   readonly own: readonly MadeDetector[];
+  readonly readers: SettingsDoc['readers'];
   /** Those that did not answer about it, and hold nothing up. */
   readonly unanswered: readonly MadeDetector[];
 }
@@ -58,6 +60,9 @@ export const atOnceMax = 16_384;
 
 const sent = { channel: 'sent' } as const;
 
+const isKnownBy = (of: Known | undefined, settings: SettingsDoc | undefined): boolean =>
+  of !== undefined && of.own === ownOf(settings) && of.readers === settings?.readers;
+
 /** Has arguments looked at before they are decided about; `length`: of their text. */
 export async function inspectArguments(
   args: JsonObject,
@@ -66,32 +71,34 @@ export async function inspectArguments(
   asking: Asking,
 ): Promise<void> {
   const own = ownOf(settings);
-  if (known.get(args)?.own === own) return;
+  if (isKnownBy(known.get(args), settings)) return;
   const bytes = bytesIn(args);
   if (length <= atOnceMax && bytes.length === 0 && !asksServices(own, 'sent')) return;
   const heard = new Said();
+  const readings = await readingsOf(bytes, settings?.readers, asking);
   const answers = await withAnswers(own, 'sent', asking, async (of) => {
     await driven(inspectInParts(args, { ...sent, ...of }));
-    await driven(inspectBytes(bytes, { ...sent, ...of }));
+    await driven(inspectBytes(bytes, { ...sent, ...of }, readings));
   });
   const options = { ...sent, own: answers.own, hear: heard.hear };
   const { inspection } = await driven(inspectInParts(args, options));
-  const inside = await driven(inspectBytes(bytes, options));
+  const inside = await driven(inspectBytes(bytes, options, readings));
   inside.add(inspection);
-  known.set(args, { inspection: inside, heard, own, unanswered: answers.unanswered });
+  const { unanswered } = answers;
+  known.set(args, { inspection: inside, heard, own, readers: settings?.readers, unanswered });
 }
 
 function lookedAt(args: JsonObject, settings: SettingsDoc | undefined): Known {
   const own = ownOf(settings);
   const before = known.get(args);
-  if (before?.own === own) return before;
+  if (before !== undefined && isKnownBy(before, settings)) return before;
   const heard = new Said();
   const { inspection } = inspect(args, { ...sent, own, max: atOnceMax, hear: heard.hear });
   const all = new Tally();
   all.add(inspection);
   // Archives are opened before the tick of a decision, or not at all.
   if (bytesIn(args).length > 0) all.unchecked = true;
-  const looked = { inspection: all, heard, own, unanswered: [] };
+  const looked = { inspection: all, heard, own, readers: settings?.readers, unanswered: [] };
   known.set(args, looked);
   return looked;
 }
@@ -267,12 +274,16 @@ export async function inspectResult(
 ): Promise<InspectedResult> {
   const mask = maskOf(settings, level);
   const { structuredContent, ...rest } = result;
-  const bytes = [...bytesIn(rest as unknown as Json, isBytes), ...bytesIn(structuredContent ?? null, isBody)];
+  const bytes = [
+    ...bytesIn(rest as unknown as Json, contentType),
+    ...bytesIn(structuredContent ?? null, bodyType),
+  ];
+  const readings = await readingsOf(bytes, settings?.readers, asking);
   const { own, unanswered } = await withAnswers(ownOf(settings), heard, asking, async (of) => {
     const asked = { ...of, channel: heard, max };
     await driven(inspectInParts(rest as unknown as Json, { ...asked, skip }));
     await driven(inspectInParts(structuredContent ?? null, asked));
-    await driven(inspectBytes(bytes, asked));
+    await driven(inspectBytes(bytes, asked, readings));
   });
   const masks = [...detectors, ...own].some(mask);
   const worst = new WorstScore(modelOf[heard]);
@@ -283,7 +294,7 @@ export async function inspectResult(
   // Whatever its members are called, it is content.
   const structured =
     structuredContent === undefined ? undefined : await driven(inspectInParts(structuredContent, read));
-  const inside = await driven(inspectBytes(bytes, read));
+  const inside = await driven(inspectBytes(bytes, read, readings));
   // Whatever is bytes has been opened: what of it nobody can look into, that says.
   const outside = new Tally();
   outside.add(inspection);
@@ -317,10 +328,12 @@ export async function inspectResult(
   return { result: fits(shaped) ? shaped : undefined, ...looked };
 }
 
-const isBytes = (key: string, within: Record<string, Json>): boolean => skip(key, within) === 'bytes';
+const called = (type: Json | undefined): string => (typeof type === 'string' ? type : '');
+const contentType = (key: string, within: Record<string, Json>): string | undefined =>
+  skip(key, within) === 'bytes' ? called(within['mimeType']) : undefined;
 /** The body of an answer of an HTTP service (protocols/http-answer.ts). */
-const isBody = (key: string, within: Record<string, Json>): boolean =>
-  key === 'base64' && typeof within['status'] === 'number';
+const bodyType = (key: string, within: Record<string, Json>): string | undefined =>
+  key === 'base64' && typeof within['status'] === 'number' ? called(within['type']) : undefined;
 
 /** Whether an agent of this level gets no bytes that nobody can look into. */
 export const isWithheld = (settings: SettingsDoc | undefined, level: Level): boolean =>

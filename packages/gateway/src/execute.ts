@@ -5,7 +5,8 @@
  * The gateway never repeats a call. A call whose connection failed after it was sent is `unknown`: it may have happened.
  */
 import { type Refusal, refusal } from '@atf/core/errors';
-import { injectionDefault, type InjectionVerdict } from '@atf/core/data/injection';
+import { isOrderWithheld } from '@atf/core/data/injection';
+import { readerOf } from '@atf/core/data/readers';
 import type { DataRecord, OutcomeStatus } from '@atf/core/record';
 import { agentsAbove } from '@atf/core/chain';
 import { levelClaimed } from '@atf/core/data/claimed-level';
@@ -16,7 +17,7 @@ import type { SettingsDoc } from '@atf/core/wire/feed';
 import type { ToolDoc } from '@atf/core/wire/feed';
 import { reviewReasons } from '@atf/core/data/output/review';
 import { canonicalJson, type Json, type JsonObject } from '@atf/core/wire/json';
-import type { AskKind, Level } from '@atf/core/wire/words';
+import type { AskKind } from '@atf/core/wire/words';
 import type { SchemaFact, World } from '@atf/core/world';
 import { type Hear, inputOf } from './agent-input.ts';
 import type { CallUnderWay } from './calls.ts';
@@ -210,6 +211,7 @@ async function lookAndDispatch(
     timeoutMs: ports.snapshot.settings()?.upstreamTimeoutMs ?? upstreamTimeoutMsDefault,
     idempotencyKey: decided.approvalId ?? received.actionId,
     tokens: keepValuesOf(ports, decided, decided.decision.effectiveLevel ?? 'intern'),
+    onFound: async (data) => (await joinData({ ports, labels }, decided, data)) === undefined,
     ...(onProgress === undefined
       ? {}
       : { onProgress: (said) => call.cut ?? (isInLabels(labels, decided) ? onProgress(said) : undefined) }),
@@ -221,21 +223,24 @@ async function lookAndDispatch(
   return await joinFound({ ports, labels }, decided, ran, streamed !== undefined);
 }
 
-const dispatched = (
+function dispatched(
   { received, decision, world, approvalId }: Decided,
   settings: SettingsDoc | undefined,
-): DispatchedAction => ({
-  actionId: received.actionId,
-  argsDigest: received.argsDigest,
-  approvalId,
-  effectiveLevel: decision.effectiveLevel,
-  obligations: decision.obligations,
+): DispatchedAction {
   // A service is asked about an answer as a whole, and a source is listened to for what it says of its level.
-  whole:
+  const always =
     world.tool?.sources !== undefined ||
     (world.totals?.some(({ of }) => of === 'records') ?? false) ||
-    asksServices(ownOf(settings), 'read'),
-});
+    asksServices(ownOf(settings), 'read');
+  return {
+    actionId: received.actionId,
+    argsDigest: received.argsDigest,
+    approvalId,
+    effectiveLevel: decision.effectiveLevel,
+    obligations: decision.obligations,
+    isWhole: (type) => always || readerOf(settings?.readers, type) !== undefined,
+  };
+}
 
 const without = (status: OutcomeStatus, why: Refusal): Ran => ({
   status,
@@ -244,17 +249,24 @@ const without = (status: OutcomeStatus, why: Refusal): Ran => ({
   refusal: why,
 });
 
-/** What was found belongs to the session before it is given; of a stream some has been given (D-2, D-3, S-4). */
-async function joinFound(
-  { ports, labels }: { readonly ports: Ports; readonly labels: SessionLabels },
+interface Joining {
+  readonly ports: Ports;
+  readonly labels: SessionLabels;
+}
+
+async function joinData(
+  { ports, labels }: Joining,
   { received: { credential, server, tool } }: Decided,
-  ran: Ran,
-  streamed: boolean,
-): Promise<Ran> {
+  data: DataRecord | undefined,
+): Promise<Refusal | undefined> {
+  const found = labelsFound(ports.snapshot.settings(), data);
+  return isWithin(found, clean) ? undefined : await labels.join(credential, `${server}/${tool}`, found);
+}
+
+/** What was found belongs to the session before it is given; of a stream that was cut some has been given (D-2, D-3, S-4). */
+async function joinFound(beside: Joining, decided: Decided, ran: Ran, streamed: boolean): Promise<Ran> {
   if (ran.result === undefined && !streamed) return ran;
-  const found = labelsFound(ports.snapshot.settings(), ran.data);
-  if (isWithin(found, clean)) return ran;
-  const unjoined = await labels.join(credential, `${server}/${tool}`, found);
+  const unjoined = await joinData(beside, decided, ran.data);
   return unjoined === undefined ? ran : { ...ran, result: undefined, refusal: unjoined };
 }
 
@@ -303,7 +315,9 @@ async function inspectOutput(
     call.cut ??
     (isValid ? undefined : refusal('data.output_invalid', schema?.problems.join('; '))) ??
     (isOver ? refusal('data.source_above_level') : undefined) ??
-    (isOrderWithheld(inspected.injection, level, settings) ? refusal('data.injection_withheld') : undefined);
+    (isOrderWithheld(inspected.injection, level, settings?.injection)
+      ? refusal('data.injection_withheld')
+      : undefined);
   return why === undefined
     ? { status, result, resultText, refusal: undefined, log: said, data, said: reported }
     : { status, result: undefined, resultText, refusal: why, data, said: reported };
@@ -322,12 +336,6 @@ function claimsMore({ sources = [] }: Partial<Pick<ToolDoc, 'sources'>> = {}, re
   const said = levelClaimed([_meta, structuredContent, content] as Json[]);
   return said !== undefined && sources.every((source) => isAbove(said, source));
 }
-
-const isOrderWithheld = (
-  injection: InjectionVerdict,
-  level: Level,
-  settings: SettingsDoc | undefined,
-): boolean => injection === 'block' && (settings?.injection ?? injectionDefault).withheld.includes(level);
 
 const lengthOf = (value: unknown): number => (value === undefined ? 0 : (JSON.stringify(value)?.length ?? 0));
 

@@ -101,8 +101,8 @@ export interface DispatchedAction {
   readonly approvalId: string | undefined;
   readonly effectiveLevel: Level | undefined;
   readonly obligations: readonly string[];
-  /** Its answer is counted before it leaves, so it may not be streamed. */
-  readonly whole: boolean;
+  /** Whether an answer of this media type is counted or read before it leaves, and so not streamed. */
+  readonly isWhole: (type: string) => boolean;
 }
 
 export interface CallTarget {

@@ -12,7 +12,9 @@ import {
 import { streamForm } from '@atf/core/data/stream-units';
 import type { Tally } from '@atf/core/data/tally';
 import { TextDecoder } from 'node:util';
+import { injectionVerdict, isOrderWithheld } from '@atf/core/data/injection';
 import { driven, inspectHead, isWithheld, maskOf, ownOf, recordOf } from './data-inspection.ts';
+import { WorstScore } from './models.ts';
 import {
   type LookAtStream,
   StreamCutError,
@@ -21,37 +23,50 @@ import {
 } from './protocols/http-stream.ts';
 
 /** See `LookAtStream`. */
-export const lookAtStream: LookAtStream = ({ head, charset, level, settings, tokens }) => {
+export const lookAtStream: LookAtStream = ({ head, charset, level, settings, tokens, onFound }) => {
   const mask = maskOf(settings, level);
   const own = ownOf(settings);
   const headers = inspectHead(head.headers, mask, own);
   const form = streamForm(head.type);
   if (form === 'bytes' && isWithheld(settings, level))
     throw new StreamUninspectedError('Its bytes were not asked for any further.');
+  const worst = new WorstScore('injection-read');
+  const options = {
+    ...{ mask, own, hear: worst.hear },
+    ...(tokens === undefined ? {} : { tokenised: tokens.is }),
+  };
   const stream =
     form === 'bytes'
-      ? new ByteStreamInspection(mask, own)
+      ? new ByteStreamInspection(options)
       : decoding(
-          form === 'text'
-            ? new TextStreamInspection(mask, own, tokens?.is)
-            : new UnitStreamInspection(form, mask, own, tokens?.is),
+          form === 'text' ? new TextStreamInspection(options) : new UnitStreamInspection(form, options),
           decoderOf(charset),
         );
   stream.tally.add(headers.inspection);
+  const data = () => recordOf([stream.tally], worst);
+  /** Labels that the session has by now. */
+  let told: string | undefined;
+  /** What may leave of what came: nothing where it is a mask too late, or an order that this agent is not given. */
+  const given = async (passed: Passed<Uint8Array>): Promise<Uint8Array> => {
+    if ('cut' in passed) throw new StreamCutError(passed.cut, data());
+    if (isOrderWithheld(injectionVerdict(worst.worst.verdict, [stream.tally]), level, settings?.injection))
+      throw new StreamCutError('order', data());
+    const found = data();
+    const labels = found?.labels.join(' ');
+    if (found !== undefined && labels !== told && onFound !== undefined && !(await onFound(found)))
+      throw new StreamCutError('untold', found);
+    told = labels;
+    return passed.out;
+  };
   return {
     head: { ...head, headers: headers.value as Readonly<Record<string, string>> },
     look: {
-      take: async (chunk) => given(await driven(stream.take(chunk), tokens?.keep), stream.tally),
-      end: async () => given(await driven(stream.end(), tokens?.keep), stream.tally),
-      data: () => recordOf([stream.tally]),
+      take: async (chunk) => await given(await driven(stream.take(chunk), tokens?.keep)),
+      end: async () => await given(await driven(stream.end(), tokens?.keep)),
+      data,
     },
   };
 };
-
-function given(passed: Passed<Uint8Array>, tally: Tally): Uint8Array {
-  if ('out' in passed) return passed.out;
-  throw new StreamCutError(passed.cut, recordOf([tally]));
-}
 
 interface OfText {
   readonly tally: Tally;

@@ -85,16 +85,17 @@ export const statuses: Readonly<Record<RequirementId, Status>> = {
   },
   'D-2': {
     status: 'partly',
-    says: 'What an agent reads is looked at for injected orders, decoded, by models with published figures: labelled, bound by the rules about untrusted content, and withheld from Intern and Junior. Definitions of tools are looked at when they are registered and when they change. Bare polite requests are not found; where values come from stops what they cause.',
-    tests: ['tests/e2e/injection.test.ts', 'tests/e2e/poisoned-tools.test.ts'],
+    says: 'What an agent reads, streams too, is looked at for injected orders, decoded, by models with published figures: labelled, bound by the rules about untrusted content, and withheld from Intern and Junior. Definitions of tools are looked at when they are registered and when they change. Bare polite requests are not found; where values come from stops what they cause.',
+    tests: ['tests/e2e/injection.test.ts', 'tests/e2e/streams.test.ts', 'tests/e2e/poisoned-tools.test.ts'],
   },
   'D-3': {
     status: 'partly',
-    says: 'Secrets, cards, numbers of persons, health numbers, what settings describe and what a service of the company finds are found and masked by level in results and in what tool servers ask, and refused in what is sent; what a session has read counts as confidential as what was found in it, where settings say so. A property test finds nothing that was masked in any store, on the embedded database and on PostgreSQL. Names and places are not found by what ships.',
+    says: 'Secrets, cards, numbers of persons, health numbers, what settings describe and what a service of the company finds are found and masked by level in results and in what tool servers ask, and refused in what is sent, also where a service reads them in pictures and sound; what a session has read counts as confidential as what was found in it, where settings say so. A property test finds nothing that was masked in any store, on the embedded database and on PostgreSQL. Names and places are not found by what ships.',
     tests: [
       'tests/e2e/sensitive.test.ts',
       'tests/e2e/sensitive-settings.test.ts',
       'tests/e2e/own-services.test.ts',
+      'tests/e2e/streams.test.ts',
       'tests/e2e/tokens.test.ts',
       'tests/masking/masking.test.ts',
     ],

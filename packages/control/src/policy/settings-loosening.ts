@@ -3,6 +3,7 @@ import { injectionDefault, noLongerWithheld } from '@atf/core/data/injection';
 import { essenceOf } from '@atf/core/data/own/own-detectors';
 import { looserMemory } from '@atf/core/data/memory';
 import { looserOutput } from '@atf/core/data/output/defaults';
+import { looserReaders } from '@atf/core/data/readers';
 import { noLongerNamed, raisesLess, sendsUninspected, sensitiveDefault } from '@atf/core/data/sensitive';
 import { tokenHoursDefault } from '@atf/core/data/tokens';
 import type { Rate } from '@atf/core/segmentation/rate';
@@ -97,6 +98,7 @@ export function looserSettings(before: Settings, after: Settings): string[] {
   ))
     says.push(`settings injection.withheld: ${level} is given what looks like an injected order`);
   says.push(...looserDetectors(before.detectors, after.detectors));
+  says.push(...looserReaders(before.readers, after.readers));
   says.push(...looserMemory(before.memory, after.memory));
   says.push(...looserOutput(before.output, after.output));
   more('approvalSeconds', before.approvalSeconds, after.approvalSeconds);

@@ -11,6 +11,7 @@ import { injectionSchema } from '@atf/core/wire/injection';
 import { memorySchema } from '@atf/core/wire/memory';
 import { ownDetectorsSchema, ownSchemasMax, ownServicesMax } from '@atf/core/wire/own-detectors';
 import { outputSchema } from '@atf/core/wire/output';
+import { readersSchema } from '@atf/core/wire/readers';
 import { sensitiveSchema } from '@atf/core/wire/sensitive';
 import { judgeSettingsSchema } from '@atf/core/wire/judge';
 import { parseStrictYaml } from '@atf/core/wire/strict-yaml';
@@ -51,6 +52,8 @@ const figuresSchema = z.strictObject({
       `more than ${ownServicesMax} ask a service`,
     )
     .default([]),
+  /** Who reads pictures, sound and documents, so that detectors can look at them; absent: nobody. */
+  readers: readersSchema.optional(),
   /** What is done with what agents say to others; absent: what ships (core/data/output/defaults.ts). */
   output: outputSchema
     .superRefine(({ rules = [] }, context) => {

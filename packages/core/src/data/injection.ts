@@ -36,6 +36,13 @@ export function injectionVerdict(
   return count > 1 || isHidden ? 'block' : 'label';
 }
 
+/** Whether an agent of this level is not given what looks so much like an order. */
+export const isOrderWithheld = (
+  verdict: InjectionVerdict,
+  level: Level,
+  { withheld }: Injection = injectionDefault,
+): boolean => verdict === 'block' && withheld.includes(level);
+
 /** Levels to which a result was withheld before, and is given now. */
 export const noLongerWithheld = (before: Injection, after: Injection): Level[] =>
   levels.filter((level) => before.withheld.includes(level) && !after.withheld.includes(level));

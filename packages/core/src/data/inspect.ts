@@ -383,11 +383,17 @@ export function* inspectInParts(value: Json, options: InspectOptions): Generator
 export function* placesInParts(
   text: string,
   channel: Channel,
-  own: readonly MadeDetector[] = [],
+  { own, hear }: Pick<InspectOptions, 'own' | 'hear'>,
 ): Generator<void, { readonly places: readonly FoundPlace[]; readonly inspection: Inspection }> {
-  const walk = new Walk({ channel, own });
+  const walk = new Walk({
+    channel,
+    ...(own === undefined ? {} : { own }),
+    ...(hear === undefined ? {} : { hear }),
+  });
   try {
-    return { places: yield* walk.places(text, ''), inspection: walk };
+    const places = yield* walk.places(text, '');
+    walk.end();
+    return { places, inspection: walk };
   } catch {
     walk.unchecked = true;
     walk.whole = false;

@@ -13,6 +13,8 @@ import { type KeptValue, Tokenising, type Tokens } from './tokens.ts';
 
 /** Characters of what has left that are looked at again together with what comes. */
 export const tailLength = 2_048;
+/** Characters of new text from which on it is heard before it leaves; fewer are heard with what follows them, and at the end. A few words look like anything. */
+const heardMin = 128;
 /** Members of JSON whose strings are followed over several units, each by itself; those of more members all together. */
 const pathsMax = 32;
 /** A value that comes again as it was is no continuation. */
@@ -30,7 +32,6 @@ export type Mask = (detector: Detector) => boolean;
 /** A look at what came; where it gives values, whoever drives it says what stands for each. */
 export type Look<T> = Generator<void | readonly KeptValue[], Passed<T>, Tokens>;
 
-const noOwn: readonly MadeDetector[] = [];
 const none = (): boolean => false;
 
 /** Has values told that were found since, and knows then what stands for them. False: there are none. */
@@ -41,6 +42,19 @@ function* told(tokenising: Tokenising): Generator<readonly KeptValue[], boolean,
   return true;
 }
 
+/** By what a stream is looked at. */
+export interface StreamOptions {
+  readonly mask: Mask;
+  readonly own?: readonly MadeDetector[];
+  /** What of that which is masked becomes a token. */
+  readonly tokenised?: Mask;
+  /** Is given the text as somebody would read it, decoded text too, before it leaves; in pieces that overlap. */
+  readonly hear?: (text: string) => void;
+}
+
+const heardOf = ({ own = [], hear }: StreamOptions, hears: boolean) =>
+  hears && hear !== undefined ? { own, hear } : { own };
+
 const utf8 = new TextEncoder();
 const unitBounds = { bytesMax: 4 * unitLengthMax, depthMax: 64, valuesMax: 50_000 };
 
@@ -48,13 +62,13 @@ const unitBounds = { bytesMax: 4 * unitLengthMax, depthMax: 64, valuesMax: 50_00
 class Tails {
   readonly #tails = new Map<string, string>();
   readonly #last = new Map<string, string>();
-  readonly #mask: Mask;
-  readonly #own: readonly MadeDetector[];
+  /** Characters at the end of a tail that nobody has heard. */
+  readonly #unheard = new Map<string, number>();
+  readonly #options: StreamOptions;
   readonly #tally: Tally;
 
-  constructor(mask: Mask, own: readonly MadeDetector[], tally: Tally) {
-    this.#mask = mask;
-    this.#own = own;
+  constructor(options: StreamOptions, tally: Tally) {
+    this.#options = options;
     this.#tally = tally;
   }
 
@@ -68,6 +82,13 @@ class Tails {
     return rest.length === 0 || (yield* this.#follows('*', rest.join('\n')));
   }
 
+  /** What has left unheard, because nothing came after it. */
+  *end(): Generator<void> {
+    for (const [path, unheard] of this.#unheard)
+      if (unheard > 0)
+        yield* placesInParts(this.#tails.get(path) ?? '', 'read', heardOf(this.#options, true));
+  }
+
   /** Begins anew at this path. */
   leave(path: string): void {
     this.#tails.delete(path);
@@ -78,13 +99,17 @@ class Tails {
     this.#last.set(path, text);
     const before = this.#tails.get(path) ?? '';
     const window = before + text;
-    const { places, inspection } = yield* placesInParts(window, 'read', this.#own);
+    const unheard = (this.#unheard.get(path) ?? 0) + text.length;
+    this.#unheard.set(path, unheard < heardMin ? unheard : 0);
+    const heard = heardOf(this.#options, unheard >= heardMin);
+    const { places, inspection } = yield* placesInParts(window, 'read', heard);
     if (inspection.unchecked) this.#tally.unchecked = true;
     const straddling = places.filter(({ start, end }) => start < before.length && end > before.length);
     for (const { detector } of straddling) this.#tally.count(detector);
-    if (straddling.some(({ detector }) => this.#mask(detector))) return false;
+    const { mask } = this.#options;
+    if (straddling.some(({ detector }) => mask(detector))) return false;
     // What has been masked is not found again; what reaches the end may go on, and is.
-    const done = places.filter(({ end, detector }) => end < window.length && this.#mask(detector));
+    const done = places.filter(({ end, detector }) => end < window.length && mask(detector));
     this.#tails.set(path, replaced(window, done).slice(-tailLength));
     return true;
   }
@@ -108,20 +133,17 @@ type Shown = Generator<void | readonly KeptValue[], string | undefined, Tokens>;
 export class UnitStreamInspection {
   readonly tally = new Tally();
   readonly #form: 'events' | 'lines';
-  readonly #mask: Mask;
-  readonly #own: readonly MadeDetector[];
+  readonly #options: StreamOptions;
   readonly #units: Units;
   readonly #tails: Tails;
   readonly #tokenising: Tokenising;
 
-  /** `tokenised`: what of that which is masked becomes a token. */
-  constructor(form: 'events' | 'lines', mask: Mask, own = noOwn, tokenised: Mask = none) {
-    this.#tokenising = new Tokenising(tokenised);
+  constructor(form: 'events' | 'lines', options: StreamOptions) {
+    this.#tokenising = new Tokenising(options.tokenised ?? none);
     this.#form = form;
-    this.#mask = mask;
-    this.#own = own;
+    this.#options = options;
     this.#units = new Units(form);
-    this.#tails = new Tails(mask, own, this.tally);
+    this.#tails = new Tails(options, this.tally);
   }
 
   *take(text: string): Look<string> {
@@ -131,7 +153,9 @@ export class UnitStreamInspection {
 
   *end(): Look<string> {
     const rest = this.#units.rest();
-    return yield* this.#each(rest === '' ? [] : [rest]);
+    const passed = yield* this.#each(rest === '' ? [] : [rest]);
+    yield* this.#tails.end();
+    return passed;
   }
 
   *#each(units: readonly string[]): Look<string> {
@@ -168,13 +192,15 @@ export class UnitStreamInspection {
   /** The content of a unit, masked. */
   *#content(text: string, path: string): Shown {
     if (text === '') return text;
+    const { mask } = this.#options;
     const { instead } = this.#tokenising;
-    const options = { channel: 'read', mask: this.#mask, own: this.#own, instead } as const;
-    const first = yield* inspectInParts(text, options);
+    const heard = heardOf(this.#options, text.length >= heardMin);
+    const first = yield* inspectInParts(text, { channel: 'read', mask, instead, ...heard });
     this.tally.add(first.inspection);
     if (!first.inspection.whole) return undefined;
     const isNew = yield* told(this.#tokenising);
-    const { value } = isNew ? yield* inspectInParts(text, options) : first;
+    const again = { channel: 'read', mask, instead, ...heardOf(this.#options, false) } as const;
+    const { value } = isNew ? yield* inspectInParts(text, again) : first;
     const parsed = /^\s*[[{"]/.test(text) ? parseStrict(utf8.encode(text), unitBounds) : undefined;
     const strings = new Map<string, string>();
     leaves(parsed?.ok === true ? (parsed.value as Json) : text, path, strings);
@@ -192,19 +218,16 @@ export class UnitStreamInspection {
 /** Plain text: it leaves by lines, or, where those are long, all but the end of it. */
 export class TextStreamInspection {
   readonly tally = new Tally();
-  readonly #mask: Mask;
-  readonly #own: readonly MadeDetector[];
+  readonly #options: StreamOptions;
   #held = '';
   #tail = '';
   /** Length of what is held from which on it is worth looking again. */
   #lookFrom = 0;
   readonly #tokenising: Tokenising;
 
-  /** `tokenised`: what of that which is masked becomes a token. */
-  constructor(mask: Mask, own = noOwn, tokenised: Mask = none) {
-    this.#tokenising = new Tokenising(tokenised);
-    this.#mask = mask;
-    this.#own = own;
+  constructor(options: StreamOptions) {
+    this.#tokenising = new Tokenising(options.tokenised ?? none);
+    this.#options = options;
   }
 
   *take(text: string): Look<string> {
@@ -224,8 +247,10 @@ export class TextStreamInspection {
   *#look(upTo: number | undefined, isLong: boolean): Look<string> {
     const before = this.#tail.length;
     const window = this.#tail + this.#held;
-    const { places, inspection } = yield* placesInParts(window, 'read', this.#own);
-    const masks = places.filter(({ end, detector }) => end > before && this.#mask(detector));
+    const { mask } = this.#options;
+    const heard = heardOf(this.#options, upTo === undefined || window.length >= heardMin);
+    const { places, inspection } = yield* placesInParts(window, 'read', heard);
+    const masks = places.filter(({ end, detector }) => end > before && mask(detector));
     if (masks.some(({ start }) => start < before)) return this.#cut(masks.map(({ detector }) => detector));
     let safe = upTo === undefined ? window.length : before + upTo;
     // What goes on beyond what may leave, or may still grow, waits.
@@ -268,15 +293,13 @@ export const readableIn = (bytes: Uint8Array): string =>
 /** Bytes that are no text: nothing in them can be masked, so what is found in what of them can be read cuts them. */
 export class ByteStreamInspection {
   readonly tally = new Tally();
-  readonly #mask: Mask;
-  readonly #own: readonly MadeDetector[];
+  readonly #options: StreamOptions;
   #pieces: Uint8Array[] = [];
   #gathered = 0;
   #tail = '';
 
-  constructor(mask: Mask, own = noOwn) {
-    this.#mask = mask;
-    this.#own = own;
+  constructor(options: StreamOptions) {
+    this.#options = options;
     this.tally.uninspected = true;
   }
 
@@ -296,10 +319,10 @@ export class ByteStreamInspection {
     const before = this.#tail.length;
     const leaving = before + readableIn(out).length;
     const window = this.#tail + readableIn(all);
-    const { places, inspection } = yield* placesInParts(window, 'read', this.#own);
+    const { places, inspection } = yield* placesInParts(window, 'read', heardOf(this.#options, true));
     this.tally.add(inspection);
     const found = places.filter(({ end }) => end > before);
-    const cut = found.some(({ detector }) => this.#mask(detector));
+    const cut = found.some(({ detector }) => this.#options.mask(detector));
     // What ends in what stays behind is found again.
     for (const { detector, end } of found) if (cut || end <= leaving) this.tally.count(detector);
     if (cut) return { cut: 'found' };

@@ -17,6 +17,7 @@ import { labelsDocSchema } from './labels.ts';
 import { humanCheckpointSchema, limitSchema, otherDomainSchema, toolWindowSchema } from './manifest.ts';
 import { ownDetectorsSchema } from './own-detectors.ts';
 import { outputSchema } from './output.ts';
+import { readersSchema } from './readers.ts';
 import { retrievalSettingsSchema, sourceDocSchema, sourcesOfToolMax } from './retrieval.ts';
 import { sensitiveSchema } from './sensitive.ts';
 import {
@@ -120,6 +121,8 @@ export const settingsDocSchema = z.object({
   retrieval: retrievalSettingsSchema.optional(),
   /** Of the company's own; absent: none. */
   detectors: ownDetectorsSchema.optional(),
+  /** Who reads pictures, sound and documents; absent: nobody. */
+  readers: readersSchema.optional(),
   /** What is done with what agents say to others; absent: as it ships, also from control of before. */
   output: outputSchema.optional(),
   upstreamTimeoutMs: z.int().min(1),

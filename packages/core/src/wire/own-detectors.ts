@@ -48,10 +48,12 @@ const valueSchema = z.strictObject({
   examples: examples(z.union([z.record(z.string(), z.json()), z.array(z.json())])),
 });
 
+/** The name under which a gateway's host has its address (`atf-service-NAME` in servers.yaml): policy names it, the host says where it is. */
+export const serviceNameSchema = z.string().regex(/^[a-z][a-z0-9-]{0,39}$/);
+
 const serviceSchema = z.strictObject({
   ...shared,
-  /** The name under which a gateway's host has its address (`atf-service-NAME` in servers.yaml): policy names it, the host says where it is. */
-  service: z.string().regex(/^[a-z][a-z0-9-]{0,39}$/),
+  service: serviceNameSchema,
   /** For all that is asked about one value. */
   timeoutMs: z.int().min(50).max(10_000).default(2_000),
   /** What it finds counts from this score on. */

@@ -9,7 +9,7 @@ const target = (actionId: string, instanceId = asker.instanceId) => ({
     approvalId: undefined,
     effectiveLevel: undefined,
     obligations: [],
-    whole: false,
+    isWhole: () => false,
   },
   server: {} as never,
   tool: 'cancel',

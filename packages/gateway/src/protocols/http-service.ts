@@ -74,6 +74,7 @@ interface Exchanged {
   readonly body: Body | undefined;
   readonly secrets: readonly string[];
   readonly sink: StreamSink | undefined;
+  readonly isWhole: (type: string) => boolean;
   readonly level: Level;
 }
 
@@ -176,19 +177,22 @@ export class HttpServices implements Omit<UpstreamPort, 'kill' | 'watch'> {
       request,
       body,
       secrets: secretsOf(credential),
-      sink: target.action.whole ? undefined : this.#sinks.get(target.action.actionId),
+      sink: this.#sinks.get(target.action.actionId),
+      isWhole: target.action.isWhole,
       level: target.action.effectiveLevel ?? 'intern',
     };
     return await this.#send(exchanged, options);
   }
 
   async #send(
-    { dispatcher, base, operation, request, body, secrets, sink, level }: Exchanged,
-    { signal, timeoutMs, tokens }: UpstreamCallOptions,
+    { dispatcher, base, operation, request, body, secrets, sink, isWhole, level }: Exchanged,
+    { signal, timeoutMs, onFound, tokens }: UpstreamCallOptions,
   ): Promise<UpstreamCallOutcome> {
     try {
-      const streams = (head: ExchangeHead): boolean =>
-        sink !== undefined && mayStream(operation, headOf(head, base), lengthOf(head));
+      const streams = (head: ExchangeHead): boolean => {
+        const of = headOf(head, base);
+        return sink !== undefined && !isWhole(of.type) && mayStream(operation, of, lengthOf(head));
+      };
       const response = await exchange(dispatcher, {
         url: addressOf(base, request.target),
         method: request.method,
@@ -214,7 +218,7 @@ export class HttpServices implements Omit<UpstreamPort, 'kill' | 'watch'> {
       const read = { head: headOf(response, base), charset: charsetOf(response), ...reader };
       if (response.body instanceof Uint8Array || sink === undefined)
         return await this.#collected({ ...response, body: whole }, base, read);
-      const { head, look } = await this.#lookAt(read, response.body);
+      const { head, look } = await this.#lookAt({ ...read, onFound }, response.body);
       sink.begin(head);
       const streamed = await pump(response.body, sink, { secrets, look }, this.#bounds);
       return structuredResult(head, { streamed: { ...streamed } }, streamed.bytes, look.data());
@@ -314,6 +318,8 @@ const secretTold = 'The answer holds the credential of the gateway.';
 
 const cutTold = {
   found: 'What was found in it could not be masked any more.',
+  untold: 'Control did not take in time what the session would have read.',
+  order: 'It reads like an order to the agent that somebody has put into it.',
   too_long: 'An event or a line of it is too long to be looked at.',
 } as const;
 

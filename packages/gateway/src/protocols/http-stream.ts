@@ -31,18 +31,21 @@ export interface StreamSink {
   write(chunk: Uint8Array): Promise<void>;
 }
 
+/** `untold`: control did not take in time what the session would have read. */
+export type CutReason = 'found' | 'too_long' | 'order' | 'untold';
+
 export class StreamTooLargeError extends Error {}
 export class StreamSecretError extends Error {}
 export class StreamUnreadableError extends Error {}
 /** Bytes that nobody can look into, for an agent that gets none. */
 export class StreamUninspectedError extends Error {}
 
-/** Something was found that this agent may not read and that could not be masked any more, or what belongs together is too long to be looked at. */
+/** Something was found that this agent may not read and that could not be masked any more, it reads like an injected order, or what belongs together is too long to be looked at. */
 export class StreamCutError extends Error {
-  readonly why: 'found' | 'too_long';
+  readonly why: CutReason;
   readonly data: DataRecord | undefined;
 
-  constructor(why: 'found' | 'too_long', data: DataRecord | undefined) {
+  constructor(why: CutReason, data: DataRecord | undefined) {
     super('the stream was cut');
     this.why = why;
     this.data = data;
@@ -65,7 +68,11 @@ export interface ToLookAt {
   readonly settings: SettingsDoc | undefined;
   /** What of it becomes tokens; undefined: nothing. */
   readonly tokens: KeepValues | undefined;
+  /** Has what was found belong to the session before any of it leaves; false: it does not. Absent: nothing leaves before all of it is here. */
+  readonly onFound?: OnFound | undefined;
 }
+
+export type OnFound = (data: DataRecord) => Promise<boolean>;
 
 /** The look at an answer, and its head as it may leave. @throws StreamUnreadableError */
 export type LookAtStream = (of: ToLookAt) => { readonly head: AnswerHead; readonly look: StreamLook };

@@ -10,6 +10,7 @@
 import type { ErrorCode, Refusal } from '@atf/core/errors';
 import type { DataRecord } from '@atf/core/record';
 import type { Kind } from '@atf/core/segmentation/offer';
+import type { OnFound } from './http-stream.ts';
 import type { Json, JsonObject } from '@atf/core/wire/json';
 import type { AskKind } from '@atf/core/wire/words';
 import type { OnProgress } from '../progress.ts';
@@ -290,6 +291,8 @@ export type UpstreamCallOptions = {
   readonly log?: CallLog;
   /** What of an answer that is looked at while it comes becomes tokens; absent: nothing. */
   readonly tokens?: KeepValues | undefined;
+  /** Of what leaves while it comes: told what was found before any of that leaves (http-stream.ts). */
+  readonly onFound?: OnFound;
 };
 
 export type CallInput = {
