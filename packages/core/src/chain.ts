@@ -14,9 +14,11 @@ import type { AboveFact, Chain, CredentialFacts, World } from './world.ts';
 type Chained = Pick<CredentialFacts, 'chain'>;
 type Above = Pick<World, 'above'>;
 
+const nobody: readonly AgentDoc[] = Object.freeze([]);
+
 /** The agents above, the root first, as far as they are known. */
-export const agentsAbove = ({ above = [] }: Above): AgentDoc[] =>
-  above.flatMap(({ agent }) => (agent === undefined ? [] : [agent]));
+export const agentsAbove = ({ above }: Above): readonly AgentDoc[] =>
+  above === undefined ? nobody : above.flatMap(({ agent }) => (agent === undefined ? [] : [agent]));
 
 /** Whoever stops one of these stops the call. */
 export function aboveTouched(
@@ -49,7 +51,8 @@ function brokenLink(link: Chain['links'][number], now: AboveFact | undefined): s
 
 /** Why the agent may not work for those above any more; undefined: it may, or works for nobody. */
 export function brokenChain({ chain }: Chained, { above = [] }: Above): string | undefined {
-  for (const [at, link] of (chain?.links ?? []).entries()) {
+  if (chain === undefined) return undefined;
+  for (const [at, link] of chain.links.entries()) {
     const broken = brokenLink(link, above[at]);
     if (broken !== undefined) return broken;
   }
@@ -70,7 +73,7 @@ export interface TotalsOfOne {
 
 /** What everybody below the root may do together: for its task, or without one for its instance in a day. A session of its own begins neither anew. */
 export function cascadeOf({ chain, task }: Pick<CredentialFacts, 'chain' | 'task'>): TotalsOfOne[] {
-  const [root] = chain?.links ?? [];
+  const root = chain?.links[0];
   return chain === undefined || root === undefined
     ? []
     : [
@@ -99,6 +102,6 @@ export function totalsInChain(
 /** In words, for a record: `for senior-support, for principal-operations`. */
 export const forWhom = (world: Above): string =>
   agentsAbove(world)
-    .reverse()
+    .toReversed()
     .map(({ name }) => `, for ${name}`)
     .join('');

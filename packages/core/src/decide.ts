@@ -11,19 +11,18 @@ import { effectiveLevel, lowerLevel } from './maturity/levels.ts';
 import { obligationWords } from './policy/obligations.ts';
 import { withGrants } from './segmentation/grants.ts';
 import { flowContext, flowSentences } from './segmentation/flow.ts';
-import { worstOrigin } from './segmentation/provenance/argument-origins.ts';
+import { worstOrigins } from './segmentation/provenance/argument-origins.ts';
 import { originSentences } from './segmentation/provenance/origin-sentences.ts';
 import { checkRetrieval } from './segmentation/retrieval.ts';
 import { checkQuery, isQuery, queryContext, queryWords, raisedBy } from './segmentation/sql/rights.ts';
 import { riskOf } from './segmentation/risk.ts';
 import { takeArguments } from './segmentation/argument-types.ts';
 import { attributesOf, isBoundTo } from './segmentation/bound-types.ts';
-import { bindingTotals, cascadeTotal } from './segmentation/totals.ts';
+import { bindingTotals, cascadeTotal, standingOf } from './segmentation/totals.ts';
 import {
   type Amount,
   amountOf,
   checkTransaction,
-  hasDefinedLimits,
   humanCheckpointOf,
   valueOf,
 } from './segmentation/transaction.ts';
@@ -49,6 +48,7 @@ import type {
   TotalFact,
   World,
 } from './world.ts';
+import { noData } from './world.ts';
 
 /** Characters of a reason, as approvals store it. */
 export const becauseLengthMax = 500;
@@ -62,6 +62,7 @@ const no = (code: ErrorCode, detail?: string): Step => ({ refuse: refusal(code, 
 
 /** R-2: what is stopped of what this action touches. */
 function stopOf({ server, tool, credential }: Received, world: World, agent: AgentDoc): Step | undefined {
+  if (world.containments.length === 0) return undefined;
   const touched = touchedBy(agent, { server, tool, sid: credential.sid, ...aboveTouched(credential, world) });
   const stop = containmentOf(world.containments, touched);
   return stop === undefined
@@ -178,21 +179,13 @@ function named(step: Step, { name }: AgentDoc): Step {
   return 'ask' in step ? { ask: of(step.ask) } : step;
 }
 
-/** S-4: where the values of the call come from, and whether the task asks for it. */
-const provenanceContext = ({ task, provenance }: World) => ({
-  task: task.assurance,
-  intent: task.intent,
-  origin: worstOrigin(provenance, ({ role }) => role !== 'amount'),
-  reach: worstOrigin(provenance, ({ address }) => address),
-  amount: worstOrigin(provenance, ({ role }) => role === 'amount'),
-});
-
 /** S-1: one of its data domains, or another one that it was given for a time, from Senior on. */
 function isInDomain(agent: AgentDoc, tool: ToolDoc, level: Level, nowMs: number): boolean {
   const { domain } = tool.classification;
   if (agent.dataDomains.includes(domain)) return true;
+  if (agent.otherDomains === undefined) return false;
   const today = new Date(nowMs).toISOString().slice(0, 10);
-  const given = agent.otherDomains?.some((other) => other.domain === domain && today <= other.until) ?? false;
+  const given = agent.otherDomains.some((other) => other.domain === domain && today <= other.until);
   return given && lowerLevel(level, 'senior') === 'senior';
 }
 
@@ -215,7 +208,8 @@ type Stated = Pick<PolicyContext, 'value' | 'valueCurrency' | 'time' | 'args'>;
 function statedOf(
   { tool, world, reads, amount }: Pick<Asked, 'tool' | 'world' | 'reads' | 'amount'>,
   args: Received['args'],
-): { readonly stated: Stated; readonly problem?: string } {
+): { readonly stated: Stated | undefined; readonly problem?: string } {
+  if (!reads.value && !reads.time && reads.args === undefined) return { stated: undefined };
   const stated = {
     ...(reads.value ? valueOf(amount) : {}),
     ...(reads.time ? { time: policyTime(world.nowMs, reads.zones ?? [], world.zones) } : {}),
@@ -229,31 +223,48 @@ function statedOf(
     : { stated: { ...stated, args: taken.args } };
 }
 
+const dataLabelsOf = (detectors: World['detectors']): readonly string[] =>
+  detectors.length === 0 ? noData.dataLabels : [...new Set(detectors.flatMap(({ labels }) => labels))];
+
 function askedOf(
   who: Pick<Asked, 'policy' | 'agent' | 'tool' | 'level' | 'world' | 'byArguments'>,
   { args, credential }: Received,
 ): Asked {
   const { policy, agent, tool, level, world } = who;
-  const ref = `${tool.server}/${tool.name}`;
+  const { ref, granted, limited } = standingOf(agent, tool);
   const reads = policy.reads(ref);
   const amount = amountOf(tool, args);
   const point = checkpointOf(agent, tool, world, amount);
   const { stated, problem } = statedOf({ tool, world, reads, amount }, args);
+  const { task, provenance, flow, query, detectors } = world;
+  const { origin, reach, amount: amountFrom } = worstOrigins(provenance);
+  const { confidentiality, integrity } = flowContext(flow);
+  const { tables, columns, operations } = queryContext(query);
+  // One literal, and nothing spread into it: this is on the way of every call.
   const facts = {
-    granted: agent.tools.includes(ref),
+    granted,
     inDomain: isInDomain(agent, tool, level, world.nowMs),
     humanCheckpoint: point !== undefined,
-    limited: hasDefinedLimits(agent, tool),
+    limited,
     proof: credential.proof,
-    ...provenanceContext(world),
-    ...flowContext(world.flow),
-    ...queryContext(world.query),
-    ...stated,
+    task: task.assurance,
+    intent: task.intent,
+    origin,
+    reach,
+    amount: amountFrom,
+    confidentiality,
+    integrity,
+    tables,
+    columns,
+    operations,
     delegationDepth: credential.chain?.links.length ?? 0,
-    dataLabels: [...new Set(world.detectors.flatMap(({ labels }) => labels))],
+    dataLabels: dataLabelsOf(detectors),
+    risk: 0,
   };
-  const context = { ...facts, risk: riskOf(actionClassOf(tool), tool.classification, facts) };
-  return { ...who, amount, point, reads, context, problem };
+  facts.risk = riskOf(actionClassOf(tool), tool.classification, facts);
+  const context = stated === undefined ? facts : { ...facts, ...stated };
+  const { byArguments } = who;
+  return { policy, agent, tool, level, world, byArguments, amount, point, reads, context, problem };
 }
 
 function askPolicy(asked: Asked, approved: boolean): PolicyAnswer {
@@ -264,9 +275,9 @@ function askPolicy(asked: Asked, approved: boolean): PolicyAnswer {
     action: actionClassOf(tool),
     tool,
     context: { ...context, approved },
-    ...(world.anyArguments === true ? { anyArguments: true } : {}),
+    anyArguments: world.anyArguments === true,
   });
-  for (const id of answer.byArguments ?? []) asked.byArguments.add(id);
+  if (answer.byArguments !== undefined) for (const id of answer.byArguments) asked.byArguments.add(id);
   return answer;
 }
 
@@ -297,7 +308,8 @@ const byArgumentsWords = ({ byArguments = [] }: PolicyAnswer): string =>
 
 /** S-4: were the policies about its arguments checked against the types that it has? Else a comparison may be false for no reason but that. */
 function unlikeTypes({ reads, tool }: Asked): Step | undefined {
-  const unlike = (reads.bound ?? []).filter((each) => !isBoundTo(each, attributesOf(tool.definition)));
+  if (reads.bound === undefined) return undefined;
+  const unlike = reads.bound.filter((each) => !isBoundTo(each, attributesOf(tool.definition)));
   if (unlike.length === 0) return undefined;
   const ids = unlike.map(({ id }) => id);
   const detail = `${ids.slice(0, 5).join(', ')}: not checked against the arguments of ${tool.server}/${tool.name} as they are`;
@@ -337,8 +349,8 @@ function governRetrieval({ agent, tool, world }: Asked): Step | undefined {
 
 /** S-2: is it a time at which this agent may use this tool? */
 function limitTime({ agent, tool, world }: Asked): Step | undefined {
-  const { windows = [] } = agent;
-  if (windows.length === 0) return undefined;
+  const { windows } = agent;
+  if (windows === undefined || windows.length === 0) return undefined;
   const closed = closedWindows(windows, `${tool.server}/${tool.name}`, world.nowMs);
   return closed === undefined
     ? { pass: 'at a time at which it may be used' }
@@ -386,13 +398,12 @@ export const totalWords = ({ of, per, max, currency, left }: TotalFact): string 
 function limitTotal(everyone: readonly Asked[], { credential }: Received): Step | undefined {
   const [own] = everyone;
   const totals = own?.world.totals ?? [];
-  const ofEach = everyone.flatMap(({ agent, tool, amount }) =>
-    bindingTotals(agent, tool, amount).map(({ id, max }) => ({ id, max, agentId: agent.id })),
-  );
-  const ofAll = cascadeOf(credential).flatMap(({ agentId, totals }) =>
-    totals.map(({ id, max }) => ({ id, max, agentId })),
-  );
-  const binding = [...ofEach, ...ofAll];
+  const binding: { readonly id: string; readonly max: number; readonly agentId: string }[] = [];
+  for (const { agent, tool, amount } of everyone)
+    for (const { id, max } of bindingTotals(agent, tool, amount))
+      binding.push({ id, max, agentId: agent.id });
+  for (const { agentId, totals: together } of cascadeOf(credential))
+    for (const { id, max } of together) binding.push({ id, max, agentId });
   if (totals.length === 0 && binding.length === 0) return undefined;
   const over = totals.find(({ ok }) => !ok);
   if (over !== undefined) {
@@ -563,13 +574,13 @@ function approvalReleases(
 }
 
 function obligationsOf(policy: PolicyFacts, policies: readonly string[]): Obligation[] {
-  const found = new Set<Obligation>();
+  const found: Obligation[] = [];
   for (const id of policies) {
     for (const word of obligationWords(policy.annotations(id))) {
-      if (word === 'notify' || word === 'review_output') found.add(word);
+      if ((word === 'notify' || word === 'review_output') && !found.includes(word)) found.push(word);
     }
   }
-  return [...found];
+  return found;
 }
 
 /** The check with which a decision ended: the last one that was made. */
@@ -583,50 +594,67 @@ export function decide(received: Received, world: World): Decision {
   const tool = world.tool === undefined ? undefined : raisedBy(world.tool, world.query);
   const level =
     agent === undefined ? undefined : levelInChain(effectiveLevel(agent, received.credential.proof), world);
-  const answer = (outcome: Decision['outcome'], refused?: Refusal): Decision => {
-    const policies = refused?.policies ?? checks.at(-1)?.policies ?? [];
-    return {
+  const actionClass = tool === undefined ? undefined : actionClassOf(tool);
+  const epochs = {
+    agent: agent?.epoch ?? -1,
+    credential: agent?.credentialEpoch ?? -1,
+    tool: tool?.epoch ?? -1,
+    server: server?.epoch ?? -1,
+    policy: policy?.epoch ?? -1,
+  };
+  const withArguments = (decision: Decision): Decision =>
+    byArguments.size === 0 ? decision : { ...decision, byArguments: [...byArguments] };
+  const stop = (outcome: 'ask' | 'refuse', refused: Refusal): Decision => {
+    const policies = refused.policies ?? checks.at(-1)?.policies ?? [];
+    const obligations: Obligation[] = [];
+    return withArguments({
       outcome,
-      ...(refused === undefined ? {} : { refusal: refused }),
+      refusal: refused,
       checks,
       effectiveLevel: level,
-      actionClass: tool === undefined ? undefined : actionClassOf(tool),
+      actionClass,
       policies,
-      obligations: outcome === 'allow' && policy !== undefined ? obligationsOf(policy, policies) : [],
-      ...(byArguments.size === 0 ? {} : { byArguments: [...byArguments] }),
-      epochs: {
-        agent: agent?.epoch ?? -1,
-        credential: agent?.credentialEpoch ?? -1,
-        tool: tool?.epoch ?? -1,
-        server: server?.epoch ?? -1,
-        policy: policy?.epoch ?? -1,
-      },
-    };
+      obligations,
+      epochs,
+    });
+  };
+  const allow = (facts: PolicyFacts): Decision => {
+    const policies = checks.at(-1)?.policies ?? [];
+    const obligations = obligationsOf(facts, policies);
+    return withArguments({
+      outcome: 'allow',
+      checks,
+      effectiveLevel: level,
+      actionClass,
+      policies,
+      obligations,
+      epochs,
+    });
   };
   const take = (name: CheckName, step: Step): Decision | undefined => {
     if ('pass' in step) {
       const { pass: because, policies } = step;
-      checks.push({ name, verdict: 'pass', because, ...(policies === undefined ? undefined : { policies }) });
+      checks.push(
+        policies === undefined
+          ? { name, verdict: 'pass', because }
+          : { name, verdict: 'pass', because, policies },
+      );
       return undefined;
     }
     const asks = 'ask' in step;
     const refused = asks ? step.ask : step.refuse;
-    const policies = refused.policies === undefined ? {} : { policies: refused.policies };
-    checks.push({
-      name,
-      verdict: asks ? 'ask' : 'refuse',
-      because: refused.detail ?? refused.code,
-      ...policies,
-    });
-    return answer(asks ? 'ask' : 'refuse', refused);
+    const { policies, detail: because = refused.code } = refused;
+    const verdict = asks ? 'ask' : 'refuse';
+    checks.push(policies === undefined ? { name, verdict, because } : { name, verdict, because, policies });
+    return stop(asks ? 'ask' : 'refuse', refused);
   };
 
   const stopped = take('authenticate', authenticate(received, world));
   if (stopped !== undefined || agent === undefined || level === undefined)
-    return stopped ?? answer('refuse', refusal('identity.agent_unknown'));
+    return stopped ?? stop('refuse', refusal('identity.agent_unknown'));
   const early = take('contain', contain(received, world, agent)) ?? take('resolve', resolve(received, world));
   if (early !== undefined || tool === undefined)
-    return early ?? answer('refuse', refusal('segmentation.tool_unknown'));
+    return early ?? stop('refuse', refusal('segmentation.tool_unknown'));
   if (policy === undefined) return take('authorise', no('policy.unavailable')) as Decision;
   // What an agent has negotiated is its own: nobody above it has it.
   const bound = withGrants(agent, { nowMs: world.nowMs, level, policyEpoch: policy.epoch });
@@ -652,6 +680,6 @@ export function decide(received: Received, world: World): Decision {
     all('gate_maturity', (each) => gateMaturity(each, received, world)) ??
     maybe('review_output', reviewOutput(world, tool, received, checks.at(-1)?.policies)) ??
     maybe('judge_intent', judgeIntent(world, tool, received, checks.at(-1)?.policies)) ??
-    answer('allow')
+    allow(policy)
   );
 }

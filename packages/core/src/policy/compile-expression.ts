@@ -180,8 +180,13 @@ const lookUp = (of: Value, name: string, environment: Environment): Outcome | un
   return mismatch('record or entity', of);
 };
 
-const compileAttribute = (left: Evaluate, name: string): Evaluate => {
+const isContext = (tree: Expression): boolean => tree.op === 'variable' && tree.name === 'context';
+
+const compileAttribute = (tree: Expression, name: string): Evaluate => {
   const missing = new Fault('attribute_missing', `the attribute ${JSON.stringify(name)} does not exist`);
+  // What most conditions ask about: one look.
+  if (isContext(tree)) return ({ context }) => context.attributes.get(name) ?? missing;
+  const left = compileExpression(tree).evaluate;
   return (environment) => {
     const of = left(environment);
     if (isFault(of)) return of;
@@ -194,7 +199,11 @@ const compileAttribute = (left: Evaluate, name: string): Evaluate => {
 };
 
 /** `e has a.b.c` holds when each step is there; it stops at the first that is not (Cedar RFC 62). */
-const compileHas = (left: Evaluate, names: readonly string[]): Evaluate => {
+const compileHas = (tree: Expression, names: readonly string[]): Evaluate => {
+  const [only] = names;
+  if (isContext(tree) && only !== undefined && names.length === 1)
+    return ({ context }) => context.attributes.has(only);
+  const left = compileExpression(tree).evaluate;
   return (environment) => {
     let of: Outcome = left(environment);
     for (const name of names) {
@@ -257,9 +266,9 @@ export const compileExpression = (tree: Expression): Compiled => {
     case 'binary':
       return compileBinary(tree);
     case 'attribute':
-      return dynamic(compileAttribute(compileExpression(tree.left).evaluate, tree.name));
+      return dynamic(compileAttribute(tree.left, tree.name));
     case 'has':
-      return dynamic(compileHas(compileExpression(tree.left).evaluate, tree.names));
+      return dynamic(compileHas(tree.left, tree.names));
     case 'like': {
       const { evaluate } = compileExpression(tree.left);
       const { pattern } = tree;

@@ -54,6 +54,12 @@ const compileConditions = (tree: PolicyTree): CompiledPolicy['conditions'] => {
   ]);
   const [only] = clauses;
   if (only === undefined) return () => true;
+  const [first, wantedFirst] = only;
+  if (clauses.length === 1)
+    return (environment) => {
+      const outcome = first(environment);
+      return typeof outcome === 'boolean' ? outcome === wantedFirst : mismatch('bool', outcome);
+    };
   return (environment) => {
     for (const [evaluate, wanted] of clauses) {
       const outcome = evaluate(environment);

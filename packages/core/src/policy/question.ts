@@ -2,7 +2,7 @@
  * Room: policy (S-1, S-2). From a question in ATF's words to a Cedar request with its entities, as `policies/schema.cedarschema`
  * describes them, and from the evaluator's answer back. It decides nothing; which questions are asked in which order is `decide.ts`.
  */
-import { type ActionClass, type Level, levels } from '../wire/words.ts';
+import { type ActionClass, type Level, levels, outputTrusts, sensitivities } from '../wire/words.ts';
 import type { AgentDoc, PolicyDoc, ToolDoc } from '../wire/feed.ts';
 import type { JsonObject } from '../wire/json.ts';
 import type { PolicyAnswer, PolicyContext, PolicyFacts, PolicyQuestion, PolicyTime } from '../world.ts';
@@ -56,9 +56,8 @@ const agentEntities = new WeakMap<AgentDoc, Map<Level, Part<Entity>>>();
 const toolEntities = new WeakMap<ToolDoc, Map<ActionClass, Part<Entity>>>();
 
 function agentEntity(agent: AgentDoc, level: Level): Part<Entity> {
-  const byLevel = agentEntities.get(agent) ?? new Map<Level, Part<Entity>>();
-  agentEntities.set(agent, byLevel);
-  const known = byLevel.get(level);
+  const byLevel = agentEntities.get(agent);
+  const known = byLevel?.get(level);
   if (known !== undefined) return known;
   const parent = levelUids[level];
   const entity = partOf<Entity>({
@@ -68,14 +67,14 @@ function agentEntity(agent: AgentDoc, level: Level): Part<Entity> {
     parents: [parent],
     ancestors: new Set([parent.key, ...base.ancestorsOf(parent)]),
   });
-  byLevel.set(level, entity);
+  if (byLevel === undefined) agentEntities.set(agent, new Map([[level, entity]]));
+  else byLevel.set(level, entity);
   return entity;
 }
 
 function toolEntity(tool: ToolDoc, action: ActionClass): Part<Entity> {
-  const byClass = toolEntities.get(tool) ?? new Map<ActionClass, Part<Entity>>();
-  toolEntities.set(tool, byClass);
-  const known = byClass.get(action);
+  const byClass = toolEntities.get(tool);
+  const known = byClass?.get(action);
   if (known !== undefined) return known;
   const { sensitivity, domain, outputTrust, reversible, idempotent, writeSafe } = tool.classification;
   const server = new EntityUid('ATF::Server', tool.server);
@@ -86,7 +85,8 @@ function toolEntity(tool: ToolDoc, action: ActionClass): Part<Entity> {
     parents: [server],
     ancestors: new Set([server.key]),
   });
-  byClass.set(action, entity);
+  if (byClass === undefined) toolEntities.set(tool, new Map([[action, entity]]));
+  else byClass.set(action, entity);
   return entity;
 }
 
@@ -120,24 +120,57 @@ type PlainName = Exclude<keyof PolicyContext, StatedName>;
 const asValue = (value: PolicyContext[PlainName]): Value =>
   typeof value === 'object' ? new SetValue(value) : value;
 
-/** Text that equal contexts of plain words share and no two different ones do; undefined: it lists something, as SQL does. */
-function contextKey(context: PolicyContext): string | undefined {
-  let key = '';
-  for (const name of contextNames) {
-    const value = context[name];
-    if (typeof value === 'boolean') key += value ? 'T' : 'F';
-    else if (typeof value === 'number') key += `${value};`;
-    else if (typeof value === 'string') key += `${value.length}:${value}`;
-    else if (name === 'confidentiality') key += `${value.join(',')};`;
-    else if (value.length > 0) return undefined;
-    else key += 'E';
-  }
-  return key;
+// A word that is missing here costs time and nothing else.
+const proofs: readonly PolicyContext['proof'][] = ['none', 'dpop'];
+const tasks: readonly PolicyContext['task'][] = ['absent', 'host', 'person'];
+const intents: readonly PolicyContext['intent'][] = ['stated', 'silent', 'unclear'];
+const origins: readonly PolicyContext['origin'][] = [
+  'none',
+  'task',
+  'trusted',
+  'listed',
+  'named',
+  'unknown',
+  'untrusted',
+];
+/** More than there are words of one kind, delegations of a chain that are usual, figures of risk. */
+const [wordsMax, depthMax, figuresMax] = [8, 16, 128];
+
+const flag = (value: boolean): number => (value ? 1 : 0);
+const place = (at: number, below: number): number =>
+  Number.isInteger(at) && at >= 0 && at < below ? at : Number.NaN;
+
+/** How many words up to the most confidential one, where it is such a list. */
+function wordsUpTo(words: PolicyContext['confidentiality']): number {
+  for (let at = 0; at < words.length; at++) if (words[at] !== sensitivities[at]) return Number.NaN;
+  return words.length;
+}
+
+/** A number that equal contexts of plain words share and no two different ones do; undefined: it lists something, as SQL does, or says what is seldom said. */
+function contextKey(context: PolicyContext): number | undefined {
+  const { tables, columns, operations, dataLabels } = context;
+  if (tables.length + columns.length + operations.length + dataLabels.length > 0) return undefined;
+  let key = flag(context.approved);
+  key = key * 2 + flag(context.granted);
+  key = key * 2 + flag(context.inDomain);
+  key = key * 2 + flag(context.humanCheckpoint);
+  key = key * 2 + flag(context.limited);
+  key = key * 2 + place(proofs.indexOf(context.proof), 2);
+  key = key * 2 + place(outputTrusts.indexOf(context.integrity), 2);
+  key = key * wordsMax + place(tasks.indexOf(context.task), wordsMax);
+  key = key * wordsMax + place(intents.indexOf(context.intent), wordsMax);
+  key = key * wordsMax + place(origins.indexOf(context.origin), wordsMax);
+  key = key * wordsMax + place(origins.indexOf(context.reach), wordsMax);
+  key = key * wordsMax + place(origins.indexOf(context.amount), wordsMax);
+  key = key * wordsMax + place(wordsUpTo(context.confidentiality), wordsMax);
+  key = key * depthMax + place(context.delegationDepth, depthMax);
+  key = key * figuresMax + place(context.risk, figuresMax);
+  return Number.isNaN(key) ? undefined : key;
 }
 
 /** Contexts are few, because their words are: each is built once, as long as it is met again. */
 const contextsMax = 4_096;
-const contexts = new RecentMap<string, Part<RecordValue>>(contextsMax);
+const contexts = new RecentMap<number, Part<RecordValue>>(contextsMax);
 
 function plainPart(context: PolicyContext): Part<RecordValue> {
   const key = contextKey(context);
@@ -278,12 +311,24 @@ function evaluate(
   resource: Entity,
   context: RecordValue,
 ): PolicyAnswer {
+  const request = { principal: principal.uid, action, resource: resource.uid, context };
+  return decideStrict(set, request, storeOf(principal, resource));
+}
+
+/** The last one: a decision asks twice about the same two, with and without an approval. */
+let lastStore:
+  | { readonly principal: Entity; readonly resource: Entity; readonly store: EntityStore }
+  | undefined;
+
+function storeOf(principal: Entity, resource: Entity): EntityStore {
+  if (lastStore?.principal === principal && lastStore.resource === resource) return lastStore.store;
   const own = new Map([
     [principal.uid.key, principal],
     [resource.uid.key, resource],
   ]);
-  const request = { principal: principal.uid, action, resource: resource.uid, context };
-  return decideStrict(set, request, new EntityStore(own, base));
+  const store = new EntityStore(own, base);
+  lastStore = { principal, resource, store };
+  return store;
 }
 
 const noAnnotations: Readonly<Record<string, string>> = Object.freeze({});

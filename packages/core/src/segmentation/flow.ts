@@ -120,9 +120,13 @@ export function flowFact(
   };
 }
 
+const upTo = Object.fromEntries(
+  sensitivities.map((word, at) => [word, Object.freeze(sensitivities.slice(0, at + 1))]),
+) as Readonly<Record<Sensitivity, readonly Sensitivity[]>>;
+
 /** As policies see it: every word up to the most confidential thing that was read, so that `contains("confidential")` means "that or above". */
 export const flowContext = ({ confidentiality, integrity }: FlowFact) => ({
-  confidentiality: sensitivities.slice(0, rank(confidentiality) + 1),
+  confidentiality: upTo[confidentiality],
   integrity,
 });
 

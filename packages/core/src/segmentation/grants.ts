@@ -135,7 +135,8 @@ const kept = new WeakMap<AgentDoc, { readonly ids: string; readonly agent: Agent
 
 /** The agent as its limits are with what it has negotiated; the same object where nothing is. */
 export function withGrants(agent: AgentDoc, held: GrantsHeldTo): AgentDoc {
-  const counting = (agent.grants ?? []).filter((grant) => endedBecause(grant, agent, held) === undefined);
+  if (agent.grants === undefined) return agent;
+  const counting = agent.grants.filter((grant) => endedBecause(grant, agent, held) === undefined);
   if (counting.length === 0) return agent;
   const ids = counting.map(({ id }) => id).join();
   const known = kept.get(agent);

@@ -7,7 +7,7 @@ import type { AgentDoc, ToolDoc } from '../wire/feed.ts';
 import type { JsonObject } from '../wire/json.ts';
 import type { Limit, TotalPeriod } from '../wire/manifest.ts';
 import type { TotalFact } from '../world.ts';
-import { type Amount, amountOf, limitsFor } from './transaction.ts';
+import { type Amount, amountOf, hasDefinedLimits, limitsFor } from './transaction.ts';
 
 export type TotalOf = 'amount' | 'records' | 'calls' | 'concurrent';
 
@@ -59,25 +59,46 @@ export function totalsOfAgent(limits: readonly Limit[]): Total[] {
   return [...found.values()];
 }
 
-// Documents of the feed are never changed in place, so what follows from one can be kept as long as it lives.
-const totalsByTool = new WeakMap<AgentDoc, Map<string, readonly Total[]>>();
+/** What the documents of an agent and of a tool say of the two, whatever the call. */
+export interface Standing {
+  /** `server/tool`. */
+  readonly ref: string;
+  /** The tool stands on the agent's written list. */
+  readonly granted: boolean;
+  /** A limit for this tool is defined for this agent. */
+  readonly limited: boolean;
+  readonly totals: readonly Total[];
+  /** Those that are not of money. */
+  readonly withoutMoney: readonly Total[];
+}
 
-function totalsFor(agent: AgentDoc, tool: ToolDoc): readonly Total[] {
-  const kept = totalsByTool.get(agent) ?? new Map<string, readonly Total[]>();
-  totalsByTool.set(agent, kept);
-  const name = `${tool.server}/${tool.name}`;
-  const known = kept.get(name);
+// Documents of the feed are never changed in place, so what follows from two of them can be kept as long as they live.
+const standings = new WeakMap<AgentDoc, WeakMap<ToolDoc, Standing>>();
+
+export function standingOf(agent: AgentDoc, tool: ToolDoc): Standing {
+  const kept = standings.get(agent);
+  const known = kept?.get(tool);
   if (known !== undefined) return known;
+  const ref = `${tool.server}/${tool.name}`;
   const totals = totalsOfAgent(limitsFor(agent, tool));
-  // As many as the manifest lists, and not one for each name that somebody asks for.
-  if (agent.tools.includes(name)) kept.set(name, totals);
-  return totals;
+  const standing: Standing = {
+    ref,
+    granted: agent.tools.includes(ref),
+    limited: hasDefinedLimits(agent, tool),
+    totals,
+    withoutMoney: totals.filter(({ of }) => of !== 'amount'),
+  };
+  // As many as the manifest lists, and not one for each tool that somebody asks for.
+  if (!standing.granted) return standing;
+  if (kept === undefined) standings.set(agent, new WeakMap([[tool, standing]]));
+  else kept.set(tool, standing);
+  return standing;
 }
 
 /** The totals that bind a call of this amount: of money none when the call moves none. */
 export function bindingTotals(agent: AgentDoc, tool: ToolDoc, amount: Amount): readonly Total[] {
-  const totals = totalsFor(agent, tool);
-  return amount.kind === 'none' ? totals.filter((total) => total.of !== 'amount') : totals;
+  const { totals, withoutMoney } = standingOf(agent, tool);
+  return amount.kind === 'none' ? withoutMoney : totals;
 }
 
 /**
@@ -85,7 +106,7 @@ export function bindingTotals(agent: AgentDoc, tool: ToolDoc, amount: Amount): r
  * another currency, asks for all of it; `checkTransaction` has refused such a call before.
  */
 export function wantedTotals(agent: AgentDoc, tool: ToolDoc, args: JsonObject): WantedTotal[] {
-  if (totalsFor(agent, tool).length === 0) return [];
+  if (standingOf(agent, tool).totals.length === 0) return [];
   const amount = amountOf(tool, args);
   return bindingTotals(agent, tool, amount).map((total): WantedTotal => {
     if (total.of !== 'amount') return { ...total, wanted: 1 };

@@ -15,9 +15,13 @@ export type Amount =
   | { readonly kind: 'read'; readonly hundredths: number; readonly currency: string | undefined };
 
 const decimalPattern = /^\d{1,13}(?:\.\d{1,2})?$/;
+const wholeMax = 1e13;
 
 /** Hundredths of a non-negative amount with at most two decimal places, or undefined. Accepts numbers and decimal strings. */
 export function hundredths(value: unknown): number | undefined {
+  // The commonest needs no text: as many figures as the pattern takes.
+  if (Number.isInteger(value) && (value as number) > 0 && (value as number) < wholeMax)
+    return (value as number) * 100;
   const text = typeof value === 'number' ? String(value) : typeof value === 'string' ? value.trim() : '';
   if (!decimalPattern.test(text)) return undefined;
   const [whole = '0', fraction = ''] = text.split('.');
@@ -51,17 +55,20 @@ export function standsElsewhere(args: JsonObject, argument: string): boolean {
   const within = (value: Json, depth: number): boolean => {
     if (value === null || typeof value !== 'object' || depth > depthMax) return false;
     if (Array.isArray(value)) return value.some((each) => within(each, depth + 1));
-    return Object.entries(value).some(
-      ([name, each]) =>
-        (plainName(name) === wanted && !(depth === 0 && name === argument)) || within(each, depth + 1),
-    );
+    for (const name of Object.keys(value)) {
+      if (plainName(name) === wanted && !(depth === 0 && name === argument)) return true;
+      if (within(value[name] ?? null, depth + 1)) return true;
+    }
+    return false;
   };
   return within(args, 0);
 }
 
 /** Whether another argument beside this one has its name in other letters. */
-const isSpeltTwice = (args: JsonObject, argument: string): boolean =>
-  Object.keys(args).some((name) => name !== argument && plainName(name) === plainName(argument));
+function isSpeltTwice(args: JsonObject, argument: string): boolean {
+  const wanted = plainName(argument);
+  return Object.keys(args).some((name) => name !== argument && plainName(name) === wanted);
+}
 
 /** The amount of a call, by the classified amount argument. */
 export function amountOf(tool: ToolDoc, args: JsonObject): Amount {
@@ -120,7 +127,8 @@ export function amountMatters(agent: AgentDoc, tool: ToolDoc): boolean {
 
 /** Refuses a call above an amount limit, in another currency than the limit's, or whose amount cannot be read although it is limited. */
 export function checkTransaction(agent: AgentDoc, tool: ToolDoc, amount: Amount): Refusal | undefined {
-  for (const limit of limitsFor(agent, tool)) {
+  for (const limit of agent.limits) {
+    if (!concerns(limit.tool, tool)) continue;
     if (limit.amountMax === undefined && limit.total?.amount === undefined) continue;
     if (amount.kind === 'none') {
       if (limit.tool === undefined) continue;

@@ -135,16 +135,17 @@ export function rolesFrom(
   });
 }
 
-/** The worst origin of some of them; `none` when there are none. */
-export function worstOrigin(
+/** The worst origin of the values that say where and to what, of those that reach outside, and of amounts; `none` where there is no such value. */
+export function worstOrigins(
   found: readonly ArgumentOrigin[],
-  of: (each: ArgumentOrigin) => boolean,
-): Origin | 'none' {
-  return found
-    .filter(of)
-    .reduce<Origin | 'none'>(
-      (worst, { origin }) =>
-        worst === 'none' || origins.indexOf(origin) > origins.indexOf(worst) ? origin : worst,
-      'none',
-    );
+): Readonly<Record<'origin' | 'reach' | 'amount', Origin | 'none'>> {
+  let [origin, reach, amount] = [-1, -1, -1];
+  for (const each of found) {
+    const rank = origins.indexOf(each.origin);
+    if (each.role === 'amount') amount = Math.max(amount, rank);
+    else origin = Math.max(origin, rank);
+    if (each.address) reach = Math.max(reach, rank);
+  }
+  const word = (rank: number) => origins[rank] ?? 'none';
+  return { origin: word(origin), reach: word(reach), amount: word(amount) };
 }

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Json, JsonObject } from '../../wire/json.ts';
-import { argumentOrigins, worstOrigin } from './argument-origins.ts';
+import { argumentOrigins, worstOrigins } from './argument-origins.ts';
 import { leavesOf } from './leaves.ts';
 import { originSentences } from './origin-sentences.ts';
 import {
@@ -241,9 +241,9 @@ describe('the values of a call', () => {
       ['/options/bcc', 'destination', true, 'unknown'],
       ['/options/a~1b~0c/url', 'destination', true, 'unknown'],
     ]);
-    expect(worstOrigin(found, ({ role }) => role === 'amount')).toBe('task');
-    expect(worstOrigin(found, () => true)).toBe('unknown');
-    expect(worstOrigin([], () => true)).toBe('none');
+    expect(worstOrigins(found).amount).toBe('task');
+    expect(worstOrigins(found).origin).toBe('unknown');
+    expect(worstOrigins([]).origin).toBe('none');
   });
 
   it('beyond the bound count as untrusted, so that none is hidden behind many', () => {
@@ -251,17 +251,17 @@ describe('the values of a call', () => {
     const memory = memoryOf('write to ada@example.com');
     const found = argumentOrigins(memory, { to: [...to, 'eve@evil.example'] }, roles);
     expect(found).toHaveLength(65);
-    expect(worstOrigin(found, () => true)).toBe('untrusted');
+    expect(worstOrigins(found).origin).toBe('untrusted');
     const long = `${'ada@example.com '.repeat(100)} eve@evil.example`;
-    expect(worstOrigin(argumentOrigins(memory, { body: long }, roles), () => true)).toBe('untrusted');
+    expect(worstOrigins(argumentOrigins(memory, { body: long }, roles)).origin).toBe('untrusted');
     const beyond = `${'x '.repeat(40_000)} eve@evil.example`;
-    expect(worstOrigin(argumentOrigins(memory, { body: beyond }, roles), () => true)).toBe('untrusted');
+    expect(worstOrigins(argumentOrigins(memory, { body: beyond }, roles)).origin).toBe('untrusted');
   });
 
   it('that are nested too deep count as untrusted', () => {
     let deep: Json = 'eve@evil.example';
     for (let n = 0; n < 40; n++) deep = { inner: deep };
-    expect(worstOrigin(argumentOrigins(memoryOf('x'), { to: deep }, {}), () => true)).toBe('untrusted');
+    expect(worstOrigins(argumentOrigins(memoryOf('x'), { to: deep }, {})).origin).toBe('untrusted');
   });
 
   it('an untrusted one is not outranked by one that nobody knows', () => {
@@ -270,7 +270,7 @@ describe('the values of a call', () => {
       { to: ['eve@evil.example', 'nobody'] },
       roles,
     );
-    expect(worstOrigin(found, () => true)).toBe('untrusted');
+    expect(worstOrigins(found).origin).toBe('untrusted');
   });
 
   it.each<[string, JsonObject]>([
@@ -282,7 +282,7 @@ describe('the values of a call', () => {
     ['beside a good one', { to: 'ada@example.com, eve@evil.example' }],
   ])('are seen %s', (_how, args) => {
     const memory = memoryOf('write to Ada at ada@example.com', 'write to eve@evil.example');
-    expect(worstOrigin(argumentOrigins(memory, args, {}), () => true)).toBe('untrusted');
+    expect(worstOrigins(argumentOrigins(memory, args, {})).origin).toBe('untrusted');
   });
 
   it('below a destination are destinations, and an amount below nothing is nobody’s', () => {
@@ -299,7 +299,7 @@ describe('the values of a call', () => {
 
   it('words of an address are not found as words', () => {
     expect(
-      worstOrigin(argumentOrigins(memoryOf('send an e mail to Bob'), { to: '<e@mail.to>' }, {}), () => true),
+      worstOrigins(argumentOrigins(memoryOf('send an e mail to Bob'), { to: '<e@mail.to>' }, {})).origin,
     ).toBe('unknown');
   });
 
