@@ -3,10 +3,10 @@ import { setFlagsFromString } from 'node:v8';
 
 /**
  * To be called before the first module is compiled. While V8 frees code of the database that it has replaced by faster code, it now and then aborts the whole process
- * (`Check failed: jit_page_->allocations_.erase`, nodejs/node issue 64500): kept, that code costs a few megabytes. And ten times as much work as it wants by itself has to
- * pass through a function before it makes that faster code: a start costs a third less of the processor then, and what is really busy still gets it.
+ * (`Check failed: jit_page_->allocations_.erase`, nodejs/node issue 64500): kept, that code costs a few megabytes. And so much work has to
+ * pass through a function before it makes that faster code that a start never gets there, which spares it a third of its processor; what is really busy does after a second or two.
  */
 export function setWasmFlags(): void {
   setFlagsFromString('--no-wasm-code-gc');
-  setFlagsFromString('--wasm-tiering-budget=130000000');
+  setFlagsFromString('--wasm-tiering-budget=2000000000');
 }
