@@ -207,7 +207,7 @@ describe('what is read from different indexes stays apart', () => {
 
   it('by address, however it is written', async () => {
     const { agent } = await reader();
-    const read = async (uri: string) => {
+    const once = async (uri: string) => {
       const response = await agent.fetch(`${agent.credential.gatewayUrl}/mcp/${server}`, {
         method: 'POST',
         headers: { 'content-type': 'application/json', 'mcp-protocol-version': '2025-11-25' },
@@ -218,6 +218,11 @@ describe('what is read from different indexes stays apart', () => {
       };
       return error === undefined ? 'read' : (error.data.atf?.code ?? error.data.code);
     };
+    const read = (uri: string) =>
+      until('an answer while control is heard', async () => {
+        const code = await once(uri);
+        return code === 'containment.feed_stale' ? undefined : code;
+      });
     expect(await read('archive://plan')).toBe('read');
     for (const uri of ['archive://hr/pay', 'archive://HR/pay', 'archive://hr', 'archive://h%72/pay'])
       expect(await read(uri)).not.toBe('read');
@@ -311,6 +316,35 @@ describe('what says of itself that it is more than its index', () => {
     const withheld = await search(client, 'docs', 'marked:restricted');
     expect(withheld.atf.code, withheld.text).toBe('data.source_above_level');
     expect(withheld.text).not.toContain('something');
+  });
+});
+
+describe('trust of a source', () => {
+  it('falls with what is seen of it, with its reasons, until what it answers counts as written by anybody', async () => {
+    const law = async () => (await operator.call('sources.list')).items.find(({ index }) => index === 'law');
+    const { client, name } = await reader();
+    expectRead(await search(client, 'law'));
+    const before = await law();
+    expect(before?.reasons.map(({ because }) => because)).toEqual(['few']);
+    for (let n = 0; n < 4; n++)
+      expect((await search(client, 'law', 'marked:restricted')).atf.code).toBe('data.source_above_level');
+    // People are told in the same moment as gateways.
+    const notice = await until('people to be told', async () => {
+      const { items } = await operator.call('notifications.list');
+      return items.find(({ kind, summary }) => kind === 'source_doubted' && summary.includes('trusted'));
+    });
+    expect(notice.summary).toContain('index law');
+    const after = await law();
+    expect(after?.trust).toBeLessThan(40);
+    expect(after?.reasons[0]).toMatchObject({ because: 'above', count: 4, points: 70 });
+    expect((await atf(['source', 'list', '--data', product.dataDir])).stdout).toMatch(
+      /trust 30 of 100, below 40: .*\n +4 results said that they are more confidential/,
+    );
+    await heard(name);
+    const doubting = await reader();
+    expectRead(await search(doubting.client, 'law'));
+    const { items } = await operator.call('labels.list', { params: { id: doubting.name } });
+    expect(items.map(({ integrity }) => integrity)).toEqual(['untrusted']);
   });
 });
 

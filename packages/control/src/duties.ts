@@ -9,6 +9,7 @@ import type { LogWriting, RunningLog } from './audit/running-log.ts';
 import type { Control } from './context.ts';
 import { DriftWatch } from './data/drift/drift.ts';
 import { LineageIndex } from './data/lineage/follow.ts';
+import { TrustWatch } from './data/trust/trust.ts';
 import { dropExpired } from './data/tokens/store.ts';
 import { finishDrains, forgetSessions } from './incident/drains.ts';
 import { GatewayWatch } from './notifications/gateway-watch.ts';
@@ -56,6 +57,7 @@ async function begin(held: Control, log: RunningLog): Promise<Work> {
   const watch = new GatewayWatch(held);
   const volumes = new VolumeWatch(held);
   const drifts = new DriftWatch(held);
+  const trust = new TrustWatch(held);
   const lineage = new LineageIndex(held, log);
   const ends = [
     regularly(held, upkeepEveryMs, 'upkeep of approvals', () => keepApprovals(held)),
@@ -65,6 +67,7 @@ async function begin(held: Control, log: RunningLog): Promise<Work> {
     regularly(held, watchEveryMs, 'watch over gateways', () => watch.look()),
     regularly(held, volumeEveryMs, 'watch over volumes', () => volumes.look()),
     regularly(held, driftEveryMs, 'drift of inputs', () => drifts.look()),
+    regularly(held, driftEveryMs, 'trust of sources', () => trust.look()),
     regularly(held, lineageEveryMs, 'lineage', () => lineage.follow()),
     regularly(held, volumeEveryMs, 'boundaries that were widened', () => forgetGrants(held)),
     regularly(held, forgetEveryMs, 'negotiations that count no more', () =>

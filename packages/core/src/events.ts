@@ -73,6 +73,10 @@ export const events = {
   'segmentation.tool_removed': 'A server stopped offering a tool.',
   'data.input_drifted':
     'What an agent reads from a source is no longer what it was: other languages, lengths, labels or words; told once.',
+  'data.index_mixed':
+    'Results of a retrieval source said that they are more confidential than its index; they were withheld.',
+  'data.source_doubted':
+    'A retrieval source is trusted less than settings ask for: what it answers counts as written by anybody.',
   'data.lineage_asked':
     'Somebody asked where something came from, what it has touched, or which records hold a value; the value is not recorded.',
   'data.values_kept':

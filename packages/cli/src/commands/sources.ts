@@ -1,4 +1,5 @@
 /** `atf source …` (S-4, D-2): retrieval sources and their indexes, and agents that may bring indexes together. */
+import { trustWords } from '@atf/core/data/source-trust';
 import { type BlendView, heldCategories, type SourceView } from '@atf/core/wire/retrieval';
 import type { Cli, Command } from '../cli.ts';
 import { type ClearingOptions, withClearance } from '../clearance.ts';
@@ -59,8 +60,8 @@ export const removeSource: Command<ClearingOptions & At> = async (cli, [tool = '
 };
 
 export const listSources: Command = async (cli) => {
-  const { items, blends } = await (await cli.operator()).call('sources.list');
-  cli.out.document({ items, blends });
+  const { items, trustedFrom, blends } = await (await cli.operator()).call('sources.list');
+  cli.out.document({ items, trustedFrom, blends });
   if (items.length === 0) {
     cli.out.say`No retrieval sources are registered. Register one: atf source add SERVER/TOOL --index NAME …`;
     return exitCodes.ok;
@@ -69,16 +70,20 @@ export const listSources: Command = async (cli) => {
     const of = items.filter((each) => each.index === index);
     const [first] = of;
     if (first !== undefined) cli.out.say`${style('bold', index)}: ${levelWords(first)}`;
-    for (const source of of) sayOne(cli, source);
+    for (const source of of) sayOne(cli, source, trustedFrom);
   }
   for (const blend of blends) sayBlend(cli, blend);
   return exitCodes.ok;
 };
 
-function sayOne(cli: Cli, source: SourceView): void {
+function sayOne(cli: Cli, source: SourceView, from: number): void {
   const unfit = source.unfit === true ? '; classified higher than its index, so nothing is read from it' : '';
   const mark = source.unfit === true ? style('red', '✗') : style('green', '✓');
   cli.out.say`  ${mark} ${whereWords(source)}${unfit}`;
+  const { trust, reasons } = source;
+  const doubt = trust < from ? `, below ${from}: what it answers counts as written by anybody` : '';
+  cli.out.say`    ${style(trust < from ? 'yellow' : 'dim', `trust ${trust} of 100${doubt}`)}`;
+  for (const reason of reasons) cli.out.say`      ${trustWords(reason)}`;
 }
 
 function sayBlend(cli: Cli, { agent, indexes, until, over, id }: BlendView): void {

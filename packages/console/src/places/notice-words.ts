@@ -12,6 +12,7 @@ export const noticeWords: Readonly<Record<NoticeKind, string>> = {
   tool_quarantined: 'Tool in quarantine',
   agent_throttled: 'Agent throttled',
   input_drifted: 'Inputs changed',
+  source_doubted: 'Source doubted',
   boundary_widened: 'Boundary widened',
   review_overdue: 'Review overdue',
   review_objected: 'Objection',

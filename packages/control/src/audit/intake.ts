@@ -20,6 +20,7 @@ import { type Refusal, RefusalError, refusal, refuse } from '@atf/core/errors';
 import type { CarriedServers } from '@atf/core/wire/gateway-routes';
 import { isJsonObject, type JsonObject } from '@atf/core/wire/json';
 import { noteReviews } from '../approvals/review-intake.ts';
+import { noteSources } from '../data/trust/intake.ts';
 import type { Clock, Control, Tx } from '../context.ts';
 import { carries } from '../gateways/carried.ts';
 import { enqueue } from './outbox.ts';
@@ -292,11 +293,9 @@ export class Intake {
         place: { gateway, epoch, seq },
       })),
     );
-    await noteReviews(
-      tx,
-      tenant,
-      gathered.map(({ record }) => record.entry),
-    );
+    const entries = gathered.map(({ record }) => record.entry);
+    await noteReviews(tx, tenant, entries);
+    await noteSources(tx, tenant, entries, clock.nowMs());
     const payloads = gathered.flatMap(({ record }) => (record.payload === undefined ? [] : [record.payload]));
     if ((await insertPayloads(tx, tenant, payloads, clock.nowMs())) !== payloads.length)
       refuse('audit.batch_invalid', 'A payload id was used before.');

@@ -69,6 +69,7 @@ export const keptOf: Readonly<Record<keyof Tables | 'migration', Kept>> = {
   review: 'rows',
   session_labels: 'rows',
   sign_in_link: 'void',
+  source_day: 'rows',
   task: 'void',
   tool: 'rows',
   tool_classification_prepared: 'rows',

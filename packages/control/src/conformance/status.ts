@@ -85,8 +85,13 @@ export const statuses: Readonly<Record<RequirementId, Status>> = {
   },
   'D-2': {
     status: 'partly',
-    says: 'What an agent reads, streams too, is looked at for injected orders, decoded, by models with published figures: labelled, bound by the rules about untrusted content, and withheld from Intern and Junior. Definitions of tools are looked at when they are registered and when they change. Bare polite requests are not found; where values come from stops what they cause.',
-    tests: ['tests/e2e/injection.test.ts', 'tests/e2e/streams.test.ts', 'tests/e2e/poisoned-tools.test.ts'],
+    says: 'What an agent reads, streams too, is looked at for injected orders, decoded, by models with published figures: labelled, bound by the rules about untrusted content, and withheld from Intern and Junior. Definitions of tools are looked at when they are registered and when they change. Retrieval sources have a figure of trust, below which what they answer counts as untrusted. Bare polite requests are not found; where values come from stops what they cause.',
+    tests: [
+      'tests/e2e/injection.test.ts',
+      'tests/e2e/streams.test.ts',
+      'tests/e2e/poisoned-tools.test.ts',
+      'tests/e2e/retrieval.test.ts',
+    ],
   },
   'D-3': {
     status: 'partly',

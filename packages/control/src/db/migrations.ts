@@ -15,6 +15,7 @@ import { migrations as people } from '../people/migrations.ts';
 import { migrations as policy } from '../policy/migrations.ts';
 import { migrations as replicas } from '../replicas/migrations.ts';
 import { migrations as segmentation } from '../segmentation/migrations.ts';
+import { migrations as trust } from '../data/trust/migrations.ts';
 import { migrations as tokens } from '../data/tokens/migrations.ts';
 import { migrations as workspace } from '../workspace/migrations.ts';
 
@@ -35,5 +36,6 @@ export const migrations: readonly Migration[] = [
   ...replicas,
   ...segmentation,
   ...tokens,
+  ...trust,
   ...workspace,
 ];

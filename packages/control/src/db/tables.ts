@@ -13,6 +13,7 @@ import type { IdentityTables } from '../identity/tables.ts';
 import type { IncidentTables } from '../incident/tables.ts';
 import type { KeyTables } from '../keys/tables.ts';
 import type { LineageTables } from '../data/lineage/tables.ts';
+import type { TrustTables } from '../data/trust/tables.ts';
 import type { TokenTables } from '../data/tokens/tables.ts';
 import type { NotificationTables } from '../notifications/tables.ts';
 import type { PeopleTables } from '../people/tables.ts';
@@ -32,6 +33,7 @@ export interface Tables
     KeyTables,
     LineageTables,
     TokenTables,
+    TrustTables,
     AuditTables,
     NotificationTables,
     PeopleTables,

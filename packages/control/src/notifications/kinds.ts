@@ -25,6 +25,8 @@ export const noticeRules: ReadonlyMap<string, NoticeRule> = new Map<string, Noti
   ['incident.containment_lifted', { kind: 'resumed', severity: always('warning') }],
   ['segmentation.tool_quarantined', { kind: 'tool_quarantined', severity: always('warning') }],
   ['data.input_drifted', { kind: 'input_drifted', severity: always('warning') }],
+  ['data.index_mixed', { kind: 'source_doubted', severity: always('warning') }],
+  ['data.source_doubted', { kind: 'source_doubted', severity: always('warning') }],
   ['segmentation.agent_throttled', { kind: 'agent_throttled', severity: always('warning') }],
   ['approvals.review_overdue', { kind: 'review_overdue', severity: always('warning') }],
   ['approvals.review_objected', { kind: 'review_objected', severity: always('warning') }],

@@ -19,6 +19,7 @@ export const kindWords: Readonly<Record<NoticeKind, string>> = {
   tool_quarantined: 'tools in quarantine',
   agent_throttled: 'agents that call far more than usual',
   input_drifted: 'sources that are no longer what they were',
+  source_doubted: 'retrieval sources that are doubted',
   boundary_widened: 'boundaries that Principals widened',
   review_overdue: 'reviews that are overdue',
   review_objected: 'objections to what agents did',

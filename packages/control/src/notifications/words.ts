@@ -1,4 +1,6 @@
 /** Room: notifications. What a piece of news says: facts of ATF first, in its own words; whoever else's words stand apart, with their author. */
+import { trustWords } from '@atf/core/data/source-trust';
+import type { TrustReason } from '@atf/core/wire/retrieval';
 import type { NotificationRow } from './store.ts';
 import type { NoticeFacts } from './tables.ts';
 
@@ -86,6 +88,20 @@ function auditWords(facts: NoticeFacts, names: NameBook): NoticeWords {
   };
 }
 
+function sourceWords(facts: NoticeFacts): NoticeWords {
+  const source = `${text(facts['tool'])}, which answers from the index ${text(facts['index'])},`;
+  if (facts['event'] === 'data.index_mixed')
+    return {
+      summary: `${source} holds what is more confidential than its index`,
+      because: `${counted(facts['results'], 'result')} said so of themselves, and were not given. Take that out of the index.`,
+    };
+  const reasons = Array.isArray(facts['reasons']) ? (facts['reasons'] as TrustReason[]) : [];
+  return {
+    summary: `${source} is trusted ${text(facts['trust'])} of 100: what it answers counts as written by anybody`,
+    because: `${reasons.map(trustWords).join('; ')}.`,
+  };
+}
+
 /** The words of a piece of news that came without any. */
 export function wordsOf(row: NotificationRow, agentName: string | undefined, names: NameBook): NoticeWords {
   const { facts } = row;
@@ -126,6 +142,8 @@ export function wordsOf(row: NotificationRow, agentName: string | undefined, nam
         summary: `What ${agent} reads from ${text(facts['tool'])} is no longer what it was`,
         because: `It changed in: ${Array.isArray(facts['in']) ? facts['in'].map(text).join(', ') : '?'} (${text(facts['results'])} new results beside ${text(facts['reference'])}).`,
       };
+    case 'source_doubted':
+      return sourceWords(facts);
     case 'review_overdue':
       return {
         summary: `Nobody has looked at ${text(facts['count'])} calls of ${agent} since ${text(facts['since'])}`,

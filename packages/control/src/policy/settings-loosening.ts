@@ -2,6 +2,7 @@
 import { injectionDefault, noLongerWithheld } from '@atf/core/data/injection';
 import { essenceOf } from '@atf/core/data/own/own-detectors';
 import { looserMemory } from '@atf/core/data/memory';
+import { trustedFrom } from '@atf/core/segmentation/retrieval';
 import { looserOutput } from '@atf/core/data/output/defaults';
 import { looserReaders } from '@atf/core/data/readers';
 import { noLongerNamed, raisesLess, sendsUninspected, sensitiveDefault } from '@atf/core/data/sensitive';
@@ -100,6 +101,8 @@ export function looserSettings(before: Settings, after: Settings): string[] {
   says.push(...looserDetectors(before.detectors, after.detectors));
   says.push(...looserReaders(before.readers, after.readers));
   says.push(...looserMemory(before.memory, after.memory));
+  const [from, to] = [trustedFrom(before), trustedFrom(after)];
+  if (to < from) says.push(`settings retrieval.trustedFrom: ${from} becomes ${to}`);
   says.push(...looserOutput(before.output, after.output));
   more('approvalSeconds', before.approvalSeconds, after.approvalSeconds);
   for (const action of actionClasses) {

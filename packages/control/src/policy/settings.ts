@@ -9,6 +9,7 @@ import { cascadeSchema, isTimeZone } from '@atf/core/wire/manifest';
 import { boundaryOfferSchema, offersMax } from '@atf/core/wire/negotiation';
 import { injectionSchema } from '@atf/core/wire/injection';
 import { memorySchema } from '@atf/core/wire/memory';
+import { retrievalSettingsSchema } from '@atf/core/wire/retrieval';
 import { ownDetectorsSchema, ownSchemasMax, ownServicesMax } from '@atf/core/wire/own-detectors';
 import { outputSchema } from '@atf/core/wire/output';
 import { readersSchema } from '@atf/core/wire/readers';
@@ -35,6 +36,8 @@ const figuresSchema = z.strictObject({
   injection: injectionSchema.optional(),
   /** What is done with what agents write where agents read it later; absent: what ships (core/data/memory.ts). */
   memory: memorySchema.optional(),
+  /** From which trust on retrieval sources are not doubted; absent: what ships (core/segmentation/retrieval.ts). */
+  retrieval: retrievalSettingsSchema.optional(),
   /** What is masked in results, by level, and what no call sends; absent: what ships (core/data/sensitive.ts). */
   sensitive: sensitiveSchema.optional(),
   /** Detectors of the company's own. */

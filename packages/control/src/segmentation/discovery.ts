@@ -12,6 +12,7 @@ import { kindOf } from '@atf/core/segmentation/offer';
 import { canonicalJson, type JsonObject, parseStrictText } from '@atf/core/wire/json';
 import { toolRefSchema } from '@atf/core/wire/words';
 import type { Control, Tx } from '../context.ts';
+import { noteChanged } from '../data/trust/intake.ts';
 import { toolDocOf } from './documents.ts';
 import { findingsOfOffer, isSevere } from './findings.ts';
 import { leastClass } from './services.ts';
@@ -200,6 +201,8 @@ async function reoffer(turn: Turn, row: ToolRow, offer: Offer): Promise<void> {
     return;
   }
   if (row.state === 'quarantined' && row.offered_digest === offer.digest) return;
+  const indexes = row.sources.map(({ index }) => index);
+  await noteChanged(turn.tx, row.tenant, `${row.server}/${row.name}`, indexes, turn.nowMs);
   const changed = changedMembers(differenceOf(JSON.parse(row.definition) as JsonObject, offer.definition));
   await store(turn, {
     ...row,

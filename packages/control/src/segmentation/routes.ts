@@ -1,5 +1,6 @@
 /** Room: segmentation. Handlers of tool servers, tools and what gateways discover. */
 import { refuse } from '@atf/core/errors';
+import { trustedFrom } from '@atf/core/segmentation/retrieval';
 import { policyConcernsMax } from '@atf/core/wire/policy-concerns';
 import type { Tool } from '@atf/core/wire/api';
 import type { Control, Handlers } from '../context.ts';
@@ -8,6 +9,7 @@ import { actingGateway, actingInSession, actingPerson } from '../identity/acting
 import { agentByRef, versionByDigest } from '../identity/store.ts';
 import { demandClearance } from '../people/clearances.ts';
 import { policyConcerns } from '../policy/argument-changes.ts';
+import { settingsInForce } from '../policy/load.ts';
 import { totalsOf } from './agent-totals.ts';
 import { unthrottle, volumeOf } from './agent-volume.ts';
 import { endBlend, grantBlend, listBlends } from './blends.ts';
@@ -152,7 +154,8 @@ export const segmentationRoutes: Handlers<Operation> = {
 
   async 'sources.list'(control, { actor }) {
     actingPerson(actor);
-    return { items: await listSources(control), blends: await listBlends(control) };
+    const from = trustedFrom(await settingsInForce(control));
+    return { items: await listSources(control), trustedFrom: from, blends: await listBlends(control) };
   },
 
   async 'sources.set'(control, { params, body, actor, headers }) {

@@ -2,6 +2,7 @@
  * Room: segmentation (S-4, D-2). Retrieval sources: which tool, or which addresses under a template, answers from which index. An index holds one level, whoever answers
  * from it; a tool that is classified higher is no source of it. What a call may read is decided by core/segmentation/retrieval.ts.
  */
+import { nothingSeen, trustOf } from '@atf/core/data/source-trust';
 import { refuse } from '@atf/core/errors';
 import { isWithin, labelsOfTool } from '@atf/core/segmentation/flow';
 import { kindOf, offeredName } from '@atf/core/segmentation/offer';
@@ -11,6 +12,7 @@ import { isAbove, unknownIndex } from '@atf/core/segmentation/retrieval';
 import type { BodyOut } from '@atf/core/wire/api';
 import { type SourceDoc, sourcesMax, sourcesOfToolMax, type SourceView } from '@atf/core/wire/retrieval';
 import type { Control, Db, Tx } from '../context.ts';
+import { allSeen, type AllSeen } from '../data/trust/trust.ts';
 import { toolDocOf } from './documents.ts';
 import { dropIndex, type IndexRow, lockIndex, toolsWithSources } from './retrieval-store.ts';
 import { lockServer, lockTool, putTool, type ToolRow } from './store.ts';
@@ -25,9 +27,12 @@ function labelsAt(row: ToolRow, address: string | undefined) {
   return labelsOfTool(ofResource(tool, address === undefined ? {} : { uri: address }));
 }
 
-export function sourceViewOf(row: ToolRow, source: KeptSource): SourceView {
+function sourceViewOf(row: ToolRow, source: KeptSource, all: AllSeen): SourceView {
   const isUnfit = isAbove(labelsAt(row, source.address).confidentiality, source);
-  return { ...source, tool: `${row.server}/${row.name}`, ...(isUnfit ? { unfit: true } : {}) };
+  const seen = all.of(row, source);
+  const { score: trust, reasons } = trustOf(seen);
+  const tool = `${row.server}/${row.name}`;
+  return { ...source, tool, trust, reasons: [...reasons], seen, ...(isUnfit ? { unfit: true } : {}) };
 }
 
 /** The tool under its lock, with its server's before, as a discovery takes them. */
@@ -131,7 +136,8 @@ export async function setSource(control: Control, tx: Tx, given: Given, by: stri
   const source: KeptSource = {
     ...(given.address === undefined ? {} : { address: given.address }),
     ...saidOf(given),
-    since: new Date(control.clock.nowMs()).toISOString(),
+    trust: before?.index === given.index ? (before.trust ?? 0) : trustOf(nothingSeen).score,
+    since: before?.index === given.index ? before.since : new Date(control.clock.nowMs()).toISOString(),
     by,
   };
   const others = row.sources.filter((each) => each !== before);
@@ -143,7 +149,7 @@ export async function setSource(control: Control, tx: Tx, given: Given, by: stri
     after: saidOf(source),
     by,
   });
-  return sourceViewOf(written, source);
+  return sourceViewOf(written, source, await allSeen(control, tx));
 }
 
 const placeOf = ({ tool, address }: At) => ({ tool, ...(address === undefined ? {} : { address }) });
@@ -172,9 +178,11 @@ export async function removeSource(control: Control, tx: Tx, at: At, by: string)
   });
 }
 
-export async function listSources({ db, config }: Pick<Control, 'db' | 'config'>): Promise<SourceView[]> {
+export async function listSources(control: Control): Promise<SourceView[]> {
+  const { db, config } = control;
   const rows = await toolsWithSources(db, config.tenant);
-  const views = rows.flatMap((row) => row.sources.map((source) => sourceViewOf(row, source)));
+  const seen = await allSeen(control, db);
+  const views = rows.flatMap((row) => row.sources.map((source) => sourceViewOf(row, source, seen)));
   const keyOf = ({ index, tool, address = '' }: SourceView) => `${index} ${tool} ${address}`;
   return views.sort((one, other) => (keyOf(one) < keyOf(other) ? -1 : 1));
 }

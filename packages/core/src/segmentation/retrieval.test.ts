@@ -15,6 +15,7 @@ const source = (index: string, more: Partial<SourceDoc> = {}): SourceDoc => ({
   confidentiality: 'internal',
   integrity: 'trusted',
   categories: [],
+  trust: 100,
   ...more,
 });
 const classification = {

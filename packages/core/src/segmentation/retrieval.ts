@@ -59,7 +59,7 @@ export function asRetrieved(
   const { classification } = tool;
   const said: Labels = { confidentiality: classification.sensitivity, integrity: classification.outputTrust };
   const { confidentiality, integrity } = sources.map(levelOf).reduce(joined, said);
-  const isDoubted = sources.some(({ trust }) => trust !== undefined && trust < trustedFrom);
+  const isDoubted = sources.some(({ trust = 0 }) => trust < trustedFrom);
   const outputTrust = isDoubted ? 'untrusted' : integrity;
   return {
     ...tool,

@@ -17,6 +17,7 @@ export const noticeKinds = [
   'tool_quarantined',
   'agent_throttled',
   'input_drifted',
+  'source_doubted',
   'boundary_widened',
   'review_overdue',
   'review_objected',

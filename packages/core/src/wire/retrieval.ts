@@ -54,7 +54,7 @@ export const sourceDocSchema = z.object({
   address: addressSchema.optional(),
   index: nameSchema,
   ...levelShape,
-  /** 0 to 100 (data/source-trust.ts); absent: control has not looked yet. */
+  /** 0 to 100 (data/source-trust.ts); absent: nobody knows, so it is doubted. */
   trust: z.int().min(0).max(100).optional(),
 });
 export type SourceDoc = Readonly<z.infer<typeof sourceDocSchema>>;
@@ -87,11 +87,58 @@ export const readIndexesSchema = z.object({
   holders: z.array(uuidSchema).min(1).max(20),
 });
 
+/** What was seen of a source in the days that count (data/source-trust.ts). */
+const seen = z.int().min(0);
+export const sourceSeenSchema = z.object({
+  results: seen,
+  /** Not given, because they read like orders to an agent. */
+  withheld: seen,
+  /** Labelled `injection` or `unchecked`, and given. */
+  labelled: seen,
+  /** Said of themselves that they are more than the index holds. */
+  above: seen,
+  /** Held kinds of sensitive data that the index is not registered for. */
+  strange: seen,
+  failed: seen,
+  /** Agents for which it is no longer what it was. */
+  drifted: seen,
+  /** Changes of its definition. */
+  changed: seen,
+  /** Calls to which people objected when they looked at them afterwards. */
+  objections: seen,
+  /** Since it was registered. */
+  days: seen,
+});
+export type SourceSeen = Readonly<z.infer<typeof sourceSeenSchema>>;
+
+export const trustCauses = [
+  'withheld',
+  'above',
+  'labelled',
+  'strange',
+  'objections',
+  'drifted',
+  'changed',
+  'failed',
+  'few',
+  'new',
+] as const;
+export const trustReasonSchema = z.object({
+  because: z.enum(trustCauses),
+  count: seen,
+  points: z.int().min(1).max(100),
+});
+export type TrustReason = Readonly<z.infer<typeof trustReasonSchema>>;
+
 /** Where a source is: its tool, and of a template the address. */
 const sourceAtShape = { tool: toolRefSchema, address: addressSchema.optional() };
 
 export const sourceViewSchema = sourceDocSchema.extend({
   tool: toolRefSchema,
+  trust: z.int().min(0).max(100),
+  /** What took points from its trust, the gravest first. */
+  reasons: z.array(trustReasonSchema).max(trustCauses.length),
+  seen: sourceSeenSchema,
   /** Its tool is classified higher than its index: nothing is read from it. */
   unfit: z.literal(true).optional(),
   since: isoTimeSchema,
@@ -115,7 +162,11 @@ export const retrievalRoutes = {
     path: '/v1/sources',
     auth: 'person',
     summary: 'Retrieval sources by index, with what each index holds, and who may bring indexes together',
-    response: list(sourceViewSchema).extend({ blends: z.array(blendViewSchema) }),
+    response: list(sourceViewSchema).extend({
+      /** Below it a source counts as written by anybody. */
+      trustedFrom: z.int(),
+      blends: z.array(blendViewSchema),
+    }),
   },
   'sources.set': {
     method: 'POST',
