@@ -12,7 +12,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Cluster, postgresBinaries, startCluster } from '../postgres/cluster.ts';
 import { atf, documents, failure, type Ran } from './cli-run.ts';
-import { call, type McpAgent, openLink, Product, resume, until } from './product.ts';
+import { call, type McpAgent, openLink, Product, resume, root, type Signed, until } from './product.ts';
 
 // Each starts several processes, one after the other.
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
@@ -37,6 +37,7 @@ describe.each(databases)('backup and restore, %s', (database) => {
   let agentJoinToken: string;
   let signInUrl: string;
   let actionAfter: string | undefined;
+  let security: Signed | undefined;
 
   const urlOf = (name: string): Record<string, string> =>
     cluster === undefined ? {} : { DATABASE_URL: cluster.url.replace(/postgres$/, name) };
@@ -62,6 +63,14 @@ describe.each(databases)('backup and restore, %s', (database) => {
     const home = join(folder, 'before');
     mkdirSync(home);
     before = await Product.start({ home, env: urlOf('before') });
+    const manifest = readFileSync(join(root, 'examples/workspace/agents/intern-analyst.yaml'), 'utf8')
+      .replace(/^version: .*$/m, 'version: 9.0.0')
+      .replace(
+        /^limits:$/m,
+        'limits:\n  - { tool: back-office/list_orders, total: { calls: 50, per: day } }',
+      );
+    await (await before.operator()).call('agents.register', { body: { manifest, format: 'yaml' } });
+    await before.heard('intern-analyst');
     reader = await before.agent('intern-analyst');
     const office = await reader.mcp('back-office');
     expect((await call(office, 'get_order', order)).isError).toBe(false);
@@ -196,7 +205,7 @@ describe.each(databases)('backup and restore, %s', (database) => {
     await expect(operator.call('agents.joinToken', { params: { id } })).rejects.toMatchObject({
       code: 'containment.fleet_stopped',
     });
-    const security = await product.signIn('yuki.mori@example.com');
+    security = await product.signIn('yuki.mori@example.com');
     await resume(security, { scope: { kind: 'fleet', id: '*' }, reason: 'looked through' });
     await product.serving();
     const office = await (await product.agent('intern-analyst')).mcp('back-office');
@@ -205,6 +214,32 @@ describe.each(databases)('backup and restore, %s', (database) => {
       async () => ((await call(office, 'get_order', order)).isError ? undefined : true),
       30_000,
     );
+  });
+
+  it('a total whose period lies over the restore is used up, until a person who resumes the fleet says otherwise', async () => {
+    const product = after as Product;
+    const operator = await product.operator();
+    const office = await (await product.agent('intern-analyst')).mcp('back-office');
+    const refused = await call(office, 'list_orders', {});
+    expect(refused.atf.code).toBe('segmentation.total_exceeded');
+    expect(refused.text).toContain('a restore has lost what was spent of it');
+    const spent = async () =>
+      (await operator.call('agents.totals', { params: { id: 'intern-analyst' } })).items.map(
+        (total) => total.spent,
+      );
+    expect(await spent()).toEqual([50]);
+    const scope = { kind: 'fleet' as const, id: '*' };
+    await operator.call('containment.stop', { body: { scope, state: 'paused', reason: 'looked at totals' } });
+    const request = { scope, reason: 'nothing ran since the backup', totals: 'as_backup' as const };
+    await resume(security as Signed, request);
+    await product.serving();
+    const again = await (await product.agent('intern-analyst')).mcp('back-office');
+    await until('its total to count again', async () =>
+      (await call(again, 'list_orders', {})).isError ? undefined : true,
+    );
+    expect((await spent())[0]).toBeLessThan(50);
+    const { items } = await operator.call('containment.list');
+    expect(items).toEqual([]);
   });
 
   it.runIf(database === 'postgresql')(

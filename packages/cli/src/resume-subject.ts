@@ -8,6 +8,7 @@ export interface ResumeRequest {
   readonly scope: Scope;
   readonly reason: string;
   readonly ceiling?: CeilingWord | undefined;
+  readonly totals?: 'as_backup' | undefined;
 }
 
 export function resumeSubject(request: ResumeRequest): PresenceSubject {

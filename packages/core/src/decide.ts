@@ -386,11 +386,16 @@ function limitTransaction({ agent, tool, amount }: Asked): Step {
 }
 
 /** `at most 10 calls in one hour, 3 left`. */
-export const totalWords = ({ of, per, max, currency, left }: TotalFact): string => {
+export const totalWords = ({ of, per, max, currency, left, unknown }: TotalFact): string => {
   const figure = (count: number) =>
     of === 'amount' ? `${count / 100} ${currency ?? ''}`.trimEnd() : String(count);
   if (of === 'concurrent') return `at most ${max} at one time`;
-  const rest = left === undefined ? '' : `, ${figure(left)} left`;
+  const rest =
+    unknown === true
+      ? '; a restore has lost what was spent of it, which counts as all of it until the period is over or a person who resumes the fleet says otherwise'
+      : left === undefined
+        ? ''
+        : `, ${figure(left)} left`;
   return `at most ${figure(max)}${of === 'amount' ? '' : ` ${of}`} in one ${per}${rest}`;
 };
 

@@ -168,6 +168,7 @@ const factsSchema = z.object({
         left: z.number().optional(),
         retryAfterMs: z.number().optional(),
         unheard: z.literal(true).optional(),
+        unknown: z.literal(true).optional(),
       }),
     )
     .max(1_000)

@@ -103,6 +103,8 @@ export interface TotalFact {
   readonly retryAfterMs?: number;
   /** Not `ok` because control did not say whether anything is left. */
   readonly unheard?: true;
+  /** Not `ok` because a restore has lost what was spent. */
+  readonly unknown?: true;
 }
 
 export interface SchemaFact {

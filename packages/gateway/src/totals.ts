@@ -86,8 +86,14 @@ const unheardFact = (named: Named): TotalFact => ({
 
 function answeredFact(named: Named, answer: Answer['totals'][number] | undefined): TotalFact {
   if (answer === undefined) return unheardFact(named);
-  const { ok, left, retryAfterMs } = answer;
-  return { ...named, ok, left, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+  const { ok, left, retryAfterMs, unknown } = answer;
+  return {
+    ...named,
+    ok,
+    left,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(unknown === undefined ? {} : { unknown }),
+  };
 }
 
 const bindingOf = ({ agent, tool, args, credential, above }: TotalsOf): TotalsOfOne[] =>

@@ -6,7 +6,7 @@ import { useState } from 'react';
 import { boundDigestOf } from '../control/digest.ts';
 import { useAnswer, useChange } from '../control/queries.ts';
 import { Button } from '../parts/button.tsx';
-import { SelectField, TextField } from '../parts/field.tsx';
+import { CheckField, SelectField, TextField } from '../parts/field.tsx';
 import { levelNames } from '../parts/level.tsx';
 import { StateMark } from '../parts/outcome.tsx';
 import { Empty, Facts, Page, Panel, Shown } from '../parts/panel.tsx';
@@ -145,6 +145,9 @@ function levelSaid(chosen: CeilingWord | undefined, agent: Agent | undefined): s
   return ceiling === undefined ? '' : `, as ${levelNames[ceiling]} at most`;
 }
 
+/** Who stops the fleet after a restore. */
+const restoredBy = 'restore';
+
 interface ResumeProps {
   readonly item: Containment;
   readonly name: string;
@@ -157,6 +160,7 @@ function Resume({ item, name, agent }: ResumeProps) {
   const choices = agent === undefined ? [] : ceilingChoices(agent, me.data?.person);
   const [reason, setReason] = useState('');
   const [ceiling, setCeiling] = useState<CeilingWord>();
+  const [asBackup, setAsBackup] = useState(false);
   const resume = useChange('containment.resume', [
     'containment.list',
     'agents.list',
@@ -164,7 +168,12 @@ function Resume({ item, name, agent }: ResumeProps) {
     'agents.rights',
     'overview',
   ]);
-  const request = { scope: item.scope, reason: reason.trim(), ...(ceiling === undefined ? {} : { ceiling }) };
+  const request = {
+    scope: item.scope,
+    reason: reason.trim(),
+    ...(ceiling === undefined ? {} : { ceiling }),
+    ...(asBackup ? { totals: 'as_backup' as const } : {}),
+  };
   return (
     <div className="space-y-3">
       <TextField
@@ -191,6 +200,14 @@ function Resume({ item, name, agent }: ResumeProps) {
             },
             ...choices,
           ]}
+        />
+      )}
+      {item.by === restoredBy && (
+        <CheckField
+          label="Totals go on as of the backup"
+          hint="Otherwise what was spent since is taken for all of them, until their hour or day is over."
+          checked={asBackup}
+          onChange={(event) => setAsBackup(event.target.checked)}
         />
       )}
       <Presence

@@ -66,6 +66,7 @@ async function mark(tx: Tx, place: Place): Promise<Marked> {
     from_checkpoint: checkpoint,
     to_origin: originAfter(log.origin, nowMs),
     settled_at: null,
+    totals_lifted_at: null,
   };
   for (const [table, kept] of Object.entries(keptOf))
     if (kept === 'void' && table !== 'migration') await emptyTable(tx, table);

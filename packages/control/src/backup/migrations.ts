@@ -23,4 +23,10 @@ export const migrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    name: '0035_totals_after_restore',
+    async up(db) {
+      await db.schema.alterTable('restoration').addColumn('totals_lifted_at', 'bigint').execute();
+    },
+  },
 ];

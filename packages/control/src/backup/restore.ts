@@ -184,6 +184,7 @@ async function put(database: Database, backup: CheckedBackup, { dataDir, nowMs }
     from_checkpoint: backup.checkpoint,
     to_origin: restored.origin,
     settled_at: null,
+    totals_lifted_at: null,
   });
   return restored;
 }

@@ -16,5 +16,7 @@ export interface BackupTables {
     to_origin: string;
     /** When what a restore voids was voided; null: at the next start, before anything is served. */
     settled_at: number | null;
+    /** When a person said that totals go on as of the backup; null: nobody did. */
+    totals_lifted_at: number | null;
   };
 }

@@ -15,9 +15,11 @@ import {
   type StopReport,
 } from '@atf/core/wire/api';
 import type { ContainmentDoc } from '@atf/core/wire/feed';
-import type { Control } from '../context.ts';
+import type { Scope } from '@atf/core/wire/words';
+import type { Control, Tx } from '../context.ts';
 import { changeCeiling } from '../identity/ceiling.ts';
 import { lockAgent, lockAgents } from '../identity/store.ts';
+import { liftTotals } from '../segmentation/total-store.ts';
 import { openStops, recordStop, reserveStop } from './recorder.ts';
 import type { PendingStop } from './reserve.ts';
 import { hostStops } from './stop-files.ts';
@@ -136,6 +138,14 @@ function refuseResume(hosts: readonly string[]): never {
   );
 }
 
+/** After a restore nobody knows what was spent since the backup, unless who answers for everything says that it was nothing. */
+async function goOnAsBackup(control: Control, tx: Tx, { roles }: Person, { kind }: Scope): Promise<void> {
+  if (kind !== 'fleet') refuse('request.malformed', `totals: a ${kind} has none that a restore has lost`);
+  if (!roles.includes('operator') && !roles.includes('security'))
+    refuse('people.not_allowed', 'Operators and security say what totals are after a restore.');
+  await liftTotals(tx, control.config.tenant, control.clock.nowMs());
+}
+
 /**
  * Resumes, with a ceiling if wanted. The record comes first; gateways follow it. Credentials that a kill voided stay void: instances enrol
  * again. Refuses `containment.not_stopped`, `people.not_allowed`, `people.presence_invalid`.
@@ -164,6 +174,7 @@ export async function resume(
     if (!mayResume(person, resolved, before.state))
       refuse('people.not_allowed', 'Operators and security resume what was killed.');
     const { method } = await control.presence.consume(tx, person, given.presence, resumeSubject(given));
+    if (given.totals !== undefined) await goOnAsBackup(control, tx, person, scope);
     await liftContainment(tx, tenant, key);
     await control.feed.put(tx, 'containment', key, null);
     if (given.ceiling !== undefined) {
@@ -189,6 +200,7 @@ export async function resume(
       scope: { ...scope },
       was: before.state,
       ...(given.ceiling === undefined ? {} : { ceiling: given.ceiling }),
+      ...(given.totals === undefined ? {} : { totals: given.totals }),
       presence: method,
       by: person.id,
     });

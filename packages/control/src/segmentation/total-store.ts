@@ -9,20 +9,45 @@ export type TotalRow = Omit<TotalState, 'held'>;
 const pairsOf = (keys: readonly TotalKey[]): string =>
   JSON.stringify(keys.map(({ agentId, key }) => ({ a: agentId, k: key })));
 
+/** When a restore was settled for which nobody has said that totals go on as of the backup. */
+const lostUntil = (tenant: string) =>
+  sql`(select max(settled_at)::double precision from restoration where tenant = ${tenant} and totals_lifted_at is null)`;
+
+/** The same alone. */
+export async function totalsLostUntil(db: Db, tenant: string): Promise<number | undefined> {
+  const { rows } = await sql<{ at: number | null }>`select ${lostUntil(tenant)} as at`.execute(db);
+  return rows[0]?.at ?? undefined;
+}
+
+/** Totals go on as of the backup: a person said so. */
+export async function liftTotals(tx: Tx, tenant: string, nowMs: number): Promise<void> {
+  await tx
+    .updateTable('restoration')
+    .set({ totals_lifted_at: nowMs })
+    .where('tenant', '=', tenant)
+    .where('totals_lifted_at', 'is', null)
+    .execute();
+}
+
 /** These totals, locked until the transaction ends, and the time of the database's clock. Locks go in one order, so that nobody waits in a circle. */
 export async function lockTotals(
   tx: Tx,
   tenant: string,
   keys: readonly TotalKey[],
-): Promise<{ readonly nowMs: number; readonly rows: readonly TotalRow[] }> {
+): Promise<{
+  readonly nowMs: number;
+  /** What was spent until then a restore has lost; undefined: nothing is lost. */
+  readonly lostUntilMs: number | undefined;
+  readonly rows: readonly TotalRow[];
+}> {
   const pairs = pairsOf(keys);
   await sql`
     insert into total_budget (tenant, agent_id, total_key, slots, drop_after)
     select ${tenant}, a, k, '{}', 'infinity'::double precision from json_to_recordset(${pairs}::json) as asked (a text, k text)
     order by a, k
     on conflict (tenant, agent_id, total_key) do nothing`.execute(tx);
-  const { rows } = await sql<TotalRow & { nowMs: number }>`
-    select agent_id as "agentId", total_key as key, slots,
+  const { rows } = await sql<TotalRow & { nowMs: number; lostUntilMs: number | null }>`
+    select agent_id as "agentId", total_key as key, slots, ${lostUntil(tenant)} as "lostUntilMs",
       (extract(epoch from clock_timestamp()) * 1000)::double precision as "nowMs"
     from total_budget
     where tenant = ${tenant}
@@ -30,7 +55,8 @@ export async function lockTotals(
     order by agent_id, total_key
     for update`.execute(tx);
   // The newest reading: rows that were waited for are read late.
-  return { nowMs: Math.floor(Math.max(0, ...rows.map(({ nowMs }) => nowMs))), rows };
+  const lostUntilMs = rows[0]?.lostUntilMs ?? undefined;
+  return { nowMs: Math.floor(Math.max(0, ...rows.map(({ nowMs }) => nowMs))), lostUntilMs, rows };
 }
 
 export async function setTotals(tx: Tx, tenant: string, rows: readonly ChangedTotal[]): Promise<void> {

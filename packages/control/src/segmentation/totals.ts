@@ -31,7 +31,7 @@ const nameOf = ({ agentId, key }: TotalKey): string => `${agentId} ${key}`;
 
 /** These totals under lock, as they stand now. */
 async function openBook(tx: Tx, tenant: string, keys: readonly TotalKey[]) {
-  const { nowMs, rows } = await lockTotals(tx, tenant, keys);
+  const { nowMs, lostUntilMs, rows } = await lockTotals(tx, tenant, keys);
   const counts = await holdCounts(tx, tenant, keys);
   const held = new Map(counts.map((row) => [nameOf(row), row.held]));
   return {
@@ -39,6 +39,7 @@ async function openBook(tx: Tx, tenant: string, keys: readonly TotalKey[]) {
     book: new TotalBook(
       nowMs,
       rows.map((row) => ({ ...row, held: held.get(nameOf(row)) ?? 0 })),
+      lostUntilMs,
     ),
   };
 }

@@ -5,7 +5,7 @@
 import { hourMs } from '../hours.ts';
 import type { BodyOut, ResponseOf } from '../wire/api.ts';
 import { totalPeriodOf } from '../wire/gateway-routes.ts';
-import { type CountedPer, lookAtTotal, type Slots, settleTotal, spentOf } from './totals.ts';
+import { type CountedPer, lookAtTotal, periodOver, type Slots, settleTotal, spentOf } from './totals.ts';
 
 export type TotalAsk = BodyOut<'gateway.reserveTotals'>['asks'][number];
 export type TotalAnswer = ResponseOf<'gateway.reserveTotals'>['answers'][number];
@@ -77,19 +77,39 @@ interface Looked {
   readonly retryAfterMs?: number | undefined;
   readonly slot: number;
   readonly slots: Slots;
+  readonly unknown?: true;
 }
 
 export interface ChangedTotal extends TotalState {
   readonly dropAfterMs: number;
 }
 
+/**
+ * How long nobody knows what is spent of a total, because its period lies over a restore; undefined: it is known. Tasks and instances of before a restore are void, so their totals have
+ * nothing to lose.
+ */
+export function lostFor(
+  key: string,
+  per: Per,
+  nowMs: number,
+  lostUntilMs: number | undefined,
+): number | undefined {
+  if (lostUntilMs === undefined || per === 'call' || per === 'task' || key.includes(` ${daily}`))
+    return undefined;
+  const waitMs = periodOver(per, lostUntilMs) - nowMs;
+  return waitMs > 0 ? waitMs : undefined;
+}
+
 export class TotalBook {
   readonly #nowMs: number;
+  readonly #lostUntilMs: number | undefined;
   readonly #states: Map<string, TotalState>;
   readonly #changed = new Map<string, ChangedTotal>();
 
-  constructor(nowMs: number, states: readonly TotalState[]) {
+  /** `lostUntilMs`: what was spent until then a restore has lost; undefined: nothing is lost. */
+  constructor(nowMs: number, states: readonly TotalState[], lostUntilMs?: number) {
     this.#nowMs = nowMs;
+    this.#lostUntilMs = lostUntilMs;
     this.#states = new Map(states.map((state) => [nameOf(state), state]));
   }
 
@@ -110,10 +130,11 @@ export class TotalBook {
     const reserved = looked.every(({ seen }) => seen.ok);
     const answer: TotalAnswer = {
       reserved,
-      totals: looked.map(({ seen: { ok, left, retryAfterMs } }) => ({
+      totals: looked.map(({ seen: { ok, left, retryAfterMs, unknown } }) => ({
         ok,
         left,
         ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+        ...(unknown === undefined ? {} : { unknown }),
       })),
     };
     if (!reserved) return { answer, holds: [] };
@@ -157,7 +178,10 @@ export class TotalBook {
     return { hold, per, spent: total.spent, more: Math.max(0, total.spent - hold.reserved), left };
   }
 
-  #look({ slots, held }: TotalState, per: Per, { max, wanted }: AskedTotal): Looked {
+  #look({ key, slots, held }: TotalState, per: Per, { max, wanted }: AskedTotal): Looked {
+    const retryAfterMs = lostFor(key, per, this.#nowMs, this.#lostUntilMs);
+    if (retryAfterMs !== undefined)
+      return { ok: false, left: 0, retryAfterMs, slot: 0, slots, unknown: true };
     if (per !== 'call') return lookAtTotal(slots, per, this.#nowMs, { max, wanted });
     const left = Math.max(0, max - held);
     return { ok: left >= wanted, left, slot: 0, slots };

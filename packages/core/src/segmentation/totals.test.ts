@@ -7,7 +7,7 @@ import type { TotalFact } from '../world.ts';
 import type { Limit } from '../wire/manifest.ts';
 import { limitSchema } from '../wire/manifest.ts';
 import { recordsIn } from './records.ts';
-import { TotalBook, type TotalHold, totalKeysOf, type TotalState } from './total-book.ts';
+import { type TotalAsk, TotalBook, type TotalHold, totalKeysOf, type TotalState } from './total-book.ts';
 import {
   lookAtTotal,
   settleTotal,
@@ -220,6 +220,31 @@ describe('the book of totals (invariant 4)', () => {
       totals: [{ ok: true, left: 60 }, { ok: false, left: 0 }, { ok: true }],
     });
     expect(kept.states.get(`${uuid(1)} amount:EUR:day:*`)?.slots).toEqual({ 4: 40 });
+  });
+
+  it('what a restore has lost counts as all of it, until the period is over', () => {
+    const day = 24 * hourMs;
+    const reserve = (nowMs: number, more: { task?: string; totals: TotalAsk['totals'] }) =>
+      new TotalBook(nowMs, [], 10 * day).reserve({ holdId: uuid(1), agentId: uuid(1), ...more }).answer;
+    const of = (id: string, per: 'hour' | 'day' | 'task' | 'call') => ({
+      totals: [{ id, per, max: 100, wanted: 1 }],
+    });
+    const daily = of('calls:day:*', 'day');
+    expect(reserve(10 * day + 1, daily)).toMatchObject({
+      reserved: false,
+      totals: [{ ok: false, left: 0, unknown: true, retryAfterMs: day + 15 * 60_000 - 1 }],
+    });
+    expect(reserve(11 * day, daily).reserved).toBe(false);
+    expect(reserve(11 * day + 15 * 60_000, daily).reserved).toBe(true);
+    const hourly = of('calls:hour:*', 'hour');
+    expect(reserve(10 * day + hourMs, hourly).reserved).toBe(false);
+    expect(reserve(10 * day + hourMs + 60_000, hourly).reserved).toBe(true);
+    // Without a task it is a day; a task, and an instance, of before the restore is void.
+    const ofTask = of('calls:task:*', 'task');
+    expect(reserve(10 * day, ofTask).reserved).toBe(false);
+    expect(reserve(10 * day, { ...ofTask, task: uuid(7) }).reserved).toBe(true);
+    expect(reserve(10 * day, { ...ofTask, task: `day:${uuid(8)}` }).reserved).toBe(true);
+    expect(reserve(10 * day, of('concurrent:*', 'call')).reserved).toBe(true);
   });
 
   it('what a session without a task does is one task a day, whichever session it is', () => {

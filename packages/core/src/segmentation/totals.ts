@@ -166,6 +166,10 @@ function counting(slots: Slots, per: CountedPer, nowMs: number): [slot: number, 
 export const spentOf = (slots: Slots, per: CountedPer, nowMs: number): number =>
   counting(slots, per, nowMs).reduce((sum, [, spent]) => sum + spent, 0);
 
+/** How long after `sinceMs` a total by the clock may still hold what was spent before. */
+export const periodOver = (per: 'hour' | 'day', sinceMs: number): number =>
+  sinceMs + (clocks[per].slots + 1) * clocks[per].slotMs;
+
 export interface TotalLook {
   readonly ok: boolean;
   /** Before this call. */

@@ -125,9 +125,15 @@ export function resumeShownText(request: {
   scope: z.infer<typeof scopeSchema>;
   reason: string;
   ceiling?: CeilingWord | undefined;
+  totals?: 'as_backup' | undefined;
 }): string {
-  const { scope, reason: why, ceiling = null } = request;
-  return canonicalJson({ ceiling, reason: why.trim(), scope: { kind: scope.kind, id: scope.id } });
+  const { scope, reason: why, ceiling = null, totals } = request;
+  return canonicalJson({
+    ceiling,
+    reason: why.trim(),
+    scope: { kind: scope.kind, id: scope.id },
+    ...(totals === undefined ? {} : { totals }),
+  });
 }
 const presence = z.string().min(20).max(200);
 
@@ -932,7 +938,14 @@ export const routes = {
     presence: true,
     summary: 'Resume what was stopped, with a ceiling if wanted',
     /** Without `ceiling` each agent keeps the one it has; `none` lifts it (security). */
-    body: z.strictObject({ scope: scopeSchema, reason, ceiling: ceilingWordSchema.optional(), presence }),
+    body: z.strictObject({
+      scope: scopeSchema,
+      reason,
+      ceiling: ceilingWordSchema.optional(),
+      /** Of the fleet, after a restore: totals go on as of the backup. Without it what was spent since is taken for all of them. */
+      totals: z.literal('as_backup').optional(),
+      presence,
+    }),
     response: ok,
   },
   // decisions and records

@@ -182,6 +182,8 @@ export const gatewayRoutes = {
                   left: countedSchema,
                   /** Absent: waiting does not help. */
                   retryAfterMs: z.int().min(0).optional(),
+                  /** A restore has lost what was spent: it counts as all of it. */
+                  unknown: z.literal(true).optional(),
                 }),
               )
               .max(100),
