@@ -189,7 +189,7 @@ describe('an approval', () => {
     const operator = await product.operator();
     const waiting = await until('the question', async () =>
       (await operator.call('approvals.list', { query: { state: 'waiting' } })).items.find(
-        ({ tool }) => tool === 'order-desk/cancel_order',
+        ({ tool, agent }) => tool === 'order-desk/cancel_order' && agent.name === 'junior-support',
       ),
     );
     const shown = await approver.client.call('approvals.show', { params: { id: waiting.id } });
