@@ -6,8 +6,14 @@ import { noFlow } from './segmentation/flow.ts';
 import type { AgentDoc, ApprovalDoc, InstanceDoc, ServerDoc, ToolDoc } from './wire/feed.ts';
 import type { JsonObject } from './wire/json.ts';
 import {
+  noChain,
+  noData,
+  noLabels,
+  noProvenance,
+  noQuery,
   noTask,
   type PolicyAnswer,
+  type PolicyContext,
   type PolicyFacts,
   type PolicyQuestion,
   type Received,
@@ -151,3 +157,18 @@ export function recordOf(received: Received, world: World): JsonObject {
   const record = decisionRecordOf(received, world, decision, about);
   return JSON.parse(JSON.stringify(record)) as JsonObject;
 }
+
+/** What a policy is asked with where nothing is special. */
+export const plainContext: PolicyContext = {
+  approved: true,
+  granted: true,
+  inDomain: true,
+  humanCheckpoint: false,
+  limited: false,
+  proof: 'dpop',
+  ...noProvenance,
+  ...noLabels,
+  ...noQuery,
+  ...noChain,
+  ...noData,
+};

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { agentDoc, toolDoc } from '../decide.fixture.ts';
+import { agentDoc, plainContext as plain, toolDoc } from '../decide.fixture.ts';
 import { sha256 } from '../digest.ts';
-import { noChain, noData, noLabels, noProvenance, noQuery, type PolicyContext } from '../world.ts';
+import type { PolicyContext } from '../world.ts';
 import { policyFactsOf } from './question.ts';
 
 /** Contexts are kept and met again, so each of these must be told from every other one, and from the plain one. */
@@ -36,20 +36,6 @@ const said = {
     keyof PolicyContext,
     'value' | 'valueCurrency' | 'time' | 'args'
   >]: readonly PolicyContext[Name][];
-};
-
-const plain: PolicyContext = {
-  approved: true,
-  granted: true,
-  inDomain: true,
-  humanCheckpoint: false,
-  limited: false,
-  proof: 'dpop',
-  ...noProvenance,
-  ...noLabels,
-  ...noQuery,
-  ...noChain,
-  ...noData,
 };
 
 const all = { op: 'All' };

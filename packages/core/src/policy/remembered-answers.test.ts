@@ -1,17 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { agentDoc, toolDoc } from '../decide.fixture.ts';
+import { agentDoc, plainContext as context, toolDoc } from '../decide.fixture.ts';
 import { sha256 } from '../digest.ts';
 import { sensitivities } from '../wire/words.ts';
-import {
-  noChain,
-  noData,
-  noLabels,
-  noProvenance,
-  noQuery,
-  type PolicyContext,
-  type PolicyQuestion,
-} from '../world.ts';
+import type { PolicyContext, PolicyQuestion } from '../world.ts';
 import { policyFactsOf } from './question.ts';
 import { RecentMap, RememberedAnswers } from './remembered-answers.ts';
 
@@ -50,19 +42,6 @@ const factsOf = (remembered?: RememberedAnswers) => {
 };
 const forgetful = factsOf();
 
-const context: PolicyContext = {
-  approved: true,
-  granted: true,
-  inDomain: true,
-  humanCheckpoint: false,
-  limited: false,
-  proof: 'dpop',
-  ...noProvenance,
-  ...noLabels,
-  ...noQuery,
-  ...noChain,
-  ...noData,
-};
 const { classification } = toolDoc;
 const question: PolicyQuestion = {
   agent: agentDoc,

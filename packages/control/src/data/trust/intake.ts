@@ -1,5 +1,6 @@
 /** Room: data (D-2). What is seen of retrieval sources: counted out of the records that gateways ship, and when a definition changes. */
 import type { Entry } from '@atf/core/audit/entry';
+import { trustDays } from '@atf/core/data/source-trust';
 import { dayMs, dayOf } from '@atf/core/hours';
 import { isJsonObject, type Json, type JsonObject } from '@atf/core/wire/json';
 import { nameSchema, toolRefSchema } from '@atf/core/wire/words';
@@ -36,7 +37,7 @@ function placesOf({ type, at, body }: Entry, nowMs: number): { places: Place[]; 
   const tool = toolRefSchema.safeParse(`${String(body['server'])}/${String(body['tool'])}`);
   // A clock that is ahead counts today.
   const day = Math.min(dayOf(Date.parse(at)), dayOf(nowMs));
-  if (!tool.success || !(day > dayOf(nowMs - 30 * dayMs))) return undefined;
+  if (!tool.success || !(day > dayOf(nowMs - trustDays * dayMs))) return undefined;
   const names = [...new Set(strings(body['indexes']))].filter((name) => nameSchema.safeParse(name).success);
   const places = names.map((index_name) => ({ tool: tool.data, index_name, day }));
   return places.length === 0 ? undefined : { places, counts: countsOf(body) };
