@@ -6,7 +6,8 @@
 import { injectionVerdict, type InjectionVerdict } from '@atf/core/data/injection';
 import { inspect } from '@atf/core/data/inspect';
 import type { Json } from '@atf/core/wire/json';
-import { type ModelName, WorstScore } from '../packages/gateway/src/models.ts';
+import type { ModelName } from '@atf/core/data/models/shipped';
+import { WorstScore } from '../packages/gateway/src/models.ts';
 import { areaUnderCurve, quantileAbove, shareFrom } from '../tools/train/measure.ts';
 
 export interface InjectionRow {

@@ -1,6 +1,7 @@
 /** Texts with a label, scored: what is found at a threshold, what is found while one in a hundred harmless texts is flagged, and the area under the curve. */
 import { inspect } from '@atf/core/data/inspect';
-import { type ModelName, WorstScore } from '@atf/gateway/models';
+import type { ModelName } from '@atf/core/data/models/shipped';
+import { WorstScore } from '@atf/gateway/models';
 import { areaUnderCurve, quantileAbove, shareFrom } from '../tools/train/measure.ts';
 import type { Score } from './peer-detectors.ts';
 

@@ -1,5 +1,5 @@
 /**
- * `npm run train`: trains the two models for injection and the one for toxicity from a folder of data sets, writes them to `packages/gateway/models/`, and their figures
+ * `npm run train`: trains the two models for injection and the one for toxicity from a folder of data sets, writes them to `packages/core/models/`, and their figures
  * to the cards in `docs/models/`. The same data and seed give the same files.
  *
  * Options: `--data DIR`, `--seed N`, `--only NAME`, `--dry` (prints the figures and writes nothing).
@@ -40,7 +40,7 @@ for (const recipe of recipes) {
   const split = recipe.split(data, new Random(seed));
   const { parts, model, rows, attacks } = train(split.train, split.calibrate, recipe.grams, seed);
   const bytes = encodeModel(parts);
-  const file = `packages/gateway/models/${recipe.name}.bin`;
+  const file = `packages/core/models/${recipe.name}.bin`;
   const text = [
     `\`${file}\`: ${bytes.length} bytes, SHA-256 \`${hash('sha256', bytes)}\`. Seed ${seed}; ${rows} rows, ${attacks} of them to be found (SHA-256 \`${parts.trainedOn}\`).`,
     figures(recipe, model, split, seed),

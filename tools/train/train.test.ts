@@ -87,7 +87,7 @@ describe('figures', () => {
 });
 
 describe.each(recipes)('the shipped model $name', (recipe) => {
-  const bytes = readFileSync(join(root, `packages/gateway/models/${recipe.name}.bin`));
+  const bytes = readFileSync(join(root, `packages/core/models/${recipe.name}.bin`));
   const card = readFileSync(join(root, `docs/models/${recipe.name}.md`), 'utf8');
   const model = parseModel(bytes);
 

@@ -1,5 +1,7 @@
 /** Room: segmentation (S-1, D-2). What is found in definitions of tools, and whether a person has said that they know of it. Nothing is stored but what they said. */
+import { readFileSync } from 'node:fs';
 import { scanTexts, type TextScan, ToolNames } from '@atf/core/data/definition-scan';
+import { modelsFolder, scoresOf } from '@atf/core/data/models/shipped';
 import { refuse } from '@atf/core/errors';
 import type { JsonObject } from '@atf/core/wire/json';
 import type { ToolFinding } from '@atf/core/wire/tool-findings';
@@ -9,11 +11,24 @@ import { toolNames, type ToolRow } from './store.ts';
 /** Definitions by their digest: the same text says the same. */
 const scans = new Map<string, TextScan>();
 const scansMax = 5_000;
+const score = scoresOf((name) => readFileSync(new URL(`${name}.bin`, modelsFolder)));
+
+/** Stricter than for results: descriptions tell models what to do, and the model was not trained on them. */
+const orderScore = 0.9;
+/** Short texts say too little: “Confirm that you are here” reads like an order. */
+const orderLengthMin = 40;
+
+/** Undefined: the model was not there, so nobody has looked. */
+export function readsLikeOrder(text: string): boolean | undefined {
+  if (text.length < orderLengthMin) return false;
+  const scored = score('injection-read', text);
+  return scored === undefined ? undefined : scored.score >= orderScore;
+}
 
 function scanOf(digest: string, definition: () => JsonObject): TextScan {
   const known = scans.get(digest);
   if (known !== undefined) return known;
-  const scan = scanTexts(definition());
+  const scan = scanTexts(definition(), readsLikeOrder);
   const oldest = scans.size >= scansMax ? scans.keys().next().value : undefined;
   if (oldest !== undefined) scans.delete(oldest);
   scans.set(digest, scan);

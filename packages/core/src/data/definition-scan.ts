@@ -14,6 +14,7 @@ type Name = (typeof findingNames)[number];
 
 const says: Readonly<Record<Name, readonly [severity: ToolFinding['severity'], says: string]>> = {
   'orders-to-model': ['severe', 'It gives orders to the model that have nothing to do with the tool.'],
+  'reads-like-orders': ['severe', 'It reads like an injected order, by the model of what agents read.'],
   'hidden-text': ['severe', 'It holds characters that a person who reads it does not see.'],
   'asks-for-secrets': ['severe', 'It asks for secrets, for files of the host, or for what else was said.'],
   'orders-about-tools': ['severe', "It says what to do with another server's tool."],
@@ -67,7 +68,11 @@ function* textsOf(value: Json, path: string): Generator<readonly [path: string, 
     }
 }
 
-export function scanTexts(definition: JsonObject): TextScan {
+/** Whether a text reads like an injected order; undefined: nobody has looked. */
+export type ReadsLikeOrder = (text: string) => boolean | undefined;
+const notAsked: ReadsLikeOrder = () => false;
+
+export function scanTexts(definition: JsonObject, readsLikeOrder = notAsked): TextScan {
   const found = new Map<string, ToolFinding>();
   const mentions = new Map<string, Mention>();
   const add = (name: Name, path: string) => {
@@ -80,6 +85,8 @@ export function scanTexts(definition: JsonObject): TextScan {
     if (inspection.hidden.has('invisible') || inspection.hidden.has('look_alike')) add('hidden-text', path);
     if (inspection.unchecked) add('unchecked', path);
     for (const said of heard) {
+      const reads = readsLikeOrder(said);
+      if (reads !== false) add(reads === undefined ? 'unchecked' : 'reads-like-orders', path);
       if (orders.test(said)) add('orders-to-model', path);
       if (secrets.test(said)) add('asks-for-secrets', path);
       for (const { 0: name, index } of said.matchAll(nameLike)) {

@@ -4,6 +4,7 @@ import { text } from './shapes.ts';
 
 export const findingNames = [
   'orders-to-model',
+  'reads-like-orders',
   'hidden-text',
   'asks-for-secrets',
   'orders-about-tools',
