@@ -22,8 +22,8 @@ const onPostgres = [
 
 /** For a machine that does much else; what hangs is told by the tests themselves, which bound what they wait for. */
 const endToEnd = { testTimeout: 300_000, hookTimeout: 300_000 };
-/** Files that make a product suffer, or measure it: what suffers beside them would say nothing. */
-const alone = ['bench', 'crash', 'faults'].map((name) => `tests/e2e/${name}.test.ts`);
+/** Files that measure: beside others they would measure those. */
+const alone = ['tests/e2e/bench.test.ts'];
 
 /**
  * Unit and room tests run over the sources, side by side. `tests/e2e` drives the built product as separate processes, afterwards, two files at a

@@ -7,6 +7,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join, relative } from 'node:path';
 import { build } from './build.mjs';
+import { memoryFolder } from './memory-folder.mjs';
 import { root } from './root.mjs';
 import { withSetupLock } from './setup-lock.mjs';
 
@@ -75,8 +76,9 @@ async function step(name, work, tally, fix) {
 async function runTests(node, args) {
   const folder = mkdtempSync(join(tmpdir(), 'atf-test-'));
   const file = join(folder, 'results.json');
+  const memory = process.env.TMPDIR === undefined ? memoryFolder() : undefined;
   try {
-    const code = await exec(node, [
+    const argv = [
       // One process holds many databases in a row: what V8 keeps of pages with their code goes wrong now and then (nodejs/node issue 64500).
       '--no-wasm-code-gc',
       '--no-memory-protection-keys',
@@ -86,12 +88,14 @@ async function runTests(node, args) {
       '--reporter=json',
       `--outputFile.json=${file}`,
       ...args,
-    ]);
+    ];
+    const code = await exec(node, argv, memory === undefined ? {} : { TMPDIR: memory });
     if (!existsSync(file))
       return { passed: 0, failed: 1, skipped: [], broken: ['vitest ended without results'] };
     return readResults(JSON.parse(readFileSync(file, 'utf8')), code);
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    for (const each of [folder, memory])
+      if (each !== undefined) rmSync(each, { recursive: true, force: true });
   }
 }
 
@@ -122,9 +126,10 @@ export function readResults(report, exitCode) {
   return { passed, failed, skipped, broken };
 }
 
-function exec(node, argv) {
+function exec(node, argv, more = {}) {
   const env = {
     ...process.env,
+    ...more,
     PATH: `${join(root, 'node_modules', '.bin')}${delimiter}${process.env.PATH ?? ''}`,
   };
   return new Promise((resolve, reject) => {

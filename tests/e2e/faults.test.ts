@@ -316,6 +316,28 @@ describe('without control', () => {
     await until('the service to return', async () => ((await read()) === 'done' ? true : undefined), 30_000);
   });
 
+  it('a machine that stands still for a second cuts nothing: the gateway asks once more', async () => {
+    const planes = ['gateway', 'control'] as const;
+    const standStill = async () => {
+      const running = call(office, 'export_report', { seconds: 4 });
+      const before = effects('report.step');
+      await until('the slow call under way', () => (effects('report.step') > before ? true : undefined));
+      for (const plane of planes) product.signal(plane, 'SIGSTOP');
+      await new Promise((done) => setTimeout(done, 1.5 * leaseMs));
+      for (const plane of planes) product.signal(plane, 'SIGCONT');
+      const { isError, atf } = await running;
+      return isError ? atf.code : 'done';
+    };
+    // Half a lease is short for a machine that really stands still as well: then it is tried again.
+    const ends: unknown[] = [];
+    while (ends.at(-1) !== 'done' && ends.length < 5) {
+      await until('the service', async () => ((await read()) === 'done' ? true : undefined));
+      ends.push(await standStill());
+    }
+    expect(ends.at(-1)).toBe('done');
+    expect(new Set(ends.slice(0, -1))).toEqual(new Set(ends.length > 1 ? ['containment.feed_stale'] : []));
+  });
+
   it('what a person released is not spent on a moment without control: it runs when control is heard again', async () => {
     const junior = await (await product.agent('junior-support')).mcp('back-office');
     const approver = await product.signIn('paula.reyes@example.com');

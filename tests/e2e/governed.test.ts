@@ -17,6 +17,7 @@ import {
   Product,
   resume,
   type Signed,
+  slowCall,
   until,
 } from './product.ts';
 
@@ -240,9 +241,11 @@ describe('containment', () => {
   it('aborts a slow call under way, refuses the next, voids credentials; a person resumes with presence', async () => {
     const agent = await product.agent('principal-operations');
     const office = await agent.mcp('back-office');
-    const running = call(office, 'export_report', { seconds: 30 });
     const progress = () => effects('report.step');
-    await until('the slow call under way', async () => ((await progress()).length >= 3 ? true : undefined));
+    const [running] = await slowCall(
+      () => call(office, 'export_report', { seconds: 30 }),
+      async () => (await progress()).length,
+    );
 
     const started = performance.now();
     const { id } = await security.client.call('agents.show', { params: { id: 'principal-operations' } });

@@ -514,6 +514,29 @@ export async function callUnderWay(
   });
 }
 
+/**
+ * A call that harms nobody when it is made twice, and goes on long enough to be stopped: gives it once it has taken two steps. One that is cut before because control was not heard is
+ * made again. In a list, because a promise of a promise is nobody's.
+ */
+export async function slowCall(
+  run: () => Promise<Answer>,
+  steps: () => Promise<number> | number,
+): Promise<readonly [Promise<Answer>]> {
+  return until('a slow call under way', async () => {
+    const before = await steps();
+    const running = run();
+    let cut = false;
+    running.then(
+      ({ atf }) => {
+        cut = atf.code === 'containment.feed_stale';
+      },
+      () => undefined,
+    );
+    await until('two steps', async () => cut || (await steps()) >= before + 2 || undefined);
+    return cut ? undefined : ([running] as const);
+  });
+}
+
 /** One call through the gateway, as text for people and facts for tests. */
 export async function callOnce(
   client: Client,

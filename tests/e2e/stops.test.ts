@@ -12,7 +12,17 @@ import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/cli
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { atf } from './cli-run.ts';
 import { logSettled } from './read-log.ts';
-import { atRest, call, type McpAgent, Product, resume, root, type Signed, until } from './product.ts';
+import {
+  atRest,
+  call,
+  type McpAgent,
+  Product,
+  resume,
+  root,
+  type Signed,
+  slowCall,
+  until,
+} from './product.ts';
 
 let product: Product;
 let security: Signed;
@@ -59,9 +69,7 @@ async function served(name: string): Promise<McpAgent> {
 
 async function slowReport(agent: McpAgent, seconds: number) {
   const client = await agent.mcp('back-office');
-  const before = await steps();
-  const running = call(client, 'export_report', { seconds });
-  await until('the slow call under way', async () => ((await steps()) >= before + 2 ? true : undefined));
+  const [running] = await slowCall(() => call(client, 'export_report', { seconds }), steps);
   return { client, running };
 }
 

@@ -257,7 +257,15 @@ interface Read {
   readonly whole: boolean;
 }
 
-async function read(what: string): Promise<Read> {
+/** Asked for again when the lease ran out: before it began, or in the middle. */
+function read(what: string): Promise<Read> {
+  return until(`${what} to be read while control is heard`, async () => {
+    const got = await readOnce(what);
+    return got.text.includes('"containment.feed_stale"') ? undefined : got;
+  });
+}
+
+async function readOnce(what: string): Promise<Read> {
   const response = await agent.fetch(`${base}/${what}`);
   const chunks: Uint8Array[] = [];
   let whole = true;

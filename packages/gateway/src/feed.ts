@@ -23,7 +23,7 @@ import { rawPaths } from '@atf/core/wire/api';
 import { parseStrict } from '@atf/core/wire/json';
 import type { IncomingMessage } from 'node:http';
 import { WebSocket } from 'ws';
-import type { Lease } from './lease.ts';
+import { type Lease, LeaseWatch } from './lease.ts';
 import type { ClockPort } from './ports.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { SpoolHead } from './spool.ts';
@@ -93,7 +93,7 @@ export class Feed {
   #at = 0;
   #reconnect: NodeJS.Timeout | undefined;
   #closed = false;
-  #wasFresh = false;
+  readonly #leaseWatch = new LeaseWatch({ everyMs: watchEveryMs, leaseMs });
 
   constructor(input: FeedInput) {
     this.#input = input;
@@ -229,11 +229,12 @@ export class Feed {
     return { draining };
   }
 
-  /** Cuts what runs when the lease is over: control may have killed anybody meanwhile. */
-  #watch(): void {
-    const fresh = this.#input.snapshot.fresh();
-    if (this.#wasFresh && !fresh) this.#input.onState('lease_lost', String(this.#input.stopper.leaseLost()));
-    this.#wasFresh = fresh;
+  /** Cuts what runs when the lease is over: control may have killed anybody meanwhile. `atOnce`: because of what control said. */
+  #watch(atOnce = false): void {
+    const { snapshot, stopper, clock, onState } = this.#input;
+    const look = this.#leaseWatch.look(clock.monotonicMs(), snapshot.fresh(), atOnce);
+    if (look === 'cut') onState('lease_lost', String(stopper.leaseLost()));
+    else if (look === 'ask again') this.#beat();
   }
 
   #receive(data: Buffer, binary: boolean): void {
@@ -249,7 +250,7 @@ export class Feed {
         return this.#contain(frame.data.key, frame.data.body);
       case 'revoked':
         this.#input.lease.distrust();
-        this.#watch();
+        this.#watch(true);
         this.close();
         return this.#input.onState('revoked');
     }
@@ -301,7 +302,7 @@ export class Feed {
   #distrust(what: string): void {
     this.#input.lease.distrust();
     this.#input.onState('not_understood', what);
-    this.#watch();
+    this.#watch(true);
     this.#socket?.terminate();
   }
 }
