@@ -15,7 +15,8 @@ import { readerManifest } from './reader-manifest.ts';
 import { checkpointOf, logSettled, readLog } from './read-log.ts';
 
 const seed = Number(process.env.ATF_SEED ?? Date.now() % 1_000_000);
-const kills = 20;
+/** Each plane at each moment, a few times. */
+const kills = 16;
 const readers = 4;
 const readPauseMs = 25;
 const equalRetries = 8;

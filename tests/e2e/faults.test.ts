@@ -96,11 +96,20 @@ const manifest = (servers: readonly Hostile[]): string =>
 const order = { order_id: 'O-5001' };
 const thing = { id: 'a' };
 /** The code of a call's refusal, however it was said; `done` for a result. */
-async function codeOf(client: Client, tool: string, args: Record<string, unknown> = thing): Promise<string> {
-  const answer: Answer | Error = await callOnce(client, tool, args).catch((error: Error) => error);
+async function codeOf(
+  client: Client,
+  tool: string,
+  args: Record<string, unknown> = thing,
+  ask: (client: Client, tool: string, args: Record<string, unknown>) => Promise<Answer> = callOnce,
+): Promise<string> {
+  const answer: Answer | Error = await ask(client, tool, args).catch((error: Error) => error);
   if (answer instanceof Error) return /"code":"([a-z_.]+)"/.exec(answer.message)?.[1] ?? answer.message;
   return answer.isError ? (answer.atf.code ?? answer.text) : 'done';
 }
+
+/** The same where control is to be heard: what was refused because it was not is asked again. */
+const heardCodeOf = (client: Client, tool: string, args: Record<string, unknown> = thing) =>
+  codeOf(client, tool, args, call);
 
 const becomes = (what: string, client: Client, tool: string, code: string, withinMs = 30_000) =>
   until(what, async () => ((await codeOf(client, tool)) === code ? true : undefined), withinMs);
@@ -156,11 +165,11 @@ describe('hostile tool servers', () => {
   });
 
   it('one that hangs holds its own call and nobody else', async () => {
-    expect(await codeOf(clients.hang, 'get_thing')).toBe('done');
+    expect(await heardCodeOf(clients.hang, 'get_thing')).toBe('done');
     hung = await hang();
     expect(servers.hang.calls).toBe(2);
-    expect(await codeOf(office, 'get_order', order)).toBe('done');
-    expect(await codeOf(clients.hang, 'get_thing')).toBe('done');
+    expect(await heardCodeOf(office, 'get_order', order)).toBe('done');
+    expect(await heardCodeOf(clients.hang, 'get_thing')).toBe('done');
   });
 
   it.each([
@@ -180,7 +189,7 @@ describe('hostile tool servers', () => {
       expect(answer).toMatchObject({ isError: true, atf: { code } });
       expect(answer.text).not.toMatch(/Bad Gateway|many|xxx/);
       expect(fail.calls).toBe(before + 1);
-      expect(await codeOf(office, 'get_order', order)).toBe('done');
+      expect(await heardCodeOf(office, 'get_order', order)).toBe('done');
       fail.mode('well');
       await becomes('the server to serve again', clients.fail, tool, 'done');
       const operator = await product.operator();
@@ -206,7 +215,7 @@ describe('hostile tool servers', () => {
 
   it('a definition that changes is refused at once, quarantined with its difference, and works when a person accepted it', async () => {
     const { shift } = servers;
-    expect(await codeOf(clients.shift, 'get_thing')).toBe('done');
+    expect(await heardCodeOf(clients.shift, 'get_thing')).toBe('done');
     shift.offer('pulled');
     await becomes('the change to be noticed', clients.shift, 'get_thing', 'segmentation.tool_quarantined');
     const before = shift.calls;
@@ -218,7 +227,7 @@ describe('hostile tool servers', () => {
     expect(await codeOf(clients.shift, 'get_thing')).toBe('segmentation.tool_quarantined');
     expect((await clients.shift.listTools()).tools.map(({ name }) => name)).not.toContain('get_thing');
     // The other tool of that server is what it was.
-    expect(await codeOf(clients.shift, 'get_count')).toBe('done');
+    expect(await heardCodeOf(clients.shift, 'get_count')).toBe('done');
     expect(shift.calls).toBe(before + 1);
 
     const params = { server: shift.name, name: 'get_thing' };
@@ -269,7 +278,7 @@ describe('hostile tool servers', () => {
     expect(answer).toMatchObject({ isError: true, atf: { code: 'upstream.timeout', outcome: 'unknown' } });
     expect(tookMs).toBeGreaterThan(upstreamTimeoutMs - 1_000);
     expect(servers.hang.calls).toBe(calls);
-    expect(await codeOf(clients.hang, 'get_thing')).toBe('done');
+    expect(await heardCodeOf(clients.hang, 'get_thing')).toBe('done');
   });
 });
 
@@ -295,7 +304,7 @@ describe('without control', () => {
   };
 
   it('a gateway that is cut off refuses everything and cuts what runs; the service returns with control', async () => {
-    expect(await read()).toBe('done');
+    expect(await heardCodeOf(office, 'get_order', order)).toBe('done');
     const running = call(office, 'export_report', { seconds: 60 });
     await until('the slow call under way', () => (effects('report.step') >= 2 ? true : undefined));
     const stoppedMs = performance.now();
@@ -373,7 +382,7 @@ describe('without control', () => {
         cwd: product.home,
         env: { XDG_CONFIG_HOME: join(product.home, 'config') },
       });
-    expect(await read()).toBe('done');
+    expect(await heardCodeOf(office, 'get_order', order)).toBe('done');
     product.signal('control', 'SIGSTOP');
     const stopped = await cli('kill', 'fleet', '--offline', '--yes', '--reason', 'drill');
     expect(stopped.code, stopped.stderr).toBe(0);
@@ -433,7 +442,7 @@ describe('a full disk', () => {
     const operator = await product.operator();
     await operator.call('agents.register', { body: { manifest: manifest([server]), format: 'yaml' } });
     const client = await (await product.agent('fault-reader')).mcp(server.name);
-    expect(await codeOf(client, 'get_thing')).toBe('done');
+    expect(await heardCodeOf(client, 'get_thing')).toBe('done');
 
     const ballast = join(folder, 'ballast');
     const filled = () => {
