@@ -19,7 +19,8 @@ import { sample, sideBySide } from './sample.ts';
 const agentCount = 10_000;
 const policyCount = 1_000;
 const toolCount = 200;
-const callCount = 512;
+/** Each agent asks. */
+const callCount = agentCount;
 const nowMs = Date.UTC(2026, 10, 20, 12);
 
 const uuid = (n: number): string => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;

@@ -100,8 +100,8 @@ export function totalsInChain(
 }
 
 /** In words, for a record: `for senior-support, for principal-operations`. */
-export const forWhom = (world: Above): string =>
-  agentsAbove(world)
-    .toReversed()
-    .map(({ name }) => `, for ${name}`)
-    .join('');
+export function forWhom(world: Above): string {
+  let words = '';
+  for (const { name } of agentsAbove(world)) words = `, for ${name}${words}`;
+  return words;
+}

@@ -140,7 +140,8 @@ interface Asked {
   readonly amount: Amount;
   readonly point: HumanCheckpoint | undefined;
   readonly reads: ToolReads;
-  readonly context: Omit<PolicyContext, 'approved'>;
+  /** As if a person had approved it. */
+  readonly context: PolicyContext;
   /** What of the arguments cannot be told to policies that ask about them. */
   readonly problem: string | undefined;
   /** Of a question about any arguments: the policies whose answer depends on them. */
@@ -242,6 +243,7 @@ function askedOf(
   const { tables, columns, operations } = queryContext(query);
   // One literal, and nothing spread into it: this is on the way of every call.
   const facts = {
+    approved: true,
     granted,
     inDomain: isInDomain(agent, tool, level, world.nowMs),
     humanCheckpoint: point !== undefined,
@@ -274,7 +276,7 @@ function askPolicy(asked: Asked, approved: boolean): PolicyAnswer {
     effectiveLevel: level,
     action: actionClassOf(tool),
     tool,
-    context: { ...context, approved },
+    context: approved ? context : { ...context, approved },
     anyArguments: world.anyArguments === true,
   });
   if (answer.byArguments !== undefined) for (const id of answer.byArguments) asked.byArguments.add(id);
@@ -403,13 +405,6 @@ export const totalWords = ({ of, per, max, currency, left, unknown }: TotalFact)
 function limitTotal(everyone: readonly Asked[], { credential }: Received): Step | undefined {
   const [own] = everyone;
   const totals = own?.world.totals ?? [];
-  const binding: { readonly id: string; readonly max: number; readonly agentId: string }[] = [];
-  for (const { agent, tool, amount } of everyone)
-    for (const { id, max } of bindingTotals(agent, tool, amount))
-      binding.push({ id, max, agentId: agent.id });
-  for (const { agentId, totals: together } of cascadeOf(credential))
-    for (const { id, max } of together) binding.push({ id, max, agentId });
-  if (totals.length === 0 && binding.length === 0) return undefined;
   const over = totals.find(({ ok }) => !ok);
   if (over !== undefined) {
     const later = over.retryAfterMs === undefined ? {} : { retryAfterMs: over.retryAfterMs };
@@ -419,14 +414,28 @@ function limitTotal(everyone: readonly Asked[], { credential }: Received): Step 
       };
     return { refuse: refusal(totalCode(over), `${over.id}: ${totalWords(over)}`, later) };
   }
-  const isOf = (fact: TotalFact, agentId: string) => (fact.agentId ?? own?.agent.id) === agentId;
-  const unasked = binding.find(
-    ({ id, max, agentId }) =>
-      !totals.some((fact) => fact.id === id && isOf(fact, agentId) && fact.max <= max),
-  );
-  if (unasked !== undefined)
-    return no('containment.feed_stale', `${unasked.id}: it changed while the call was on its way`);
-  return { pass: `within ${totals.length} totals` };
+  const unasked = (binding: readonly Pick<TotalFact, 'id' | 'max'>[], agentId: string) =>
+    binding.find(
+      ({ id, max }) =>
+        !totals.some(
+          (fact) => fact.id === id && (fact.agentId ?? own?.agent.id) === agentId && fact.max <= max,
+        ),
+    );
+  const changed = ({ id }: Pick<TotalFact, 'id'>): Step =>
+    no('containment.feed_stale', `${id}: it changed while the call was on its way`);
+  let isBound = totals.length > 0;
+  for (const { agent, tool, amount } of everyone) {
+    const binding = bindingTotals(agent, tool, amount);
+    isBound ||= binding.length > 0;
+    const missed = unasked(binding, agent.id);
+    if (missed !== undefined) return changed(missed);
+  }
+  for (const { agentId, totals: together } of cascadeOf(credential)) {
+    isBound ||= together.length > 0;
+    const missed = unasked(together, agentId);
+    if (missed !== undefined) return changed(missed);
+  }
+  return isBound ? { pass: `within ${totals.length} totals` } : undefined;
 }
 
 const totalCode = ({ id, of }: TotalFact): ErrorCode =>

@@ -5,7 +5,7 @@
  * and context are facts of the caller.
  */
 import type { CompiledPolicy, CompiledPolicySet, Environment } from './compile.ts';
-import type { EntityStore } from './entities.ts';
+import type { Entity, EntityStore } from './entities.ts';
 import { sideOf } from './policy-index.ts';
 import type { EntityUid, FaultCode, RecordValue } from './runtime-value.ts';
 
@@ -31,24 +31,40 @@ export interface AuthorizationAnswer {
   readonly errors: readonly PolicyError[];
 }
 
-interface Failure {
-  readonly policy: CompiledPolicy;
-  readonly code: FaultCode;
-  readonly message: string;
+/** What of a request does not depend on its context: the two sides, what the store holds of them, and the policies whose scope fits. */
+export interface AskedScope {
+  readonly principal: EntityUid;
+  readonly action: EntityUid;
+  readonly resource: EntityUid;
+  readonly entities: EntityStore;
+  readonly principalEntity: Entity | undefined;
+  readonly resourceEntity: Entity | undefined;
+  /** Each once, in the order of the set. */
+  readonly fitting: readonly CompiledPolicy[];
 }
 
-const ordered = (policies: readonly CompiledPolicy[]): readonly string[] => {
-  if (policies.length < 2) return policies.map((policy) => policy.id);
-  const unique = [...new Set(policies)];
-  return unique.sort((left, right) => left.ordinal - right.ordinal).map((policy) => policy.id);
+export const scopeOf = (
+  { index }: CompiledPolicySet,
+  { principal, action, resource }: Omit<AuthorizationRequest, 'context'>,
+  entities: EntityStore,
+): AskedScope => {
+  const scope = {
+    principal: sideOf(principal, entities),
+    action: sideOf(action, entities),
+    resource: sideOf(resource, entities),
+  };
+  return {
+    principal,
+    action,
+    resource,
+    entities,
+    principalEntity: scope.principal.entity,
+    resourceEntity: scope.resource.entity,
+    fitting: [...new Set(index.fitting(scope))].sort((left, right) => left.ordinal - right.ordinal),
+  };
 };
 
-const orderedErrors = (failures: readonly Failure[]): readonly PolicyError[] => {
-  const unique = new Map(failures.map((failure) => [failure.policy.ordinal, failure]));
-  return [...unique.values()]
-    .sort((left, right) => left.policy.ordinal - right.policy.ordinal)
-    .map(({ policy, code, message }) => ({ policyId: policy.id, code, message }));
-};
+const nothing: readonly never[] = Object.freeze([]);
 
 /**
  * Cedar's authorisation: a satisfied `forbid` denies, else a satisfied `permit` allows, else deny. A policy that fails is
@@ -59,35 +75,36 @@ export const isAuthorized = (
   set: CompiledPolicySet,
   request: AuthorizationRequest,
   entities: EntityStore,
-): AuthorizationAnswer => {
-  const { principal, action, resource, context } = request;
-  const scope = {
-    principal: sideOf(principal, entities),
-    action: sideOf(action, entities),
-    resource: sideOf(resource, entities),
-  };
+): AuthorizationAnswer => answerIn(scopeOf(set, request, entities), request.context);
+
+const answerIn = (scope: AskedScope, context: RecordValue): AuthorizationAnswer => {
+  const { principal, action, resource, entities, principalEntity, resourceEntity } = scope;
   const environment: Environment = {
     principal,
     action,
     resource,
     context,
     entities,
-    principalEntity: scope.principal.entity,
-    resourceEntity: scope.resource.entity,
+    principalEntity,
+    resourceEntity,
   };
-  const permits: CompiledPolicy[] = [];
-  const forbids: CompiledPolicy[] = [];
-  const failures: Failure[] = [];
-  for (const policy of set.index.fitting(scope)) {
-    const outcome = policy.conditions(environment);
-    if (outcome === true) (policy.effect === 'permit' ? permits : forbids).push(policy);
-    else if (outcome !== false) failures.push({ policy, code: outcome.code, message: outcome.message });
+  const permits: string[] = [];
+  const forbids: string[] = [];
+  let errors: PolicyError[] | undefined;
+  for (const { id, effect, conditions } of scope.fitting) {
+    const outcome = conditions(environment);
+    if (outcome === true) (effect === 'permit' ? permits : forbids).push(id);
+    else if (outcome !== false) {
+      const { code, message } = outcome;
+      errors ??= [];
+      errors.push({ policyId: id, code, message });
+    }
   }
   const allowed = forbids.length === 0 && permits.length > 0;
   return {
     decision: allowed ? 'allow' : 'deny',
-    reasons: ordered(allowed ? permits : forbids),
-    errors: failures.length === 0 ? [] : orderedErrors(failures),
+    reasons: allowed ? permits : forbids,
+    errors: errors ?? nothing,
   };
 };
 
@@ -99,7 +116,10 @@ export const decideStrict = (
   set: CompiledPolicySet,
   request: AuthorizationRequest,
   entities: EntityStore,
-): AuthorizationAnswer => {
-  const answer = isAuthorized(set, request, entities);
+): AuthorizationAnswer => decideStrictIn(scopeOf(set, request, entities), request.context);
+
+/** The same in a scope that was looked up before. */
+export const decideStrictIn = (scope: AskedScope, context: RecordValue): AuthorizationAnswer => {
+  const answer = answerIn(scope, context);
   return answer.errors.length === 0 ? answer : { ...answer, decision: 'deny' };
 };

@@ -138,17 +138,8 @@ const fits = (policy: Scoped, request: RequestScope): boolean =>
   fitsEntity(policy.principal, request.principal) &&
   fitsEntity(policy.resource, request.resource);
 
-/** The very same entities: whatever fitted one request then fits the other. */
-const sameSide = (left: Side, right: Side): boolean => left.uid === right.uid && left.entity === right.entity;
-const sameScope = (left: RequestScope, right: RequestScope): boolean =>
-  sameSide(left.principal, right.principal) &&
-  sameSide(left.resource, right.resource) &&
-  sameSide(left.action, right.action);
-
 export class PolicyIndex<P extends Scoped> {
   readonly #root: Node<P>;
-  /** The last search: a decision asks twice about the same scope, with and without an approval. */
-  #last: { readonly request: RequestScope; readonly found: readonly P[] } | undefined;
 
   constructor(policies: readonly P[]) {
     this.#root = build(policies, DIMENSIONS);
@@ -156,10 +147,8 @@ export class PolicyIndex<P extends Scoped> {
 
   /** Every policy whose scope holds, in no certain order; one of them twice when several actions led to it. */
   fitting(request: RequestScope): readonly P[] {
-    if (this.#last !== undefined && sameScope(this.#last.request, request)) return this.#last.found;
     const found: P[] = [];
     this.#search(this.#root, request, (policy) => found.push(policy));
-    this.#last = { request, found };
     return found;
   }
 

@@ -7,8 +7,9 @@ import type { AgentDoc, PolicyDoc, ToolDoc } from '../wire/feed.ts';
 import type { JsonObject } from '../wire/json.ts';
 import type { PolicyAnswer, PolicyContext, PolicyFacts, PolicyQuestion, PolicyTime } from '../world.ts';
 import { type CompiledPolicySet, compilePolicySet, type PolicyProblem } from './compile.ts';
-import { buildEntityStore, type Entity, EntityStore } from './entities.ts';
-import { decideStrict } from './evaluate.ts';
+import { buildEntityStore, type Entity, type EntityStore } from './entities.ts';
+import { decideStrictIn } from './evaluate.ts';
+import { KeptScopes, type Part, partOf } from './kept-scopes.ts';
 import { isLowRisk, RecentMap, type RememberedAnswers } from './remembered-answers.ts';
 import { EMPTY_RECORD, EntityUid, RecordValue, SetValue, type Value } from './runtime-value.ts';
 import { fromArguments } from './values.ts';
@@ -42,14 +43,6 @@ function levelStore(): EntityStore {
 const base = levelStore();
 
 const record = (attributes: Record<string, Value>) => new RecordValue(new Map(Object.entries(attributes)));
-
-/** A part of a question as the evaluator sees it. No two parts ever have the same number. */
-interface Part<Seen> {
-  readonly seen: Seen;
-  readonly number: number;
-}
-let parts = 0;
-const partOf = <Seen>(seen: Seen): Part<Seen> => ({ seen, number: ++parts });
 
 // Documents of the feed are never changed in place, so what follows from one can be kept as long as it lives.
 const agentEntities = new WeakMap<AgentDoc, Map<Level, Part<Entity>>>();
@@ -280,8 +273,9 @@ function atBest(set: CompiledPolicySet, answer: PolicyAnswer): PolicyAnswer {
 }
 
 /** Asks a compiled set one question, strictly: an error in any policy denies. */
-export function askSet(
+function askSet(
   set: CompiledPolicySet,
+  scopes: KeptScopes,
   question: PolicyQuestion,
   remembered?: RememberedAnswers,
 ): PolicyAnswer {
@@ -289,7 +283,7 @@ export function askSet(
   const principal = agentEntity(agent, effectiveLevel);
   const resource = toolEntity(tool, action);
   const ask = (context: RecordValue) =>
-    evaluate(set, principal.seen, actionUids[action], resource.seen, context);
+    decideStrictIn(scopes.of(principal, actionUids[action], resource), context);
   if (isStated(question.context) || anyArguments === true) {
     const answer = ask(
       isStated(question.context) ? statedRecord(question.context) : plainPart(question.context).seen,
@@ -304,33 +298,6 @@ export function askSet(
   );
 }
 
-function evaluate(
-  set: CompiledPolicySet,
-  principal: Entity,
-  action: EntityUid,
-  resource: Entity,
-  context: RecordValue,
-): PolicyAnswer {
-  const request = { principal: principal.uid, action, resource: resource.uid, context };
-  return decideStrict(set, request, storeOf(principal, resource));
-}
-
-/** The last one: a decision asks twice about the same two, with and without an approval. */
-let lastStore:
-  | { readonly principal: Entity; readonly resource: Entity; readonly store: EntityStore }
-  | undefined;
-
-function storeOf(principal: Entity, resource: Entity): EntityStore {
-  if (lastStore?.principal === principal && lastStore.resource === resource) return lastStore.store;
-  const own = new Map([
-    [principal.uid.key, principal],
-    [resource.uid.key, resource],
-  ]);
-  const store = new EntityStore(own, base);
-  lastStore = { principal, resource, store };
-  return store;
-}
-
 const noAnnotations: Readonly<Record<string, string>> = Object.freeze({});
 
 /** A compiled set as `decide()` knows it. `remembered` is of this set and no other. */
@@ -343,12 +310,13 @@ export function policyFacts(
   const notes = new Map(
     set.policies.map(({ id, annotations }) => [id, Object.freeze(Object.fromEntries(annotations))]),
   );
+  const scopes = new KeptScopes(set, base);
   const { value, time, zones, args, bound } = set.reads;
   const plain = { value, time, ...(zones.length === 0 ? {} : { zones }) };
   return {
     digest,
     epoch,
-    ask: (question) => askSet(set, question, remembered),
+    ask: (question) => askSet(set, scopes, question, remembered),
     annotations: (policyId) => notes.get(policyId) ?? noAnnotations,
     reads: (ref) => (args.has(ref) ? { ...plain, args: args.get(ref), bound: bound.get(ref) } : plain),
   };

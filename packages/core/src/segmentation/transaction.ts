@@ -37,10 +37,18 @@ function takesText({ definition }: ToolDoc, argument: string): boolean {
   return type === 'string' || (Array.isArray(type) && type.includes('string'));
 }
 
-const plain = /^[a-z0-9]*$/;
+/** Whether it is of small letters and figures alone, as most names are. */
+function isPlain(name: string): boolean {
+  for (let at = 0; at < name.length; at++) {
+    const code = name.charCodeAt(at);
+    if (!((code >= 0x61 && code <= 0x7a) || (code >= 0x30 && code <= 0x39))) return false;
+  }
+  return true;
+}
+
 /** A name as a tool that reads names loosely may take it. */
 export const plainName = (name: string): string =>
-  plain.test(name)
+  isPlain(name)
     ? name
     : compatibleForm(name)
         .toLowerCase()
