@@ -1,6 +1,6 @@
 /**
- * A service of the company that finds what no expression does (D-3), through the front door: names are masked, also behind an encoding; whatever is wrong with the service, nothing
- * passes that it should have looked at.
+ * A service of the company that finds what no expression does, and a model of its own that the gateway's host runs (D-3), through the front door: names are masked, also behind an
+ * encoding; whatever is wrong with the service or the model, nothing passes that it should have looked at.
  */
 import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -9,14 +9,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { freePort } from '@atf/cli/up/free-port';
+import { writeTinyModel } from '../../packages/gateway/src/onnx-tiny.fixture.ts';
 import { answerTo } from '../../examples/detectors/names.mjs';
 import { atfBin, run } from './cli-run.ts';
-import { call, Product, replaceFile, root } from './product.ts';
+import { type Answer, call, callOnce, Product, replaceFile, root, until, wasUnheard } from './product.ts';
 
+const folder = mkdtempSync(join(tmpdir(), 'atf-services-'));
+const codeword = 'heliotrope';
+const modelFiles = join(folder, 'model');
+const digests = writeTinyModel(modelFiles, codeword);
 const own = `
 sensitive:
   masked:
-    intern: [secret, PCI, own.names, own.places]
+    intern: [secret, PCI, own.names, own.places, own.plans]
     junior: [secret, PCI]
     senior: [secret, PCI]
     principal: [secret, PCI]
@@ -35,6 +40,14 @@ detectors:
     service: places
     timeoutMs: 10000
     labels: [PLACE]
+  - id: own.plans
+    summary: Plans that are not announced
+    category: secret
+    model: plans
+    digests: { model: "${digests.model}", tokenizer: "${digests.tokenizer}" }
+    classes: [calm, plan]
+    labels: [plan]
+    timeoutMs: 5000
 `;
 const customer = 'Ximena Quispe';
 const placeOf = 'Lake Quispe';
@@ -65,10 +78,32 @@ async function answers(request: IncomingMessage, response: ServerResponse): Prom
 }
 const service = createServer((request, response) => void answers(request, response));
 
-const folder = mkdtempSync(join(tmpdir(), 'atf-services-'));
 const settings = join(folder, 'settings.yaml');
 const shipped = readFileSync(join(root, 'policies', 'settings.yaml'), 'utf8');
 let product: Product;
+interface LogLine {
+  readonly model?: string;
+  readonly pid?: number;
+  readonly problem?: string;
+}
+/** What the gateway says of models. */
+const news = (): LogLine[] =>
+  readFileSync(join(product.dataDir, 'logs', 'gateway.log'), 'utf8')
+    .split('\n')
+    .flatMap((line) => (line.includes('"model":"plans"') ? [JSON.parse(line) as LogLine] : []));
+/** The process in which the model runs; of the news after so many. */
+const readyAfter = (count: number): Promise<number> =>
+  until('the model to be loaded', () => news().slice(count).find(isReady)?.pid, 60_000);
+const isReady = ({ problem }: LogLine): boolean => problem === undefined;
+const problemAfter = (count: number): Promise<string> =>
+  until(
+    'the gateway to say what is wrong',
+    () =>
+      news()
+        .slice(count)
+        .find(({ problem }) => problem)?.problem,
+  );
+let pid = 0;
 beforeAll(async () => {
   cpSync(join(root, 'policies'), folder, { recursive: true });
   writeFileSync(settings, shipped + own);
@@ -81,8 +116,10 @@ beforeAll(async () => {
   appendFileSync(
     join(product.dataDir, 'gateway', 'servers.yaml'),
     `\natf-service-names: { url: "http://127.0.0.1:${port}/find", privateNetwork: true, headersFrom: { authorization: TEST_NAMES_KEY } }
-atf-service-places: { url: "http://127.0.0.1:${port}/places", privateNetwork: true }\n`,
+atf-service-places: { url: "http://127.0.0.1:${port}/places", privateNetwork: true }
+atf-model-plans: { files: "${modelFiles}", runtime: onnxruntime-web, installedIn: "${root}" }\n`,
   );
+  pid = await readyAfter(0);
 }, 120_000);
 beforeEach(() => {
   says = good;
@@ -100,13 +137,16 @@ const read = async (agent: string, file: string) =>
     path: join(product.dataDir, 'sandbox', file),
   });
 
-describe('a service of the company', () => {
-  const note = (name: string, text: string) => writeFileSync(join(product.dataDir, 'sandbox', name), text);
-  const letter = async (body: string) =>
-    await call(await (await product.agent('principal-operations')).mcp('back-office'), 'send_email', {
-      ...{ to: 'amara.okafor@example.com', subject: 'Your order', body },
-    });
+const note = (name: string, text: string) => writeFileSync(join(product.dataDir, 'sandbox', name), text);
+const order = (body: string) => ({ to: 'amara.okafor@example.com', subject: 'Your order', body });
+const letter = async (body: string) =>
+  await call(
+    await (await product.agent('principal-operations')).mcp('back-office'),
+    'send_email',
+    order(body),
+  );
 
+describe('a service of the company', () => {
   it('finds what is masked, also encoded, at the address and with the key that the host gives it', async () => {
     const hidden = Buffer.from(`It was ${customer}, yesterday`).toString('base64');
     note('names.txt', `🙂 ${customer} paid (${hidden}).`);
@@ -166,5 +206,83 @@ describe('a service of the company', () => {
     writeFileSync(settings, shipped + own.replace('service: names', 'service: others'));
     const plan = await run(atfBin, ['policy', 'plan', folder, '--data', product.dataDir]);
     expect(plan.stdout).toContain('texts of calls go to the service others');
+  });
+});
+
+describe('a model that the host of the gateway runs', () => {
+  const isRead = async () => {
+    note('plan.txt', `It is ${codeword}, from May on.`);
+    return await read('intern-analyst', 'plan.txt');
+  };
+  const withheld = { isError: true, atf: { code: 'data.masked_invalid' } };
+  const masked = { isError: false, text: '[PLANS]' };
+
+  it('finds what is masked, also encoded and beside what others find, and what is never sent', async () => {
+    expect(await isRead()).toMatchObject(masked);
+    const hidden = Buffer.from(`We call it ${codeword.toUpperCase()}, ask amara@example.com`).toString(
+      'base64',
+    );
+    note('plan.txt', `Nothing here. (${hidden})`);
+    const { text } = await read('intern-analyst', 'plan.txt');
+    expect(text).not.toContain(hidden);
+    expect(await letter(`It is ${codeword}`)).toMatchObject({
+      isError: true,
+      atf: { code: 'data.never_sent' },
+    });
+    expect((await letter('It is on its way')).isError).toBe(false);
+  });
+
+  it('that hangs is waited for so long, and started again: meanwhile nothing is sent that it should have looked at', async () => {
+    const before = news().length;
+    process.kill(pid, 'SIGSTOP');
+    const back = await (await product.agent('principal-operations')).mcp('back-office');
+    let sent: Answer | undefined;
+    const problem = await until(
+      'the gateway to end it',
+      async () => {
+        const known = news()
+          .slice(before)
+          .find((line) => !isReady(line))?.problem;
+        // Asked again only where control was not heard: the model had not been asked then.
+        if (known === undefined && (sent === undefined || wasUnheard(sent)))
+          sent = await callOnce(back, 'send_email', order('It is on its way'));
+        return known;
+      },
+      60_000,
+    );
+    expect(problem).toBe('it did not answer');
+    expect(sent?.isError).toBe(true);
+    const next = await readyAfter(before);
+    expect(next).not.toBe(pid);
+    pid = next;
+    expect(await isRead()).toMatchObject(masked);
+  });
+
+  it('that is not the pinned one any more is not asked, until it is', async () => {
+    const file = join(modelFiles, 'model.onnx');
+    const there = readFileSync(file);
+    let before = news().length;
+    writeFileSync(file, Buffer.concat([there, Buffer.from([0])]));
+    expect(await isRead()).toMatchObject(withheld);
+    expect(await problemAfter(before)).toContain(`${file} is not the one that the settings pin`);
+    before = news().length;
+    writeFileSync(file, there);
+    pid = await readyAfter(before);
+    expect(await isRead()).toMatchObject(masked);
+  });
+
+  it('without a runtime is not asked, and the gateway says what to install', async () => {
+    const file = join(product.dataDir, 'gateway', 'servers.yaml');
+    const there = readFileSync(file, 'utf8');
+    let before = news().length;
+    replaceFile(file, there.replace(`installedIn: "${root}"`, `installedIn: "${folder}"`));
+    expect(await isRead()).toMatchObject(withheld);
+    expect(await problemAfter(before)).toBe(
+      `onnxruntime-web is not installed in ${folder}: run npm install --prefix ${folder} onnxruntime-web`,
+    );
+    before = news().length;
+    replaceFile(file, there);
+    pid = await readyAfter(before);
+    expect(await isRead()).toMatchObject(masked);
   });
 });

@@ -478,7 +478,7 @@ export interface Answer {
 }
 
 /** Whether it was refused, before anything ran, because control was not heard in time. */
-const wasUnheard = ({ atf: { code, outcome } }: Answer): boolean =>
+export const wasUnheard = ({ atf: { code, outcome } }: Answer): boolean =>
   code === 'containment.feed_stale' && outcome !== 'unknown';
 
 /**

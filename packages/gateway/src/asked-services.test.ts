@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { askServicesBy, atOnceMax, faultsMax, ofAgentMax, restMs } from './asked-services.ts';
 
 const question = (agentId: string) => ({
-  ...{ service: 'names', agentId, timeoutMs: 60_000, answerBytesMax: 1_000, question: '{}' },
+  ...{ entry: 'atf-service-names', agentId, timeoutMs: 60_000, answerBytesMax: 1_000, question: '{}' },
 });
 
 describe('a service that looks at data', () => {

@@ -1,10 +1,11 @@
 /**
- * Services that look at data for this gateway (D-3): how many are asked at one time, for whom, and when not at all. One that does not answer several times in a row is left
+ * Services and models that look at data for this gateway (D-3): how many are asked at one time, for whom, and when not at all. One that does not answer several times in a row is left
  * alone for a while, so that a dead one costs nobody its time limit; what it was not asked about counts as not looked at.
  */
 import type { Json } from '@atf/core/wire/json';
+import type { ModelDetector } from '@atf/core/wire/own-detectors';
 import { Counted } from './counted.ts';
-import type { HostPost } from './host-post.ts';
+import type { PostTo } from './host-post.ts';
 
 /** Of one service. */
 export const atOnceMax = 8;
@@ -14,13 +15,25 @@ export const ofAgentMax = 16;
 export const faultsMax = 5;
 export const restMs = 10_000;
 
+/** Where `servers.yaml` of the host says what they are. */
+export const serviceEntry = (name: string): string => `atf-service-${name}`;
+export const modelEntry = (name: string): string => `atf-model-${name}`;
+
 export interface ServiceQuestion {
-  readonly service: string;
+  readonly entry: string;
+  /** Not a service: a model that this host runs. */
+  readonly model?: ModelDetector;
   readonly agentId: string;
   readonly timeoutMs: number;
   readonly answerBytesMax: number;
   readonly question: string;
 }
+
+/** One question to one of them; undefined: no answer. Never throws. */
+export type AskOne = (
+  to: PostTo & { readonly model?: ModelDetector },
+  question: string,
+) => Promise<Json | undefined>;
 
 /** Undefined: nobody has looked. Never throws. */
 export type AskService = (question: ServiceQuestion) => Promise<Json | undefined>;
@@ -33,11 +46,11 @@ class Service {
   restsUntilMs = Number.NEGATIVE_INFINITY;
 }
 
-export function askServicesBy(post: HostPost, monotonicMs: () => number): AskService {
+export function askServicesBy(post: AskOne, monotonicMs: () => number): AskService {
   const services = new Map<string, Service>();
-  return async ({ service: name, agentId, timeoutMs, answerBytesMax, question }) => {
-    const service = services.get(name) ?? new Service();
-    services.set(name, service);
+  return async ({ entry, model, agentId, timeoutMs, answerBytesMax, question }) => {
+    const service = services.get(entry) ?? new Service();
+    services.set(entry, service);
     const rests = () => monotonicMs() < service.restsUntilMs;
     if (rests() || service.waiting.length >= waitingMax || service.agents.of(agentId) >= ofAgentMax)
       return undefined;
@@ -50,7 +63,7 @@ export function askServicesBy(post: HostPost, monotonicMs: () => number): AskSer
         if (rests()) return undefined;
         // After a rest one is asked, and the others go by what comes of it.
         if (service.faults >= faultsMax) service.restsUntilMs = monotonicMs() + restMs;
-        const to = { entry: `atf-service-${name}`, timeoutMs, answerBytesMax, signal: ends };
+        const to = { entry, timeoutMs, answerBytesMax, signal: ends, ...(model && { model }) };
         const answer = await post(to, question);
         service.faults = answer === undefined ? service.faults + 1 : 0;
         if (answer !== undefined) service.restsUntilMs = Number.NEGATIVE_INFINITY;

@@ -49,6 +49,7 @@ import { Shadow } from './shadow.ts';
 import { Shipper } from './ship.ts';
 import { Snapshot } from './snapshot.ts';
 import { lookAtStream } from './stream-look.ts';
+import { OnnxModels } from './onnx-models.ts';
 import { openSpool, type Spool } from './spool.ts';
 import { epochUsedUp } from './spool-options.ts';
 import { StopFile } from './stop-file.ts';
@@ -128,6 +129,7 @@ interface Built {
   readonly decideTimes: RecentTimes;
   readonly shadow: Shadow;
   readonly inputs: InputCounter;
+  readonly models: OnnxModels;
   /** Known once the port is. */
   publicUrl: string;
   /** A tool server says that a resource changed: to whoever listens, once the door is open. */
@@ -270,6 +272,12 @@ function build({ key, options, control, spool, enrolled, orphans }: Opened): Bui
   const cooperative = new Cooperative(() => clock.nowMs());
   const elsewhere = new Elsewhere(snapshot);
   const post = hostPost(file, options.environment ?? process.env);
+  const models = new OnnxModels({
+    ...{ file, monotonicMs: () => clock.monotonicMs() },
+    onReady: (model, pid) => log.info({ model, pid }, 'a model of this host looks at data'),
+    onProblem: (model, problem, againInMs) =>
+      log.error({ model, problem, againInMs }, 'a model of this host cannot be asked'),
+  });
   const ports: Ports = {
     clock,
     random,
@@ -280,7 +288,10 @@ function build({ key, options, control, spool, enrolled, orphans }: Opened): Bui
     wrappingKey: () => payloadKey.current(),
     pause: (ms) => pauseFor(ms, undefined, { ref: false }),
     replicated: (boundMs) => shipper.replicated(boundMs),
-    askService: askServicesBy(post, () => clock.monotonicMs()),
+    askService: askServicesBy(
+      (to, question) => (to.model === undefined ? post(to, question) : models.ask(to, question)),
+      () => clock.monotonicMs(),
+    ),
   };
   const metrics = createMetrics({
     fresh: () => snapshot.fresh(),
@@ -359,6 +370,7 @@ function build({ key, options, control, spool, enrolled, orphans }: Opened): Bui
     decideTimes,
     shadow,
     inputs,
+    models,
     publicUrl,
     onUpdated: () => undefined,
     notReady,
@@ -499,6 +511,7 @@ async function run(opened: Opened): Promise<RunningGateway> {
     shipper,
     shadow,
     inputs,
+    models,
     notReady,
   } = built;
   snapshot.onApplied((topic, key, body, before) => {
@@ -522,6 +535,7 @@ async function run(opened: Opened): Promise<RunningGateway> {
     void pipeline.refusals.flush();
     void shadow.tick();
     void inputs.tick();
+    models.tick(snapshot.settings()?.detectors);
     pipeline.limiter.sweep();
     upstreams.sweep((name) => snapshot.server(name));
     services.sweep((name) => snapshot.server(name));
@@ -544,6 +558,7 @@ async function run(opened: Opened): Promise<RunningGateway> {
     stopFile.close();
     feed.close();
     server.close();
+    models.close();
     await upstreams.close();
     await services.close();
     await spool.close();

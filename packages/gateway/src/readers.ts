@@ -15,6 +15,7 @@ import {
 import type { Reader } from '@atf/core/wire/readers';
 import { setImmediate } from 'node:timers/promises';
 import { opened } from './archives.ts';
+import { serviceEntry } from './asked-services.ts';
 import type { Blob } from './bytes-inspection.ts';
 import type { Asking } from './service-detectors.ts';
 
@@ -39,7 +40,7 @@ export async function readingsOf(
   await Promise.all(
     [...wanted].map(async ([{ service, timeoutMs }, parts]) => {
       const answer = await ask({
-        ...{ service, agentId, timeoutMs, answerBytesMax: readAnswerBytesMax },
+        ...{ entry: serviceEntry(service), agentId, timeoutMs, answerBytesMax: readAnswerBytesMax },
         question: readerQuestion(
           parts.map(({ type, bytes }) => ({ type, base64: bytes.toString('base64') })),
         ),

@@ -12,9 +12,13 @@
  *       headersFrom: { authorization: CRM_TOKEN } # header → variable of the gateway's environment
  *     atf-service-names:                          # a detector that the settings name, and nobody but the host says where it is
  *       url: https://names.example.com/find
+ *     atf-model-tickets:                          # a model that the settings name: its files, and the runtime that was installed for it
+ *       files: /srv/models/tickets
+ *       runtime: onnxruntime-node
+ *       installedIn: /srv/onnx
  */
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { parseStrictYaml } from '@atf/core/wire/strict-yaml';
 import { nameSchema } from '@atf/core/wire/words';
 import { z } from 'zod';
@@ -25,6 +29,8 @@ const bytesMax = 1_048_576;
 const othersWrite = 0o022;
 
 const text = (max: number) => z.string().min(1).max(max);
+/** Relative to nothing. */
+const path = text(4_096).refine((name) => isAbsolute(name), 'not an absolute path');
 
 export const hostServerSchema = z.strictObject({
   command: text(4_096).optional(),
@@ -38,6 +44,11 @@ export const hostServerSchema = z.strictObject({
     .url({ protocol: /^https?$/ })
     .max(2_000)
     .optional(),
+  /** Of a model (`atf-model-NAME`): the folder of model.onnx and tokenizer.json, the package that runs it and the folder in which that was installed. */
+  files: path.optional(),
+  runtime: z.enum(['onnxruntime-node', 'onnxruntime-web']).optional(),
+  installedIn: path.optional(),
+  memoryMb: z.int().min(64).max(16_384).optional(),
   headersFrom: z
     .record(z.string().regex(/^[a-z0-9-]{1,64}$/), z.string().regex(/^[A-Z0-9_]{1,128}$/))
     .default({}),

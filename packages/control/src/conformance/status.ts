@@ -95,7 +95,7 @@ export const statuses: Readonly<Record<RequirementId, Status>> = {
   },
   'D-3': {
     status: 'partly',
-    says: 'Secrets, cards, numbers of persons, health numbers, what settings describe and what a service of the company finds are found and masked by level in results and in what tool servers ask, and refused in what is sent, also where a service reads them in pictures and sound; what a session has read counts as confidential as what was found in it, where settings say so. A property test finds nothing that was masked in any store, on the embedded database and on PostgreSQL. Names and places are not found by what ships.',
+    says: 'Secrets, cards, numbers of persons, health numbers, what settings describe and what a service or a model of the company finds are found and masked by level in results and in what tool servers ask, and refused in what is sent, also where a service reads them in pictures and sound; what a session has read counts as confidential as what was found in it, where settings say so. A property test finds nothing that was masked in any store, on the embedded database and on PostgreSQL. Names and places are not found by what ships.',
     tests: [
       'tests/e2e/sensitive.test.ts',
       'tests/e2e/sensitive-settings.test.ts',

@@ -10,7 +10,12 @@ import { boundaryOfferSchema, offersMax } from '@atf/core/wire/negotiation';
 import { injectionSchema } from '@atf/core/wire/injection';
 import { memorySchema } from '@atf/core/wire/memory';
 import { retrievalSettingsSchema } from '@atf/core/wire/retrieval';
-import { ownDetectorsSchema, ownSchemasMax, ownServicesMax } from '@atf/core/wire/own-detectors';
+import {
+  ownDetectorsSchema,
+  ownModelsMax,
+  ownSchemasMax,
+  ownServicesMax,
+} from '@atf/core/wire/own-detectors';
 import { outputSchema } from '@atf/core/wire/output';
 import { readersSchema } from '@atf/core/wire/readers';
 import { sensitiveSchema } from '@atf/core/wire/sensitive';
@@ -53,6 +58,10 @@ const figuresSchema = z.strictObject({
     .refine(
       (detectors) => detectors.filter((own) => 'service' in own).length <= ownServicesMax,
       `more than ${ownServicesMax} ask a service`,
+    )
+    .refine(
+      (detectors) => detectors.filter((own) => 'model' in own).length <= ownModelsMax,
+      `more than ${ownModelsMax} ask a model`,
     )
     .default([]),
   /** Who reads pictures, sound and documents, so that detectors can look at them; absent: nobody. */

@@ -7,6 +7,7 @@ import type { Category, Channel, Detector, Place } from './detectors/detector.ts
 import { detectors, glanceAt } from './detectors/index.ts';
 import type { Glance } from './glance.ts';
 import type { MadeDetector } from './own/own-detectors.ts';
+import { type FoundPlace, merge, placeholderOf, replaced, spread } from './places.ts';
 import { type Hiding, viewsOf } from './text-views.ts';
 
 /** Characters of one value that are looked at, unless it is said otherwise; what is longer is `unchecked`. */
@@ -78,42 +79,6 @@ function emptied(value: Json): Json {
   return isJsonObject(value)
     ? Object.fromEntries(Object.entries(value).map(([key, item]) => [key, emptied(item)]))
     : value;
-}
-
-/** A place, and the detector that found it there. */
-export interface FoundPlace extends Place {
-  readonly detector: Detector;
-}
-
-export const placeholderOf = ({ detector }: FoundPlace): string => `[${detector.placeholder}]`;
-
-/** The text with something else in these places. */
-export function replaced(
-  text: string,
-  places: readonly FoundPlace[],
-  instead: (place: FoundPlace) => string = placeholderOf,
-): string {
-  const parts: string[] = [];
-  let at = 0;
-  for (const place of places.toSorted((a, b) => a.start - b.start)) {
-    parts.push(text.slice(at, place.start), instead(place));
-    at = place.end;
-  }
-  return parts.join('') + text.slice(at);
-}
-
-/** First come first: a place that overlaps an earlier detector's is that one's. `kept` stays in order, without overlaps. */
-function merge(kept: FoundPlace[], next: readonly Place[], detector: Detector): void {
-  for (const place of next) {
-    let [low, high] = [0, kept.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((kept[middle]?.end ?? 0) <= place.start) low = middle + 1;
-      else high = middle;
-    }
-    const after = kept[low];
-    if (after === undefined || after.start >= place.end) kept.splice(low, 0, { ...place, detector });
-  }
 }
 
 /** It marks a text, and takes no place that something else is masked in. */
@@ -287,7 +252,7 @@ class Walk {
       const part = text.slice(from, from + partLength);
       for (const { detector, ...at } of yield* this.#find(part, context)) {
         const place = { ...at, start: at.start + from, end: at.end + from };
-        merge(isSign(detector) ? signs : found, [place], detector);
+        this.#keep({ places: found, signs }, [place], detector);
       }
       if (from + partLength >= text.length) return [...found, ...signs];
     }
@@ -343,7 +308,17 @@ class Walk {
       const places = found.flatMap(({ start, end }) =>
         end <= before ? [] : [place({ start: Math.max(0, start - before), end: end - before })],
       );
-      merge(isSign(detector) ? kept.signs : kept.places, places, detector);
+      this.#keep(kept, places, detector);
+    }
+  }
+
+  #keep({ places: kept, signs }: FoundLists, places: readonly Place[], detector: Detector): void {
+    if (detector.spans !== true) return merge(isSign(detector) ? signs : kept, places, detector);
+    const { mask } = this.#options;
+    for (const place of places) {
+      const { lost, taken } = spread(kept, place, detector, (other) => mask?.(other) === true);
+      for (const { detector: other } of lost) this.#count(other);
+      if (!taken) this.#count(detector);
     }
   }
 

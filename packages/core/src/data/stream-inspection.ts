@@ -5,7 +5,8 @@
  */
 import { isJsonObject, type Json, parseStrict } from '../wire/json.ts';
 import type { Detector } from './detectors/detector.ts';
-import { type FoundPlace, inspectInParts, placeholderOf, placesInParts, replaced } from './inspect.ts';
+import { inspectInParts, placesInParts } from './inspect.ts';
+import { type FoundPlace, placeholderOf, replaced } from './places.ts';
 import type { MadeDetector } from './own/own-detectors.ts';
 import { eventLines, Units, unitLengthMax, withData } from './stream-units.ts';
 import { Tally } from './tally.ts';

@@ -3,7 +3,7 @@ import { isJsonObject, type Json, type JsonObject } from '../wire/json.ts';
 import type { Sensitive } from '../wire/sensitive.ts';
 import type { Level } from '../wire/words.ts';
 import type { Detector } from './detectors/detector.ts';
-import type { FoundPlace } from './inspect.ts';
+import type { FoundPlace } from './places.ts';
 import { isNamed } from './sensitive.ts';
 import { tokensPerCallMax, tokenValueMax, tokensPerResultMax } from '../wire/tokens.ts';
 

@@ -6,6 +6,8 @@ export const ownDetectorsMax = 50;
 export const ownSchemasMax = 5;
 /** Each is waited for with every call. */
 export const ownServicesMax = 5;
+/** Each is a process of the gateway's host. */
+export const ownModelsMax = 5;
 const examplesMax = 50;
 
 /** `own.employee_number`. */
@@ -51,20 +53,62 @@ const valueSchema = z.strictObject({
 /** The name under which a gateway's host has its address (`atf-service-NAME` in servers.yaml): policy names it, the host says where it is. */
 export const serviceNameSchema = z.string().regex(/^[a-z][a-z0-9-]{0,39}$/);
 
-const serviceSchema = z.strictObject({
-  ...shared,
-  service: serviceNameSchema,
+/** Of those that are asked before a value is looked at. */
+const asked = {
   /** For all that is asked about one value. */
   timeoutMs: z.int().min(50).max(10_000).default(2_000),
   /** What it finds counts from this score on. */
   threshold: z.number().min(0).max(1).default(0.5),
-  /** Finds under these labels count; absent: all. */
-  labels: z.array(z.string().min(1).max(100)).min(1).max(50).optional(),
   /** What becomes of what it did not answer about: like all that nobody looked at, or a label. */
   unanswered: z.enum(['refuse', 'label']).default('refuse'),
+};
+const label = z.string().min(1).max(100);
+
+const serviceSchema = z.strictObject({
+  ...shared,
+  ...asked,
+  service: serviceNameSchema,
+  /** Finds under these labels count; absent: all. */
+  labels: z.array(label).min(1).max(50).optional(),
 });
 
-export const ownDetectorSchema = z.union([expressionSchema, dictionarySchema, valueSchema, serviceSchema]);
+const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
+/** A text classifier in ONNX form: policy says which one, by the digests of its files, and what its numbers mean; the host says where it is (`atf-model-NAME` in servers.yaml). */
+const modelSchema = z
+  .strictObject({
+    ...shared,
+    ...asked,
+    model: serviceNameSchema,
+    digests: z.strictObject({ model: digest, tokenizer: digest }),
+    /** What it tells apart, in the order of its numbers. */
+    classes: z.array(label).min(1).max(100),
+    /** How its numbers become scores; `none`: they are scores. */
+    scores: z.enum(['softmax', 'sigmoid', 'none']).default('softmax'),
+    /** Which of the classes count. */
+    labels: z.array(label).min(1).max(50),
+    /** How much it reads at a time; longer texts are read in windows that overlap. */
+    tokens: z.int().min(8).max(8_192).default(512),
+  })
+  .refine(({ classes }) => new Set(classes).size === classes.length, 'two classes have one name')
+  .refine(
+    ({ classes, labels }) => labels.every((each) => classes.includes(each)),
+    'labels name something that is not among the classes',
+  )
+  .refine(
+    ({ classes, scores }) => scores !== 'softmax' || classes.length > 1,
+    'softmax of one class is always 1: say sigmoid',
+  );
+
+export const ownDetectorSchema = z.union([
+  expressionSchema,
+  dictionarySchema,
+  valueSchema,
+  serviceSchema,
+  modelSchema,
+]);
 export type OwnDetector = z.output<typeof ownDetectorSchema>;
 export type ServiceDetector = z.output<typeof serviceSchema>;
+export type ModelDetector = z.output<typeof modelSchema>;
+/** Whatever has to answer before a value can be looked at. */
+export type AskedDetector = ServiceDetector | ModelDetector;
 export const ownDetectorsSchema = z.array(ownDetectorSchema).max(ownDetectorsMax);

@@ -4,7 +4,7 @@
  */
 import { sha256 } from '../../digest.ts';
 import { canonicalJson, type Json, type JsonObject } from '../../wire/json.ts';
-import type { OwnDetector, ServiceDetector } from '../../wire/own-detectors.ts';
+import type { AskedDetector, OwnDetector } from '../../wire/own-detectors.ts';
 import type { Detector } from '../detectors/detector.ts';
 import { compileSchema } from '../schema.ts';
 import { dictionaryOf } from './dictionary.ts';
@@ -16,8 +16,8 @@ export interface MadeDetector extends Detector {
   /** Of what it was made: whatever finds something else has another. */
   readonly version: string;
   readonly holds?: (value: Json) => boolean;
-  /** It asks a service: it is given the answers before it can look (service.ts). */
-  readonly service?: ServiceDetector;
+  /** It asks a service or a model: it is given the answers before it can look (service.ts). */
+  readonly asked?: AskedDetector;
   /** What it may cost at one place of a text, in steps. */
   readonly effort: number;
 }
@@ -58,7 +58,7 @@ export function ownDetector(own: OwnDetector): MadeDetector {
   const made = named(own);
   if ('expression' in own) return { ...made, ...finderOf(own.expression, own.ignoreCase) };
   if ('dictionary' in own) return { ...made, find: dictionaryOf(own.dictionary) };
-  if ('service' in own) return { ...made, find: unanswered, service: own };
+  if ('service' in own || 'model' in own) return { ...made, spans: true, find: unanswered, asked: own };
   const fits = compileSchema(own.schema as Record<string, Json>);
   if (fits === undefined) throw new Error('its schema cannot be compiled strictly');
   return { ...made, find: () => [], holds: (value) => fits(value) === true };
@@ -88,7 +88,7 @@ export function ownDetectorProblems(own: OwnDetector): string[] {
     typeof example === 'string'
       ? made.find(example, nothingSeen).length > 0
       : made.holds?.(example as Json) === true;
-  // What a service finds is known where it can be asked.
+  // What a service or a model finds is known where it can be asked.
   if (!('examples' in own)) return [];
   const { found, clean } = own.examples;
   return [

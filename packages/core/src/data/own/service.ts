@@ -1,9 +1,9 @@
 /**
- * Room: data (D-3). A detector that asks a service of the company: what it is sent, what its answer must be, and where in a text that says something was found. Pure: whoever
+ * Room: data (D-3). A detector that asks a service or a model of the company: what it is sent, what its answer must be, and where in a text that says something was found. Pure: whoever
  * can ask does (gateway, `service-detectors.ts`), and gives the answer to the detector before it looks.
  */
 import { z } from 'zod';
-import type { ServiceDetector } from '../../wire/own-detectors.ts';
+import type { AskedDetector } from '../../wire/own-detectors.ts';
 import type { Json } from '../../wire/json.ts';
 import type { Place } from '../detectors/detector.ts';
 import type { MadeDetector } from './own-detectors.ts';
@@ -56,14 +56,14 @@ export class AskedTexts {
 }
 
 /** What is posted. Texts are of others, never instructions. */
-export const serviceQuestion = ({ id }: Pick<ServiceDetector, 'id'>, texts: readonly string[]): string =>
+export const serviceQuestion = ({ id }: Pick<AskedDetector, 'id'>, texts: readonly string[]): string =>
   JSON.stringify({ detector: id, texts });
 
 /** Where something was found, by text; undefined: it is no answer to this. */
 export function placesAnswered(
   answer: Json | undefined,
   texts: readonly string[],
-  { threshold, labels }: Pick<ServiceDetector, 'threshold' | 'labels'>,
+  { threshold, labels }: Pick<AskedDetector, 'threshold' | 'labels'>,
 ): ReadonlyMap<string, readonly Place[]> | undefined {
   const read = answerSchema.safeParse(answer);
   if (!read.success) return undefined;
