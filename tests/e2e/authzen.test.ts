@@ -237,6 +237,29 @@ describe('about an agent', () => {
     expect((await ask(mesh, worded)).status).toBe(400);
   });
 
+  it('what is never sent, and what nobody has looked into, is denied whoever would release it; it stands in no answer', async () => {
+    const card = '4111 1111 1111 1111';
+    const picture = Buffer.from(`89504e470d0a1a0a0000000d49484452${'00'.repeat(20)}`, 'hex').toString(
+      'base64',
+    );
+    const mail = (agent: string, body: string) =>
+      call(agent, 'send_email', { to: 'amara.okafor@example.com', subject: 'Your order', body });
+    const office = await point('office', '--agent', 'principal-operations', '--proves');
+    const plain = (await ask(office, mail('principal-operations', 'It is on its way.'))).document;
+    expect(plain).toMatchObject({ decision: true });
+    for (const body of [`Paid with ${card}.`, picture, `Paid with ${card}. ${picture}`]) {
+      const { document } = await ask(office, mail('principal-operations', body));
+      expect(document).toMatchObject({ decision: false, context: { code: 'data.never_sent' } });
+      expect(document.context.approval_id).toBeUndefined();
+      expect(JSON.stringify(document)).not.toContain('1111');
+      const [entry] = await recorded(document.context.id ?? '', ['action.refused']);
+      expect(JSON.stringify(entry)).not.toContain('1111');
+    }
+    // Whoever may not send at all is told that, and not what stands in it.
+    const unlisted = (await ask(mesh, mail('senior-support', `Paid with ${card}.`))).document;
+    expect(unlisted.context.code).toBe('segmentation.tool_not_granted');
+  });
+
   it('several at once: defaults, and an end with the first that denies or permits', async () => {
     const base = { subject: { type: 'agent', id: 'senior-support' }, action: { name: 'call' } };
     const tool = (id: string) => ({ resource: { type: 'tool', id } });

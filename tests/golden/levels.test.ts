@@ -1,6 +1,6 @@
 /**
  * The golden authority grid: level × class × kind of tool × proof × labels of the session × approval, through `decide()` and the policies as they are checked in.
- * A change of policy that changes one cell changes this file, so that a reviewer sees it. `ATF_GOLDEN=write` writes it anew.
+ * And what an agent reads from an index, by what it has read from before. A change of policy that changes one cell changes this file, so that a reviewer sees it. `ATF_GOLDEN=write` writes it anew.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -10,9 +10,11 @@ import { compileFiles, readPolicyFiles } from '@atf/control/policy/files';
 import { decide } from '@atf/core/decide';
 import { agentDoc, approvalFor, receivedOf, toolDoc, worldOf } from '@atf/core/decide.fixture';
 import { type FlowFact, noFlow } from '@atf/core/segmentation/flow';
+import { asRetrieved, trustedFromDefault, unknownIndex } from '@atf/core/segmentation/retrieval';
 import { policyFacts } from '@atf/core/policy/question';
-import { actionClasses, type ActionClass, type Level, levels } from '@atf/core/wire/words';
-import type { PolicyFacts } from '@atf/core/world';
+import type { SourceDoc } from '@atf/core/wire/retrieval';
+import { actionClasses, type ActionClass, type Level, levels, type Sensitivity } from '@atf/core/wire/words';
+import type { Decision, PolicyFacts, World } from '@atf/core/world';
 import { afterAll, expect, it } from 'vitest';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -43,6 +45,53 @@ const reads = {
 } as const satisfies Record<string, FlowFact>;
 type Read = keyof typeof reads;
 
+const wordsOf = ({ outcome, refusal, policies, obligations }: Decision): string =>
+  [outcome, refusal?.code ?? '-', policies.join(',') || '-', obligations.join(',') || '-'].join(' | ');
+
+/** A search in the index hr, which holds what is confidential, after what has been read from other indexes. */
+const retrievals: Readonly<
+  Record<
+    string,
+    { more?: Partial<World>; sensitivity?: Sensitivity; trust?: number; blended?: readonly string[] }
+  >
+> = {
+  'nothing yet': {},
+  'the same index': { more: { flow: { ...reads.private, indexes: ['hr'] } } },
+  'another index': { more: { flow: { ...noFlow, indexes: ['docs'] } } },
+  'another index, granted': { more: { flow: { ...noFlow, indexes: ['docs'] } }, blended: ['docs', 'hr'] },
+  'two others, one granted': {
+    more: { flow: { ...noFlow, indexes: ['docs', 'law'] } },
+    blended: ['docs', 'hr'],
+  },
+  'indexes of before a restore': {
+    more: { flow: { ...noFlow, indexes: [unknownIndex] } },
+    blended: ['docs', 'hr'],
+  },
+  'nothing yet, doubted': { trust: trustedFromDefault - 1 },
+  'nothing yet, classified above the index': { sensitivity: 'restricted' },
+};
+
+function retrievalOf(policy: PolicyFacts, level: Level, name: string): string {
+  const { more, sensitivity = 'confidential', trust = 100, blended } = retrievals[name] ?? {};
+  const source: SourceDoc = {
+    ...{ index: 'hr', confidentiality: 'confidential', integrity: 'trusted', categories: [] },
+    trust,
+  };
+  const { classification } = toolDoc;
+  const search = { ...classification, class: 'read', sensitivity, outputTrust: 'trusted' } as const;
+  const tool = { ...toolDoc, classification: search, sources: [source] };
+  const read = asRetrieved(tool, {}, [tool], trustedFromDefault);
+  const grant = {
+    id: approvalFor(receivedOf()).id,
+    since: '1970-01-01T00:00:00Z',
+    until: '1970-01-02T00:00:00Z',
+  };
+  const blends = blended && [{ ...grant, indexes: [...blended], manifestDigest: agentDoc.manifestDigest }];
+  const agent = { ...agentDoc, level, ...(blends === undefined ? {} : { blends }) };
+  const decision = decide(receivedOf(), worldOf({ agent, tool: read, policy, ...more }));
+  return `${wordsOf(decision)} | ${read.classification.outputTrust}`;
+}
+
 function decisionOf(policy: PolicyFacts, { level, action, safe, proof, approved, read }: Cell): string {
   const received = receivedOf();
   const tool = {
@@ -65,13 +114,7 @@ function decisionOf(policy: PolicyFacts, { level, action, safe, proof, approved,
       approval: approved ? approvalFor(received) : undefined,
     }),
   );
-  const words = [
-    decision.outcome,
-    decision.refusal?.code ?? '-',
-    decision.policies.join(',') || '-',
-    decision.obligations.join(',') || '-',
-  ];
-  return words.join(' | ');
+  return wordsOf(decision);
 }
 
 it('the grid is the one that was reviewed', async () => {
@@ -107,6 +150,12 @@ it('the grid is the one that was reviewed', async () => {
       }
     }
   }
+  lines.push(
+    'level | read from an index after | outcome | code | determining policies | obligations | the session then counts as',
+  );
+  for (const level of levels)
+    for (const name of Object.keys(retrievals))
+      lines.push(`${level} | ${name} | ${retrievalOf(policy, level, name)}`);
   const text = `${lines.join('\n')}\n`;
   if (process.env['ATF_GOLDEN'] === 'write') writeFileSync(golden, text);
   expect(text).toBe(readFileSync(golden, 'utf8'));

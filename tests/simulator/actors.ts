@@ -117,6 +117,12 @@ export class AgentActor {
     this.renew();
   }
 
+  /** As an instance that has read nothing. */
+  async renewAnew(): Promise<void> {
+    await this.enrol();
+    this.renewAlone();
+  }
+
   /** In a new session, on a task that a person gives. */
   renewOnTask(): void {
     this.renewAlone();
@@ -378,15 +384,11 @@ export class People {
         random.chance(0.3) ? random.pick(levels) : undefined,
       );
     else if (dice < 0.62) servers.change(server, tool);
-    else if (dice < 0.8) await this.#accept(random.pick(state.docs('tool').map(({ key }) => key)));
+    else if (dice < 0.8) await this.accept(random.pick(state.docs('tool').map(({ key }) => key)));
     else if (dice < 0.86) await state.setPolicy(random.int(0, 1));
     else if (dice < 0.9) await state.revokeSession(agent.sid === '' ? random.uuid() : agent.sid);
     else if (dice < 0.93) await state.revokeInstance(agent.instanceId);
-    else if (dice < 0.96)
-      await state.changeTool(`${server}/${tool}`, (doc) => ({
-        ...doc,
-        classification: { ...doc.classification, writeSafe: random.chance(0.5) },
-      }));
+    else if (dice < 0.96) await this.classify(`${server}/${tool}`, random.chance(0.5));
     else
       await state.setSettings((settings) => ({
         ...settings,
@@ -418,10 +420,18 @@ export class People {
   }
 
   /** Accepts what a server offers now. */
-  async #accept(key: string): Promise<void> {
+  async accept(key: string): Promise<void> {
     const { state, servers } = this.#cast;
     const slash = key.indexOf('/');
     const offered = servers.accepted(key.slice(0, slash), key.slice(slash + 1));
     await state.changeTool(key, (doc): Omit<ToolDoc, 'epoch'> => ({ ...doc, ...offered, state: 'active' }));
+  }
+
+  /** Says whether a Senior may use a tool alone. */
+  async classify(key: string, writeSafe: boolean): Promise<void> {
+    await this.#cast.state.changeTool(key, (doc) => ({
+      ...doc,
+      classification: { ...doc.classification, writeSafe },
+    }));
   }
 }

@@ -435,6 +435,16 @@ const mutants: readonly {
     ],
   },
   {
+    name: 'answers of policies outlive a change of the tool',
+    mutation: () =>
+      remembering(({ agent, effectiveLevel, action, tool }, digest) => [
+        ...[agent.id, effectiveLevel, action],
+        ...[tool.server, tool.name, digest],
+      ]),
+    seeds: [4, 8],
+    found: ['replaying a record gives its decision', 'what a level may do alone'],
+  },
+  {
     name: 'answers of policies outlive the set that gave them',
     mutation: () => remembering(({ effectiveLevel, action, tool }) => [effectiveLevel, action, tool]),
     seeds: [21],

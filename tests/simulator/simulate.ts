@@ -278,7 +278,7 @@ class Stage {
     await this.#pass(this.#time.nowMs + restMs / 2);
     void this.#people.resumeAll().then(() => this.#together.play());
     await this.#pass(this.#time.nowMs + togetherMs);
-    void this.#adapting.liftAll();
+    void this.#adapting.liftAll().then(() => this.#together.reclassify(this.#people));
     await this.#pass(this.#time.nowMs + restMs / 2);
     const { checks, gateways, retired } = this;
     const atRest = new AtRest({

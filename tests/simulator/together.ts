@@ -4,7 +4,7 @@
  * values that were heard of before they are acted on.
  */
 import type { JsonObject } from '@atf/core/wire/json';
-import type { AgentActor, Cast } from './actors.ts';
+import type { AgentActor, Cast, People } from './actors.ts';
 import type { Adapting } from './adapting.ts';
 import type { Random } from './random.ts';
 import { refundMax, refundWidened } from './scene.ts';
@@ -18,6 +18,11 @@ const changedMs = 5.5 * roundMs;
 const grantsMs = [roundMs, 2 * rounds * roundMs];
 /** A refund leaves no room for another: it is tried while the boundary is wide, after it has ended by time, or only when the agent is another. */
 const refundsFrom = [0, 2, 6];
+
+/** A tool that Seniors may use alone as long as a person says so. They use it when everybody knows that, and again when it is otherwise and its rate lets them. */
+const reclassified = ['wiki', 'run_job'] as const;
+const usedMs = 200;
+const usedAgainMs = 1_350;
 
 /** What hands out values, and what acts on them. */
 const sources = [
@@ -70,6 +75,21 @@ export class Together {
           else if (agent !== principal) this.#act(agent);
           else if (round >= refundFrom) this.#refund(agent);
       });
+  }
+
+  /** Then a tool that Seniors used alone is theirs alone no more: what was decided of it before, for somebody who had read as little, says nothing now. */
+  async reclassify(people: People): Promise<void> {
+    const { state, agents } = this.#cast;
+    const key = reclassified.join('/');
+    const users = agents.filter(({ agentId }) => state.doc('agent', agentId)?.level === 'senior');
+    const use = async () => {
+      for (const user of users) await user.renewAnew();
+      for (const user of users) this.#call(user, ...reclassified);
+    };
+    await people.accept(key);
+    await people.classify(key, true);
+    this.#cast.time.after(usedMs, () => void use());
+    this.#cast.time.after(usedAgainMs, () => void people.classify(key, false).then(use));
   }
 
   #act(agent: AgentActor): void {
