@@ -26,7 +26,6 @@ const elsewhere: Readonly<Record<string, string>> = {
   'host-routes': 'hostRoutes',
   'lineage-search': 'lineageSearchRoutes',
   'policy-schema': 'policySchemaRoutes',
-  drift: 'driftRoutes',
   egress: 'egressRoutes',
   enforcement: 'enforcementRoutes',
 };

@@ -54,6 +54,7 @@ const pages = [
   { name: 'lineage', path: `/activity/${uuid(10_003)}/lineage`, waitFor: 'Each step in words' },
   { name: 'tools', path: '/tools', waitFor: 'back-office/send_email' },
   { name: 'tool', path: '/tools/back-office/send_email', waitFor: 'In quarantine' },
+  { name: 'sources', path: '/sources', waitFor: 'too few to compare' },
   { name: 'token', path: `/tokens/tok_${'a2'.repeat(13)}`, waitFor: 'What is behind a token' },
   { name: 'policy', path: '/policy', waitFor: 'Version 2 is in force' },
   { name: 'candidate', path: `/policy/${candidateId}`, waitFor: 'one more person has to' },
@@ -241,6 +242,32 @@ describe.skipIf(chromiumPath === undefined || !built)('console pages over fixtur
       ),
     );
     expect(new URL(page.url()).searchParams.get('at')).toBe('2026-11-20T08:15:00.000Z');
+  });
+
+  it('shows how far sources are trusted and why, and ends a grant to bring indexes together', async () => {
+    await open('/sources', 'too few to compare');
+    await page.getByText('12 results were withheld as injected orders').waitFor();
+    await page.getByText('Below 60: what it answers counts as written by anybody').first().waitFor();
+    await page.getByText('Classified higher than its index').waitFor();
+    expect(await page.getByRole('button', { name: /^End the grant of/ }).count()).toBe(1);
+    control.handlers.set('sources.part', () => ({ refuse: 'people.not_allowed' }));
+    await page.getByRole('button', { name: 'End the grant of senior-support now' }).click();
+    await page.getByText('people.not_allowed').waitFor();
+    control.handlers.set('sources.part', () => ({ answer: { ok: true } }));
+    await page.getByRole('button', { name: 'End the grant of senior-support now' }).click();
+    await until('the page to end it', () =>
+      control.seen.filter(({ operation }) => operation === 'sources.part').length === 2 ? true : undefined,
+    );
+    const [first] = control.seen.filter(({ operation }) => operation === 'sources.part');
+    expect(first?.params).toEqual({ id: uuid(3), grant: uuid(731) });
+  });
+
+  it('says what registers a first source, and that nothing was read', async () => {
+    control.handlers.set('sources.list', () => ({ answer: { items: [], trustedFrom: 60, blends: [] } }));
+    control.handlers.set('drift.list', () => ({ answer: { items: [], threshold: 0.3, more: false } }));
+    await open('/sources', 'No retrieval sources are registered');
+    await page.getByText('npx atf source add').waitFor();
+    await page.getByText('No agent has read anything in the last seven days').waitFor();
   });
 
   it('says so when nothing is dangerous together, and when it cannot be known', async () => {

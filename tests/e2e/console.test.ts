@@ -473,6 +473,7 @@ describe.skipIf(chromiumPath === undefined || !built)('the console of the runnin
     ['/approvals?state=all', 'Approvals'],
     ['/activity', 'Activity'],
     ['/tools', 'Tools'],
+    ['/sources', 'Sources'],
     ['/stopped', 'Stopped'],
     ['/evidence', 'Evidence'],
     ['/me', 'Me'],

@@ -2,7 +2,6 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { delegationRoutes } from '@atf/core/wire/delegation-routes';
-import { driftRoutes } from '@atf/core/wire/drift';
 import { egressRoutes } from '@atf/core/wire/egress';
 import { enforcementRoutes } from '@atf/core/wire/enforcement';
 import { gatewayRoutes } from '@atf/core/wire/gateway-routes';
@@ -20,7 +19,6 @@ it('the console asks for no route that it is built without', () => {
   const without = [
     gatewayRoutes,
     delegationRoutes,
-    driftRoutes,
     egressRoutes,
     lineageSearchRoutes,
     enforcementRoutes,

@@ -150,6 +150,11 @@ const tool = createRoute({
   path: '/tools/$server/$name',
   component: lazyRouteComponent(() => import('./places/tool.tsx'), 'ToolPage'),
 });
+const sources = createRoute({
+  getParentRoute: () => shell,
+  path: '/sources',
+  component: lazyRouteComponent(() => import('./places/sources.tsx'), 'Sources'),
+});
 const stopped = createRoute({
   getParentRoute: () => shell,
   path: '/stopped',
@@ -200,6 +205,7 @@ const routeTree = rootRoute.addChildren([
     token,
     tools,
     tool,
+    sources,
     stopped,
     notifications,
     notification,

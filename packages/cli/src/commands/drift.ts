@@ -1,20 +1,12 @@
 /** `atf drift` (D-2): how far the inputs of agents are from what they were, by source. */
-import { type DriftItem, type InputDimension, inputDimensions } from '@atf/core/wire/drift';
+import { type DriftItem, type InputDimension, inputDimensions, inputWords } from '@atf/core/wire/drift';
 import type { Command } from '../cli.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { style } from '../output.ts';
 
-const words: Readonly<Record<InputDimension, string>> = {
-  length: 'length',
-  language: 'language',
-  characters: 'kinds of characters',
-  labels: 'labels',
-  words: 'words',
-};
-
 function figures({ divergence, results, reference }: DriftItem): string {
   if (divergence === undefined) return `${results} new results beside ${reference}: too few to compare`;
-  const each = inputDimensions.map((of) => `${words[of]} ${divergence[of].toFixed(2)}`);
+  const each = inputDimensions.map((of) => `${inputWords[of]} ${divergence[of].toFixed(2)}`);
   return `${each.join(', ')} (${results} new results beside ${reference})`;
 }
 
@@ -26,7 +18,7 @@ export const drift: Command = async (cli) => {
     const since =
       item.drifted === undefined
         ? ''
-        : ` has drifted since ${item.drifted.since} in ${item.drifted.in.map((of) => words[of as InputDimension] ?? of).join(', ')}`;
+        : ` has drifted since ${item.drifted.since} in ${item.drifted.in.map((of) => inputWords[of as InputDimension] ?? of).join(', ')}`;
     cli.out.say`${mark} ${style('bold', item.agent)} from ${item.tool}${since}`;
     cli.out.say`  ${figures(item)}`;
   }

@@ -8,6 +8,7 @@ export const places = [
   { to: '/activity', name: 'Activity', icon: 'activity', key: 'y' },
   { to: '/reviews', name: 'Reviews', icon: 'reviews', key: 'r' },
   { to: '/tools', name: 'Tools', icon: 'tools', key: 't' },
+  { to: '/sources', name: 'Sources', icon: 'sources', key: 'd' },
   { to: '/policy', name: 'Policy', icon: 'policy', key: 'l' },
   { to: '/stopped', name: 'Stopped', icon: 'stopped', key: 's' },
   { to: '/notifications', name: 'Told', icon: 'told', key: 'n' },

@@ -9,6 +9,14 @@ import { isoTimeSchema, toolRefSchema, uuidSchema } from './words.ts';
 export const inputBuckets = { length: 24, language: 18, characters: 6, labels: 12, words: 64 } as const;
 export type InputDimension = keyof typeof inputBuckets;
 export const inputDimensions = Object.keys(inputBuckets) as readonly InputDimension[];
+/** For people. */
+export const inputWords: Readonly<Record<InputDimension, string>> = {
+  length: 'length',
+  language: 'language',
+  characters: 'kinds of characters',
+  labels: 'labels',
+  words: 'words',
+};
 
 const share = z.number().min(0).max(1e9);
 export const inputCountsSchema = z.strictObject({
