@@ -1,8 +1,8 @@
 /**
  * How many calls are usual, and what happens above twice of that (S-3), through the front door: weeks of an agent's work under a clock that is set, then a burst; over crashes of both
- * planes; a person lifts it; the record replays.
+ * planes; a person lifts it; the record replays. And the rate of a Principal that follows what is usual for it: begun, spent by its instances together, raised after a quiet week.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Client } from '@modelcontextprotocol/client';
@@ -11,7 +11,7 @@ import { unthrottleShownText } from '@atf/core/wire/adaptive';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { atf, documents } from './cli-run.ts';
 import { HostClock, libfaketime } from './host-clock.ts';
-import { call, Product, until } from './product.ts';
+import { call, Product, root, until } from './product.ts';
 import { logSettled, readLog } from './read-log.ts';
 
 if (libfaketime === undefined)
@@ -24,44 +24,68 @@ const hour = 3_600;
 const hoursPlayed = 28;
 const stepHours = 7;
 const usual = 12;
+const principal = 'principal-operations';
 
 describe.skipIf(libfaketime === undefined)('volume', { timeout: 300_000 }, () => {
   const dir = mkdtempSync(join(tmpdir(), 'atf-volume-'));
   const clock = new HostClock(dir);
   let product: Product;
   let office: Client;
+  let desk: Client;
   let base: number;
   const at = (hours: number) => clock.set(base + hours * hour);
-  const volume = async () =>
-    (await product.operator()).call('agents.volume', { params: { id: 'senior-support' } });
+  const volume = async (id = 'senior-support') =>
+    (await product.operator()).call('agents.volume', { params: { id } });
+  const followed = async () => (await volume(principal)).followed;
   const read = async () => (await call(office, 'get_order', { order_id: 'O-5001' })).atf.code;
-  const served = () =>
+  const look = (by = desk) => call(by, 'get_order', { order_id: 'O-5001' });
+  const servedBy = (reads: () => Promise<string | undefined>) =>
     until(
       'reads to be served',
-      async () => ((await read().catch(() => 'no')) === undefined ? true : undefined),
+      async () => ((await reads().catch(() => 'no')) === undefined ? true : undefined),
       60_000,
     );
+  const served = () => servedBy(read);
+  /** Calls of its instances in turn, until one is refused for its rate. */
+  const refusedForRate = async (...instances: Client[]) => {
+    for (let each = 0; each < 60; each++) {
+      const answer = await look(instances[each % instances.length]);
+      if (answer.atf.code === 'segmentation.rate_exceeded') return answer.text;
+    }
+    throw new Error('no call was refused for its rate');
+  };
   const counted = (calls: number) =>
     until(`${calls} calls to be counted`, async () => ((await volume()).calls >= calls ? true : undefined));
-  const connect = async () => {
-    office = await until('an agent', () =>
+  const clientOf = (name: string) =>
+    until('an agent', () =>
       product
-        .agent('senior-support')
+        .agent(name)
         .then((agent) => agent.mcp('back-office'))
         .catch(() => undefined),
     );
+  const connect = async () => {
+    office = await clientOf('senior-support');
   };
 
   beforeAll(async () => {
     // At the half of an hour, so that what is done in it does not run into the next one.
     base = Math.round(hour / 2 - ((Date.now() / 1_000) % hour));
     clock.set(base);
-    product = await Product.start({ env: clock.env });
+    const policies = join(dir, 'policies');
+    cpSync(join(root, 'policies'), policies, { recursive: true });
+    const settings = join(policies, 'settings.yaml');
+    // What the agent had before is what its rate begins with.
+    const had = 'principal: { max: 1200, perSeconds: 60 }';
+    const text = readFileSync(settings, 'utf8').replace(had, 'principal: { max: 6, perSeconds: 60 }');
+    writeFileSync(settings, `${text}\ncallsFollowed: { floor: 2, ceiling: 9 }\n`);
+    product = await Product.start({ args: ['--policies', policies], env: clock.env });
     await connect();
+    desk = await clientOf(principal);
     for (let played = 0; played < hoursPlayed; played++) {
       at(played * stepHours);
       await served();
       for (let each = (await volume()).calls; each < usual; each++) expect(await read()).toBeUndefined();
+      await servedBy(async () => (await look()).atf.code);
       await counted(usual);
     }
     at(hoursPlayed * stepHours);
@@ -84,6 +108,20 @@ describe.skipIf(libfaketime === undefined)('volume', { timeout: 300_000 }, () =>
     expect(shown.stdout).toContain(`${baseline} are usual, above ${throttledAbove} it is throttled`);
   });
 
+  it('the rate of a Principal begins with no more than it had; its instances share it; people see it', async () => {
+    const rate = await until('a rate that follows', followed);
+    // One call an hour, which counts as ten.
+    expect(rate).toMatchObject({ baseline: 10, max: 6, perSeconds: 60 });
+    expect((await volume()).followed).toBeUndefined();
+    const text = await refusedForRate(desk, await clientOf(principal));
+    expect(text).toContain('rate:followed: 6 calls per 60 s, which follows the 10 an hour');
+    const words = '6 calls in 60 s, which follow what is usual';
+    const shown = await atf(['agent', 'show', principal, '--data', product.dataDir]);
+    expect(shown.stdout).toContain(words);
+    const rights = await atf(['agent', 'rights', principal, '--json', '--data', product.dataDir]);
+    expect(rights.stdout).toContain(words);
+  });
+
   it('above twice of it the agent is throttled, told when to come back, and people are told', async () => {
     const { throttledAbove = 0 } = await volume();
     for (let each = (await volume()).calls; each <= throttledAbove; each++) await read();
@@ -104,8 +142,10 @@ describe.skipIf(libfaketime === undefined)('volume', { timeout: 300_000 }, () =>
   });
 
   it.each(['control', 'gateway'] as const)('is not forgotten when %s crashes', async (plane) => {
+    const rate = await followed();
     await product.crash(plane);
     await product.serving();
+    expect(await until('control', () => followed().catch(() => undefined))).toEqual(rate);
     await connect();
     expect(await until('an answer', async () => (await read()) ?? 'ran')).toBe('segmentation.throttled');
   });
@@ -143,5 +183,39 @@ describe.skipIf(libfaketime === undefined)('volume', { timeout: 300_000 }, () =>
     await owner.client.call('agents.unthrottle', { params: { id }, body: { reason, presence: token } });
     await until('calls to run', async () => ((await read()) === undefined ? true : undefined));
     expect(await read()).toBeUndefined();
+  });
+
+  it('what speaks against it keeps it from being raised for a week', async () => {
+    const operator = await product.operator();
+    const { id } = await operator.call('agents.show', { params: { id: principal } });
+    at(hoursPlayed * stepHours + 6 * 24);
+    await operator.call('agents.revokeSessions', { params: { id }, body: { reason: 'a drill' } });
+    at(hoursPlayed * stepHours + 8 * 24);
+    const held = async () => {
+      const rate = await followed().catch(() => undefined);
+      return rate?.held === undefined ? undefined : rate;
+    };
+    expect(await until('a raise that is due', held)).toMatchObject({ max: 6, held: 'revoked' });
+  });
+
+  it('after a week in which nothing was against it, it is raised by a quarter; the log says when', async () => {
+    at(hoursPlayed * stepHours + 16 * 24);
+    const raised = async () => {
+      const rate = await followed().catch(() => undefined);
+      return rate === undefined || rate.max === 6 ? undefined : rate;
+    };
+    expect(await until('the raise', raised)).toMatchObject({ max: 7 });
+    await logSettled(product);
+    const { entries } = await readLog(product);
+    const told = entries.filter(({ type }) => type === 'segmentation.rate_followed');
+    expect(told.map(({ body }) => body['is'])).toMatchObject([
+      { max: 6 },
+      { max: 6, held: 'revoked' },
+      { max: 7 },
+    ]);
+    const [again] = documents(
+      await atf(['agent', 'try-level', principal, 'principal', '--json', '--data', product.dataDir]),
+    );
+    expect(again).toMatchObject({ agent: principal, changed: 0, unreplayable: [] });
   });
 });

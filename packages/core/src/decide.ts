@@ -26,6 +26,7 @@ import {
   humanCheckpointOf,
   valueOf,
 } from './segmentation/transaction.ts';
+import { followedId } from './segmentation/followed.ts';
 import type { Rate } from './segmentation/rate.ts';
 import { throttleId, throttleWords } from './segmentation/volume.ts';
 import { closedWindows } from './segmentation/windows.ts';
@@ -375,7 +376,9 @@ function limitRate(world: World, agent: AgentDoc): Step {
       const throttled = refusal('segmentation.throttled', throttleWords(whose.throttle), later);
       return whose === agent ? { refuse: throttled } : named({ refuse: throttled }, whose);
     }
-    const detail = `${over.id}: ${over.max} calls per ${over.perSeconds} s`;
+    const usual =
+      over.id === followedId ? `, which follows the ${agent.followed?.baseline} an hour that were usual` : '';
+    const detail = `${over.id}: ${over.max} calls per ${over.perSeconds} s${usual}`;
     return { refuse: refusal('segmentation.rate_exceeded', detail, later) };
   }
   return { pass: `within ${world.limits.length} rate limits` };

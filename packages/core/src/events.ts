@@ -60,6 +60,8 @@ export const events = {
   'segmentation.tool_classified': 'A person corrected the classification of a tool.',
   'segmentation.agent_throttled':
     'An agent made more than twice as many calls in an hour as usual; its rate is held down until the hour ends.',
+  'segmentation.rate_followed':
+    'The rate of a Principal follows what is usual for it: another figure, a raise that did not come, or none any more.',
   'segmentation.boundary_widened': 'A Principal widened a boundary for a time, within what policy offers.',
   'segmentation.boundary_narrowed':
     'A widened boundary ended: its time was over, a person ended it, or what it rested on changed.',

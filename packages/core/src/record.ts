@@ -291,6 +291,7 @@ function agentFacts({
   ceiling,
   technicalOwnerId,
   throttle,
+  followed,
   grants,
   blends,
 }: NonNullable<World['agent']>): AgentFacts {
@@ -300,6 +301,7 @@ function agentFacts({
     ...(ceiling === undefined ? {} : { ceiling }),
     technicalOwnerId,
     ...(throttle === undefined ? {} : { throttle }),
+    ...(followed === undefined ? {} : { followed }),
     ...(grants === undefined ? {} : { grants }),
     ...(blends === undefined ? {} : { blends }),
   };

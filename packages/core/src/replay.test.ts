@@ -123,6 +123,17 @@ const cases: readonly (readonly [string, Partial<World>, Partial<Received>?])[] 
     },
   ],
   [
+    'a Principal whose rate follows what is usual',
+    {
+      agent: {
+        ...agentDoc,
+        level: 'principal',
+        followed: { baseline: 20, max: 30, perSeconds: 60, notBefore: '2026-01-08T00:00:00.000Z' },
+      },
+      limits: [{ ...limit, id: 'rate:followed', max: 30, ok: false, retryAfterMs: 7 }],
+    },
+  ],
+  [
     'an amount above the limit of the manifest',
     { agent: { ...agentDoc, limits: [{ tool: 'back-office/refund_order', amountMax: 10 }] } },
   ],

@@ -57,6 +57,23 @@ describe('rate limits (S-3)', () => {
     expect(facts).toEqual([{ id: 'rate:agent', ok: true, max: 100, perSeconds: 60, retryAfterMs: 0 }]);
   });
 
+  it('of a Principal follow what is usual for it, never above its manifest; a demotion widens nothing', () => {
+    const followed = { baseline: 40, max: 40, perSeconds: 60, notBefore: '2026-01-08T00:00:00.000Z' };
+    const principal = { ...agentDoc(1, 'principal', []), followed };
+    const limiter = new World().limiter();
+    const ids = (agent: LimitInput['agent'], proof: LimitInput['proof'] = 'dpop') =>
+      limiter
+        .look({ agent, tool: undefined, settings: settingsDoc, proof })
+        .map(({ id, max }) => `${id} ${max}`);
+    expect(ids(principal)).toEqual(['rate:followed 40']);
+    const limits = [{ calls: { max: 7, perSeconds: 60 } }];
+    expect(ids({ ...principal, limits })).toEqual(['rate:agent 7', 'rate:followed 40']);
+    const demoted = ['rate:followed 40', `rate:agent ${settingsDoc.callsDefault.senior?.max}`];
+    expect(ids({ ...principal, ceiling: 'senior' })).toEqual(demoted);
+    expect(ids({ ...principal, level: 'senior' })).toEqual(demoted);
+    expect(ids(principal, 'none')).toContain('rate:followed 40');
+  });
+
   it('of an agent that is throttled bind whoever works for it, together with it', async () => {
     const throttle = {
       since: '2026-01-01T00:00:00.000Z',

@@ -1,10 +1,11 @@
 /**
  * Room: segmentation (S-3, invariant 4). Rate limits of an agent: the manifest's, and the default of its level where the manifest sets none for the agent as a
- * whole, and while it is throttled the rate of that. Control allocates over all gateways; this one spends what it has leased, in memory. A call first gets hold of one call of every limit that binds
+ * whole, while it is throttled the rate of that, and of a Principal the rate that follows what is usual. Control allocates over all gateways; this one spends what it has leased, in memory. A call first gets hold of one call of every limit that binds
  * it, then it is decided; what a refused call held is there for the next. A lease lives a moment, and what is not spent then stays spent, as what a
  * crash loses does. Without control nothing new is leased, and nothing runs.
  */
 import { effectiveLevel } from '@atf/core/maturity/levels';
+import { followedId } from '@atf/core/segmentation/followed';
 import type { Rate } from '@atf/core/segmentation/rate';
 import { throttleId } from '@atf/core/segmentation/volume';
 import type { AgentDoc, SettingsDoc, ToolDoc } from '@atf/core/wire/feed';
@@ -53,8 +54,16 @@ function ratesFor({ agent, tool, settings, proof, above = [] }: LimitInput): Nam
     const id = limit.tool === undefined ? 'rate:agent' : `rate:${limit.tool}`;
     rates.push({ id, holder: agent.id, ...limit.calls });
   }
-  if (!rates.some(({ id }) => id === 'rate:agent')) {
-    const level = settings?.callsDefault[effectiveLevel(agent, proof)];
+  const works = effectiveLevel(agent, proof);
+  const { followed } = agent;
+  // Beside what the manifest says, never above it; and whoever falls below Principal has no more than before.
+  if (followed !== undefined) {
+    const { max, perSeconds } = followed;
+    rates.push({ id: followedId, holder: agent.id, max, perSeconds });
+  }
+  const hasOwn = rates.some(({ id }) => id === 'rate:agent');
+  if (!hasOwn && (works !== 'principal' || followed === undefined)) {
+    const level = settings?.callsDefault[works];
     if (level !== undefined) rates.push({ id: 'rate:agent', holder: agent.id, ...level });
   }
   for (const { id: holder, throttle } of [agent, ...above])

@@ -7,6 +7,7 @@ import {
   limitWords,
   otherDomainWords,
   spentWords,
+  followedWords,
   throttleWords,
   volumeWords,
   windowWords,
@@ -153,6 +154,7 @@ export const showAgent: Command = async (cli, [name = '']) => {
         `${says}, for ${minutesMax} minutes (${offer}; ${timesLeft} of ${timesPerDay} times left today)`,
       ]),
       ['volume', volumeWords(volume)],
+      ...(volume.followed === undefined ? [] : [['rate', followedWords(volume.followed)]]),
       ...(volume.throttle === undefined ? [] : [['throttled', throttleWords(volume.throttle)]]),
       ...manifest.checkpoints.map((point) => [
         'checkpoint',

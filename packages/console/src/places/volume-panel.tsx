@@ -1,5 +1,5 @@
 /** How many calls an agent makes in an hour beside how many are usual; and, when it is throttled for that, a person lets it go on. */
-import { throttleWords, volumeWords } from '@atf/core/identity/manifest-words';
+import { followedWords, throttleWords, volumeWords } from '@atf/core/identity/manifest-words';
 import { type AgentVolume, unthrottleShownText } from '@atf/core/wire/adaptive';
 import type { Agent } from '@atf/core/wire/api';
 import { useState } from 'react';
@@ -20,6 +20,7 @@ export function VolumePanel({ agent }: { readonly agent: Agent }) {
         {(found) => (
           <div className="space-y-3">
             <p>{volumeWords(found)}</p>
+            {found.followed !== undefined && <p>Its rate: {followedWords(found.followed)}.</p>}
             {found.throttledAbove !== undefined && (
               <meter
                 className="block h-2 w-full max-w-sm"

@@ -146,10 +146,11 @@ export const statuses: Readonly<Record<RequirementId, Status>> = {
   },
   'S-3': {
     status: 'partly',
-    says: 'Rates per agent and tool, and rates that all agents of an owner, of the fleet or of one tool share, are enforced before the call. The database allocates them to all gateways in short leases; without it nothing new is admitted, and a crash resets nothing. What an agent usually calls in an hour is known from its records; above twice of that it is throttled and people are told. Other rates do not adapt yet; a Principal may widen one for a time where policy offers it.',
+    says: 'Rates per agent and tool, and rates that all agents of an owner, of the fleet or of one tool share, are enforced before the call. The database allocates them to all gateways in short leases; without it nothing new is admitted, and a crash resets nothing. What an agent usually calls in an hour is known from its records; above twice of that it is throttled and people are told. The rate of a Principal follows what is usual where settings say so, and it may widen a limit for a time where policy offers it; other limits do not adapt.',
     tests: [
       declared('asks a person at its checkpoint, keeps to its rate, and is stopped by whom it names'),
       'tests/e2e/shared-limits.test.ts › all agents of one owner, and all who call one tool, come out of one budget',
+      'tests/e2e/adaptive.test.ts › the rate of a Principal begins with no more than it had; its instances share it; people see it',
       'tests/e2e/adaptive.test.ts › above twice of it the agent is throttled, told when to come back, and people are told',
       'packages/core/src/segmentation/rate.test.ts',
     ],

@@ -3,6 +3,7 @@
  * and, where an event tells only what was before, after it. Pure. What the log does not say is left undefined, or named as not certain; nothing is guessed.
  */
 import type { Entry } from '@atf/core/audit/entry';
+import { type Followed, followedSchema } from '@atf/core/wire/adaptive';
 import {
   classificationSchema,
   type Classification,
@@ -27,6 +28,7 @@ export const toolEvents = [
   'segmentation.tool_classified',
 ] as const;
 export const grantEvents = ['segmentation.boundary_widened', 'segmentation.boundary_narrowed'] as const;
+export const followedEvents = ['segmentation.rate_followed'] as const;
 export const stopEvents = ['incident.containment_set', 'incident.containment_lifted'] as const;
 
 const isBy = ({ at }: Event, momentMs: number): boolean => Date.parse(at) <= momentMs;
@@ -125,6 +127,10 @@ export function grantsThen(events: readonly Event[], momentMs: number): Boundary
   }
   return [...grants.values()];
 }
+
+/** The rate that followed what was usual then. `events`: of this agent, oldest first. */
+export const followedThen = (events: readonly Event[], momentMs: number): Followed | undefined =>
+  followedSchema.safeParse(events.findLast((each) => isBy(each, momentMs))?.body['is']).data;
 
 /** Stops in force then. Those of stop files are in force at one gateway only, and are not among them. `events`: oldest first. */
 export function stopsThen(events: readonly Event[], momentMs: number): ContainmentDoc[] {

@@ -7,7 +7,9 @@ import { decide, doorsOf } from '@atf/core/decide';
 import { sha256 } from '@atf/core/digest';
 import { effectiveLevel } from '@atf/core/maturity/levels';
 import { noFlow } from '@atf/core/segmentation/flow';
+import type { Rate } from '@atf/core/segmentation/rate';
 import { anyQuery, queryFact } from '@atf/core/segmentation/sql/query-fact';
+import { followedId } from '@atf/core/segmentation/followed';
 import { unspentTotals } from '@atf/core/segmentation/totals';
 import { limitsFor } from '@atf/core/segmentation/transaction';
 import type { AgentDoc, ContainmentDoc, InstanceDoc, ServerDoc, ToolDoc } from '@atf/core/wire/feed';
@@ -57,18 +59,23 @@ export async function standingOf(control: Control, row: AgentRow): Promise<Stand
 
 /** The limits that bind, unspent. */
 function freshLimits({ agent, settings }: Standing, tool: ToolDoc | undefined): LimitFact[] {
-  const fresh = (id: string, rate: { max: number; perSeconds: number }): LimitFact => ({
+  const fresh = (id: string, { max, perSeconds }: Rate): LimitFact => ({
     id,
     ok: true,
-    ...rate,
+    max,
+    perSeconds,
     retryAfterMs: 0,
   });
   const own = tool === undefined ? [] : limitsFor(agent, tool);
   const facts = own.flatMap(({ tool: named, calls }) =>
     calls === undefined ? [] : [fresh(named === undefined ? 'rate:agent' : `rate:${named}`, calls)],
   );
-  if (facts.some(({ id }) => id === 'rate:agent')) return facts;
-  return [...facts, fresh('rate:agent', settings.callsDefault[effectiveLevel(agent, 'dpop')])];
+  const { followed } = agent;
+  const works = effectiveLevel(agent, 'dpop');
+  const hasOwn = facts.some(({ id }) => id === 'rate:agent');
+  if (followed !== undefined) facts.push(fresh(followedId, followed));
+  if (hasOwn || (followed !== undefined && works === 'principal')) return facts;
+  return [...facts, fresh('rate:agent', settings.callsDefault[works])];
 }
 
 /** The totals that bind, unspent. */

@@ -19,6 +19,8 @@ import { Lane } from './lane.ts';
 import {
   agentEvents,
   agentThen,
+  followedEvents,
+  followedThen,
   grantEvents,
   grantsThen,
   stopEvents,
@@ -133,13 +135,21 @@ async function thenOf(control: Control, log: ReadableLog, row: AgentRow, momentM
     (await versionByDigest(db, config.tenant, row.id, then.manifestDigest)) ??
     refuse('audit.past_unknown', 'Its manifest of then is not kept.');
   // Calls are not counted here, so a throttle of now or then changes nothing.
-  const { ceiling: _, throttle: __, grants: ___, ...current } = agentDocOf(row, version.manifest);
+  const {
+    ceiling: _,
+    throttle: __,
+    grants: ___,
+    followed: ____,
+    ...current
+  } = agentDocOf(row, version.manifest);
+  const followed = followedThen(await eventsOf(control, log, followedEvents, row.id), momentMs);
   const agent: AgentDoc = {
     ...current,
     version: version.version,
     manifestDigest: then.manifestDigest,
     level: then.level,
     ...(then.ceiling === undefined ? {} : { ceiling: then.ceiling }),
+    ...(followed === undefined ? {} : { followed }),
   };
   const { version: policy, content } = await setAt(control, momentMs);
   const facts = factsOfContent(content);

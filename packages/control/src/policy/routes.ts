@@ -1,7 +1,7 @@
 /** Room: policy (S-1, S-2). What would happen to one call, and what an agent may do tool by tool. Nothing runs and nothing is recorded. */
 import { actionClassOf } from '@atf/core/decide';
 import { type ErrorEntry, errors, refuse } from '@atf/core/errors';
-import { limitWords } from '@atf/core/identity/manifest-words';
+import { followedWords, limitWords } from '@atf/core/identity/manifest-words';
 import { limitsFor } from '@atf/core/segmentation/transaction';
 import type { DecisionView, ResponseOf } from '@atf/core/wire/api';
 import type { AgentDoc, ToolDoc } from '@atf/core/wire/feed';
@@ -51,11 +51,13 @@ export function decisionView({
 /** Limits and amounts from which a person is asked, in words. */
 export function conditionsOf(agent: AgentDoc, tool: ToolDoc): string[] {
   const limits = limitsFor(agent, tool).map(limitWords);
+  const followed =
+    agent.followed === undefined ? [] : [`all tools together: ${followedWords(agent.followed)}`];
   const ref = `${tool.server}/${tool.name}`;
   const points = agent.checkpoints.flatMap(({ tool: named, amountAbove, reason }) =>
     named === ref && amountAbove !== undefined ? [`above ${amountAbove} a person is asked: ${reason}`] : [],
   );
-  return [...limits, ...points];
+  return [...limits, ...followed, ...points];
 }
 
 /** What a decision about a tool says of the agent's right to it. */

@@ -92,3 +92,15 @@ it.each<[string, Settings['memory'], Settings['memory'], number]>([
     looserSettings({ ...read.settings, memory: before }, { ...read.settings, memory: after }),
   ).toHaveLength(count);
 });
+
+it.each<[string, Settings['callsFollowed'], Settings['callsFollowed'], number]>([
+  ['up to the default', undefined, { floor: 10, ceiling: 1_200 }, 0],
+  ['above it', undefined, { floor: 10, ceiling: 2_400 }, 1],
+  ['narrower', { floor: 10, ceiling: 600 }, { floor: 5, ceiling: 500 }, 0],
+  ['wider', { floor: 10, ceiling: 600 }, { floor: 20, ceiling: 700 }, 2],
+  ['no longer', { floor: 10, ceiling: 600 }, undefined, 1],
+])('rates of Principals that follow what is usual: %s', (_name, before, after, count) => {
+  expect(
+    looserSettings({ ...read.settings, callsFollowed: before }, { ...read.settings, callsFollowed: after }),
+  ).toHaveLength(count);
+});

@@ -26,6 +26,21 @@ function looserRate(name: string, was: Rate, is: Rate | undefined): string[] {
     : [];
 }
 
+/** Principals may make more calls than before: where their rates follow what is usual, and where they no longer do. */
+function looserFollowed(
+  { callsFollowed: was, callsDefault: { principal } }: Settings,
+  { callsFollowed: is }: Settings,
+): string[] {
+  if (is === undefined)
+    return was === undefined
+      ? []
+      : ['settings callsFollowed: rates of Principals no longer follow what is usual'];
+  if (was === undefined) return looserRate('callsFollowed', principal, { max: is.ceiling, perSeconds: 60 });
+  return (['floor', 'ceiling'] as const).flatMap((bound) =>
+    is[bound] > was[bound] ? [`settings callsFollowed.${bound}: ${was[bound]} becomes ${is[bound]}`] : [],
+  );
+}
+
 /** The shared rates by name. A tool that is no longer named falls under the figure for every other tool. */
 function sharedRates({ callsShared }: Settings): Map<string, Rate> {
   const { tools = {}, owner, fleet, tool } = callsShared;
@@ -63,6 +78,7 @@ export function looserSettings(before: Settings, after: Settings): string[] {
     more(`tokenSeconds.${level}`, before.tokenSeconds[level], after.tokenSeconds[level]);
     says.push(...looserRate(`callsDefault.${level}`, before.callsDefault[level], after.callsDefault[level]));
   }
+  says.push(...looserFollowed(before, after));
   const [was, is] = [sharedRates(before), sharedRates(after)];
   for (const [name, rate] of was) {
     const now = is.get(name) ?? (name.startsWith('tools.') ? is.get('tool') : undefined);

@@ -4,6 +4,8 @@
 import { ownDetectorsProblems } from '@atf/core/data/own/own-detectors';
 import { problemsOf } from '@atf/core/data/output/rules';
 import { bothNamed, unknownWords } from '@atf/core/data/sensitive';
+import { mostInAMinute } from '@atf/core/segmentation/followed';
+import { followedBoundsSchema } from '@atf/core/wire/adaptive';
 import { callsSharedSchema } from '@atf/core/wire/feed';
 import { cascadeSchema, isTimeZone } from '@atf/core/wire/manifest';
 import { boundaryOfferSchema, offersMax } from '@atf/core/wire/negotiation';
@@ -35,6 +37,8 @@ const figuresSchema = z.strictObject({
     levelSchema,
     z.strictObject({ max: z.int().min(1).max(1_000_000), perSeconds: z.int().min(1).max(86_400) }),
   ),
+  /** Rates of Principals follow what is usual for each, between these figures; absent: they do not. */
+  callsFollowed: followedBoundsSchema.optional(),
   /** Calls per period that agents share. */
   callsShared: callsSharedSchema.default({}),
   /** What is done with results that look like injected orders; absent: what ships (core/data/injection.ts). */
@@ -99,7 +103,15 @@ const figuresSchema = z.strictObject({
   /** Asked whether calls fit what they are for. */
   judge: judgeSettingsSchema.optional(),
 });
-export const settingsSchema = figuresSchema.superRefine(({ sensitive, detectors }, context) => {
+export const settingsSchema = figuresSchema.superRefine(({ sensitive, detectors, ...rest }, context) => {
+  const { callsFollowed, callsDefault } = rest;
+  const most = mostInAMinute(callsDefault.principal);
+  if (callsFollowed !== undefined && callsFollowed.ceiling < most)
+    context.addIssue({
+      code: 'custom',
+      path: ['callsFollowed', 'ceiling'],
+      message: `it is below callsDefault.principal, which lets through ${most} in a minute and holds where nothing is usual yet: lower that first`,
+    });
   if (sensitive === undefined) return;
   const { masked, tokenised = {}, tokens, neverSent } = sensitive;
   const given = (tokens?.givenTo ?? []).flatMap(({ of }) => of);

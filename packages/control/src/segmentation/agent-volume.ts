@@ -22,7 +22,7 @@ export async function volumeOf(control: Control, agent: AgentRow): Promise<Agent
   const all = await histories(db, tenant, [agent.id], { sinceHour: hour - volumeHoursKept, hour: hour + 1 });
   const history = all.get(agent.id);
   const baseline = (await baselineRow(db, tenant, agent.id))?.calls;
-  const { throttle } = agent.adapted;
+  const { throttle, followed } = agent.adapted;
   return {
     since: hourAt(hour),
     calls: hours.find((each) => each.hour === hour)?.calls ?? 0,
@@ -30,6 +30,7 @@ export async function volumeOf(control: Control, agent: AgentRow): Promise<Agent
       ? {}
       : { baseline, throttledAbove: Math.floor((baseline * overPercent) / 100) }),
     ...(throttle === undefined ? {} : { throttle }),
+    ...(followed === undefined ? {} : { followed }),
     history: {
       activeHours: history?.activeHours ?? 0,
       calls: history?.calls ?? 0,

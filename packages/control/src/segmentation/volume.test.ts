@@ -1,13 +1,15 @@
 /** Volumes over the real database: counted once, a baseline a day, throttled once an hour, lifted by a person. */
 import { sha256 } from '@atf/core/digest';
 import { dayMs, hourMs } from '@atf/core/hours';
-import { unthrottleShownText } from '@atf/core/wire/adaptive';
 import type { Person } from '@atf/core/wire/api';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type Followed, unthrottleShownText } from '@atf/core/wire/adaptive';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { insertIndexRows } from '../audit/index-store.ts';
 import { registerAgent } from '../identity/agents.ts';
 import { agentById } from '../identity/store.ts';
 import { type TestControl, testControl } from '../workspace/control.fixture.ts';
+import { settingsSchema } from '../policy/settings.ts';
+import { leaseCalls } from './budgets.ts';
 import { unthrottle, volumeOf } from './agent-volume.ts';
 import { ofEach, VolumeWatch } from './volume.ts';
 
@@ -20,7 +22,7 @@ let logSize = 0;
 const tenant = 'default';
 
 beforeAll(async () => {
-  control = await testControl({ policies: false });
+  control = await testControl();
   owner = await control.person('olga', ['agent_owner']);
   const technical = await control.person('tim', ['technical_owner']);
   const business = await control.person('bea', ['business_owner']);
@@ -46,23 +48,25 @@ beforeAll(async () => {
 });
 afterAll(() => control.close());
 
+/** A record about the agent, as the index of the log has it. */
+const indexed = (type: string, at = control.clock.nowMs()) => ({
+  tenant,
+  leaf_hash: Buffer.alloc(32),
+  type,
+  at,
+  agent: agentId,
+  session: null,
+  action: null,
+  outcome: type === 'action.intent' ? 'allowed' : 'refused',
+  gateway: null,
+  epoch: null,
+  seq: null,
+  payload: null,
+});
+
 /** Puts calls that ran, and as many that were refused, into the index of the log. */
 async function calls(count: number, at = control.clock.nowMs()): Promise<void> {
-  const row = (type: string, i: number) => ({
-    tenant,
-    log_index: logSize + i,
-    leaf_hash: Buffer.alloc(32),
-    type,
-    at,
-    agent: agentId,
-    session: null,
-    action: null,
-    outcome: type === 'action.intent' ? 'allowed' : 'refused',
-    gateway: null,
-    epoch: null,
-    seq: null,
-    payload: null,
-  });
+  const row = (type: string, i: number) => ({ ...indexed(type, at), log_index: logSize + i });
   const types = Array.from({ length: count }, () => ['action.intent', 'action.refused']).flat();
   await control.change((tx) => insertIndexRows(tx, types.map(row)));
   logSize += types.length;
@@ -149,6 +153,109 @@ it('does not take its baseline along: a day of the most that it may adds a quart
   const after = (await volume()).baseline as number;
   expect(after).toBeGreaterThanOrEqual(before);
   expect(after).toBeLessThanOrEqual(Math.floor(before * 1.25 ** 3));
+});
+
+describe('the rate of a Principal', () => {
+  type Bounds = { readonly floor: number; readonly ceiling: number };
+  const settingsAre = async (changed: { callsFollowed?: Bounds | undefined; max?: number }) => {
+    const { settings } = await control.db
+      .selectFrom('policy_set')
+      .select('settings')
+      .executeTakeFirstOrThrow();
+    const was = settingsSchema.parse(JSON.parse(settings));
+    const principal = { max: changed.max ?? was.callsDefault.principal.max, perSeconds: 60 };
+    const callsDefault = { ...was.callsDefault, principal };
+    const text = JSON.stringify({ ...was, ...changed, max: undefined, callsDefault });
+    await control.db.updateTable('policy_set').set({ settings: text }).execute();
+    return look();
+  };
+  const look = async () => {
+    await new VolumeWatch(control).look();
+    return (await volume()).followed;
+  };
+  const levelIs = async (level: 'intern' | 'principal') => {
+    await control.db.updateTable('agent').set({ level }).where('id', '=', agentId).execute();
+    return look();
+  };
+  /** Days with so many calls in an hour. */
+  const daysOf = async (count: number, days: number) => {
+    for (let day = 0; day < days; day++) {
+      control.later(dayMs);
+      await calls(count);
+      await watch.look();
+    }
+    return (await volume()).followed;
+  };
+  const told = () => control.events('segmentation.rate_followed');
+  const about = async (type: string) => {
+    const of = { ...indexed(type), log_index: logSize++ };
+    await control.change((tx) => insertIndexRows(tx, [of]));
+  };
+  const bounds = { floor: 1, ceiling: 1_000 };
+
+  it('begins with no more than it had, for Principals with a baseline, within the bounds', async () => {
+    const baseline = (await volume()).baseline as number;
+    expect(baseline).toBeGreaterThan(12);
+    expect(await settingsAre({ callsFollowed: bounds, max: 12 })).toBeUndefined();
+    expect(await levelIs('principal')).toMatchObject({ baseline, max: 12, perSeconds: 60 });
+    expect((await control.doc('agent', agentId))?.followed).toMatchObject({ max: 12 });
+  });
+
+  it('falls at once with a ceiling; what is spent stays spent; a floor that people raise acts at once', async () => {
+    const spent = { agentId, limit: 'rate:followed', max: 12, perSeconds: 60, wanted: 12 };
+    expect(await leaseCalls(control, [spent])).toMatchObject({ grants: [{ granted: 12 }] });
+    expect(await settingsAre({ callsFollowed: { floor: 1, ceiling: 5 }, max: 5 })).toMatchObject({ max: 5 });
+    expect(await leaseCalls(control, [{ ...spent, max: 5, wanted: 5 }])).toMatchObject({
+      grants: [{ granted: 0 }],
+    });
+    expect(await settingsAre({ callsFollowed: bounds })).toMatchObject({ max: 5 });
+    expect(await settingsAre({ callsFollowed: { ...bounds, floor: 8 } })).toMatchObject({ max: 8 });
+    expect(await settingsAre({ callsFollowed: bounds })).toMatchObject({ max: 8 });
+    expect((await told()).map(({ body }) => body['is'])).toMatchObject([{ max: 12 }, { max: 5 }, { max: 8 }]);
+  });
+
+  it('is raised once in a quiet week, by a quarter, however busy the agent is', async () => {
+    const busy = ((await volume()).baseline as number) - 1;
+    expect(await daysOf(busy, 6)).toMatchObject({ max: 8 });
+    expect(await daysOf(busy, 2)).toMatchObject({ max: 10 });
+    expect(await daysOf(busy, 5)).toMatchObject({ max: 10 });
+  });
+
+  it.each([
+    ['identity.agent_registered', 'new_version'],
+    ['incident.containment_set', 'stopped'],
+    ['approvals.review_objected', 'objected'],
+  ])('is not raised within a week of %s', async (type, held) => {
+    const { max, notBefore } = (await look()) as Followed;
+    await about(type);
+    control.later(Math.max(0, Date.parse(notBefore) - control.clock.nowMs()));
+    const count = (await told()).length;
+    expect(await look()).toMatchObject({ max, held });
+    expect(await look()).toMatchObject({ max, held });
+    expect(await told()).toHaveLength(count + 1);
+  });
+
+  it('is not raised while it is throttled or under a ceiling', async () => {
+    const { max, notBefore } = (await look()) as Followed;
+    control.later(Date.parse(notBefore) - control.clock.nowMs());
+    await control.db.updateTable('agent').set({ ceiling: 'intern' }).where('id', '=', agentId).execute();
+    expect(await look()).toMatchObject({ max, held: 'ceiling' });
+    await control.db.updateTable('agent').set({ ceiling: null }).where('id', '=', agentId).execute();
+  });
+
+  it('a demotion and a promotion later bring nothing back that it had lost', async () => {
+    const { max } = (await look()) as Followed;
+    expect(await levelIs('intern')).toMatchObject({ max });
+    expect(await settingsAre({ callsFollowed: { floor: 1, ceiling: 5 }, max: 5 })).toMatchObject({ max: 5 });
+    await settingsAre({ callsFollowed: bounds, max: 12 });
+    expect(await levelIs('principal')).toMatchObject({ max: 5 });
+  });
+
+  it('ends with the setting', async () => {
+    expect(await settingsAre({ callsFollowed: undefined })).toBeUndefined();
+    expect((await control.doc('agent', agentId))?.followed).toBeUndefined();
+    await levelIs('intern');
+  });
 });
 
 it('keeps four weeks, and the baseline of whoever rests longer', async () => {

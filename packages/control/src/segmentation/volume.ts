@@ -16,6 +16,7 @@ import { firstIndexSince, indexedRows } from '../audit/index-store.ts';
 import type { Control, Tx } from '../context.ts';
 import { setAdapted } from '../identity/adapted.ts';
 import { type AgentRow, lockAgent } from '../identity/store.ts';
+import { followUsual } from './followed-rates.ts';
 import {
   adaptedAgents,
   addCalls,
@@ -60,6 +61,7 @@ export class VolumeWatch {
   /** The day whose baselines are made, and the last agent that has its own. */
   #day: number | undefined;
   #after = '';
+  #followed = '';
 
   constructor(control: Control) {
     this.#control = control;
@@ -68,6 +70,7 @@ export class VolumeWatch {
   async look(): Promise<void> {
     await this.#count();
     await this.#refresh();
+    this.#followed = await followUsual(this.#control, this.#followed, ofEach);
     await this.#throttleAll();
     await this.#letGo();
   }

@@ -2,7 +2,7 @@
  * What a manifest declares, in words for people, the same in console and command line. What is declared and not enforced says so: a reader must not
  * take a wish for a fact.
  */
-import type { AgentVolume } from '../wire/adaptive.ts';
+import type { AgentVolume, Followed } from '../wire/adaptive.ts';
 import type { BoundaryGrant } from '../wire/negotiation.ts';
 import { columnsOf, type TableRights, tableOperations } from '../wire/database.ts';
 import type {
@@ -80,6 +80,21 @@ export function throttleWords({
 }: NonNullable<AgentVolume['throttle']>): string {
   return `throttled to ${max.toLocaleString('en')} calls in ${perSeconds} s until ${until}, because of ${calls.toLocaleString('en')} calls in this hour`;
 }
+
+/** What happened within a week. */
+const heldWords: Readonly<Record<NonNullable<Followed['held']>, string>> = {
+  throttled: 'it was throttled',
+  stopped: 'it was stopped',
+  ceiling: 'of a ceiling on its level',
+  revoked: 'credentials of it were revoked',
+  objected: 'a person objected to what it did',
+  doubted: 'it was doubted what it is for',
+  new_version: 'its version is new',
+};
+
+/** `20 calls in 60 s, which follow what is usual; no more before 2026-11-29, because it was throttled`. */
+export const followedWords = ({ max, perSeconds, notBefore, held }: Followed): string =>
+  `${max.toLocaleString('en')} calls in ${perSeconds} s, which follow what is usual; no more before ${notBefore.slice(0, 16)}Z${held === undefined ? '' : `, because ${heldWords[held]}`}`;
 
 /** Without the reason, which is its author's own words. */
 export function checkpointWords({ amountAbove, currency }: HumanCheckpoint): string {

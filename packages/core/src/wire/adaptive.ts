@@ -21,9 +21,41 @@ export const throttleSchema = z.object({
 });
 export type Throttle = z.infer<typeof throttleSchema>;
 
+/** Between which figures rates follow what is usual (S-3): in a minute. */
+export const followedBoundsSchema = z
+  .strictObject({ floor: z.int().min(1).max(1_000_000), ceiling: z.int().min(1).max(1_000_000) })
+  .refine(({ floor, ceiling }) => floor <= ceiling, 'the floor is above the ceiling');
+export type FollowedBounds = z.infer<typeof followedBoundsSchema>;
+
+/** What speaks against raising a rate: something that happened within a week. */
+export const heldBecause = [
+  'throttled',
+  'stopped',
+  'ceiling',
+  'revoked',
+  'objected',
+  'doubted',
+  'new_version',
+] as const;
+
+/** The rate of a Principal that follows what is usual for it (segmentation/followed.ts). */
+export const followedSchema = z.object({
+  /** Calls an hour that were usual when it became this. */
+  baseline: calls,
+  max: z.int().min(1),
+  perSeconds: z.int().min(1),
+  /** It is not raised before. */
+  notBefore: isoTimeSchema,
+  /** Why a raise that was due did not come. */
+  held: z.enum(heldBecause).optional(),
+});
+export type Followed = z.infer<typeof followedSchema>;
+
 /** What control adapts: stands with the agent's document, and in the facts of its decisions. */
 export const adaptedSchema = z.object({
   throttle: throttleSchema.optional(),
+  /** In place of the rate of its level where it works as Principal, beside it where it works below. */
+  followed: followedSchema.optional(),
   /** Boundaries that it has widened within what policy offers; what of them counts is decided call by call (segmentation/grants.ts). */
   grants: z.array(boundaryGrantSchema).max(grantsMax).optional(),
   /** Indexes that a person lets it bring together (segmentation/retrieval.ts). */
@@ -43,6 +75,7 @@ export const agentVolumeSchema = z.object({
   /** Above so many calls in one hour it is throttled. */
   throttledAbove: calls.optional(),
   throttle: throttleSchema.optional(),
+  followed: followedSchema.optional(),
   /** What is counted: hours with a call in them, and calls, of the last four weeks. */
   history: z.object({ activeHours: calls, calls, since: isoTimeSchema.optional() }),
   /** Active hours, oldest first. */
