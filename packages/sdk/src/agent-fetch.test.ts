@@ -211,7 +211,7 @@ describe('agentFetch', () => {
     answer: () => Response,
     times: number,
     body: RequestInit['body'] = '{}',
-    door = 'mcp',
+    path = '/mcp/files',
   ) => {
     const clock = { ms: startMs };
     const { sent, fetch } = recorder((n) => (n <= times ? answer() : new Response('{}')));
@@ -227,7 +227,7 @@ describe('agentFetch', () => {
       nowMs: () => clock.ms,
       pause,
     });
-    const { status } = await call(`${gatewayUrl}/${door}/files`, { method: 'POST', body });
+    const { status } = await call(`${gatewayUrl}${path}`, { method: 'POST', body });
     return { status, attempts: sent.length, tookMs: clock.ms - startMs };
   };
 
@@ -247,9 +247,16 @@ describe('agentFetch', () => {
     const never = await sentWhile(message, Number.POSITIVE_INFINITY);
     expect(never.status).toBe(503);
     expect(never.tookMs).toBeLessThan(unheardMs + 500);
-    // Elsewhere than in MCP, what was cut half-way is refused like this; and what was sent as a stream is gone.
+    expect(await sentWhile(() => told(503, stale), 3, '{}', '/v1/actions')).toEqual({
+      status: 200,
+      attempts: 4,
+      tookMs: 350,
+    });
+    // Elsewhere, what was cut half-way is refused like this; and what was sent as a stream is gone.
     const once = { status: 503, attempts: 1, tookMs: 0 };
-    expect(await sentWhile(message, 3, '{}', 'http')).toEqual(once);
+    expect(await sentWhile(message, 3, '{}', '/http/files')).toEqual(once);
+    // A report may have been taken: whoever sends it again has to know that.
+    expect(await sentWhile(message, 3, '{}', '/v1/actions/1/outcome')).toEqual(once);
     expect(await sentWhile(message, 3, new Blob(['{}']).stream())).toEqual(once);
   });
 

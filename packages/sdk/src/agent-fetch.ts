@@ -3,9 +3,10 @@
  * it expires. Hand it to any MCP SDK transport as `fetch`; nothing else in the agent changes.
  *
  * Deliberately not here: retries of calls. What is repeated was refused unread: a request whose token had expired or counts no more, one
- * that came to the gateway before the news of the enrolment did, and a message of MCP (none that runs a tool is refused so) that came while the gateway
- * had not heard from control: a host whose first message fails gives the server up for good.
+ * that came to the gateway before the news of the enrolment did, and what came while the gateway had not heard from control, where it answers itself: a message of MCP
+ * (none that runs a tool is refused so; a host whose first message fails gives the server up for good), and a program's question whether it may act.
  */
+import { actionRoutes } from '@atf/core/wire/action';
 import type { Credential } from '@atf/core/wire/api';
 import { type AgentKey, dpopProof } from './agent-key.ts';
 
@@ -87,7 +88,7 @@ export function agentFetch(options: AgentFetchOptions): AgentFetch {
     const request = requestOf(input, init);
     const credential = await holder.fresh();
     const { origin, pathname } = new URL(request.url);
-    const isMcp = pathname.startsWith('/mcp/');
+    const isOfGateway = pathname.startsWith('/mcp/') || pathname === actionRoutes['actions.request'].path;
     if (origin !== new URL(credential.gatewayUrl).origin && !others.has(origin)) {
       throw new TypeError('this fetch sends its token only to the gateway that the credential names');
     }
@@ -101,8 +102,8 @@ export function agentFetch(options: AgentFetchOptions): AgentFetch {
         return renewed === credential ? response : attempt(request, renewed);
       }
       const unsettled = code === 'identity.instance_unknown' && nowMs() - holder.obtainedAtMs <= settleMs;
-      // Calls of tools are answered by results in MCP; at other doors what was cut half-way, or a service itself, may say the same.
-      const unheard = code === 'containment.feed_stale' && isMcp && nowMs() - begunMs <= unheardMs;
+      // Calls of tools are answered by results in MCP, and a question runs nothing; at other doors what was cut half-way, or a service itself, may say the same.
+      const unheard = code === 'containment.feed_stale' && isOfGateway && nowMs() - begunMs <= unheardMs;
       if (!unsettled && !unheard) return response;
       await pause(pauseMs);
       request.init.signal?.throwIfAborted();
