@@ -98,6 +98,19 @@ export interface McpAgent {
   mcp(server: string): Promise<Client>;
 }
 
+/** Asks again where nothing has run because control was not heard in time: on a machine that does much else a lease runs out now and then. */
+function patient(governed: ReturnType<typeof agentFetch>): ReturnType<typeof agentFetch> {
+  const ask: typeof fetch = (input, init) =>
+    until('an answer while control is heard', async () => {
+      const response = await governed(input, init);
+      const isWords = response.headers.get('content-type')?.includes('json') === true;
+      if (response.status !== 503 || !isWords || typeof (init?.body ?? '') !== 'string') return response;
+      const text = await response.clone().text();
+      return text.includes('"containment.feed_stale"') && !text.includes('"unknown"') ? undefined : response;
+    });
+  return Object.assign(ask, { credential: governed.credential });
+}
+
 function agentWith(controlUrl: string, credential: Credential, key: AgentKey): McpAgent {
   const { instanceId, gatewayUrl, tokenType } = credential;
   const renew = () => renewCredential({ controlUrl, key, instanceId });
@@ -108,7 +121,7 @@ function agentWith(controlUrl: string, credential: Credential, key: AgentKey): M
     await client.connect(new StreamableHTTPClientTransport(url, { fetch: governed }));
     return client;
   };
-  return { credential, key, fetch: governed, mcp };
+  return { credential, key, fetch: patient(governed), mcp };
 }
 
 export interface Signed {
