@@ -9,15 +9,13 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Backtest } from '@atf/core/wire/backtest';
 import type { ControlClient } from '@atf/sdk/client';
 import { Product, root } from '../tests/e2e/product.ts';
+import { askedBeside, leaseMs } from './beside.ts';
 import { ms, number, type Part, type Row } from './part.ts';
 import { residentMb } from './processes.ts';
 import { stateOf } from './state.ts';
 
 const wantedSeconds = 60;
-const askEveryMs = 50;
 const followEveryMs = 200;
-/** Gateways refuse when control is silent for longer. */
-const leaseMs = 800;
 
 /** Of a tool that none of the recorded calls is of, and of the one that all are of. */
 const candidates = { none: 'create_refund', all: 'get_order' } as const;
@@ -57,29 +55,17 @@ async function tried(product: Product, operator: ControlClient, tool: string): P
   );
   const begun = performance.now();
   const { id } = await operator.call('backtests.start', { body: { candidate, days: 366 } });
-  let slowestMs = 0;
-  let over = false;
-  const asking = (async () => {
-    while (!over) {
-      const askedMs = performance.now();
-      await operator.call('people.list');
-      slowestMs = Math.max(slowestMs, performance.now() - askedMs);
-      await pause(askEveryMs);
-    }
-  })();
-  for (;;) {
-    const report = await operator.call('backtests.show', { params: { id } });
-    if (report.state === 'running') {
+  const { answer: report, slowestMs } = await askedBeside(operator, async () => {
+    for (;;) {
+      const now = await operator.call('backtests.show', { params: { id } });
+      if (now.state !== 'running') return now;
       await pause(followEveryMs);
-      continue;
     }
-    const seconds = (performance.now() - begun) / 1_000;
-    over = true;
-    await asking;
-    if (report.state !== 'done')
-      throw new Error(`the backtest is ${report.state} (${report.code ?? 'no code'})`);
-    return { report, seconds, slowestMs, controlMb: residentMb(product.ready.pids.control) };
-  }
+  });
+  const seconds = (performance.now() - begun) / 1_000;
+  if (report.state !== 'done')
+    throw new Error(`the backtest is ${report.state} (${report.code ?? 'no code'})`);
+  return { report, seconds, slowestMs, controlMb: residentMb(product.ready.pids.control) };
 }
 
 export const backtestPart: Part = {

@@ -25,7 +25,7 @@ import { FileTileStore, type TileStore } from '@atf/control/audit/tile-store';
 import { composeControl } from '@atf/control/compose';
 import type { ControlOptionsInput } from '@atf/control/config';
 import type { Control } from '@atf/control/context';
-import { registerAgent } from '@atf/control/identity/agents';
+import { bootstrapLevel, registerAgent } from '@atf/control/identity/agents';
 import { insertInstance, openSession } from '@atf/control/identity/credential-store';
 import { agentById } from '@atf/control/identity/store';
 import { hostOperator } from '@atf/control/people/registry';
@@ -42,6 +42,7 @@ import { gatewayKeyOf } from '@atf/gateway/gateway-key';
 import { sealText } from '@atf/gateway/payload';
 import { ControlClient } from '@atf/sdk/client';
 import { until } from '../tests/e2e/product.ts';
+import { mixedLevel, mixedRights } from './fleet.ts';
 
 export interface StatePlan {
   readonly dataDir: string;
@@ -49,6 +50,8 @@ export interface StatePlan {
   readonly databaseUrl?: string;
   readonly agents: number;
   readonly records: number;
+  /** `mixed`: at four levels, with tools of all classes (fleet.ts); absent: interns that read orders. */
+  readonly fleet?: 'mixed';
 }
 
 export interface StateMade {
@@ -68,19 +71,21 @@ const begun = performance.now();
 const seconds = () => (performance.now() - begun) / 1000;
 const say = (text: string) => process.stderr.write(`${seconds().toFixed(0).padStart(5)} s  ${text}\n`);
 
+const readsOrders = `domain: analysis
+dataDomains: [customers, orders]
+capabilities: [Read customers and orders]
+tools: [back-office/list_customers, back-office/list_orders, back-office/get_order]
+limits:
+  - calls: { max: 60, perSeconds: 60 }
+`;
+
 const manifestOf = (n: number) => `name: bench-${String(n).padStart(5, '0')}
 version: 1.0.0
 owner: ines.marchetti@example.com
 technicalOwner: tomas.novak@example.com
 businessOwner: grace.adeyemi@example.com
 purpose: Reads orders of region ${n} and reports what stands out
-domain: analysis
-dataDomains: [customers, orders]
-capabilities: [Read customers and orders]
-tools: [back-office/list_customers, back-office/list_orders, back-office/get_order]
-limits:
-  - calls: { max: 60, perSeconds: 60 }
-escalation: grace.adeyemi@example.com
+${plan.fleet === 'mixed' ? mixedRights(n) : readsOrders}escalation: grace.adeyemi@example.com
 model: { provider: none, name: none }
 `;
 
@@ -101,6 +106,7 @@ async function makeAgents(control: Control): Promise<Known[]> {
     await control.change(async (tx) => {
       for (let n = from; n < Math.min(plan.agents, from + agentsPerChange); n++) {
         const agentId = await registerAgent(control, tx, manifestOf(n), 'yaml', by);
+        if (plan.fleet === 'mixed') await bootstrapLevel(control, tx, agentId, mixedLevel(n));
         const agent = await agentById(tx, tenant, agentId);
         if (agent === undefined) throw new Error('an agent vanished');
         const [instanceId, sid, jkt] = [randomUUID(), randomUUID(), randomBytes(32).toString('base64url')];

@@ -16,6 +16,7 @@ import { wholeDecisionPart } from './decide-whole.ts';
 import { callPart, httpPart } from './governed-call.ts';
 import { largePart } from './large.ts';
 import type { Part, Row } from './part.ts';
+import { planPart } from './plan.ts';
 import { startPart } from './start.ts';
 import { streamsPart } from './streams.ts';
 import { gatewaysPart, killPart } from './two-gateways.ts';
@@ -32,6 +33,7 @@ const parts: readonly Part[] = [
   killPart,
   startPart,
   largePart,
+  planPart,
   backtestPart,
 ];
 const quickCalls = 200;

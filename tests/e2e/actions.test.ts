@@ -8,7 +8,7 @@ import { actionRoutes, type Allowed } from '@atf/core/wire/action';
 import type { Json } from '@atf/core/wire/json';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { ActionRefused, Actions, ApprovalPending } from '../../packages/sdk/src/actions.ts';
+import { ActionRefused, Actions, ApprovalPending, ResultWithheld } from '../../packages/sdk/src/actions.ts';
 import { atf } from './cli-run.ts';
 import { approve, call, type McpAgent, Product, root, type Signed, until } from './product.ts';
 import { readerManifest } from './reader-manifest.ts';
@@ -274,11 +274,48 @@ describe('a permit and its report', () => {
     expect(await desk.senior.actionState(action.actionId, 20)).toMatchObject({ state: 'over' });
     expect(await outcomes(action.actionId)).toEqual(['unknown']);
     const late = await desk.senior.logAction(action, { status: 'done', result: cancelled('O-20') });
-    expect(late).toEqual({ actionId: action.actionId, recorded: 'late' });
+    expect(late).toEqual({ actionId: action.actionId, recorded: 'late', withheld: true });
     expect(await outcomes(action.actionId, 'action.reported_late')).toEqual(['unknown']);
     expect(await refusal(desk.senior.logAction(action, { status: 'done' }))).toBe(
       'execution.outcome_settled',
     );
+  });
+
+  it('gives the model nothing of a result that is reported late', async () => {
+    const guarded = desk.senior.guard(
+      {
+        name: 'cancel_order',
+        run: async ({ order_id }: OrderArgs, { signal }) => {
+          if (!signal.aborted) await new Promise((over) => signal.addEventListener('abort', over));
+          return { order_id, state: 'cancelled', paid: '4111 1111 1111 1111' };
+        },
+      },
+      { withinSeconds: 1 },
+    );
+    const withheld = await guarded({ order_id: 'O-25' }).catch((fault: unknown) => fault);
+    expect(withheld).toBeInstanceOf(ResultWithheld);
+    const { actionId, message } = withheld as ResultWithheld;
+    expect(message).not.toContain('4111');
+    expect(await outcomes(actionId, 'action.reported_late')).toHaveLength(1);
+  });
+
+  it('gives the model nothing where the answer to the report was lost', async () => {
+    let lost = 0;
+    const fetch = Object.assign(
+      async (...of: Parameters<typeof senior.fetch>) => {
+        const answer = await senior.fetch(...of);
+        if (!String(of[0]).endsWith('/outcome') || lost++ > 0) return answer;
+        await answer.arrayBuffer();
+        throw new Error('the connection is gone');
+      },
+      { credential: () => senior.fetch.credential() },
+    ) as typeof senior.fetch;
+    const actions = new Actions({ fetch, server: 'order-desk' });
+    const withheld = await actions
+      .guard(cancelling)({ order_id: 'O-26' })
+      .catch((fault: unknown) => fault);
+    expect(withheld).toBeInstanceOf(ResultWithheld);
+    expect(lost).toBe(2);
   });
 
   it('can be checked by the tool itself with the published key', async () => {

@@ -1,6 +1,6 @@
 /**
  * How many calls are usual, and what happens above twice of that (S-3), through the front door: weeks of an agent's work under a clock that is set, then a burst; over crashes of both
- * planes; a person lifts it; the record replays. And the rate of a Principal that follows what is usual for it: begun, spent by its instances together, raised after a quiet week.
+ * planes; a person lifts it; the record replays. And the rate of a Principal that follows what is usual for it: begun, spent by its instances together, raised after a quiet week, and no wider by a demotion.
  */
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -217,5 +217,47 @@ describe.skipIf(libfaketime === undefined)('volume', { timeout: 300_000 }, () =>
       await atf(['agent', 'try-level', principal, 'principal', '--json', '--data', product.dataDir]),
     );
     expect(again).toMatchObject({ agent: principal, changed: 0, unreplayable: [] });
+  });
+
+  it('a demotion gives nobody more: it outlives that, beside the rate of the lower level; each past moment says what was', async () => {
+    const operator = await product.operator();
+    const before = readFileSync(join(root, `examples/workspace/agents/${principal}.yaml`), 'utf8');
+    // A version that may more than the one before is held at Intern until somebody has looked at it.
+    const manifest = before
+      .replace(/^version: .*$/m, 'version: 9.0.0')
+      .replace('tools:\n', 'tools:\n  - back-office/cancel_refund\n');
+    const { id, ceiling } = await operator.call('agents.register', { body: { manifest, format: 'yaml' } });
+    expect(ceiling).toBe('intern');
+    desk = await clientOf(principal);
+    expect(await refusedForRate(desk)).toContain('rate:followed: 7 calls per 60 s');
+
+    await logSettled(product);
+    const { entries } = await readLog(product);
+    const followedAt = entries.filter(({ type }) => type === 'segmentation.rate_followed');
+    // The record of the version tells the ceiling under which it begins.
+    const demoted = entries.findLast(
+      ({ type, body }) => type === 'identity.agent_registered' && body['agent'] === principal,
+    );
+    expect(demoted?.body).toMatchObject({ version: '9.0.0', ceiling: 'intern' });
+    const rightsAt = async (ms: number) => {
+      const {
+        level,
+        ceiling: capped,
+        items,
+      } = await operator.call('agents.rightsAt', {
+        params: { id },
+        query: { at: new Date(ms).toISOString() },
+      });
+      const limits = items.find(({ tool }) => tool === 'back-office/get_order')?.limits.join('; ') ?? '';
+      return [capped ?? level, /all tools together: (\d+) calls/.exec(limits)?.[1]];
+    };
+    const [first, , raised] = followedAt.map(({ at: time }) => Date.parse(time));
+    const lowered = Date.parse(demoted?.at ?? '');
+    expect(await rightsAt((first as number) - 1)).toEqual(['principal', undefined]);
+    expect(await rightsAt((raised as number) - 1)).toEqual(['principal', '6']);
+    expect(await rightsAt(lowered - 1)).toEqual(['principal', '7']);
+    expect(await rightsAt(lowered + 1)).toEqual(['intern', '7']);
+    const said = await atf(['agent', 'rights', principal, '--json', '--data', product.dataDir]);
+    expect(said.stdout).toContain('7 calls in 60 s, which follow what is usual');
   });
 });

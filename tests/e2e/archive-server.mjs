@@ -1,6 +1,6 @@
 /**
  * A tool server that answers from indexes, for tests: a search of each, and documents under one template. What is asked for says what it answers: `marked:LEVEL` is a
- * document that says so of itself. `--dir` holds the file `offer`: with `renamed` in it the search of personnel has another name. Over stdio, 2025-11-25.
+ * document that says so of itself. One search takes its index as an argument. `--dir` holds the file `offer`: with `renamed` in it the search of personnel has another name. Over stdio, 2025-11-25.
  */
 import { readFileSync, watchFile } from 'node:fs';
 import { join } from 'node:path';
@@ -25,6 +25,18 @@ const tools = () => [
   search(offer() === 'renamed' ? 'find_hr' : 'search_hr'),
   search('search_law'),
   search('search_mixed'),
+  {
+    name: 'search_in',
+    description: 'Searches in one index.',
+    inputSchema: {
+      type: 'object',
+      properties: {
+        query: { type: 'string' },
+        index: { type: ['string', 'array'] },
+        filter: { type: 'object' },
+      },
+    },
+  },
 ];
 const templates = [{ uriTemplate: 'archive://{+path}', name: 'document', mimeType: 'text/plain' }];
 
@@ -49,7 +61,10 @@ function answer(method, params) {
     case 'resources/templates/list':
       return { resourceTemplates: templates };
     case 'tools/call':
-      return found(params.name, String(params.arguments?.query ?? ''));
+      return found(
+        `${params.name} ${params.arguments?.index ?? ''}`.trim(),
+        String(params.arguments?.query ?? ''),
+      );
     case 'resources/read':
       return { contents: [{ uri: params.uri, mimeType: 'text/plain', text: `text of ${params.uri}` }] };
     default:

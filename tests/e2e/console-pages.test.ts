@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { sha256 } from '@atf/core/digest';
+import { resumeShownText } from '@atf/core/wire/api';
 import { loweredShownText } from '@atf/core/wire/labels';
 import type { BrowserContext, Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -132,6 +133,7 @@ describe.skipIf(chromiumPath === undefined || !built)('console pages over fixtur
       answer: { ...candidate, state: 'applied', version: 3 },
     }));
     await open(`/policy/${candidateId}`, 'permit levels.senior_sends is new');
+    expect(await page.getByText('no tool is called back-office/send_emial').isVisible()).toBe(true);
     await page.getByRole('button', { name: 'Confirm' }).click();
     await page.getByLabel('Passphrase').fill('correct horse battery staple');
     await page.keyboard.press('Enter');
@@ -658,6 +660,42 @@ describe.skipIf(chromiumPath === undefined || !built)('console pages over fixtur
       .getByRole('dialog')
       .getByRole('button', { name: 'Kill junior-support', exact: true })
       .waitFor();
+  });
+
+  it('has totals go on as of a backup where a person says so: it stands in what is confirmed', async () => {
+    const token = 'presence-token-of-the-fixtures';
+    control.handlers.set('people.beginPresence', () => ({
+      answer: { presenceId: uuid(703), methods: ['passphrase'] },
+    }));
+    control.handlers.set('people.finishPresence', () => ({
+      answer: { presence: token, expiresAt: new Date(Date.now() + 60_000).toISOString() },
+    }));
+    const scope = { kind: 'fleet' as const, id: '*' };
+    control.handlers.set('containment.list', () => ({
+      answer: {
+        items: [
+          { scope, state: 'killed', since: new Date().toISOString(), reason: 'restored', by: 'restore' },
+        ],
+      },
+    }));
+    control.handlers.set('containment.resume', () => ({ answer: { ok: true } }));
+    await open('/stopped', 'restored');
+    await page.getByRole('button', { name: 'Resume…' }).click();
+    await page.getByLabel('Why it may run again').fill('nothing ran since');
+    await page.getByLabel('totals go on as of the backup').check();
+    await page.getByRole('button', { name: 'Resume', exact: true }).click();
+    await page.getByText('what was spent after it does not count').waitFor();
+    expect(await axeFindings(page)).toEqual([]);
+    await photograph(page, 'pages-resume-fleet', false);
+    await page.getByLabel('Passphrase').fill('correct horse battery staple');
+    await page.keyboard.press('Enter');
+    const request = { scope, reason: 'nothing ran since', totals: 'as_backup' as const };
+    const asked = (operation: string) =>
+      until(`the page to ask ${operation}`, () => control.seen.find((one) => one.operation === operation));
+    expect((await asked('containment.resume')).body).toEqual({ ...request, presence: token });
+    expect((await asked('people.beginPresence')).body).toEqual({
+      subject: { kind: 'resume', id: 'fleet:*', digest: sha256(resumeShownText(request)) },
+    });
   });
 
   it('says code, reason and help when control refuses, and tries again', async () => {

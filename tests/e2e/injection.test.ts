@@ -135,4 +135,14 @@ describe('what an agent writes where agents read it later', () => {
       ]),
     );
   });
+
+  it('counts as an input of its agent, for drift; what waits for a person does not', async () => {
+    const operator = await product.operator();
+    const counted = await until('what was written to be counted', async () => {
+      const { items } = await operator.call('drift.list');
+      return items.find(({ tool }) => tool === 'files/write_file');
+    });
+    expect(counted.agent).toBe('principal-operations');
+    expect((counted.results ?? 0) + (counted.reference ?? 0)).toBeLessThanOrEqual(12);
+  });
 });

@@ -282,6 +282,14 @@ describe('it ends', () => {
     await take('finance', { minutes: 1 });
     await becomes(5, 'done');
     clock?.set(90);
+    // Asked for again at once: what has lapsed is not put aside for it without a word.
+    await until('it to be granted anew', () =>
+      negotiate({ offer: 'finance', minutes: 1, reason: 'once more' }).then(
+        (answer) => (answer.isError ? undefined : true),
+        () => undefined,
+      ),
+    );
+    clock?.set(180);
     await until('the credential to be renewed', () =>
       refund(5).then(
         (code) => (code === 'segmentation.out_of_domain' ? true : undefined),
@@ -289,5 +297,24 @@ describe('it ends', () => {
       ),
     );
     await until('it to be gone', async () => ((await grants()).length === 0 ? true : undefined));
+  });
+
+  it('on record, each of them, once', async () => {
+    await until('all to be gone', async () => ((await grants()).length === 0 ? true : undefined), 120_000);
+    const recorded = async (type: string) => {
+      const { entries } = await readLog(product);
+      return entries
+        .filter((entry) => entry.type === `segmentation.boundary_${type}`)
+        .map(({ body }) => body);
+    };
+    // What has lapsed counts no more at once; that it ended is recorded when control next looks.
+    const narrowed = await until('each end to be recorded', async () => {
+      await logSettled(product);
+      const ends = await recorded('narrowed');
+      return ends.length < (await recorded('widened')).length ? undefined : ends;
+    });
+    const widened = (await recorded('widened')).map(({ grant }) => (grant as { id: string }).id);
+    expect(widened.length).toBeGreaterThan(5);
+    expect(narrowed.map(({ grantId }) => String(grantId)).sort()).toEqual(widened.sort());
   });
 });

@@ -125,6 +125,18 @@ describe('what policies may ask about', () => {
     expect([linted.code, problemsOf(linted).join('\n')]).toEqual([1, expect.stringMatching(problem)]);
   });
 
+  it('a server of which no tool was accepted is warned of, and one that is there is not', async () => {
+    const held = (name: string, server: string) =>
+      `@id("own.${name}")\n@requirement("S-2")\nforbid (principal, action, resource in ATF::Server::"${server}")\nwhen { context.humanCheckpoint };\n`;
+    const dir = folderWith('servers', `${held('there', 'back-office')}${held('gone', 'back-offce')}`);
+    const linted = await cli('policy', 'lint', dir);
+    expect([linted.code, problemsOf(linted)]).toEqual([0, []]);
+    const warnings = documents(linted)[0]?.['warnings'] as string[];
+    expect(warnings.filter((warning) => warning.includes('of server'))).toEqual([
+      expect.stringMatching(/^own\.cedar:7:\d+ own\.gone: no tool of server "back-offce" was accepted/),
+    ]);
+  });
+
   it('a misspelt argument is not planned or applied either, and lint without control goes by saved types', async () => {
     const dir = folderWith('misspelt', about('a', 'context.args.raeson == "x"'));
     for (const command of [

@@ -8,6 +8,8 @@ import { join } from 'node:path';
 import { verifyLogDirectory } from '@atf/cli/audit-dir';
 import type { Client } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sha256 } from '@atf/core/digest';
+import { loweredShownText } from '@atf/core/wire/labels';
 import { dpopProof } from '@atf/sdk/agent-key';
 import { postgresBinaries } from '../postgres/cluster.ts';
 import { atf } from './cli-run.ts';
@@ -320,6 +322,47 @@ describe.skipIf(postgresBinaries() === undefined)('two replicas, two gateways', 
     });
     await Promise.all([send(here, go), send(there, go)]);
     expect(refundsMade(6.01)).toBe(1);
+  });
+
+  it('what a session reads at one gateway binds it at the other at once, and so does what a person declares harmless', async () => {
+    const here = await fleet.agent('principal-operations', { gateway: 0 });
+    const there = await fleet.elsewhere(here, 1);
+    const [one, other] = [await here.mcp('back-office'), await there.mcp('back-office')];
+    /** What waits for a person counts for no limit, and one that is equal is the same question. */
+    const held = async (by: Client, subject: string) => {
+      const { atf: facts } = await call(by, 'send_email', { to: 'ada@example.com', subject, body: 'Hello.' });
+      return facts.code === 'maturity.approval_required' ? true : (facts.code ?? 'sent');
+    };
+    const read = async (by: Client, tool: string, args: Record<string, string>) =>
+      expect((await call(by, tool, args)).isError).toBe(false);
+    const readPrivate = (by: Client) => read(by, 'search_customers', { query: 'Ada' });
+    const readUntrusted = (by: Client) => read(by, 'get_order', { order_id: 'O-5001' });
+    expect(await held(one, 'clean here')).toBe('sent');
+    // Half of it at each: neither gateway alone has seen what is dangerous together.
+    await readPrivate(one);
+    await readUntrusted(other);
+    expect(await held(one, 'both')).toBe(true);
+    expect(await held(other, 'both')).toBe(true);
+
+    const security = await fleet.signIn('yuki.mori@example.com', 1);
+    const holder = here.credential.instanceId;
+    const params = { id: holder };
+    const { revision } = await security.client.call('labels.review', { params });
+    const to = { confidentiality: 'public', integrity: 'trusted' } as const;
+    const reason = 'an example that we made up';
+    const digest = sha256(loweredShownText({ holder, revision, to, reason }));
+    const presence = await security.presence({ kind: 'labels', id: holder, digest });
+    await security.client.call('labels.lower', { params, body: { revision, ...to, reason, presence } });
+    for (const [at, by] of [one, other].entries())
+      await until('it to send', async () =>
+        (await held(by, `lowered ${at}`)) === 'sent' ? true : undefined,
+      );
+
+    // What it reads afterwards is another matter, at whichever gateway.
+    await readPrivate(other);
+    await readUntrusted(one);
+    expect(await held(one, 'again')).toBe(true);
+    expect(await held(other, 'again')).toBe(true);
   });
 
   it('a rate limit holds over both gateways, and a crash of one resets nothing', async () => {

@@ -2,7 +2,7 @@
  * Retrieval sources (S-4, D-2), through the front door: what is read from one index is not brought together with what is read from another, through whichever session,
  * address, collaborator or moment it is tried, unless a person has said so, and until when. An index holds one level, and what says that it is more is not given.
  */
-import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { appendFileSync, copyFileSync, cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,17 +11,32 @@ import type { ControlClient } from '@atf/sdk/client';
 import type { Client } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { atf, documents } from './cli-run.ts';
-import { type Answer, call, type McpAgent, Product, replaceFile, until } from './product.ts';
+import {
+  type Answer,
+  call,
+  confirmPolicy,
+  type McpAgent,
+  policyFiles,
+  Product,
+  replaceFile,
+  root,
+  type Signed,
+  until,
+} from './product.ts';
 import { readerManifest } from './reader-manifest.ts';
 
 const script = fileURLToPath(new URL('./archive-server.mjs', import.meta.url));
 const server = 'archive';
-const searches = ['search_docs', 'search_hr', 'search_law', 'search_mixed', 'find_hr'];
+const searches = ['search_docs', 'search_hr', 'search_law', 'search_mixed', 'search_in', 'find_hr'];
 const template = 'template:archive://{+path}';
 const home = mkdtempSync(join(tmpdir(), 'atf-archive-'));
 
 let product: Product;
 let operator: ControlClient;
+let owner: Signed;
+let firstPerson: Promise<Signed> | undefined;
+/** Who answers for security, and has a factor from then on. */
+const first = () => (firstPerson ??= product.open(product.ready.signInUrl ?? ''));
 
 const codeOf = (work: Promise<unknown>) =>
   work.then(
@@ -106,6 +121,12 @@ beforeAll(async () => {
   await add('search_law', 'law', 'confidential');
   await add(template, 'docs', 'internal');
   await add(template, 'hr', 'confidential', { categories: ['PII'], address: 'archive://hr/' });
+  await operator.call('tools.classify', {
+    params: { server: 'back-office', name: 'list_refunds' },
+    body: { class: 'read' },
+  });
+  await add('', 'refunds', 'internal', { tool: 'back-office/list_refunds' });
+  owner = await product.signIn('ines.marchetti@example.com');
 });
 afterAll(async () => {
   await product.remove();
@@ -122,6 +143,7 @@ describe('a source', () => {
       ['hr', `${server}/search_hr`, undefined],
       ['hr', `${server}/${template}`, 'archive://hr/'],
       ['law', `${server}/search_law`, undefined],
+      ['refunds', 'back-office/list_refunds', undefined],
     ]);
   });
 
@@ -278,6 +300,128 @@ describe('what is read from different indexes stays apart', () => {
   });
 });
 
+describe('a tool that chooses its index by an argument', () => {
+  const tool = `${server}/search_in`;
+  const when = (value: string) => ({ argument: '/index', value });
+  const addWhen = (value: string, more: Partial<BodyIn<'sources.set'>> = {}) =>
+    add('search_in', value, 'internal', { when: when(value), ...more });
+  const searchIn = (client: Client, args: Record<string, unknown>) =>
+    call(client, 'search_in', { query: 'anything', ...args });
+  const unknown = 'segmentation.index_unknown';
+  beforeAll(async () => {
+    await classify('search_in', 'internal');
+    const args = ['source', 'add', tool, '--argument', 'index', '--value', 'north', '--index', 'north'];
+    const level = ['--sensitivity', 'internal', '--output', 'trusted', '--json', '--data', product.dataDir];
+    const ran = await atf([...args, ...level]);
+    expect(ran.code, ran.stderr).toBe(0);
+    expect(documents(ran)).toMatchObject([{ tool, index: 'north', when: when('north') }]);
+    await addWhen('south', { confidentiality: 'confidential', integrity: 'untrusted' });
+  });
+
+  it('reads from the index of its value, and what is read there is what the session has read', async () => {
+    const north = await reader();
+    const south = await reader();
+    const answer = await searchIn(north.client, { index: 'north' });
+    expectRead(answer);
+    expect(answer.text).toContain('search_in north');
+    expectRead(await searchIn(south.client, { index: 'south' }));
+    // The one that an index holds, and not the other.
+    const labels = async (name: string) => {
+      const { items } = await operator.call('labels.list', { params: { id: name } });
+      return items.map(({ confidentiality, integrity }) => [confidentiality, integrity]);
+    };
+    expect(await labels(north.name)).toEqual([['internal', 'trusted']]);
+    expect(await labels(south.name)).toEqual([['confidential', 'untrusted']]);
+    for (const [{ client }, index] of [
+      [north, 'south'],
+      [south, 'north'],
+    ] as const)
+      expectBlended(await searchIn(client, { index }));
+    // Beside other tools they are indexes like others.
+    expectBlended(await search(north.client, 'docs'));
+    await grant(north.name, ['north', 'south']);
+    await heard(north.name);
+    expectRead(await searchIn(north.client, { index: 'south' }));
+    expect((await labels(north.name)).at(-1)).toEqual(['confidential', 'untrusted']);
+  });
+
+  it('is refused whatever nobody registered, however it is written, and the record says the same again', async () => {
+    const { client, agent, name } = await reader();
+    const refused = await searchIn(client, { index: 'west' });
+    expect(refused.atf.code, refused.text).toBe(unknown);
+    expect(refused.text).toContain('chooses its index by /index');
+    expect(refused.atf.requirementIds).toContain('S-4');
+    const others: Record<string, unknown>[] = [
+      {},
+      { index: ['north'] },
+      { index: 'North' },
+      { index: ' north' },
+      { index: 'nor\u200bth' },
+      { index: '\uff4eorth' },
+      { index: 'n\u043erth' },
+      { index: 'north,south' },
+      { index: '*' },
+      { index: 'north', Index: 'south' },
+      { index: 'north', '\uff49ndex': 'south' },
+      { filter: { index: 'north' } },
+    ];
+    for (const args of others) {
+      const said = await searchIn(client, args);
+      expect(said.atf.code, `${JSON.stringify(args)} ${said.text}`).toBe(unknown);
+    }
+    // The same name twice in the text of the request: nobody knows which of them a server takes.
+    const twice = await agent.fetch(`${agent.credential.gatewayUrl}/mcp/${server}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'mcp-protocol-version': '2025-11-25' },
+      body: `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"search_in","arguments":{"query":"x","index":"north","index":"south"}}}`,
+    });
+    expect(await twice.text()).not.toContain('found');
+    // Nothing of it was read, so the session may read from whichever index it likes.
+    expect((await operator.call('labels.list', { params: { id: name } })).items).toEqual([]);
+    expectRead(await searchIn(client, { index: 'south' }));
+    const again = await until('the refusals to be on record', async () => {
+      const args = ['agent', 'try-level', name, 'intern', '--json', '--data', product.dataDir];
+      const [said] = documents(await atf(args)) as [{ decisions?: number }];
+      return (said?.decisions ?? 0) > 1 ? said : undefined;
+    });
+    expect(again).toMatchObject({ agent: name, changed: 0, unreplayable: [] });
+  });
+
+  it.each<[string, () => Promise<unknown>]>([
+    ['in other case beside itself', () => addWhen('North', { index: 'north' })],
+    ['with a blank that nobody sees', () => addWhen('east ', { index: 'east' })],
+    [
+      'of an argument that the tool has not',
+      () => addWhen('east', { when: { argument: '/place', value: 'east' } }),
+    ],
+    ['of no argument', () => addWhen('east', { when: { argument: 'index', value: 'east' } })],
+    ['of a template', () => addWhen('east', { tool: `${server}/${template}` })],
+    ['at an address', () => addWhen('east', { address: 'archive://east/' })],
+  ])('has no source %s', async (_, work) => {
+    expect(await codeOf(work())).toBe('request.malformed');
+  });
+
+  it('is refused what was taken away again, and an index holds one level here as elsewhere', async () => {
+    const { client, name } = await reader();
+    await addWhen('east');
+    expect(await codeOf(addWhen('far east', { index: 'east', confidentiality: 'restricted' }))).toBe(
+      'segmentation.index_level',
+    );
+    await heard(name);
+    expectRead(await searchIn(client, { index: 'east' }));
+    const args = ['source', 'remove', tool, '--argument', '/index', '--value', 'east'];
+    const ran = await atf([...args, '--data', product.dataDir]);
+    expect(ran.stdout, ran.stderr).toContain('where /index is "east"');
+    await heard(name);
+    expect((await searchIn(client, { index: 'east' })).atf.code).toBe(unknown);
+    const listed = await operator.call('sources.list');
+    expect(listed.items.filter((each) => each.tool === tool).map(({ when: at }) => at?.value)).toEqual([
+      'north',
+      'south',
+    ]);
+  });
+});
+
 describe('a person may let an agent bring indexes together', () => {
   it('for a time that has an end, and only these', async () => {
     const { client, name } = await reader();
@@ -370,14 +514,12 @@ describe('a source whose tool comes under another name', () => {
 
 describe('once a real person has a factor', () => {
   it('nobody registers, moves or removes a source, or brings indexes together, without a clearance', async () => {
-    const owner = await product.signIn('ines.marchetti@example.com');
     const { name } = await reader();
     const body = { indexes: ['docs', 'law'], until: day(1), reason: 'because I may' };
     expect(await codeOf(owner.client.call('sources.blend', { params: { id: name }, body }))).toBe(
       'people.not_allowed',
     );
-    const first = await product.open(product.ready.signInUrl ?? '');
-    await first.presence({ kind: 'factor', id: 'x', digest: 'A'.repeat(43) });
+    await (await first()).presence({ kind: 'factor', id: 'x', digest: 'A'.repeat(43) });
     const at = { tool: `${server}/search_law` };
     for (const work of [
       () => add('search_law', 'law-2', 'confidential'),
@@ -385,5 +527,44 @@ describe('once a real person has a factor', () => {
       () => grant(name, ['docs', 'law']),
     ])
       expect(await codeOf(work())).toBe('people.clearance_required');
+  });
+});
+
+describe('policies ask how far sources are trusted', () => {
+  const office = 'back-office';
+  const refund = (by: Client, order: string) =>
+    call(by, 'create_refund', { order_id: order, amount: 1, currency: 'EUR', reason: 'late' });
+  const senior = async () => (await product.agent('senior-support')).mcp(office);
+
+  it('with the template: what follows from a source below its figure waits for a person, and the record says the same again', async () => {
+    const before = await senior();
+    expectRead(await call(before, 'list_refunds', {}));
+    expectRead(await refund(before, 'O-5007'));
+    const dir = join(product.home, 'doubting');
+    cpSync(join(root, 'policies'), dir, { recursive: true });
+    const shipped = join(root, 'policies/templates');
+    copyFileSync(join(shipped, 'doubted-sources.cedar'), join(dir, 'doubted-sources.cedar'));
+    copyFileSync(join(shipped, 'cases/doubted-sources.yaml'), join(dir, 'cases/doubted-sources.yaml'));
+    const { version: base } = await operator.call('policy.show');
+    const candidate = await operator.call(
+      'policy.propose',
+      { body: { base, files: policyFiles(dir), reason: 'what is new is doubted' } },
+      { timeoutMs: 120_000 },
+    );
+    expect((await confirmPolicy(await first(), candidate)).state).toBe('applied');
+    await product.heard('senior-support', office);
+    // It has read before the policy was there, and before the figure was looked at.
+    const held = await refund(before, 'O-5008');
+    expect(held.atf.code, held.text).toBe('maturity.approval_required');
+    expect(held.text).toMatch(/from the index refunds, which is trusted \d\d of 100/);
+    // Looking goes on, and who has retrieved nothing does what it did.
+    expectRead(await call(before, 'list_refunds', {}));
+    expectRead(await refund(await senior(), 'O-5007'));
+    const again = await until('the question to be on record', async () => {
+      const args = ['agent', 'try-level', 'senior-support', 'senior', '--json', '--data', product.dataDir];
+      const [said] = documents(await atf(args)) as [{ decisions?: number }];
+      return (said?.decisions ?? 0) > 2 ? said : undefined;
+    });
+    expect(again).toMatchObject({ changed: 0, unreplayable: [] });
   });
 });

@@ -125,10 +125,21 @@ it('gives it to a level that reads it, but for what its category masks', async (
   expect(note.text).toContain('works on [PROJECT]');
 });
 
+it('masks it also where it is a part of what ships and is not masked', async () => {
+  writeFileSync(
+    join(product.dataDir, 'sandbox', 'list.txt'),
+    'Blue-Heron@example.com, amara.okafor@example.com',
+  );
+  const list = await read('principal-operations', 'list.txt');
+  expect(list.text).toBe('[PROJECT]@example.com, amara.okafor@example.com');
+});
+
 it.each([
   ['plain', number],
   ['between invisible characters', [...number].join('\u200b')],
   ['encoded', encoded],
+  ['as a part of an address', `${number}@example.com`],
+  ['encoded, a card beside an address', btoa('amara.okafor@example.com paid with 4111 1111 1111 1111')],
 ])('is never sent: %s', async (_how, body) => {
   const office = await (await product.agent('principal-operations')).mcp('back-office');
   const letter = { to: 'amara.okafor@example.com', subject: 'Your order', body };

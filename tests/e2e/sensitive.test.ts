@@ -44,6 +44,11 @@ describe('what an agent reads', () => {
   it('has its secrets and cards masked for a Principal, and more for an Intern', async () => {
     const principal = await read('principal-operations', 'letter.txt');
     expect(principal.text).toBe(`Card [CARD], key [SECRET] (again: [SECRET]), SSN: ${ssn}, mail ${mail}.`);
+    // What passes is told by its category.
+    expect(principal.atf).toMatchObject({
+      labels: expect.arrayContaining(['PII', 'PCI', 'secret']) as string[],
+    });
+    expect(principal.atf).not.toHaveProperty('note');
     const intern = await read('intern-analyst', 'letter.txt');
     expect(intern.text).toBe(`Card [CARD], key [SECRET] (again: [SECRET]), SSN: [SSN], mail ${mail}.`);
   });

@@ -2,11 +2,12 @@
  * Databases (S-1), through the front door: twelve agents share one tool that runs SQL on a real PostgreSQL, each with rights of its own on tables. What is not on
  * its list is refused, does not reach the database, and stands in the log under the name of the agent that tried.
  */
-import { appendFileSync, readFileSync } from 'node:fs';
+import { appendFileSync, cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { PolicyAnalysis } from '@atf/core/wire/policy-analysis';
 import type { Client } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { atf } from './cli-run.ts';
+import { atf, documents } from './cli-run.ts';
 import { call, Product, released, resume, root, type Signed, until } from './product.ts';
 import { logSettled, readLog } from './read-log.ts';
 import { readerManifest } from './reader-manifest.ts';
@@ -139,9 +140,19 @@ beforeAll(async () => {
     body: {
       class: 'read',
       sensitivity: 'internal',
-      database: { dialect: 'postgresql', schema: 'public' },
+      database: {
+        dialect: 'postgresql',
+        schema: 'public',
+        tables: { payroll: { sensitivity: 'confidential' } },
+      },
     },
   });
+  // What is said of its tables stays while somebody says something else.
+  const { classification } = await operator.call('tools.classify', {
+    params,
+    body: { database: { dialect: 'postgresql', schema: 'public', functions: ['st_distance'] } },
+  });
+  expect(classification.database?.tables).toEqual({ payroll: { sensitivity: 'confidential' } });
   for (const { agent, tables } of cases) {
     const manifest = withTables(readerManifest(agent, ['warehouse/query']), tables);
     await operator.call('agents.register', { body: { manifest, format: 'yaml' } });
@@ -242,6 +253,16 @@ describe('twelve agents of one tool', () => {
       const own = decisions.filter(({ body }) => body['agent'] === agent);
       expect(own.map(({ type }) => type).slice(0, 2), agent).toEqual(['action.intent', 'action.refused']);
     }
+    // A session has read what its tables are classified as: payroll is more than the tool, orders are not.
+    const read = (agent: string) =>
+      decisions
+        .filter(({ type, body }) => type === 'action.intent' && body['agent'] === agent)
+        .map(({ body }) => body['facts'] as { tool: { classification: { sensitivity: string } } })
+        .map(({ tool }) => tool.classification.sensitivity);
+    expect([new Set(read('sql-payroll')), new Set(read('sql-orders'))]).toEqual([
+      new Set(['confidential']),
+      new Set(['internal']),
+    ]);
     const [, theft] = decisions.filter(({ body }) => body['agent'] === 'sql-orders');
     expect(theft?.body).toMatchObject({
       code: refused,
@@ -268,5 +289,74 @@ describe('twelve agents of one tool', () => {
       product.dataDir,
     ]);
     expect(shown.stdout, shown.stderr).toContain('payroll');
+  });
+});
+
+describe('what is dangerous together', () => {
+  const register = async (name: string, version: string, tables: string) => {
+    const manifest = withTables(
+      readerManifest(name, ['warehouse/query', 'back-office/send_email'])
+        .replace('[orders, finance]', '[orders, communication]')
+        .replace('version: 1.0.0', `version: ${version}`),
+      tables,
+    );
+    await (await product.operator()).call('agents.register', { body: { manifest, format: 'yaml' } });
+  };
+  /** Of the agent itself: what others keep in the same domain is another matter. */
+  const leaksOf = async (agent: string, ...args: string[]) => {
+    const ran = await atf(
+      [
+        'policy',
+        'analyze',
+        '--level',
+        'principal',
+        '--agent',
+        agent,
+        ...args,
+        '--data',
+        product.dataDir,
+        '--json',
+      ],
+      { env: { XDG_CONFIG_HOME: `${product.home}/config` } },
+    );
+    expect(ran.code, ran.stderr).toBe(0);
+    const [analysis] = documents(ran) as unknown as readonly PolicyAnalysis[];
+    return (analysis?.findings ?? []).filter(({ kind }) => kind === 'leak');
+  };
+
+  it('goes by the tables that an agent may use, and the least to take away is one of them', async () => {
+    await register('sql-mailer', '1.0.0', reads('orders'));
+    expect(await leaksOf('sql-mailer')).toEqual([]);
+    await register('sql-mailer', '2.0.0', reads('orders', 'payroll'));
+    const [leak, ...others] = await leaksOf('sql-mailer');
+    expect(others).toEqual([]);
+    const payroll = { tool: 'warehouse/query', table: { name: 'public.payroll', operation: 'read' } };
+    expect(leak).toMatchObject({
+      severity: 'medium',
+      says: expect.stringContaining('warehouse/query (read public.payroll) (confidential'),
+      suggestion: expect.stringContaining('warehouse/query (read public.payroll) of sql-mailer'),
+      path: [
+        { part: 'source', ...payroll },
+        { part: 'sink', tool: 'back-office/send_email' },
+      ],
+      sources: [payroll],
+      cut: [payroll],
+      counts: { cut: 1, cutRights: 1 },
+    });
+    // What it says to take away is the whole of it.
+    await register('sql-mailer', '3.0.0', reads('orders'));
+    expect(await leaksOf('sql-mailer')).toEqual([]);
+  });
+
+  it('sees what a guardrail of policy never permits, table by table', async () => {
+    const dir = join(product.home, 'never-table');
+    cpSync(join(root, 'policies'), dir, { recursive: true });
+    appendFileSync(
+      join(dir, 'guardrails.cedar'),
+      '\n@id("never.table")\n@requirement("S-2")\nforbid (principal, action, resource)\nwhen { context has tables && context.tables.contains("payroll") };\n',
+    );
+    await register('sql-guarded', '1.0.0', reads('orders', 'payroll'));
+    expect((await leaksOf('sql-guarded')).map(({ severity }) => severity)).toEqual(['medium']);
+    expect(await leaksOf('sql-guarded', '--policies', dir)).toEqual([]);
   });
 });

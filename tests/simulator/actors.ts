@@ -22,7 +22,7 @@ import {
 } from './scene.ts';
 import { Violation } from './trace.ts';
 import type { ToolServers } from './tool-servers.ts';
-import type { WorkOf } from './work.ts';
+import type { GivenBy, WorkOf } from './work.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
 const outstandingMax = 8;
@@ -125,10 +125,21 @@ export class AgentActor {
 
   /** In a new session, on a task that a person gives. */
   renewOnTask(): void {
+    this.#renewOn((id, held) => this.#cast.state.work.given(id, held));
+  }
+
+  /** In a new session, on a task for a clerk. */
+  renewAtDesk(by: GivenBy): void {
+    this.#renewOn((id, held) => {
+      if (by === 'host') this.#cast.checks.sessions.declared(id);
+      return this.#cast.state.work.givenAtDesk(id, held, by);
+    });
+  }
+
+  #renewOn(given: (id: string, held: Pick<CredentialFacts, 'agentId' | 'sid'>) => WorkOf): void {
     this.renewAlone();
     if (this.#credential === undefined) return;
-    const held = { agentId: this.agentId, sid: this.#sid };
-    this.#work = this.#cast.state.work.given(this.#random.uuid(), held);
+    this.#work = given(this.#random.uuid(), { agentId: this.agentId, sid: this.#sid });
     this.#credential = { ...this.#credential, ...this.#work };
   }
 

@@ -19,6 +19,7 @@ import {
   type ServerDoc,
   type ToolDoc,
 } from '@atf/core/wire/feed';
+import type { Json } from '@atf/core/wire/json';
 import type { Scope } from '@atf/core/wire/words';
 import type { CredentialFacts } from '@atf/core/world';
 import type { CallAnswer } from '@atf/gateway/answers';
@@ -35,8 +36,16 @@ import {
   touchedBy,
 } from './observed.ts';
 import { OriginChecks } from './origin-checks.ts';
+import { deskNote } from './desk.ts';
 import { refunds, refundsAtOnce, refundTotal, searchTotal } from './scene.ts';
-import { brokenAbove, levelTold, SessionChecks, throttlesTold, type Wrong } from './session-checks.ts';
+import {
+  brokenAbove,
+  isDoubted,
+  levelTold,
+  SessionChecks,
+  throttlesTold,
+  type Wrong,
+} from './session-checks.ts';
 import { type Trace, Violation } from './trace.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
@@ -239,7 +248,7 @@ export class Checks {
     }
     this.#unless(this.sessions.decided(told, record), record.actionId, record.agentId, gateway);
     const credential = this.sessions.credentialOf(record);
-    if (credential !== undefined) this.origins.decided(gateway, credential, record);
+    if (credential !== undefined) this.origins.decided(gateway, credential, record, isDoubted(told, record));
     for (const { id, max, perSeconds } of record.facts.limits) {
       if (id !== throttleId)
         this.#spend(gateway, `${record.agentId} ${id} ${max} ${perSeconds}`, max, perSeconds, record);
@@ -459,7 +468,10 @@ export class Checks {
       const alone =
         kind === 'read' ||
         (level === 'senior' && kind !== 'admin' && writeSafe && reversible) ||
-        (level === 'principal' && kind !== 'admin');
+        (level === 'principal' && kind !== 'admin') ||
+        (level === 'senior' &&
+          `${record.server}/${record.tool}` === deskNote &&
+          this.sessions.askedByPerson(record));
       if (!alone)
         this.fail('what a level may do alone', `a ${level} ran ${kind} without an approval`, ...about);
       return;
@@ -494,7 +506,7 @@ export class Checks {
       const record = this.intents.get(key)?.record;
       if (record !== undefined) {
         this.sessions.got(credential, record);
-        this.origins.got(gateway, credential, record, JSON.stringify(answer.result));
+        this.origins.got(gateway, credential, record, answer.result as unknown as Json);
       }
       if (running?.cutBy !== undefined)
         this.fail('calls that are cut are told', `a result was given after ${running.cutBy}`, key, gateway);

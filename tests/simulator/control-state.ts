@@ -6,7 +6,7 @@ import type { Tx } from '@atf/control/context';
 import { containmentKey } from '@atf/core/incident/scope-id';
 import type { DecidingManifest } from '@atf/core/replay';
 import { definitionDigest } from '@atf/core/segmentation/definition';
-import { afterReading, unread, worst } from '@atf/core/segmentation/flow';
+import { afterReading, afterRetrieving, unread, worst } from '@atf/core/segmentation/flow';
 import type { BodyIn, OperationId } from '@atf/core/wire/api';
 import {
   type AgentDoc,
@@ -16,6 +16,7 @@ import {
   type InstanceDoc,
   leaseMs,
   type PolicyDoc,
+  type ServerDoc,
   type SettingsDoc,
   type ToolDoc,
 } from '@atf/core/wire/feed';
@@ -35,7 +36,7 @@ import {
 import type { ControlNode } from './control-node.ts';
 import { docsTable } from './feed-rows.ts';
 import type { View, WritableView } from './rows.ts';
-import { firstAgents, firstServers, firstTools, type Policies } from './scene.ts';
+import { type FirstAgent, firstAgents, firstServers, firstTools, type Policies } from './scene.ts';
 import type { Trace } from './trace.ts';
 import { Work } from './work.ts';
 
@@ -65,6 +66,12 @@ function docsOf<T extends FeedTopic>(rows: View, topic: T): { key: string; body:
     .values<{ topic: string; key: string; body: string | null }>(docsTable)
     .filter((row) => row.topic === topic && row.body !== null)
     .map(({ key, body }) => ({ key, body: JSON.parse(body ?? 'null') as FeedDoc<T> }));
+}
+
+interface Registered {
+  readonly server: ServerDoc;
+  readonly tools: readonly ToolDoc[];
+  readonly agents: readonly FirstAgent[];
 }
 
 export class ControlState {
@@ -291,6 +298,26 @@ export class ControlState {
     });
   }
 
+  /** People register a server with its tools, and agents that use them. */
+  async register({ server, tools, agents }: Registered): Promise<void> {
+    for (const { definitionDigest: digest, definition } of tools)
+      this.definitions.set(digest, definition as JsonObject);
+    for (const { doc, manifest } of agents) this.manifests.set(doc.manifestDigest, manifest);
+    await this.#change(`${server.name} is registered`, [], (_, put) => {
+      put('server', server.name, server);
+      for (const tool of tools) put('tool', `${tool.server}/${tool.name}`, tool);
+      for (const { doc } of agents) put('agent', doc.id, doc);
+    });
+  }
+
+  /** What is seen of a source changes how far it is trusted; the tool is no other one. */
+  async setSources(key: string, sources: NonNullable<ToolDoc['sources']>): Promise<void> {
+    await this.#change(`sources of ${key}`, [], (tx, put) => {
+      const tool = docOf(tx, 'tool', key);
+      if (tool !== undefined) put('tool', key, { ...tool, sources });
+    });
+  }
+
   async enrol(instance: InstanceDoc): Promise<boolean> {
     return await this.#change('an instance is enrolled', [instance.agentId], (_, put) =>
       put('instance', instance.id, instance),
@@ -317,13 +344,17 @@ export class ControlState {
     tool,
     confidentiality,
     integrity,
+    indexes,
   }: BodyIn<'gateway.read'>): Promise<ControlAnswer<unknown> | undefined> {
     const since = new Date(this.#input.nowMs()).toISOString();
     const labels: LabelsDoc[] = [];
     const done = await this.#change('a session reads', [], (tx, put) => {
       for (const holder of task === undefined ? [instanceId] : [instanceId, task]) {
         const before = docOf(tx, 'labels', holder) ?? unread(holder);
-        const after = afterReading(before, { tool, confidentiality, integrity, since });
+        const after = (indexes?.read ?? []).reduce(
+          (labels, read) => afterRetrieving(labels, read) ?? labels,
+          afterReading(before, { tool, confidentiality, integrity, since }),
+        );
         if (after !== before) put('labels', holder, after);
         labels.push(after);
       }

@@ -9,11 +9,17 @@ import { Lease } from '@atf/gateway/lease';
 import { Limiter, type LimitInput } from '@atf/gateway/limiter';
 import type { Pipeline } from '@atf/gateway/pipeline';
 import type { Ports, SnapshotPort, SpoolPort } from '@atf/gateway/ports';
-import type { BodyIn, OperationId } from '@atf/core/wire/api';
+import type { BodyIn, OperationId, ResponseOf } from '@atf/core/wire/api';
 import type { AgentDoc } from '@atf/core/wire/feed';
-import { SessionMemory } from '@atf/core/segmentation/provenance/session-memory';
+import {
+  type Origin,
+  type Seen,
+  SessionMemory,
+  standsIn,
+} from '@atf/core/segmentation/provenance/session-memory';
 import type { CredentialFacts, PolicyAnswer, PolicyContext, PolicyQuestion } from '@atf/core/world';
 import { beforeAll, expect, it } from 'vitest';
+import { namedPerson } from './desk.ts';
 import { Random } from './random.ts';
 import { loadPolicies, type Policies } from './scene.ts';
 import { type Mutation, simulate } from './simulate.ts';
@@ -158,6 +164,24 @@ const agentsAs = (change: (agent: AgentDoc) => AgentDoc): Mutation =>
       },
     };
   });
+
+/** Where a text of others says a value, and `change` says where it comes from instead; it knows all that this memory was given. */
+const findingOf = (change: (seen: readonly Seen[], value: string) => Origin | undefined): Mutation => ({
+  patched: () => {
+    const { find, add } = SessionMemory.prototype;
+    const given = new WeakMap<SessionMemory, Seen[]>();
+    SessionMemory.prototype.add = function (seen) {
+      given.set(this, [...(given.get(this) ?? []), seen]);
+      add.call(this, seen);
+    };
+    SessionMemory.prototype.find = function (value) {
+      const found = find.call(this, value);
+      if (found.origin !== 'untrusted') return found;
+      return { ...found, origin: change(given.get(this) ?? [], value) ?? found.origin };
+    };
+    return () => Object.assign(SessionMemory.prototype, { find, add });
+  },
+});
 
 type AfterCredential = Parameters<Pipeline['call']> extends [unknown, ...infer Rest] ? Rest : never;
 
@@ -335,6 +359,55 @@ const mutants: readonly {
     mutation: () => remembering(asked, ['intent', 'task', 'risk']),
     seeds: [1],
     found: ['on a task, what it does not ask for goes to a person', suggested, invented, replayed],
+  },
+  {
+    name: 'a task that a host application declares is taken for a person’s',
+    mutation: () => ({
+      ports: (ports) => ({
+        ...ports,
+        control: {
+          request: async (operation, call) => {
+            const answer = await ports.control.request(operation, call);
+            if (operation !== 'gateway.task' || !answer.ok) return answer;
+            const { host: _, ...value } = answer.value as ResponseOf<'gateway.task'>;
+            return { ok: true, value } as never;
+          },
+        },
+      }),
+    }),
+    seeds: [1],
+    found: [
+      'what a level may do alone',
+      'after what is private and what others wrote only a person lets anything leave',
+    ],
+  },
+  {
+    name: 'a value that is a field somewhere is one of a list, whatever texts say it',
+    mutation: () =>
+      findingOf((memory, value) =>
+        memory.some((seen) => standsIn(seen, value) === 'field') ? 'listed' : undefined,
+      ),
+    seeds: [2],
+    found: [suggested],
+  },
+  {
+    name: 'a name that the task knows vouches for every address that bears it',
+    mutation: () => findingOf((_, value) => (value.startsWith(`${namedPerson}@`) ? 'named' : undefined)),
+    seeds: [4],
+    found: [suggested],
+  },
+  {
+    name: 'a retrieval source is trusted whatever was seen of it',
+    mutation: () =>
+      snapshotOf((real) => ({
+        tool: (server, name) => {
+          const tool = real.tool(server, name);
+          const sources = tool?.sources?.map((each) => ({ ...each, trust: 100 }));
+          return tool && (sources === undefined ? tool : { ...tool, sources });
+        },
+      })),
+    seeds: [3],
+    found: [reads, suggested],
   },
   {
     name: 'who is throttled goes on through others',

@@ -80,6 +80,7 @@ const deskRoles: Readonly<Record<string, Classification['arguments']>> = {
   run_job: { object: 'desk' },
 };
 const deskPattern = /\bdesk[a-j]+\b/g;
+const mailPattern = /\b[a-z]+@[a-z]+\.example\b/g;
 const sumPattern = /\b\d+\.\d{2}\b/g;
 
 /** The desk that a person names in a task, and that an agent names to whom it delegates. */
@@ -104,6 +105,9 @@ export const heardIn = (text: string): Heard => ({
   desks: text.match(deskPattern) ?? [],
   sums: (text.match(sumPattern) ?? []).map(Number),
 });
+
+/** Mail addresses of a text. */
+export const mailsIn = (text: string): string[] => text.match(mailPattern) ?? [];
 
 interface ToolPlan {
   readonly server: string;

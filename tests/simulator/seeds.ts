@@ -19,6 +19,10 @@ const always = [
   'below',
   'vouched',
   'released',
+  'declared',
+  'listed',
+  'named',
+  'doubted',
 ];
 const often = [
   'cut',

@@ -6,7 +6,8 @@ import type { DecisionRecord } from '@atf/core/record';
 import { effectiveLevel, lowerLevel } from '@atf/core/maturity/levels';
 import { isWithin, joined, worst } from '@atf/core/segmentation/flow';
 import { throttleId } from '@atf/core/segmentation/volume';
-import type { AgentDoc, InstanceDoc, PolicyDoc } from '@atf/core/wire/feed';
+import { trustedFromDefault } from '@atf/core/segmentation/retrieval';
+import type { AgentDoc, InstanceDoc, PolicyDoc, ToolDoc } from '@atf/core/wire/feed';
 import type { Labels } from '@atf/core/wire/labels';
 import type { Level } from '@atf/core/wire/words';
 import type { CredentialFacts } from '@atf/core/world';
@@ -48,6 +49,12 @@ export function brokenAbove(told: Told, { facts, server, tool }: DecisionRecord)
   return undefined;
 }
 
+/** Whether a source that the tool answers from is trusted less than it takes, as the gateway was told. */
+export const isDoubted = (told: Told, { server, tool }: DecisionRecord): boolean =>
+  (docIn<ToolDoc>(told, `tool ${server}/${tool}`)?.sources ?? []).some(
+    ({ trust = 0 }) => trust < trustedFromDefault,
+  );
+
 interface Throttled {
   readonly agentId: string;
   readonly throttle: NonNullable<AgentDoc['throttle']>;
@@ -69,16 +76,36 @@ const ratesOf = (rates: readonly { readonly max: number; readonly perSeconds: nu
 export class SessionChecks {
   /** Every credential that was shown, by its id. */
   readonly #shown = new Map<string, CredentialFacts>();
+  /** Tasks that no person gave. */
+  readonly #declared = new Set<string>();
+  /** Results of these actions come from a source that was not trusted when they were decided. */
+  readonly #doubted = new Set<string>();
   /** What agents got of tools, joined: of an instance, or of a task. */
   readonly #got = new Map<string, Labels>();
   /** Calls below the session of a root. */
   readonly #below = new Map<string, number>();
   /** How much may be refunded at once, by action, as it stood when the call was decided. */
   readonly #refundMax = new Map<string, number>();
-  readonly counts = { labelled: 0, below: 0, throttled: 0, throttledAbove: 0, widened: 0 };
+  readonly counts = { declared: 0, labelled: 0, below: 0, throttled: 0, throttledAbove: 0, widened: 0 };
 
   shown(credential: CredentialFacts): void {
     this.#shown.set(credential.jti, credential);
+  }
+
+  /** A host application has declared this task; every other one a person gave. */
+  declared(task: string): void {
+    this.#declared.add(task);
+  }
+
+  /** Whether a person has asked for what is done: for such a task, and on the word of nobody in between. */
+  askedByPerson({ jti }: DecisionRecord): boolean {
+    const credential = this.#shown.get(jti);
+    return credential !== undefined && credential.chain === undefined && this.#onTaskOfPerson(credential);
+  }
+
+  /** Whether a person gave the task, whoever works on it. */
+  #onTaskOfPerson({ task }: CredentialFacts): boolean {
+    return task !== undefined && !this.#declared.has(task);
   }
 
   credentialOf({ jti }: DecisionRecord): CredentialFacts | undefined {
@@ -86,12 +113,15 @@ export class SessionChecks {
   }
 
   /** An agent gets what a tool answered. */
-  got({ instanceId, task }: CredentialFacts, { facts }: DecisionRecord): void {
+  got({ instanceId, task }: CredentialFacts, { actionId, facts }: DecisionRecord): void {
     const { class: kind, sensitivity, outputTrust } = facts.tool?.classification ?? {};
     const read: Labels =
       kind === undefined || sensitivity === undefined || outputTrust === undefined
         ? worst
-        : { confidentiality: sensitivity, integrity: outputTrust };
+        : {
+            confidentiality: sensitivity,
+            integrity: this.#doubted.has(actionId) ? 'untrusted' : outputTrust,
+          };
     for (const holder of task === undefined ? [instanceId] : [instanceId, task])
       this.#got.set(holder, joined(this.#got.get(holder) ?? clean, read));
   }
@@ -121,6 +151,16 @@ export class SessionChecks {
       return [
         'what was read joins before any of it leaves',
         `it has read ${read.confidentiality}, ${read.integrity}; decided as ${facts.flow?.confidentiality}, ${facts.flow?.integrity}`,
+      ];
+    const declared = credential.task !== undefined && !this.#onTaskOfPerson(credential);
+    if (declared) this.counts.declared++;
+    if (isDoubted(told, record)) this.#doubted.add(record.actionId);
+    const bothKinds = isWithin({ confidentiality: 'confidential', integrity: 'untrusted' }, read);
+    const leaves = facts.tool?.classification.class === 'send' && record.approvalId === undefined;
+    if (leaves && bothKinds && !this.#onTaskOfPerson(credential))
+      return [
+        'after what is private and what others wrote only a person lets anything leave',
+        `${server}/${tool} ran${declared ? ' on a task of a host application' : ''}`,
       ];
     const links = (those: readonly { readonly sid: string }[]) => those.map(({ sid }) => sid).join();
     if (links(credential.chain?.links ?? []) !== links(facts.chain?.links ?? []))

@@ -3,6 +3,7 @@ import { RefusalError } from '@atf/core/errors';
 import { sha256 } from '@atf/core/digest';
 import { AgentActor, type Cast, People } from './actors.ts';
 import { Adapting } from './adapting.ts';
+import { AtDesk, atDeskMs } from './at-desk.ts';
 import { AtRest } from './at-rest.ts';
 import { Chaos } from './chaos.ts';
 import { Checks } from './checks.ts';
@@ -127,6 +128,7 @@ class Stage {
   readonly #people: People;
   readonly #adapting: Adapting;
   readonly #together: Together;
+  readonly #atDesk: AtDesk;
   readonly #payloadKey: Uint8Array;
   /** Faults come and people and agents act until then. */
   readonly #untilMs: number;
@@ -197,6 +199,7 @@ class Stage {
     const beside = new Random(seed ^ besideSeed);
     this.#adapting = new Adapting(this.#cast, beside.fork());
     this.#together = new Together(this.#cast, beside.fork(), this.#adapting);
+    this.#atDesk = new AtDesk(this.#cast, beside.fork());
     this.#chaos = new Chaos({
       ...{
         time,
@@ -280,6 +283,8 @@ class Stage {
     await this.#pass(this.#time.nowMs + togetherMs);
     void this.#adapting.liftAll().then(() => this.#together.reclassify(this.#people));
     await this.#pass(this.#time.nowMs + restMs / 2);
+    void this.#atDesk.play();
+    await this.#pass(this.#time.nowMs + atDeskMs);
     const { checks, gateways, retired } = this;
     const atRest = new AtRest({
       ...{ time: this.#time, random: this.#random, control: this.#control, checkpoints: this.#checkpoints },

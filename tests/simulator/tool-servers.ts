@@ -14,6 +14,7 @@ import type {
 } from '@atf/gateway/protocols/protocol';
 import type { Checks } from './checks.ts';
 import type { Random } from './random.ts';
+import { deskDefinitions, deskResult, deskServer } from './desk.ts';
 import { definitionOf, newText, toolNames } from './scene.ts';
 import type { Process, VirtualTime } from './virtual-time.ts';
 
@@ -59,6 +60,7 @@ export class ToolServers {
   }
 
   definitions(server: string): ToolDefinition[] {
+    if (server === deskServer.name) return deskDefinitions() as unknown as ToolDefinition[];
     return toolNames
       .filter(([each]) => each === server)
       .map(
@@ -201,7 +203,10 @@ export class ToolServers {
             this.#crash(connection);
             return settle(fault('upstream.unavailable', true));
           }
-          const outcome = this.#result(mood);
+          const outcome =
+            server === deskServer.name
+              ? ({ kind: 'result', resultBytes: 60, result: deskResult(name, this.#random) } as const)
+              : this.#result(mood);
           const failed =
             outcome.kind === 'result'
               ? outcome.result.isError === true

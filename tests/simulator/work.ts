@@ -2,6 +2,7 @@
 import type { AgentDoc } from '@atf/core/wire/feed';
 import type { CredentialFacts } from '@atf/core/world';
 import type { ControlAnswer } from '@atf/gateway/ports';
+import { deskWords } from './desk.ts';
 import { cascadeCalls, delegatedDesk, taskDesk } from './scene.ts';
 
 const chainMax = 2;
@@ -9,17 +10,29 @@ const chainMax = 2;
 const words = `Refund the orders of today, run the jobs and mail what you find to ${taskDesk}.`;
 
 type Session = Pick<CredentialFacts, 'agentId' | 'sid'>;
-type Held = Session & { readonly byPerson: boolean; readonly delegated: boolean };
+/** Who gave it: a person, or a host application for somebody. */
+export type GivenBy = 'person' | 'host';
+/** `turns`: the words that it began with; none: an agent said all that is known. */
+type Held = Session & {
+  readonly turns: readonly string[];
+  readonly by: GivenBy;
+  readonly delegated: boolean;
+};
 
 export type WorkOf = Pick<CredentialFacts, 'task' | 'chain'>;
 
 export class Work {
   readonly #held = new Map<string, Held>();
 
-  /** A person gives this session a task. */
-  given(id: string, { agentId, sid }: Session): WorkOf {
-    this.#held.set(id, { agentId, sid, byPerson: true, delegated: false });
+  /** A person gives this session a task, or a host application declares one. */
+  given(id: string, { agentId, sid }: Session, by: GivenBy = 'person', said = words): WorkOf {
+    this.#held.set(id, { agentId, sid, turns: [said], by, delegated: false });
     return { task: id };
+  }
+
+  /** A task for a clerk (desk.ts). */
+  givenAtDesk(id: string, session: Session, by: GivenBy): WorkOf {
+    return this.given(id, session, by, deskWords);
   }
 
   /** The session of `from` has another agent do a piece of its work; undefined: it stands in the chain already, or the chain is as long as it may be. */
@@ -28,7 +41,9 @@ export class Work {
     const names = [...links.map((link) => link.agentId), from.agentId];
     if (names.includes(agentId) || links.length >= chainMax) return undefined;
     const { instanceId, manifestDigest, credentialEpoch } = from;
-    this.#held.set(id, { agentId, sid, byPerson: from.task !== undefined, delegated: true });
+    const root = from.task === undefined ? undefined : this.#held.get(from.task);
+    const { turns, by } = root ?? { turns: from.task === undefined ? [] : [words], by: 'person' as const };
+    this.#held.set(id, { agentId, sid, turns, by, delegated: true });
     const above = { agentId: from.agentId, instanceId, sid: from.sid, manifestDigest, credentialEpoch };
     return {
       ...(from.task === undefined ? {} : { task: from.task }),
@@ -53,11 +68,12 @@ export class Work {
   answer(id: string): ControlAnswer<unknown> | undefined {
     const held = this.#held.get(id);
     if (held === undefined) return undefined;
-    const { agentId, sid, byPerson, delegated } = held;
+    const { agentId, sid, turns, by, delegated } = held;
     return {
       ok: true,
       value: {
-        ...{ agentId, sid, turns: byPerson ? [words] : [] },
+        ...{ agentId, sid, turns },
+        ...(by === 'host' ? { host: 'desk-app' } : {}),
         ...(delegated ? { by: 'above', words: `mail it to ${delegatedDesk}` } : {}),
       },
     };

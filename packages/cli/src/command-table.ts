@@ -664,6 +664,8 @@ function addSources(program: Commander, act: Act): void {
   cleared(common(source.command('add <tool>')))
     .description('say from which index a tool (server/tool), or an address under a template, answers')
     .option('--address <address>', 'of a template: this address, or with / at its end all below it')
+    .option('--argument <name>', 'of a tool that chooses its index: the argument, or its JSON Pointer')
+    .option('--value <text>', 'and its value for this index; every other value is refused')
     .requiredOption('--index <name>', 'the index; an index holds one level')
     .addOption(
       new Option('--sensitivity <word>', 'what the index holds').choices(sensitivities).makeOptionMandatory(),
@@ -678,6 +680,8 @@ function addSources(program: Commander, act: Act): void {
   cleared(common(source.command('remove <tool>')))
     .description('say that it is no retrieval source any more')
     .option('--address <address>', 'as it was registered')
+    .option('--argument <name>', 'as it was registered')
+    .option('--value <text>', 'as it was registered')
     .action(act(async () => (await import('./commands/sources.ts')).removeSource));
   common(source.command('list'))
     .description('sources by index, what each index holds, and who may bring indexes together')

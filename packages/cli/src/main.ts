@@ -109,7 +109,10 @@ async function tellFailure(out: Output, error: unknown, interrupted: boolean): P
       `${JSON.stringify({ error: { exitCode, message, ...(code === undefined ? {} : { code }), ...(help === undefined ? {} : { help }) } })}\n`,
     );
   } else {
-    out.note`${failure.message}${failure.code === undefined ? '' : ` (${failure.code})`}`;
+    const said = `${failure.message}${failure.code === undefined ? '' : ` (${failure.code})`}`;
+    // One problem a line, of a policy set that its author wrote.
+    for (const line of failure.code?.startsWith('policy.') === true ? said.split('\n') : [said])
+      out.note`${line}`;
     if (failure.help !== undefined) out.note`${failure.help}`;
   }
   if (process.env.ATF_DEBUG !== undefined && error instanceof Error)

@@ -89,10 +89,9 @@ export function sendRefusal(reply: FastifyReply, refused: Refusal): FastifyReply
 /** Fastify's error handler. */
 export function errorHandler(log: Logger) {
   return (fault: unknown, request: FastifyRequest, reply: FastifyReply): void => {
-    const refused = publicRefusal(fault, log, {
-      method: request.method,
-      route: request.routeOptions.url ?? 'none',
-    });
-    sendRefusal(reply, refused);
+    const { bodyLimit, url = 'none' } = request.routeOptions;
+    const refused = publicRefusal(fault, log, { method: request.method, route: url });
+    const bounded = refused.code === 'request.too_large' && refused.detail === undefined;
+    sendRefusal(reply, bounded ? { ...refused, detail: `A body may have ${bodyLimit} bytes.` } : refused);
   };
 }

@@ -153,11 +153,11 @@ describe('the example workspace, over HTTP', { timeout: slowMs }, () => {
       writeSafe: true,
       inverse: 'cancel_refund',
     });
-    const fresh: JsonObject = { name: 'wire_money', inputSchema: schemaOf({ amount: 'number' }) };
+    const fresh: JsonObject = { name: 'money_machine', inputSchema: schemaOf({ amount: 'number' }) };
     await discover([...offered, fresh]);
-    const shown = (await as('Ines').get('/v1/tools/back-office/wire_money')).json as unknown as Tool;
+    const shown = (await as('Ines').get('/v1/tools/back-office/money_machine')).json as unknown as Tool;
     expect(shown).toMatchObject({ state: 'quarantined', effectiveClass: 'admin' });
-    const path = '/v1/tools/back-office/wire_money/accept';
+    const path = '/v1/tools/back-office/money_machine/accept';
     expect((await as('Paula').post(path, { digest: shown.offeredDigest })).json['code']).toBe(
       'people.not_allowed',
     );

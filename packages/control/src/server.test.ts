@@ -244,6 +244,11 @@ describe('bodies', () => {
     expect(await send(body)).toMatchObject({ status, json: { code } });
   });
 
+  it('names the bound of what is too large', async () => {
+    const { json } = await send(JSON.stringify({ name: 'x'.repeat(300_000) }));
+    expect(json.detail).toBe('A body may have 262144 bytes.');
+  });
+
   it('refuses invalid UTF-8 and other media types', async () => {
     expect((await send(new Uint8Array([0x22, 0xff, 0x22]))).json.code).toBe('request.malformed');
     expect(await send('a=b', 'application/x-www-form-urlencoded')).toMatchObject({ status: 415 });

@@ -77,8 +77,16 @@ const recorded = ({ outcome, policies, obligations }: DecisionRecord): Told => (
   obligations,
 });
 
-function atLevel({ ceiling: _, ...agent }: AgentDoc, level: Level): AgentDoc {
-  return { ...agent, level };
+const levelled = new WeakMap<AgentDoc, AgentDoc>();
+
+/** The same document for the same one. */
+function atLevel(agent: AgentDoc, level: Level): AgentDoc {
+  const known = levelled.get(agent);
+  if (known?.level === level) return known;
+  const { ceiling: _, ...rest } = agent;
+  const made = { ...rest, level };
+  levelled.set(agent, made);
+  return made;
 }
 
 /** `argsText`: canonical JSON of the arguments where the decision needs them and they are there. */

@@ -13,7 +13,8 @@ import { withGrants } from './segmentation/grants.ts';
 import { flowContext, flowSentences } from './segmentation/flow.ts';
 import { worstOrigins } from './segmentation/provenance/argument-origins.ts';
 import { originSentences } from './segmentation/provenance/origin-sentences.ts';
-import { checkRetrieval } from './segmentation/retrieval.ts';
+import type { CalledTool } from './segmentation/chosen-index.ts';
+import { checkRetrieval, sourceTrusted, trustedWords } from './segmentation/retrieval.ts';
 import { checkQuery, isQuery, queryContext, queryWords, raisedBy } from './segmentation/sql/rights.ts';
 import { riskOf } from './segmentation/risk.ts';
 import { takeArguments } from './segmentation/argument-types.ts';
@@ -134,7 +135,7 @@ export function actionClassOf(tool: ToolDoc): ActionClass {
 interface Asked {
   readonly policy: PolicyFacts;
   readonly agent: AgentDoc;
-  readonly tool: ToolDoc;
+  readonly tool: CalledTool;
   /** The lowest of the chain. */
   readonly level: Level;
   readonly world: World;
@@ -204,17 +205,23 @@ function checkpointOf(
   );
 }
 
-type Stated = Pick<PolicyContext, 'value' | 'valueCurrency' | 'time' | 'args'>;
+const trustedSource = (tool: CalledTool, { flow, anyArguments }: World) =>
+  sourceTrusted(tool, flow, anyArguments === true);
 
-/** S-4: the amount, the time and the arguments of the call, where a policy asks about them. */
+type Stated = Pick<PolicyContext, 'value' | 'valueCurrency' | 'time' | 'sourceTrust' | 'args'>;
+
+/** S-4: the amount, the time, the trust of sources and the arguments of the call, where a policy asks about them. */
 function statedOf(
   { tool, world, reads, amount }: Pick<Asked, 'tool' | 'world' | 'reads' | 'amount'>,
   args: Received['args'],
 ): { readonly stated: Stated | undefined; readonly problem?: string } {
-  if (!reads.value && !reads.time && reads.args === undefined) return { stated: undefined };
+  if (!reads.value && !reads.time && reads.sourceTrust === undefined && reads.args === undefined)
+    return { stated: undefined };
+  const source = reads.sourceTrust === undefined ? undefined : trustedSource(tool, world);
   const stated = {
     ...(reads.value ? valueOf(amount) : {}),
     ...(reads.time ? { time: policyTime(world.nowMs, reads.zones ?? [], world.zones) } : {}),
+    ...(source === undefined ? {} : { sourceTrust: source.trust }),
   };
   // Only arguments that fit the schema have the types that policies count on.
   if (reads.args === undefined || world.anyArguments === true || world.schema.verdict !== 'valid')
@@ -502,7 +509,7 @@ function statementWords({ query }: World): string {
   return `${words.length <= becauseLengthMax / 2 ? words : `${words.slice(0, becauseLengthMax / 2)}…`}: `;
 }
 
-/** What a person is told when it is about where a value came from, what the task asks for, or what the session has read: the policy says of which (`@because`). */
+/** What a person is told when it is about where a value came from, what the task asks for, what the session has read, or from which sources: the policy says of which (`@because`). */
 function provenanceReason(
   { reasons }: PolicyAnswer,
   { policy, world, tool, level }: Asked,
@@ -513,6 +520,8 @@ function provenanceReason(
   if (about.has('intent')) told.push(`the task does not ask for what ${tool.name} does`);
   if (about.has('origin')) told.push(...originSentences(world.provenance));
   if (about.has('flow')) told.push(...flowSentences(world.flow));
+  const source = about.has('source') ? trustedSource(tool, world) : undefined;
+  if (source !== undefined) told.push(trustedWords(source));
   return told.length === 0
     ? undefined
     : `${told.join('; ')}. At level ${level} a person decides about this`.slice(0, becauseLengthMax);

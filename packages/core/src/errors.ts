@@ -552,6 +552,12 @@ export const errors = {
     'The source is classified higher than the index that it answers from',
     'An index holds one level. Register the source with an index of its own level (`atf source add`), or correct the classification of its tool.',
   ),
+  'segmentation.index_unknown': entry(
+    403,
+    'S-4',
+    'The tool chooses its index by an argument, and nobody has said which index this call would read from',
+    'Call it with one of the values that are registered, written exactly so: `atf source list`. A person registers others: `atf source add … --argument … --value …`.',
+  ),
   'segmentation.index_level': entry(
     409,
     'S-4',

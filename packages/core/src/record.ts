@@ -17,6 +17,7 @@ import type { Adapted } from './wire/adaptive.ts';
 import type { FlowFact } from './segmentation/flow.ts';
 import type { QueryFact } from './wire/database.ts';
 import type { JudgedFact } from './wire/judge.ts';
+import type { CalledTool, UnknownIndex } from './segmentation/chosen-index.ts';
 import type { SourceDoc } from './wire/retrieval.ts';
 import type { ReviewReason } from './wire/review.ts';
 import type { ActionClass, Level } from './wire/words.ts';
@@ -148,6 +149,8 @@ export interface ToolFacts {
   readonly classification: Classification;
   /** Retrieval sources that this very call read from; absent: none, also of records of before there were sources. */
   readonly sources?: SourceDoc[];
+  /** Why nobody knows from which index it would read; absent: that is known, or it is no source. */
+  readonly unknownIndex?: UnknownIndex;
 }
 
 export type StopFact = Pick<ContainmentDoc, 'scope' | 'state' | 'since'>;
@@ -276,10 +279,11 @@ export function factsOf(received: Received, world: World, decision: Decision): D
   };
 }
 
-const toolFacts = ({ state, classification, sources }: ToolDoc): ToolFacts => ({
+const toolFacts = ({ state, classification, sources, unknownIndex }: CalledTool): ToolFacts => ({
   state,
   classification: decidedBy(classification),
   ...(sources === undefined ? {} : { sources }),
+  ...(unknownIndex === undefined ? {} : { unknownIndex }),
 });
 
 /** No decision asks for the schema of results, and it may be long; the record of who registered it holds it. */

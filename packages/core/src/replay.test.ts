@@ -16,6 +16,7 @@ import {
 } from './decide.fixture.ts';
 import { sha256 } from './digest.ts';
 import { rebuild, replay, type ReplaySources } from './replay.ts';
+import { ReplayedDocuments } from './replayed-documents.ts';
 import { canonicalJson, type JsonObject } from './wire/json.ts';
 import type { PolicyQuestion, Received, World } from './world.ts';
 
@@ -151,6 +152,32 @@ describe('replay', () => {
       expect(answer).toEqual({ verdict: 'agrees', decision: decide(call, known) });
     },
   );
+
+  it('takes no document for another where many records share one memory', () => {
+    const documents = new ReplayedDocuments();
+    const records = cases.map(([, world, more]) => {
+      const call = receive(more);
+      const known = worldOf({ policy, ...world });
+      return {
+        body: recordOf(call, known),
+        manifest: known.agent ?? agentDoc,
+        decision: decide(call, known),
+      };
+    });
+    // Twice and backwards, so that each comes after every other; the manifests of one digest differ here, as those of different ones do.
+    for (const { body, manifest, decision } of [...records, ...records, ...records.toReversed()])
+      expect(replay(body, argsText, { ...sources, manifest: () => manifest, documents })).toEqual({
+        verdict: 'agrees',
+        decision,
+      });
+    const definition = { name: 'refund_order' };
+    const shared = { ...sources, definition: () => definition, documents };
+    const first = rebuild(recordOf(received, worldOf({ policy })), argsText, shared);
+    const later = rebuild(recordOf(received, worldOf({ policy, nowMs: 1_234 })), argsText, shared);
+    if (!first.ok || !later.ok) throw new Error('nothing is missing');
+    expect(later.world.agent).toBe(first.world.agent);
+    expect(later.world.tool).toBe(first.world.tool);
+  });
 
   it('reaches every outcome in these cases', () => {
     const outcomes = cases.map(

@@ -4,42 +4,24 @@
  * record is read strictly, because it comes from a log. Not here: where records and payloads are kept, and whether the log that holds
  * the record is whole (audit/verify-log.ts).
  */
-import { z } from 'zod';
 import { agentsAbove } from './chain.ts';
 import { decide } from './decide.ts';
 import { sha256 } from './digest.ts';
 import type { DecisionFacts, DecisionRecord } from './record.ts';
+import type { ReplayedDocuments } from './replayed-documents.ts';
+import { replayedRecordSchema } from './replayed-record.ts';
 import { noFlow } from './segmentation/flow.ts';
-import { argumentRoles } from './segmentation/provenance/argument-origins.ts';
-import { origins } from './segmentation/provenance/session-memory.ts';
-import { intents } from './segmentation/provenance/stated-intent.ts';
 import { amountMatters } from './segmentation/transaction.ts';
-import {
-  type AgentDoc,
-  approvalDocSchema,
-  classificationSchema,
-  containmentDocSchema,
-  instanceDocSchema,
-  type ServerDoc,
-  type ToolDoc,
-  toolDocSchema,
-} from './wire/feed.ts';
-import { adaptedSchema } from './wire/adaptive.ts';
-import { queryFactSchema } from './wire/database.ts';
-import { judgedFactSchema } from './wire/judge.ts';
+import type { AgentDoc, ServerDoc, ToolDoc } from './wire/feed.ts';
 import { canonicalJson, isJsonObject, type Json, type JsonObject, parseStrictText } from './wire/json.ts';
-import { labelsSchema } from './wire/labels.ts';
 import type { Manifest } from './wire/manifest.ts';
-import { indexesReadMax } from './wire/retrieval.ts';
-import { chainLengthMax } from './wire/token.ts';
-import { digestSchema, levelSchema } from './wire/words.ts';
+import type { CalledTool } from './segmentation/chosen-index.ts';
 import {
   type AboveFact,
   type CredentialFacts,
   type Decision,
   noTask,
   type PolicyFacts,
-  protocols,
   type Received,
   type World,
 } from './world.ts';
@@ -59,6 +41,8 @@ export interface ReplaySources {
   manifest(digest: string): DecidingManifest | undefined;
   /** Sets beside the recorded one that will be asked about the same call. */
   readonly alsoAsked?: readonly PolicyFacts[];
+  /** Where many records are made again: the same content is the same document. `manifest` and `definition` give the same object for the same digest then. */
+  readonly documents?: ReplayedDocuments;
 }
 
 /** The first thing without which the decision cannot be made again. `record`: a member that is absent or of the wrong form. */
@@ -99,169 +83,6 @@ export type Replay =
     }
   | { readonly verdict: 'unreplayable'; readonly missing: MissingFact };
 
-const word = z.string().max(300);
-const count = z.int().min(-1);
-const verdictWords = z.array(word).max(1_000);
-
-const agentFactsShape = {
-  manifestDigest: digestSchema,
-  level: levelSchema,
-  ceiling: levelSchema.optional(),
-  technicalOwnerId: word,
-  ...adaptedSchema.shape,
-};
-
-const chainFactsSchema = z.object({
-  delegationId: word,
-  callsMax: z.number(),
-  links: z
-    .array(
-      z.object({
-        agentId: word,
-        instanceId: word,
-        sid: word,
-        manifestDigest: digestSchema,
-        credentialEpoch: count,
-        sessionRevoked: z.boolean(),
-        instance: instanceDocSchema.pick({ agentId: true, state: true }).optional(),
-        agent: z
-          .object({
-            ...agentFactsShape,
-            name: word,
-            version: word,
-            ownerId: word,
-            epoch: count,
-            credentialEpoch: count,
-          })
-          .optional(),
-      }),
-    )
-    .min(1)
-    .max(chainLengthMax),
-});
-
-const factsSchema = z.object({
-  nowMs: z.number(),
-  feedFresh: z.boolean(),
-  limits: z
-    .array(
-      z.object({
-        id: word,
-        ok: z.boolean(),
-        max: z.number(),
-        perSeconds: z.number(),
-        retryAfterMs: z.number(),
-        unheard: z.literal(true).optional(),
-      }),
-    )
-    .max(1_000),
-  totals: z
-    .array(
-      z.object({
-        id: word,
-        agentId: word.optional(),
-        of: z.enum(['amount', 'records', 'calls', 'concurrent']),
-        per: z.enum(['hour', 'day', 'task', 'call']),
-        max: z.number(),
-        currency: word.optional(),
-        ok: z.boolean(),
-        left: z.number().optional(),
-        retryAfterMs: z.number().optional(),
-        unheard: z.literal(true).optional(),
-        unknown: z.literal(true).optional(),
-      }),
-    )
-    .max(1_000)
-    .optional(),
-  schema: z.object({
-    verdict: z.enum(['valid', 'invalid', 'unusable']),
-    problems: z.array(z.string()).max(1_000),
-  }),
-  flow: z
-    .object({
-      ...labelsSchema.shape,
-      private: z.array(word).max(10),
-      untrusted: z.array(word).max(10),
-      indexes: z
-        .array(word)
-        .max(indexesReadMax * 4)
-        .optional(),
-    })
-    .optional(),
-  provenance: z
-    .array(
-      z.object({
-        argument: z.string().max(200),
-        role: z.enum(argumentRoles),
-        address: z.boolean(),
-        origin: z.enum(origins),
-        from: word.optional(),
-        action: word.optional(),
-      }),
-    )
-    .max(1_000),
-  task: z.object({ assurance: z.enum(['person', 'host', 'absent']), intent: z.enum(intents) }).optional(),
-  detectors: z
-    .array(
-      z.object({
-        detector: word,
-        version: word,
-        verdict: z.enum(['clear', 'label', 'mask', 'review', 'block']),
-        labels: verdictWords,
-      }),
-    )
-    .max(1_000),
-  query: queryFactSchema.optional(),
-  zones: z.record(word, z.int().min(-1_440).max(1_440)).optional(),
-  judged: judgedFactSchema.optional(),
-  epochs: z.object({ agent: count, credential: count, tool: count, server: count, policy: count }),
-  credential: z.object({ expiresAtMs: z.number(), epoch: count }),
-  transport: z.enum(['stdio', 'http', 'cooperative', 'openapi']).optional(),
-  agent: z.object(agentFactsShape).optional(),
-  instance: instanceDocSchema.pick({ agentId: true, state: true }).optional(),
-  sessionRevoked: z.boolean(),
-  chain: chainFactsSchema.optional(),
-  tool: z
-    .object({
-      state: toolDocSchema.shape.state,
-      classification: classificationSchema,
-      sources: toolDocSchema.shape.sources,
-    })
-    .optional(),
-  stops: z.array(containmentDocSchema.pick({ scope: true, state: true, since: true })).max(100),
-  approval: approvalDocSchema
-    .pick({
-      id: true,
-      agentId: true,
-      sid: true,
-      tool: true,
-      definitionDigest: true,
-      state: true,
-      expiresAt: true,
-    })
-    .extend({ sameArguments: z.boolean() })
-    .optional(),
-});
-
-const recordSchema = z.object({
-  actionId: word,
-  agentId: word,
-  agent: word,
-  agentVersion: word,
-  manifestDigest: digestSchema,
-  instanceId: word,
-  sid: word,
-  jti: word,
-  proof: z.enum(['dpop', 'none']),
-  responsibleId: word,
-  protocol: z.enum(protocols),
-  server: word,
-  tool: word,
-  definitionDigest: digestSchema.optional(),
-  policyDigest: digestSchema.optional(),
-  facts: factsSchema,
-});
-
 const missing = (fact: MissingFact): Rebuilt => ({ ok: false, missing: fact });
 
 /** A digest that no arguments have: of text that is no JSON. */
@@ -287,7 +108,7 @@ export function openRecord(
   body: unknown,
   sources: ReplaySources,
 ): OpenedRecord | { readonly missing: MissingFact } {
-  const read = recordSchema.safeParse(body);
+  const read = replayedRecordSchema.safeParse(body);
   if (!read.success) return { missing: { what: 'record', path: read.error.issues[0]?.path.join('.') ?? '' } };
   const record = body as DecisionRecord;
   const agent = agentOf(record, sources);
@@ -445,32 +266,36 @@ function declared(manifest: DecidingManifest) {
 }
 
 function agentOf(record: DecisionRecord, sources: ReplaySources): AgentDoc | MissingFact | undefined {
-  const { facts } = record;
+  const { agentId, agent, agentVersion, responsibleId, facts } = record;
   if (facts.agent === undefined) return undefined;
-  const digest = facts.agent.manifestDigest;
+  const { epochs, agent: known } = facts;
+  const digest = known.manifestDigest;
   const manifest = sources.manifest(digest);
   if (manifest === undefined) return { what: 'manifest', digest };
-  return {
-    id: record.agentId,
-    name: record.agent,
-    version: record.agentVersion,
-    ownerId: record.responsibleId,
-    ...facts.agent,
-    ...declared(manifest),
-    epoch: facts.epochs.agent,
-    credentialEpoch: facts.epochs.credential,
+  const said = {
+    id: agentId,
+    name: agent,
+    version: agentVersion,
+    ownerId: responsibleId,
+    ...known,
+    epoch: epochs.agent,
+    credentialEpoch: epochs.credential,
   };
+  const make = (): AgentDoc => ({ ...said, ...declared(manifest) });
+  return sources.documents?.agents.one(said, manifest, make) ?? make();
 }
 
 function toolOf(
   { server, tool, definitionDigest, facts }: DecisionRecord,
   sources: ReplaySources,
-): ToolDoc | MissingFact | undefined {
+): CalledTool | MissingFact | undefined {
   if (facts.tool === undefined) return undefined;
   if (definitionDigest === undefined) return { what: 'record', path: 'definitionDigest' };
   const definition = sources.definition(definitionDigest);
   if (definition === undefined) return { what: 'definition', digest: definitionDigest };
-  return { server, name: tool, definitionDigest, definition, ...facts.tool, epoch: facts.epochs.tool };
+  const said = { server, name: tool, definitionDigest, ...facts.tool, epoch: facts.epochs.tool };
+  const make = (): CalledTool => ({ ...said, definition });
+  return sources.documents?.tools.one(said, definition, make) ?? make();
 }
 
 function policyOf(

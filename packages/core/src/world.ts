@@ -7,6 +7,7 @@ import type { AgentDoc, ApprovalDoc, ContainmentDoc, InstanceDoc, ServerDoc, Too
 import type { QueryFact } from './wire/database.ts';
 import type { JsonObject } from './wire/json.ts';
 import type { BoundPolicy } from './segmentation/bound-types.ts';
+import type { CalledTool } from './segmentation/chosen-index.ts';
 import type { FlowFact } from './segmentation/flow.ts';
 import type { JudgedFact } from './wire/judge.ts';
 import type { ArgumentOrigin } from './segmentation/provenance/argument-origins.ts';
@@ -187,6 +188,8 @@ export interface PolicyContext {
   /** Its currency; `none`: the call names none. */
   readonly valueCurrency?: string;
   readonly time?: PolicyTime;
+  /** How far the least trusted of all retrieval sources is trusted that the session has read from, or that this call reads from: 0 to 100. Absent: there is none. */
+  readonly sourceTrust?: number;
   /** Arguments that policies of the set about this tool ask about. Absent: none does, or they cannot be told, and what asks about them fails. */
   readonly args?: JsonObject;
   /** How many agents stand above it in a chain of delegation; 0: it works for none. */
@@ -244,6 +247,8 @@ export interface PolicyAnswer {
 export interface ToolReads {
   readonly value: boolean;
   readonly time: boolean;
+  /** How far retrieval sources are trusted; absent: no. */
+  readonly sourceTrust?: true | undefined;
   /** Time zones; absent: none. */
   readonly zones?: readonly string[] | undefined;
   /** Arguments, by path; absent: none. */
@@ -272,7 +277,7 @@ export interface World {
   /** One for each link of the chain, in its order; absent: there is no chain. */
   readonly above?: readonly AboveFact[];
   readonly server: ServerDoc | undefined;
-  readonly tool: ToolDoc | undefined;
+  readonly tool: CalledTool | undefined;
   /** Every containment in force; `decide` picks those that apply. */
   readonly containments: readonly ContainmentDoc[];
   readonly policy: PolicyFacts | undefined;

@@ -416,7 +416,9 @@ export class ActionFront {
       return problem(refusal('execution.outcome_settled', 'It is too long ago.'));
     this.#remember(actionId);
     const unrecorded = await recordLateReport(ports, credential, { actionId, tool: aud, status });
-    if (unrecorded === undefined) return taken({ actionId, recorded: 'late' });
+    // Nobody looks at it any more: what it was decided by is over.
+    const withheld = given.result === undefined ? {} : ({ withheld: true } as const);
+    if (unrecorded === undefined) return taken({ actionId, recorded: 'late', ...withheld });
     this.#reported.delete(actionId);
     return problem(unrecorded, { actionId });
   }

@@ -4,7 +4,6 @@
  */
 import type { Refusal } from '@atf/core/errors';
 import type { JsonObject } from '@atf/core/wire/json';
-import { isDoubtful } from './data-inspection.ts';
 import type { Ran } from './execute.ts';
 import type { RefusalFacts, ResultFacts, ToolResult } from './protocols/protocol.ts';
 
@@ -59,7 +58,7 @@ const outcomeOf = {
 
 const besideOf = ({ log = [], data }: Ran) => ({
   ...(log.length === 0 ? {} : { log }),
-  ...(isDoubtful(data) && data !== undefined ? { labels: data.labels } : {}),
+  ...(data === undefined || data.labels.length === 0 ? {} : { labels: data.labels }),
 });
 
 /** The answer to a call that was allowed. */

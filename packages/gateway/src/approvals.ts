@@ -76,7 +76,16 @@ export interface ApprovalsInput {
 }
 
 /** `protocol`: the door at which the call itself was asked for again; absent: somebody asked after the approval. */
-type AskedFor = Pick<Received, 'credential' | 'actionId'> & Partial<Pick<Received, 'protocol'>>;
+type AskedFor = Pick<Received, 'credential' | 'actionId'> &
+  Partial<Pick<Received, 'protocol'>> & {
+    /** The tool as the call that was asked for again reads; absent: nobody knows the arguments yet, so as all that it may read. */
+    readonly reads?: Decided['world']['tool'];
+  };
+
+const askedAgain = ({ received, world: { tool } }: Decided): AskedFor => ({
+  ...received,
+  ...(tool === undefined ? {} : { reads: tool }),
+});
 
 export class Approvals {
   readonly #input: ApprovalsInput;
@@ -216,7 +225,7 @@ export class Approvals {
     const { actionId } = decided.received;
     const ids = { actionId, approvalId };
     const joined = this.#redemptions.has(approvalId);
-    const settled = await this.#redeem(approvalId, toolOf(decided), decided.received);
+    const settled = await this.#redeem(approvalId, toolOf(decided), askedAgain(decided));
     if (settled.kind === 'stored' && settled.outcome.status === 'not_executed') return undefined;
     // Whoever ran it has intent and outcome on record; everybody else gets a record of having asked.
     if (joined || settled.kind !== 'ran') {
@@ -248,7 +257,7 @@ export class Approvals {
     const ids = { actionId, approvalId };
     // An equal call was released already, and this gateway had not heard of it.
     if (state === 'approved')
-      return answerOfSettled(await this.#redeem(approvalId, toolOf(decided), decided.received), ids);
+      return answerOfSettled(await this.#redeem(approvalId, toolOf(decided), askedAgain(decided)), ids);
     return waiting(requiredOf(decided), ids, expiresAt);
   }
 
@@ -285,7 +294,7 @@ export class Approvals {
   async #redeem(approvalId: string, tool: string, asked: AskedFor): Promise<Settled> {
     const { snapshot } = this.#input.ports;
     const [server = ''] = tool.split('/');
-    const doc = snapshot.tool(server, tool.slice(server.length + 1));
+    const doc = asked.reads ?? snapshot.tool(server, tool.slice(server.length + 1));
     const unjoined =
       this.#blended(doc, asked.credential) ??
       (await this.#input.labels.join(

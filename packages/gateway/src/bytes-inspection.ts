@@ -14,7 +14,12 @@ const archive = 'UEsDB|UEsFB|H4sI';
 /** The same of pictures, sound and documents (core/data/readers.ts). */
 const media =
   'iVBORw0KGgo|/9j/[24567]|R0lGOD[dl]h|UklGR|SUkqA|TU0AK|T2dnUw|ZkxhQ[w4]|SUQz[AB][AgQw]A|AAAA.GZ0eX|GkXfo|JVBERi0';
-const begins = new RegExp(`(?<![A-Za-z0-9+/_-])(?:${archive}|${media})[A-Za-z0-9+/_-]{12,}`, 'g');
+const of64 = '[A-Za-z0-9+/_-]';
+/** No picture and no document has less than twelve bytes. */
+const begins = new RegExp(
+  `(?<!${of64})(?:(?:${archive})${of64}{12,}|(?=${of64}{16})(?:${media})${of64}*)`,
+  'g',
+);
 const blobsMax = 200;
 
 /** What a member that holds bytes is called (a media type, or nothing); undefined: it holds none. */

@@ -47,3 +47,34 @@ describe('what a detector of a company finds', () => {
     expect(said('see https://collect.example.net/pixel?d=news')).toEqual([]);
   });
 });
+
+describe('what nobody could look at, or other settings looked for', () => {
+  const blocked = (args: JsonObject, of: typeof settingsDoc, action: 'read' | 'write' | 'send' = 'send') =>
+    argumentVerdicts(args, { action, level: 'senior', settings: of })
+      .filter(({ verdict }) => verdict === 'block')
+      .flatMap(({ labels }) => labels);
+  const saying = (neverSent: string[], sent?: 'label') => ({
+    ...settingsDoc,
+    sensitive: {
+      ...{ masked: { intern: [], junior: [], senior: [], principal: [] }, neverSent },
+      ...(sent === undefined ? {} : { uninspected: { sent, withheld: [] } }),
+    },
+  });
+
+  it('bytes that go to a service while they come are not sent outside, unless settings say so', () => {
+    const upload: JsonObject = { body: { bytes: 3_145_728, sha256: 'A'.repeat(43) } };
+    expect(blocked(upload, settingsDoc)).toEqual(['uninspected']);
+    expect(blocked(upload, settingsDoc, 'write')).toEqual([]);
+    expect(blocked(upload, saying(['PCI'], 'label'))).toEqual([]);
+    expect(argumentVerdicts(upload, { action: 'write', level: 'senior', settings: settingsDoc })).toEqual([
+      expect.objectContaining({ verdict: 'label', labels: ['uninspected'] }),
+    ]);
+  });
+
+  it('the same arguments are looked at again for what is never sent by now', () => {
+    const body = btoa('amara.okafor@example.com paid with 4111 1111 1111 1111');
+    const args: JsonObject = { body };
+    expect(blocked(args, saying([]))).toEqual([]);
+    expect(blocked(args, saying(['PCI']))).toEqual(['PCI']);
+  });
+});

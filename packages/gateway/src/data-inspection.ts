@@ -46,9 +46,10 @@ export const ownOf = (settings: SettingsDoc | undefined): readonly MadeDetector[
 interface Known {
   readonly inspection: Inspection;
   readonly heard: Said;
-  /** By these of the company's own, and with these readers; others look again. */
+  /** By these of the company's own, with these readers, and for what is never sent by these settings; others look again. */
   readonly own: readonly MadeDetector[];
   readonly readers: SettingsDoc['readers'];
+  readonly sensitive: SettingsDoc['sensitive'];
   /** Those that did not answer about it, and hold nothing up. */
   readonly unanswered: readonly MadeDetector[];
 }
@@ -61,7 +62,22 @@ export const atOnceMax = 16_384;
 const sent = { channel: 'sent' } as const;
 
 const isKnownBy = (of: Known | undefined, settings: SettingsDoc | undefined): boolean =>
-  of !== undefined && of.own === ownOf(settings) && of.readers === settings?.readers;
+  of !== undefined &&
+  of.own === ownOf(settings) &&
+  of.readers === settings?.readers &&
+  of.sensitive === settings?.sensitive;
+
+const madeOf = (settings: SettingsDoc | undefined) => ({
+  own: ownOf(settings),
+  readers: settings?.readers,
+  sensitive: settings?.sensitive,
+});
+
+/** What is never sent counts whatever else is found where it is. */
+const mattersSent = (settings: SettingsDoc | undefined) => {
+  const { neverSent } = sensitiveOf(settings);
+  return (detector: Detector) => isNamed(neverSent, detector);
+};
 
 /** Has arguments looked at before they are decided about; `length`: of their text. */
 export async function inspectArguments(
@@ -80,12 +96,12 @@ export async function inspectArguments(
     await driven(inspectInParts(args, { ...sent, ...of }));
     await driven(inspectBytes(bytes, { ...sent, ...of }, readings));
   });
-  const options = { ...sent, own: answers.own, hear: heard.hear };
+  const options = { ...sent, own: answers.own, matters: mattersSent(settings), hear: heard.hear };
   const { inspection } = await driven(inspectInParts(args, options));
   const inside = await driven(inspectBytes(bytes, options, readings));
   inside.add(inspection);
   const { unanswered } = answers;
-  known.set(args, { inspection: inside, heard, own, readers: settings?.readers, unanswered });
+  known.set(args, { inspection: inside, heard, ...madeOf(settings), unanswered });
 }
 
 function lookedAt(args: JsonObject, settings: SettingsDoc | undefined): Known {
@@ -93,12 +109,13 @@ function lookedAt(args: JsonObject, settings: SettingsDoc | undefined): Known {
   const before = known.get(args);
   if (before !== undefined && isKnownBy(before, settings)) return before;
   const heard = new Said();
-  const { inspection } = inspect(args, { ...sent, own, max: atOnceMax, hear: heard.hear });
+  const matters = mattersSent(settings);
+  const { inspection } = inspect(args, { ...sent, own, matters, max: atOnceMax, hear: heard.hear });
   const all = new Tally();
   all.add(inspection);
   // Archives are opened before the tick of a decision, or not at all.
   if (bytesIn(args).length > 0) all.unchecked = true;
-  const looked = { inspection: all, heard, own, readers: settings?.readers, unanswered: [] };
+  const looked = { inspection: all, heard, ...madeOf(settings), unanswered: [] };
   known.set(args, looked);
   return looked;
 }
@@ -133,8 +150,9 @@ function saidVerdicts(args: JsonObject, { action, level, settings, given }: Sayi
     return detector !== undefined && isNamed(neverSent, detector);
   };
   const anyNever = [...inspection.found.keys()].some(isNever);
+  const matters = mattersSent(settings);
   const isSensitive = (text: string) =>
-    anyNever && [...inspect(text, { ...sent, own }).inspection.found.keys()].some(isNever);
+    anyNever && [...inspect(text, { ...sent, own, matters }).inspection.found.keys()].some(isNever);
   return outputVerdicts(heard, { action, level, settings, isSensitive, given });
 }
 

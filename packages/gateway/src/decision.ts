@@ -13,6 +13,7 @@ import { asRetrieved, trustedFrom } from '@atf/core/segmentation/retrieval';
 import { siblingArgument } from '@atf/core/segmentation/http-siblings';
 import { anyQuery } from '@atf/core/segmentation/sql/query-fact';
 import { raisedBy } from '@atf/core/segmentation/sql/rights';
+import { ofTables } from '@atf/core/segmentation/sql/table-classes';
 import { sha256 } from '@atf/core/digest';
 import type { AgentDoc, ApprovalDoc, ToolDoc } from '@atf/core/wire/feed';
 import { canonicalJson, type JsonObject } from '@atf/core/wire/json';
@@ -174,18 +175,22 @@ export function createDecider(
     const agent = snapshot.agent(credential.agentId);
     const offered = toolAsOffered(ports, server, name, credential.instanceId);
     // Which of its addresses it will be about nobody knows where arguments are not looked at: what is about one is decided about that one.
+    const query =
+      offered === undefined
+        ? undefined
+        : how.anyArguments
+          ? anyQuery(offered)
+          : queryOf(offered, received.args);
     const tool =
       offered === undefined || how.anyArguments
         ? offered
         : asRetrieved(
-            ofResource(offered, received.args),
+            ofTables(ofResource(offered, received.args), query),
             received.args,
             kindOf(name) === 'tool' ? [] : snapshot.toolsOf(server),
             trustedFrom(snapshot.settings()),
           );
     const { proof } = credential;
-    const query =
-      tool === undefined ? undefined : how.anyArguments ? anyQuery(tool) : queryOf(tool, received.args);
     // Reading is free to name anything; a change that comes as SQL through a tool for reading is not.
     const used = tool === undefined ? undefined : raisedBy(tool, query);
     const nowMs = clock.nowMs();

@@ -291,7 +291,10 @@ describe('credentials at the door (I-2)', () => {
     expect(await answer('/mcp/back-office', { host: 'evil.example' })).toBe(403);
     expect(await answer('/elsewhere', { host: `localhost:${port}` })).toBe(404);
     const large = await world.senior.call(world.mcp, 'list_orders', { status: 'x'.repeat(1_100_000) });
-    expect(large.atf.code).toBe('request.too_large');
+    expect(large.atf).toMatchObject({
+      code: 'request.too_large',
+      detail: 'A request may have 1048576 bytes.',
+    });
     expect((await fetch(`${world.gateway.url}/healthz`)).status).toBe(200);
     await until('it is ready', async () => (await fetch(`${world.gateway.url}/readyz`)).status === 200);
     expect(await (await fetch(`${world.gateway.url}/metrics`)).text()).toContain('atf_feed_fresh ');

@@ -56,6 +56,8 @@ export interface SnapshotPort {
   /** Of control, of frames ahead of their documents, and of the stop file. */
   containments(): readonly ContainmentDoc[];
   policy(): PolicyFacts | undefined;
+  /** How far each index is trusted from which retrieval sources answer. */
+  indexTrusts(): ReadonlyMap<string, number>;
   /** What an instance, or whoever works on a task, has read. */
   labels(holder: string): LabelsDoc | undefined;
   approval(id: string): ApprovalDoc | undefined;

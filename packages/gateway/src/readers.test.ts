@@ -102,6 +102,14 @@ describe('pictures in arguments', () => {
     expect(await verdicts(reading('').ask, sound)).toEqual([['block', 'uninspected']]);
   });
 
+  it.each([
+    ['sixteen bytes of PNG', picture('123456'), [['block', 'uninspected']]],
+    ['twelve bytes of JPEG', Buffer.from('ffd8ffe000104a4649460001', 'hex'), [['block', 'uninspected']]],
+    ['too little to be anything', Buffer.from('ffd8ffe000104a4649', 'hex'), []],
+  ])('are seen however small they are: %s', async (_what, bytes, wanted) => {
+    expect(await verdicts(undefined, bytes)).toEqual(wanted);
+  });
+
   it('looked at before a reader was in force are not known afterwards', async () => {
     const args: JsonObject = { body: picture('something longer').toString('base64') };
     const say = (of: typeof settingsDoc) =>

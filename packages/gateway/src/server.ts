@@ -208,7 +208,7 @@ export class GatewayServer {
     if (posts && !/^application\/json\s*(?:;|$)/i.test(request.headers['content-type'] ?? ''))
       return plain(refusal('request.media_type_unsupported'));
     const body = posts ? await readBody(request, this.#bounds.bodyBytesMax) : nothing;
-    if (body === 'too_large') return plain(refusal('request.too_large'));
+    if (body === 'too_large') return plain(this.#tooLarge());
     if (body === 'gone') return plain(refusal('request.malformed'));
     const query = new URLSearchParams((request.url ?? '').split('?', 2)[1] ?? '');
     return this.#encodeAction(head, await actions.serve(matched, caller.credential, { body, query, gone }));
@@ -233,7 +233,7 @@ export class GatewayServer {
     const digest = request.headers['content-digest'];
     const uploads = isUpload(begun, typeof digest === 'string' ? digest : undefined);
     const body = uploads ? request : await readBody(request, this.#bounds.bodyBytesMax);
-    if (body === 'too_large') return plain(refusal('request.too_large'));
+    if (body === 'too_large') return plain(this.#tooLarge());
     if (body === 'gone') return plain(refusal('request.malformed'));
     const stream = streamInto(response);
     const answer = await services.finish(credential, begun, asked, { body, gone, stream });
@@ -241,6 +241,10 @@ export class GatewayServer {
     if (stream.begun()) endStream(response, 'status' in answer && answer.status < 400);
     if ('refusal' in answer) return plain(answer.refusal, this.#told(head, answer.refusal, answer.stepUp));
     return uploads && !request.complete ? closing(answer) : answer;
+  }
+
+  #tooLarge(): Refusal {
+    return refusal('request.too_large', `A request may have ${this.#bounds.bodyBytesMax} bytes.`);
   }
 
   async #mcp(request: IncomingMessage, response: ServerResponse): Promise<EncodedResponse> {
@@ -256,7 +260,7 @@ export class GatewayServer {
     const caller = pipeline.authenticate({ ...head, url: pathOf(head.url) }, source);
     if (!caller.ok) return this.#problem(head, null, caller.refusal);
     const body = await readBody(request, this.#bounds.bodyBytesMax);
-    if (body === 'too_large') return closing(encodeProblem(null, refusal('request.too_large')));
+    if (body === 'too_large') return closing(encodeProblem(null, this.#tooLarge()));
     if (body === 'gone') return closing(encodeProblem(null, refusal('request.malformed')));
     const raw: RawRequest = { ...head, body };
     const parsed = parseAgentRequest(raw);

@@ -18,7 +18,8 @@ import {
   worst,
 } from '@atf/core/segmentation/flow';
 import { ofAnyResource } from '@atf/core/segmentation/resource-classes';
-import { asRetrieved, indexesOf } from '@atf/core/segmentation/retrieval';
+import { asAllRetrieved, indexesOf, leastTrusted } from '@atf/core/segmentation/retrieval';
+import { ofAnyTable } from '@atf/core/segmentation/sql/table-classes';
 import type { ToolDoc } from '@atf/core/wire/feed';
 import type { Labels, LabelsDoc } from '@atf/core/wire/labels';
 import type { IndexRead } from '@atf/core/wire/retrieval';
@@ -46,7 +47,7 @@ export interface Reading extends Labels {
 /** What a tool hands out; undefined: it is not known any more. */
 export function labelsRead(tool: ToolDoc | undefined): Reading {
   if (tool === undefined) return worst;
-  const read = asRetrieved(ofAnyResource(tool), {}, [], 0);
+  const read = asAllRetrieved(ofAnyTable(ofAnyResource(tool)));
   const indexes = indexesOf(read);
   return { ...labelsOfTool(read), ...(indexes.length === 0 ? {} : { indexes }) };
 }
@@ -70,11 +71,15 @@ export class SessionLabels {
 
   facts(credential: CredentialFacts): FlowFact {
     const read = readBy(credential).map((holder) => this.#of(holder));
-    return flowFact(
+    const indexes = [...new Set(read.flatMap(({ indexes: from = [] }) => from.map(({ index }) => index)))];
+    const fact = flowFact(
       read.reduce<Labels>(joined, clean),
       read.flatMap(({ sources }) => sources),
-      [...new Set(read.flatMap(({ indexes = [] }) => indexes.map(({ index }) => index)))],
+      indexes,
     );
+    if (indexes.length === 0) return fact;
+    const least = leastTrusted(indexes, this.#snapshot.indexTrusts());
+    return least === undefined ? fact : { ...fact, leastTrusted: least };
   }
 
   /**

@@ -9,6 +9,7 @@ import { argumentOrigins } from '@atf/core/segmentation/provenance/argument-orig
 import { saidBy } from '@atf/core/segmentation/provenance/origin-sentences';
 import { type Seen, seenOf, SessionMemory } from '@atf/core/segmentation/provenance/session-memory';
 import { type Intent, intentOf } from '@atf/core/segmentation/provenance/stated-intent';
+import { aboutOf } from '@atf/core/segmentation/provenance/thing-meant';
 import { changesOf, literalsIn } from '@atf/core/segmentation/sql/changes';
 import type { QueryFact } from '@atf/core/wire/database';
 import type { ToolDoc } from '@atf/core/wire/feed';
@@ -179,9 +180,11 @@ export class SessionMemories {
             roles: { ...roles, object: sql },
             does: changes,
           };
-    const intents = asked.does.map((does) => intentOf(memory.task, does));
+    const found = argumentOrigins(memory, asked.args, asked.roles);
+    const about = aboutOf(memory, found, asked.args);
+    const intents = asked.does.map((does) => intentOf(memory.task, does, about));
     const facts: ProvenanceFacts = {
-      provenance: withoutDoubt(credential, argumentOrigins(memory, asked.args, asked.roles)),
+      provenance: withoutDoubt(credential, found),
       task:
         credential.task === undefined
           ? noTask

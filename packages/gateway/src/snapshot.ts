@@ -18,6 +18,7 @@ import {
   type SettingsDoc,
   type ToolDoc,
 } from '@atf/core/wire/feed';
+import { trustByIndex } from '@atf/core/segmentation/retrieval';
 import type { LabelsDoc } from '@atf/core/wire/labels';
 import type { ApprovalState } from '@atf/core/wire/words';
 import type { PolicyFacts } from '@atf/core/world';
@@ -79,6 +80,8 @@ export class Snapshot implements SnapshotPort {
   readonly #approvalsByAgent = new Map<string, Map<string, ApprovalDoc>>();
   #stopFile: readonly ContainmentDoc[] = [];
   #containments: readonly ContainmentDoc[] | undefined;
+  /** Worked out when it is asked for, again after each change of a tool. */
+  #indexTrusts: ReadonlyMap<string, number> | undefined;
   #keys: TokenKeys = new Map();
   #policy: PolicyFacts | undefined;
   #trustGeneration = 0;
@@ -198,6 +201,10 @@ export class Snapshot implements SnapshotPort {
   policy(): PolicyFacts | undefined {
     return this.#policy;
   }
+  indexTrusts(): ReadonlyMap<string, number> {
+    this.#indexTrusts ??= trustByIndex(this.#docs.tool.values());
+    return this.#indexTrusts;
+  }
   labels(holder: string): LabelsDoc | undefined {
     return this.#docs.labels.get(holder);
   }
@@ -258,6 +265,7 @@ export class Snapshot implements SnapshotPort {
         break;
       case 'tool': {
         const tool = doc as ToolDoc;
+        this.#indexTrusts = undefined;
         const tools = this.#toolsOf.get(tool.server) ?? new Map<string, ToolDoc>();
         this.#toolsOf.set(tool.server, tools.set(key, tool));
         break;
@@ -290,7 +298,10 @@ export class Snapshot implements SnapshotPort {
     if (topic === 'jwks') this.#keys = new Map();
     if (topic === 'jwks' || topic === 'settings') this.#trustGeneration++;
     if (topic === 'policy') this.#policy = undefined;
-    if (topic === 'tool') this.#toolsOf.get((before as ToolDoc).server)?.delete(key);
+    if (topic === 'tool') {
+      this.#indexTrusts = undefined;
+      this.#toolsOf.get((before as ToolDoc).server)?.delete(key);
+    }
     if (topic === 'approval') this.#unindexApproval(before as ApprovalDoc);
   }
 

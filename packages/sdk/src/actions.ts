@@ -64,6 +64,20 @@ export class ActionFailedBefore extends Error {
   }
 }
 
+/** The tool ran, and its model is given nothing of the result: nobody has looked at it. That it ran is on record. */
+export class ResultWithheld extends Error {
+  override readonly name = 'ResultWithheld';
+  readonly actionId: string;
+  constructor({ actionId, recorded }: OutcomeTaken) {
+    const why =
+      recorded === 'late'
+        ? 'It was reported later than its time (withinSeconds), so nobody has looked at it.'
+        : 'The gateway took the report, and its answer was lost.';
+    super(`The tool ran, and its result is withheld. ${why} Ask again for what only reads.`);
+    this.actionId = actionId;
+  }
+}
+
 export interface ActionsOptions {
   /** `agentFetch` of an enrolled instance. */
   readonly fetch: AgentFetch;
@@ -130,7 +144,8 @@ export class Actions {
   }
 
   /**
-   * Reports what came of an allowed action. A report whose answer was lost is sent again; that it was taken before is then no fault.
+   * Reports what came of an allowed action. A report whose answer was lost is sent again; that it was taken before is then no fault, and what was said of its result is lost:
+   * it is `withheld`, as that of a late report is.
    * @throws ActionRefused
    */
   async logAction(
@@ -143,7 +158,11 @@ export class Actions {
       } catch (fault) {
         const refused = fault instanceof ActionRefused ? fault : undefined;
         if (attempt > 1 && refused?.refusal.code === 'execution.outcome_settled')
-          return { actionId, recorded: 'in_time' };
+          return {
+            actionId,
+            recorded: 'in_time',
+            ...(report.result === undefined ? {} : { withheld: true }),
+          };
         // What names an outcome is an answer about the action; all else may pass.
         const passing =
           refused === undefined ||
@@ -187,7 +206,7 @@ export class Actions {
 
   /**
    * The tool, governed: each call is asked for, run with a signal that a stop fires, and reported with its result. Gives what the agent may read of it: masked where
-   * its level does not read something. What is refused throws {@link ActionRefused} and runs nothing.
+   * its level does not read something. What is refused throws {@link ActionRefused} and runs nothing; what nobody has looked at throws {@link ResultWithheld}.
    */
   guard<A extends JsonObject, R extends Json>(
     tool: GuardedTool<A, R>,
@@ -237,8 +256,9 @@ export class Actions {
     }
     finished.abort();
     await watching;
-    const { shown } = await this.logAction(allowed, { status: 'done', result });
-    return shown === undefined ? result : (shown as R);
+    const taken = await this.logAction(allowed, { status: 'done', result });
+    if (taken.withheld === true || taken.recorded === 'late') throw new ResultWithheld(taken);
+    return taken.shown === undefined ? result : (taken.shown as R);
   }
 
   /** Fires `stop` when the gateway says that the action is over while the tool still runs. */

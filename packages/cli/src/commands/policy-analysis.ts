@@ -5,6 +5,7 @@
 import { resolve } from 'node:path';
 import { type Standing, standingOf } from '@atf/core/segmentation/composition/accepted';
 import { severities } from '@atf/core/segmentation/composition/finding';
+import { rightName } from '@atf/core/segmentation/composition/right-name';
 import { parseAcceptanceFile } from '@atf/core/wire/acceptance-file';
 import {
   type Acceptance,
@@ -66,7 +67,7 @@ const namesOf = ({ names, count }: HeldRight['agents']): string =>
   count > names.length ? `${names.join(', ')} and ${count - names.length} more` : names.join(', ');
 
 function stepWords(step: CompositionStep): string {
-  if (step.kind === 'right') return `${step.tool} (${namesOf(step.agents)}, ${step.freedom})`;
+  if (step.kind === 'right') return `${rightName(step)} (${namesOf(step.agents)}, ${step.freedom})`;
   if (step.kind === 'store') return `[${step.server}]`;
   return `[${namesOf(step.from)} ${step.way === 'words' ? 'gives work to' : 'answers'} ${namesOf(step.to)}]`;
 }

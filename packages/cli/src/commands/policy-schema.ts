@@ -8,6 +8,8 @@ import type { Cli, Command } from '../cli.ts';
 import { CliFailure, exitCodes } from '../exit-codes.ts';
 import { style } from '../output.ts';
 
+/** More than these are not asked about one by one. */
+const oneByOneMax = 50;
 /** Tools that are told of in all: what is more is no text for a person. */
 const toolsMax = 10_000;
 const typesBytesMax = 64 * 1_048_576;
@@ -19,8 +21,12 @@ const typeOf = ({ attributes, leftOut, offered }: TypedToolView): Type => ({
   ...(offered === undefined ? {} : { offered }),
 });
 export type ToolTypes = Readonly<Record<string, Type>>;
-/** Types of the named tools; `unknown`: nobody could be asked. */
-export type TypesOf = (refs: readonly string[]) => Promise<ToolTypes | 'unknown'>;
+interface Named {
+  readonly tools: readonly string[];
+  readonly servers: readonly string[];
+}
+/** Types of the named tools, and of some tool of each server; `unknown`: nobody could be asked. */
+export type TypesOf = (named: Named) => Promise<ToolTypes | 'unknown'>;
 
 async function allTools(operator: ControlClient): Promise<{ schema: string; tools: TypedToolView[] }> {
   const tools: TypedToolView[] = [];
@@ -70,11 +76,15 @@ async function savedTypes(cli: Cli, file: string): Promise<ToolTypes> {
   return Object.fromEntries(tools.map((each) => [each.tool, typeOf(each)]));
 }
 
-async function askedTypes(cli: Cli, refs: readonly string[]): Promise<ToolTypes | 'unknown'> {
+async function askedTypes(cli: Cli, named: Named): Promise<ToolTypes | 'unknown'> {
   const types: Record<string, Type> = {};
   try {
     const operator = await cli.operator();
-    for (const tool of refs) {
+    if (named.servers.length > 0 || named.tools.length > oneByOneMax) {
+      const { tools } = await allTools(operator);
+      return Object.fromEntries(tools.map((each) => [each.tool, typeOf(each)]));
+    }
+    for (const tool of named.tools) {
       const found = await operator.call('policy.schema', { query: { tool } }).catch((fault: unknown) => {
         if ((fault as { code?: string }).code === 'segmentation.tool_unknown') return undefined;
         throw fault;
@@ -84,7 +94,7 @@ async function askedTypes(cli: Cli, refs: readonly string[]): Promise<ToolTypes 
   } catch (fault) {
     const why = fault instanceof Error ? fault.message : 'it does not answer';
     cli.out
-      .note`${style('yellow', 'Control could not be asked about the arguments of tools:')} ${why}. Name saved types with --types FILE ("atf policy schema --json").`;
+      .note`${style('yellow', 'Control could not be asked about tools and their arguments:')} ${why}. Name saved types with --types FILE ("atf policy schema --json").`;
     return 'unknown';
   }
   return types;
@@ -93,5 +103,5 @@ async function askedTypes(cli: Cli, refs: readonly string[]): Promise<ToolTypes 
 /** For lint: from a file, else from the control of this place, once. */
 export function typesFrom(cli: Cli, file: string | undefined): TypesOf {
   let types: Promise<ToolTypes | 'unknown'> | undefined;
-  return (refs) => (types ??= file === undefined ? askedTypes(cli, refs) : savedTypes(cli, file));
+  return (named) => (types ??= file === undefined ? askedTypes(cli, named) : savedTypes(cli, file));
 }

@@ -200,6 +200,7 @@ export const planPolicy: Command<{
   const operator = await cli.operator();
   const given =
     version === undefined ? { files: await filesOf(cli, dir) } : { restores: numbered(version, '--version') };
+  if (!cli.out.json) cli.out.note`Checking the set, and what it loosens …`;
   const candidate = await propose(operator, given, { application });
   const plan = await planOf(cli, operator, candidate.id);
   cli.out.document({ candidate, ...plan });

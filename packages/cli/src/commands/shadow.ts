@@ -3,7 +3,7 @@ import { type Shadow, shadowHoursMax } from '@atf/core/wire/shadow';
 import type { Cli, Command } from '../cli.ts';
 import { CliFailure, exitCodes } from '../exit-codes.ts';
 import { style } from '../output.ts';
-import { ago, counted } from '../words.ts';
+import { ago } from '../words.ts';
 import { candidateIdOf, tellKinds, tellTables, whole } from './backtest.ts';
 
 const stateWords: Readonly<Record<Shadow['state'], string>> = {
@@ -19,7 +19,7 @@ function tell(cli: Cli, shadow: Shadow): void {
     .say`${style('bold', `The shadow ${stateWords[state]}`)}: candidate ${candidate} beside version ${base}, since ${startedAt}, by ${by}${state === 'running' ? `, until ${endsAt}` : ''}.`;
   const heard = shadow.heardAt === undefined ? '' : `, heard ${ago(shadow.heardAt, Date.now())}`;
   cli.out
-    .say`${style('bold', whole(changed))} of ${whole(compared)} decisions would have been others (${counted(shadow.gateways, 'gateway process')}${heard}).`;
+    .say`${style('bold', whole(changed))} of ${whole(compared)} decisions would have been others (${shadow.gateways} gateway process${shadow.gateways === 1 ? '' : 'es'}${heard}).`;
   tellKinds(cli, shadow.counts);
   if (skipped > 0)
     cli.out

@@ -1,6 +1,7 @@
 /** `atf source …` (S-4, D-2): retrieval sources and their indexes, and agents that may bring indexes together. */
 import { trustWords } from '@atf/core/data/source-trust';
-import { type BlendView, heldCategories, type SourceView } from '@atf/core/wire/retrieval';
+import { pointerStep } from '@atf/core/json-pointer';
+import { type BlendView, heldCategories, placeWords, type SourceView } from '@atf/core/wire/retrieval';
 import type { Cli, Command } from '../cli.ts';
 import { type ClearingOptions, withClearance } from '../clearance.ts';
 import { CliFailure, exitCodes } from '../exit-codes.ts';
@@ -8,6 +9,8 @@ import { style } from '../output.ts';
 
 interface At {
   readonly address?: string;
+  readonly argument?: string;
+  readonly value?: string;
 }
 
 interface AddOptions extends ClearingOptions, At {
@@ -17,7 +20,23 @@ interface AddOptions extends ClearingOptions, At {
   readonly category?: string;
 }
 
-const at = (tool: string, { address }: At) => ({ tool, ...(address === undefined ? {} : { address }) });
+/** A plain name stands for the argument of that name. */
+const pointerOf = (argument: string): string =>
+  argument.startsWith('/') ? argument : `/${pointerStep(argument)}`;
+
+function at(tool: string, { address, argument, value }: At) {
+  if ((argument === undefined) !== (value === undefined))
+    throw new CliFailure(exitCodes.usage, 'An argument and its value belong together', {
+      help: 'Say both: --argument index --value hr',
+    });
+  return {
+    tool,
+    ...(address === undefined ? {} : { address }),
+    ...(argument === undefined || value === undefined
+      ? {}
+      : { when: { argument: pointerOf(argument), value } }),
+  };
+}
 
 function categoriesOf(said: string | undefined): SourceView['categories'] {
   const words = (said ?? '').split(',').filter((word) => word !== '');
@@ -31,9 +50,6 @@ function categoriesOf(said: string | undefined): SourceView['categories'] {
 const levelWords = ({ confidentiality, integrity, categories }: SourceView): string =>
   [confidentiality, integrity, ...categories].join(', ');
 
-const whereWords = ({ tool, address }: Pick<SourceView, 'tool' | 'address'>): string =>
-  address === undefined ? tool : `${tool} at ${address}`;
-
 export const addSource: Command<AddOptions> = async (cli, [tool = ''], options) => {
   const operator = await cli.operator();
   const body = {
@@ -46,7 +62,7 @@ export const addSource: Command<AddOptions> = async (cli, [tool = ''], options) 
   const source = await withClearance(cli, operator, 'sources.set', { body }, options);
   cli.out.document(source);
   cli.out
-    .say`${style('green', '✓')} ${whereWords(source)} answers from the index ${source.index} (${levelWords(source)}). Whoever has read from another index does not read from it.`;
+    .say`${style('green', '✓')} ${placeWords(source)} answers from the index ${source.index} (${levelWords(source)}). Whoever has read from another index does not read from it.`;
   return exitCodes.ok;
 };
 
@@ -55,7 +71,7 @@ export const removeSource: Command<ClearingOptions & At> = async (cli, [tool = '
   const body = at(tool, options);
   await withClearance(cli, operator, 'sources.remove', { body }, options);
   cli.out.document(body);
-  cli.out.say`${style('green', '✓')} ${whereWords(body)} is no retrieval source any more.`;
+  cli.out.say`${style('green', '✓')} ${placeWords(body)} is no retrieval source any more.`;
   return exitCodes.ok;
 };
 
@@ -79,7 +95,7 @@ export const listSources: Command = async (cli) => {
 function sayOne(cli: Cli, source: SourceView, from: number): void {
   const unfit = source.unfit === true ? '; classified higher than its index, so nothing is read from it' : '';
   const mark = source.unfit === true ? style('red', '✗') : style('green', '✓');
-  cli.out.say`  ${mark} ${whereWords(source)}${unfit}`;
+  cli.out.say`  ${mark} ${placeWords(source)}${unfit}`;
   const { trust, reasons } = source;
   const doubt = trust < from ? `, below ${from}: what it answers counts as written by anybody` : '';
   cli.out.say`    ${style(trust < from ? 'yellow' : 'dim', `trust ${trust} of 100${doubt}`)}`;

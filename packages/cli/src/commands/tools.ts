@@ -238,6 +238,10 @@ function show(out: Output, tool: Tool): void {
           .join(', ') || '–',
       ],
       ...(classification.arguments.sql === undefined ? [] : [['database', databaseWords(classification)]]),
+      ...Object.entries(classification.database?.tables ?? {}).map(([name, said]) => [
+        `table ${name}`,
+        Object.values(said).join(', '),
+      ]),
       ['definition', tool.definitionDigest],
     ],
   );

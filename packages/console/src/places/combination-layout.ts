@@ -1,4 +1,5 @@
 /** Where the parts of a combination stand in its drawing: what comes in on the left, who holds it, what goes out on the right; one below the other where it is narrow. */
+import { rightName } from '@atf/core/segmentation/composition/right-name';
 import type { CompositionGraph, CompositionStep, PolicyFinding } from '@atf/core/wire/policy-analysis';
 
 export interface Box {
@@ -104,7 +105,7 @@ function chainOf(finding: PolicyFinding, isCut: (tool: string, agent: string) =>
     const tool: Unplaced = {
       key: `${at}`,
       kind: 'tool',
-      label: step.tool,
+      label: rightName(step),
       sub:
         step.part === 'source' && finding.kind.startsWith('hijack')
           ? subWords.untrusted
@@ -112,7 +113,7 @@ function chainOf(finding: PolicyFinding, isCut: (tool: string, agent: string) =>
             ? step.does
             : subWords[step.part],
       onPath: true,
-      cut: isCut(step.tool, step.agents.names[0] ?? ''),
+      cut: isCut(rightName(step), step.agents.names[0] ?? ''),
     };
     // What comes in stands before who takes it in, what goes out behind.
     const holder = agentBox(`${at} agent`, agent);
@@ -177,15 +178,20 @@ function sideOf(
 
 function beside(finding: PolicyFinding, graph: CompositionGraph | undefined, widthPx: number): Drawing {
   const { sources, untrusted, sinks, agents, kind } = finding;
-  const cut = new Set(finding.cut.map(({ tool }) => tool));
-  const path = new Set(finding.path.flatMap((step) => (step.kind === 'right' ? [step.tool] : [])));
+  const cut = new Set(finding.cut.map(rightName));
+  const path = new Set(finding.path.flatMap((step) => (step.kind === 'right' ? [rightName(step)] : [])));
   const held = (is: (parts: CompositionGraph['rights'][number]['parts']) => boolean) =>
-    (graph?.rights ?? []).filter(({ parts }) => is(parts));
+    (graph?.rights ?? [])
+      .filter(({ parts }) => is(parts))
+      .map(({ parts, does, ...right }) => ({ tool: rightName(right), parts, does }));
   const comes = [
-    ...untrusted.map(({ tool }) => ({ tool, sub: subWords.untrusted })),
-    ...sources.map(({ tool }) => ({ tool, sub: kind === 'hijack' ? subWords.untrusted : subWords.source })),
+    ...untrusted.map((right) => ({ tool: rightName(right), sub: subWords.untrusted })),
+    ...sources.map((right) => ({
+      tool: rightName(right),
+      sub: kind === 'hijack' ? subWords.untrusted : subWords.source,
+    })),
   ];
-  const goes = sinks.map(({ tool, does }) => ({ tool, sub: does }));
+  const goes = sinks.map((right) => ({ tool: rightName(right), sub: right.does }));
   const of = (list: readonly { readonly tool: string }[]) => new Set(list.map(({ tool }) => tool));
   const [known, gone] = [of(comes), of(goes)];
   const left = sideOf(
@@ -255,7 +261,7 @@ export function drawingOf(
   widthPx: number,
 ): Drawing {
   const isCut = (tool: string, agent: string) =>
-    finding.cut.some((held) => held.tool === tool && held.agents.names.includes(agent));
+    finding.cut.some((held) => rightName(held) === tool && held.agents.names.includes(agent));
   const isAcross = finding.kind.endsWith('_across');
   return isAcross || widthPx < wideFromPx
     ? chained(finding, widthPx, isCut)

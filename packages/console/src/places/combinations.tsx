@@ -1,4 +1,5 @@
 /** Which rights are dangerous together, drawn and in words, and what would end it. */
+import { rightName } from '@atf/core/segmentation/composition/right-name';
 import type { PolicyAnalysis, PolicyFinding } from '@atf/core/wire/policy-analysis';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { useAnswer } from '../control/queries.ts';
@@ -177,6 +178,7 @@ function OneFinding({ finding, found }: { readonly finding: PolicyFinding; reado
               ) : (
                 <>
                   {namesOf(step.agents)}: <ToolLink tool={step.tool} />{' '}
+                  {step.table !== undefined && `${step.table.operation} ${step.table.name} `}
                   <span className="text-ink-2">
                     ({step.does}, {step.sensitivity}, output {step.outputTrust}; {freedomWords[step.freedom]})
                   </span>
@@ -202,9 +204,13 @@ function OneFinding({ finding, found }: { readonly finding: PolicyFinding; reado
               That {namesOf(agents)} may start {starts === 'any' ? 'any agent' : namesOf(starts)}
             </li>
           ))}
-          {finding.cut.map(({ tool, agents }) => (
-            <li key={`${tool} ${agents.names[0] ?? ''}`} className="[overflow-wrap:anywhere]">
-              <ToolLink tool={tool} /> of {namesOf(agents)}
+          {finding.cut.map(({ tool, table, agents }) => (
+            <li
+              key={`${rightName({ tool, table })} ${agents.names[0] ?? ''}`}
+              className="[overflow-wrap:anywhere]"
+            >
+              <ToolLink tool={tool} /> {table !== undefined && `(${table.operation} ${table.name}) `}of{' '}
+              {namesOf(agents)}
             </li>
           ))}
         </ul>

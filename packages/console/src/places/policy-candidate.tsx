@@ -28,6 +28,7 @@ export function PolicyCandidatePage() {
             <div className="grid min-w-0 grid-cols-1 gap-4">
               <What candidate={found} />
               <Loosenings candidate={found} />
+              <Doubts warnings={found.warnings} />
               <Texts id={found.id} />
               <Plan id={found.id} />
               <BacktestPanel
@@ -106,6 +107,22 @@ function Loosenings({ candidate }: { readonly candidate: PolicyCandidate }) {
           {loosenings > loosens.length && <li>and {loosenings - loosens.length} more</li>}
         </ul>
       )}
+    </Panel>
+  );
+}
+
+/** What is valid, and probably not what its author means. */
+function Doubts({ warnings }: { readonly warnings: readonly string[] }) {
+  if (warnings.length === 0) return null;
+  return (
+    <Panel title="It may not mean what it says">
+      <ul className="list-disc space-y-1 pl-5">
+        {warnings.map((sentence) => (
+          <li key={sentence} className="[overflow-wrap:anywhere]">
+            <UntrustedText text={sentence} />
+          </li>
+        ))}
+      </ul>
     </Panel>
   );
 }

@@ -1,7 +1,7 @@
 /** Where agents read from: retrieval sources by index with their trust, who may bring indexes together, and how far inputs have drifted. */
 import { trustWords } from '@atf/core/data/source-trust';
 import { type DriftItem, type InputDimension, inputDimensions, inputWords } from '@atf/core/wire/drift';
-import type { BlendView, SourceView } from '@atf/core/wire/retrieval';
+import { type BlendView, placeWords, type SourceView } from '@atf/core/wire/retrieval';
 import { Link } from '@tanstack/react-router';
 import { useAnswer, useChange } from '../control/queries.ts';
 import { Button } from '../parts/button.tsx';
@@ -91,11 +91,7 @@ function Indexes({ sources, trustedFrom }: IndexesProps) {
         </h3>
         <ul>
           {of.map((source) => (
-            <Source
-              key={`${source.tool} ${source.address ?? ''}`}
-              source={source}
-              trustedFrom={trustedFrom}
-            />
+            <Source key={placeWords(source)} source={source} trustedFrom={trustedFrom} />
           ))}
         </ul>
       </section>
@@ -104,8 +100,7 @@ function Indexes({ sources, trustedFrom }: IndexesProps) {
 }
 
 function Source({ source, trustedFrom }: { readonly source: SourceView; readonly trustedFrom: number }) {
-  const { tool, address, trust, reasons, unfit, since, by } = source;
-  const where = address === undefined ? tool : `${tool} at ${address}`;
+  const { tool, address, when, trust, reasons, unfit, since, by } = source;
   const doubted = trust < trustedFrom;
   return (
     <li className="mt-2 grid grid-cols-1 gap-x-6 gap-y-1 sm:grid-cols-[minmax(0,1fr)_minmax(0,1.4fr)]">
@@ -117,6 +112,14 @@ function Source({ source, trustedFrom }: { readonly source: SourceView; readonly
             <UntrustedText text={address} />
           </>
         )}
+        {when !== undefined && (
+          <>
+            {' where '}
+            <UntrustedText text={when.argument} />
+            {' is '}
+            <UntrustedText text={when.value} />
+          </>
+        )}
         <span className="block text-xs text-ink-2">
           registered by {by}, <Time at={since} />
         </span>
@@ -125,7 +128,7 @@ function Source({ source, trustedFrom }: { readonly source: SourceView; readonly
         <div className="flex items-center gap-2">
           <meter
             className="h-2 w-32"
-            aria-label={`Trust of ${where}, of 100`}
+            aria-label={`Trust of ${placeWords(source)}, of 100`}
             min={0}
             max={100}
             low={trustedFrom}

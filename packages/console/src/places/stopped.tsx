@@ -145,9 +145,6 @@ function levelSaid(chosen: CeilingWord | undefined, agent: Agent | undefined): s
   return ceiling === undefined ? '' : `, as ${levelNames[ceiling]} at most`;
 }
 
-/** Who stops the fleet after a restore. */
-const restoredBy = 'restore';
-
 interface ResumeProps {
   readonly item: Containment;
   readonly name: string;
@@ -202,10 +199,10 @@ function Resume({ item, name, agent }: ResumeProps) {
           ]}
         />
       )}
-      {item.by === restoredBy && (
+      {item.scope.kind === 'fleet' && (
         <CheckField
-          label="Totals go on as of the backup"
-          hint="Otherwise what was spent since is taken for all of them, until their hour or day is over."
+          label="After a restore: totals go on as of the backup"
+          hint="Otherwise those that a restore has lost count as used up, until their hour or day is over. Without a restore it changes nothing."
           checked={asBackup}
           onChange={(event) => setAsBackup(event.target.checked)}
         />
@@ -213,7 +210,7 @@ function Resume({ item, name, agent }: ResumeProps) {
       <Presence
         verb="Resume"
         disabled={reason.trim() === ''}
-        says={`${name} may act again${levelSaid(ceiling, agent)}.${item.state === 'killed' && item.scope.kind !== 'tool' && item.scope.kind !== 'session' ? ' Its credentials stay void: what ran before enrols anew.' : ''}`}
+        says={`${name} may act again${levelSaid(ceiling, agent)}.${asBackup ? ' Totals go on as of the backup: what was spent after it does not count.' : ''}${item.state === 'killed' && item.scope.kind !== 'tool' && item.scope.kind !== 'session' ? ' Its credentials stay void: what ran before enrols anew.' : ''}`}
         subject={async () => ({
           kind: 'resume',
           id: containmentKey(item.scope),

@@ -1,12 +1,11 @@
 /**
  * Room: db. The thread that owns the embedded PostgreSQL (PGlite is one session and blocks the thread that runs it). Speaks
- * {@link WorkerRequest} and {@link WorkerReply} with `pglite-connection.ts`. It imports only its neighbours, by path, so that Node can
+ * {@link WorkerRequest} and {@link WorkerReply} with `pglite-connection.ts`. It imports only what stands beside it, by path, so that Node can
  * run it from source and from the build alike. It does not lock the directory and does not sync: the host does both.
  */
 import { PGlite } from '@electric-sql/pglite';
-import { readlinkSync } from 'node:fs';
-import { setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
+import { giveWay } from '../give-way.ts';
 import { PgliteSession } from './pglite-session.ts';
 
 export interface WorkerData {
@@ -77,27 +76,16 @@ async function answer(
   return { id: request.id, ok: true, rows, affected, command };
 }
 
-/** As `nice` counts: a third of the share of the gateway's process, when both want the same processor. */
-const niceness = 5;
-
 /**
- * The embedded database is for one machine, which gateway and agents share with it: no call waits for its statements, but calls would wait
- * for its processor. Linux gives every thread a priority of its own; elsewhere, and where it is refused, it stays as it was.
+ * The embedded database is for one machine, which gateway and agents share with it: no call waits for its statements, but calls would wait for its processor. As
+ * `nice` counts: a third of the share of the gateway's process, when both want the same processor.
  */
-function giveWay(): void {
-  if (process.platform !== 'linux') return;
-  try {
-    const thread = /\/task\/(\d+)$/.exec(readlinkSync('/proc/thread-self'))?.[1];
-    if (thread !== undefined) setPriority(Number(thread), niceness);
-  } catch {
-    // A matter of speed only.
-  }
-}
+const niceness = 5;
 
 async function serve(): Promise<void> {
   const port = parentPort;
   if (port === null) throw new Error('this module runs in a worker thread');
-  giveWay();
+  giveWay(niceness);
   const { dataDir, snapshot } = workerData as WorkerData;
   const database = await PGlite.create({
     ...(dataDir === undefined ? {} : { dataDir }),

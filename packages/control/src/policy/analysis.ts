@@ -63,7 +63,8 @@ const shownAgents = (agents: readonly string[], max: number) => ({
 });
 
 const rightView = ({ tool, freedom, untrusted, policies }: Right): ComposedRight => ({
-  tool: tool.ref,
+  tool: tool.table?.tool ?? tool.ref,
+  ...(tool.table === undefined ? {} : { table: { name: tool.table.name, operation: tool.table.operation } }),
   class: tool.class,
   classified: tool.classified,
   sensitivity: tool.sensitivity,

@@ -11,7 +11,8 @@ import { parseStrictYaml } from '@atf/core/wire/strict-yaml';
 import { z } from 'zod';
 import type { Cedar } from './cedar.ts';
 import { inSlices } from './in-slices.ts';
-import { boundsProblems, isCaseFile, policyDigest, type PolicyFiles, said, schemaFile } from './files.ts';
+import { boundsProblems, isCaseFile, policyDigest, type PolicyFiles, schemaFile } from './files.ts';
+import { said } from './said.ts';
 
 export const entitiesFile = 'entities.yaml';
 const fileBytesMax = 1_048_576;

@@ -76,6 +76,7 @@ describe('types', () => {
     ['context.args has tags && context.args.tags.contains("x")', undefined],
     ['context.args has customer && context.args.customer["if"]', undefined],
     ['context has value && context.value > 5', undefined],
+    ['context has sourceTrust && context.sourceTrust < 60', undefined],
     ['context.time.weekday == "sun"', undefined],
     ['context.args has ordre && context.args.ordre == "x"', /no argument "ordre"/],
     ['context.args has customer && context.args.customer has mail', /no argument "customer.mail"/],
@@ -89,6 +90,8 @@ describe('types', () => {
     ['context has args && context.args.order == "x"', /leave out/],
     ['context has args.order && context.args.order == "x"', /leave out/],
     ['context.value > 5', /value/],
+    ['context.sourceTrust < 60', /sourceTrust/],
+    ['context has sourceTrust && context.sourceTrust == "low"', /String|Long/],
     ['(if context.approved then context else context).args.order == "x"', /context as a whole/],
     ['(if context.approved then context else context) has args', /context as a whole/],
     [

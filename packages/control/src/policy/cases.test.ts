@@ -13,6 +13,8 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { caseProblems, readCases } from './cases.ts';
 import { Cedar } from './cedar.ts';
+import { checkSet } from './check.ts';
+import { doubtsOf } from './doubts.ts';
 import {
   compileFiles,
   policyDigest,
@@ -22,6 +24,8 @@ import {
   settingsFile,
   type TypesOf,
 } from './files.ts';
+import { formatFolder } from './folder.ts';
+import { inSlices } from './in-slices.ts';
 import { toolArguments } from './tool-types.ts';
 
 const dir = join(dirname(fileURLToPath(import.meta.url)), '../../../../policies');
@@ -230,6 +234,10 @@ const exampleTypes: TypesOf = async () => ({
   }),
 });
 
+it.each(['', 'templates'])('what ships in policies/%s is as the formatter writes it', async (part) => {
+  expect(await formatFolder(join(dir, part), { write: false })).toEqual({ ok: true, changed: [] });
+});
+
 describe('templates', () => {
   const names = readdirSync(join(dir, 'templates')).filter((name) => name.endsWith('.cedar'));
   it.each(names)('%s stands beside the shipped policies', async (name) => {
@@ -242,6 +250,9 @@ describe('templates', () => {
     const together = await compileFiles(cedar, { files: [...files, template] }, exampleTypes);
     expect(together).toMatchObject({ ok: true, set: { warnings: [] } });
     if (!together.ok) return;
+    expect(
+      await inSlices(doubtsOf({ files: [...files, template] }, together.set.policies, 'unknown')),
+    ).toEqual([]);
     const facts = policyFacts(together.set.compiled, together.set.digest, 1);
     const cases = join(dir, 'templates/cases', name.replace('.cedar', '.yaml'));
     if (!existsSync(cases)) return;
@@ -256,7 +267,29 @@ describe('templates', () => {
   it('those for the usual have cases', () => {
     const cases = readdirSync(join(dir, 'templates/cases'));
     expect(cases.map((name) => names.includes(name.replace('.yaml', '.cedar')))).not.toContain(false);
-    expect(cases).toHaveLength(7);
+    expect(cases).toHaveLength(8);
+  });
+
+  it('and all that docs/policy.md has its reader write stand in one folder', async () => {
+    const page = readFileSync(join(dir, '../docs/policy.md'), 'utf8');
+    const blocks = (language: string) =>
+      [...page.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'))].map(([, text = '']) => text);
+    const taken = [...page.matchAll(/^npx atf policy template (\S+) (?:(--cases) )?> my-policies\/(\S+)$/gm)];
+    expect(taken).toHaveLength(2);
+    const files = [
+      ...given.files,
+      { name: 'page.cedar', text: blocks('cedar').join('\n') },
+      { name: 'cases/refunds.yaml', text: blocks('yaml').find((text) => text.includes('cases:')) ?? '' },
+      ...taken.map(([, name = '', cases, file = '']) => ({
+        name: file,
+        text: readFileSync(join(dir, 'templates', cases ? `cases/${name}.yaml` : `${name}.cedar`), 'utf8'),
+      })),
+    ];
+    const checked = await checkSet(cedar, { files }, async () => ({
+      ...((await exampleTypes({ tools: [], servers: [] })) as object),
+      'back-office/create_refund': toolArguments({}),
+    }));
+    expect(checked).toMatchObject({ ok: true, warnings: [] });
   });
 
   it('never-table.cedar holds whatever a manifest lists, under every name of the table', async () => {

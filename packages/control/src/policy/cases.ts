@@ -70,6 +70,7 @@ const contextSchema = z.strictObject({
       zone: z.string().max(60),
     })
     .partial(),
+  sourceTrust: z.int().min(0).max(100),
   /** As the tool is called. Without them the case is about a call that no policy about arguments stops. */
   args: z.custom<JsonObject>((given) => fromArguments(given).ok, 'not what policies can be asked about'),
   delegationDepth: z.int().min(0).max(chainLengthMax),

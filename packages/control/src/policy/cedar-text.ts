@@ -385,8 +385,11 @@ const compile = (
     : { ok: true, policies: documents, fits: check.fits, warnings: check.warnings };
 };
 
+/** Characters of a line: conditions of policies are long words. */
+const lineWidth = 110;
+
 const format = (text: string): FormatTextResult => {
-  const answer = formatPolicies({ policyText: text });
+  const answer = formatPolicies({ policyText: text, lineWidth });
   return answer.type === 'success'
     ? { ok: true, text: answer.formatted_policy }
     : { ok: false, problems: problemsOf(answer.errors, 'syntax', { name: 'text', text }) };

@@ -2,12 +2,12 @@
  * Room: policy (S-1, S-2). All that has to hold before a set may come into force, whoever brings it: bounds, names, Cedar's schema, our evaluator, settings, and
  * every case. The same for the folder of a first start, for a candidate over the API, and for files on somebody's disk.
  */
-import { overruledPermits } from '@atf/core/policy/loosening';
 import { policyFacts } from '@atf/core/policy/question';
 import { feedFrameBytesMax } from '@atf/core/wire/feed';
 import { policiesMax } from '@atf/core/wire/policy';
 import { readCases, runCases } from './cases.ts';
 import type { Cedar } from './cedar.ts';
+import { doubtsOf, unknownLevels } from './doubts.ts';
 import { inSlices } from './in-slices.ts';
 import {
   boundsProblems,
@@ -35,16 +35,6 @@ export type CheckedSet =
       readonly problems: readonly string[];
     };
 
-/** Levels that a policy names and that do not exist: such a policy never applies, and Cedar's validator does not know. */
-function unknownLevels(set: PolicySet): string[] {
-  return set.policies.flatMap(({ id, json }) => {
-    const named = JSON.stringify(json).matchAll(/"type":"ATF::Level","id":"([^"]*)"/g);
-    return [...named]
-      .filter(([, level]) => !['intern', 'junior', 'senior', 'principal'].includes(level ?? ''))
-      .map(([, level]) => `${id}: there is no level ${JSON.stringify(level)}, so this never applies`);
-  });
-}
-
 /** Checks a set whole. `typesOf`: as of `compileFiles`. */
 export async function checkSet(cedar: Cedar, given: PolicyFiles, typesOf?: TypesOf): Promise<CheckedSet> {
   const bounds = boundsProblems(given, 'a policy set', settingsFile);
@@ -56,7 +46,7 @@ export async function checkSet(cedar: Cedar, given: PolicyFiles, typesOf?: Types
     return { ok: false, because: 'parse', problems };
   }
   const { set } = compiled;
-  const levels = unknownLevels(set);
+  const levels = unknownLevels(given, set.policies);
   if (levels.length > 0) return { ok: false, because: 'parse', problems: levels };
   if (set.policies.length > policiesMax)
     return { ok: false, because: 'parse', problems: [`more than ${policiesMax} policies`] };
@@ -70,8 +60,6 @@ export async function checkSet(cedar: Cedar, given: PolicyFiles, typesOf?: Types
   const facts = policyFacts(set.compiled, set.digest, 0);
   const { failed } = await inSlices(runCases(facts, cases.cases));
   if (failed.length > 0) return { ok: false, because: 'cases', problems: failed };
-  const overruled = (await inSlices(overruledPermits(set.policies))).map(
-    ({ permit, forbid }) => `${permit}: can never apply, ${forbid} forbids all that it permits`,
-  );
-  return { ok: true, set, cases: cases.cases.length, warnings: [...set.warnings, ...overruled] };
+  const doubts = await inSlices(doubtsOf(given, set.policies, compiled.types));
+  return { ok: true, set, cases: cases.cases.length, warnings: [...set.warnings, ...doubts] };
 }

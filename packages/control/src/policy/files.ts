@@ -11,10 +11,12 @@ import { typesDigest } from '@atf/core/segmentation/bound-types';
 import type { PolicyDoc } from '@atf/core/wire/feed';
 import { canonicalJson } from '@atf/core/wire/json';
 import { policyFileNameSchema, policyFilesMax, policySetBytesMax } from '@atf/core/wire/policy';
-import type { Cedar, PolicyDocument, PolicyTextProblem } from './cedar.ts';
+import type { Cedar, PolicyDocument } from './cedar.ts';
 import type { CompileTextResult, KnownTypes } from './cedar-messages.ts';
+import { notesOf } from './doubts.ts';
+import { said } from './said.ts';
 import { type Settings, parseSettings } from './settings.ts';
-import { toolsNamed } from './tool-types.ts';
+import { type Named, namedIn } from './tool-types.ts';
 
 /** Bytes of one policy file. */
 const fileBytesMax = 4 * 1_048_576;
@@ -40,7 +42,12 @@ export interface PolicySet {
 }
 
 export type PolicySetResult =
-  | { readonly ok: true; readonly set: PolicySet }
+  | {
+      readonly ok: true;
+      readonly set: PolicySet;
+      /** Of the tools that its policies name. */
+      readonly types: KnownTypes;
+    }
   | { readonly ok: false; readonly problems: readonly string[] };
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -101,20 +108,6 @@ export function policyDigest({ files }: PolicyFiles): string {
   return sha256(files.map(({ name, text }) => `${name}\n${Buffer.byteLength(text)}\n${text}\n`).join(''));
 }
 
-const policyNotes = (doc: PolicyDocument): string[] => [
-  ...(doc.annotations['requirement'] === undefined ? [`${doc.file}: ${doc.id} has no @requirement`] : []),
-  ...(/^(?:[A-Za-z0-9_.-]){1,100}$/.test(doc.id)
-    ? []
-    : [`${doc.file}: the id ${JSON.stringify(doc.id)} is not a plain word`]),
-];
-
-/** `levels.cedar:12:5 levels.read: …`, as editors and terminals make links of. */
-export function said({ file, line, column, policyId, message }: PolicyTextProblem): string {
-  const place = [file, line, column].filter((part) => part !== undefined).join(':');
-  const where = [place, policyId ?? ''].filter((word) => word !== '').join(' ');
-  return where === '' ? message : `${where}: ${message}`;
-}
-
 type Fits = Extract<CompileTextResult, { ok: true }>['fits'];
 
 /** A policy as gateways are told of it: one about arguments with the types that it was checked against. */
@@ -134,7 +127,12 @@ function digestOf(given: PolicyFiles, policies: PolicyDoc['policies']): string {
 }
 
 /** What arguments the tools have that policies name; absent where no tools are known. */
-export type TypesOf = (refs: readonly string[]) => Promise<KnownTypes>;
+export type TypesOf = (named: Named) => Promise<KnownTypes>;
+
+/** Nobody is asked about nothing. */
+async function typesOfNamed(named: Named, typesOf: TypesOf): Promise<KnownTypes> {
+  return named.tools.length + named.servers.length === 0 ? {} : typesOf(named);
+}
 
 /** Checks a set whole. Problems name file, line and policy. Without `typesOf` policies about arguments are warned of as unchecked. */
 export async function compileFiles(
@@ -152,11 +150,10 @@ export async function compileFiles(
   if (!settings.ok)
     return { ok: false, problems: settings.problems.map((problem) => `${settingsFile}: ${problem}`) };
   const sources = given.files.filter(({ name }) => name.endsWith('.cedar'));
-  const named = typesOf === undefined ? [] : toolsNamed(sources);
-  const types = typesOf === undefined ? 'unknown' : named.length === 0 ? {} : await typesOf(named);
+  const types = typesOf === undefined ? 'unknown' : await typesOfNamed(namedIn(sources), typesOf);
   const parsed = await cedar.compileText(sources, schema, types, settings.settings.timeZones);
   if (!parsed.ok) return { ok: false, problems: parsed.problems.map(said) };
-  const notes = parsed.policies.flatMap(policyNotes);
+  const notes = parsed.policies.flatMap((document) => notesOf(given, document));
   if (notes.length > 0) return { ok: false, problems: notes };
   const policies = parsed.policies.map((document) => bound(document, parsed.fits));
   // What is decided here, its cases, is about no registered tool.
@@ -171,6 +168,7 @@ export async function compileFiles(
   }
   return {
     ok: true,
+    types,
     set: {
       digest: digestOf(given, policies),
       files: given.files,

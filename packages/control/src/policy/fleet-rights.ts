@@ -7,12 +7,19 @@ import { effectiveLevel, levelRank } from '@atf/core/maturity/levels';
 import {
   type AgentGroup,
   composedTool,
+  composedTable,
   type ComposedTool,
+  composedWithoutTables,
   type Freedom,
+  isAtLeast,
+  moreFree,
+  noTables,
   type Right,
   type Starts,
 } from '@atf/core/segmentation/composition/rights';
 import { rolesFrom } from '@atf/core/segmentation/provenance/argument-origins';
+import { tableRightsOf } from '@atf/core/segmentation/sql/rights';
+import type { QueryFact } from '@atf/core/wire/database';
 import type { AgentDoc, ToolDoc } from '@atf/core/wire/feed';
 import { isJsonObject } from '@atf/core/wire/json';
 import type { Cascade, Manifest } from '@atf/core/wire/manifest';
@@ -92,6 +99,7 @@ function rightOf(
   standing: Standing,
   docs: Known & { readonly tool: ToolDoc },
   tool: ComposedTool,
+  query?: QueryFact,
 ): Right | undefined {
   const { classification } = docs.tool;
   const names = argumentNames(docs.tool);
@@ -100,7 +108,7 @@ function rightOf(
   const { server, name: toolName } = docs.tool;
   const asked = aboutTool(standing.agent, `${server}/${toolName}`, docs);
   const ask = (provenance: readonly ProvenanceFact[], task: TaskFact): Decision =>
-    wouldHappen(control, standing, { ...asked, provenance, task });
+    wouldHappen(control, standing, { ...asked, ...(query === undefined ? {} : { query }), provenance, task });
   /** Without a task, and only if that is not enough with one. */
   const most = (origins: readonly [alone: ProvenanceFact[], task: ProvenanceFact[]]) => {
     const alone = ask(origins[0], noTask);
@@ -121,6 +129,37 @@ function rightOf(
   const led =
     tool.class === 'read' || untrusted.length === 0 ? freedom : most([untrusted, untrusted]).freedom;
   return { tool, freedom, untrusted: led, policies: [...decision.policies].sort() };
+}
+
+/** The right as it is used by whichever of these statements may most. */
+function freestOf(rights: readonly (Right | undefined)[]): Right | undefined {
+  return rights.reduce((one, other) => {
+    if (one === undefined || other === undefined) return one ?? other;
+    const { freedom, policies } = isAtLeast(one.freedom, other.freedom) ? one : other;
+    return { tool: one.tool, freedom, policies, untrusted: moreFree(one.untrusted, other.untrusted) };
+  }, undefined);
+}
+
+/** The rights of one agent through one tool: one, or where statements are read one for each table and operation that its manifest lists. */
+function* rightsThrough(
+  control: Control,
+  standing: Standing,
+  docs: Known & { readonly tool: ToolDoc },
+  composed: ComposedTool,
+): Generator<void, Right[]> {
+  const { tool } = docs;
+  const tables = tableRightsOf(standing.agent, tool);
+  const found: (Right | undefined)[] = [];
+  if (tables === undefined) found.push(rightOf(control, standing, docs, composed));
+  // What only reads and reads no table does nothing.
+  else if (tool.classification.class !== 'read')
+    found.push(rightOf(control, standing, docs, composedWithoutTables(tool), noTables));
+  for (const each of tables ?? []) {
+    yield;
+    const one = composedTable(tool, each);
+    found.push(freestOf(each.statements.map((query) => rightOf(control, standing, docs, one, query))));
+  }
+  return found.filter((right) => right !== undefined);
 }
 
 export interface FleetRights {
@@ -159,8 +198,7 @@ export function* fleetRights(
       if (tool === undefined) continue;
       const composed = tools.get(ref) ?? composedTool(tool);
       tools.set(ref, composed);
-      const right = rightOf(control, standing, { server, tool }, composed);
-      if (right !== undefined) rights.push(right);
+      rights.push(...(yield* rightsThrough(control, standing, { server, tool }, composed)));
     }
     rights.sort((a, b) => text(a.tool.ref, b.tool.ref));
     const form = rights.map(({ tool, freedom, untrusted, policies }) => [

@@ -9,7 +9,10 @@ import { checkApplication } from './application-check.ts';
 import { caseProblems, readCases } from './cases.ts';
 import { Cedar } from './cedar.ts';
 import { checkSet } from './check.ts';
+import { doubtsOf } from './doubts.ts';
 import { compileFiles, readPolicyFiles, type TypesOf } from './files.ts';
+import { inSlices } from './in-slices.ts';
+import { saidOf } from './said.ts';
 
 export { readPolicyFiles } from './files.ts';
 
@@ -43,11 +46,11 @@ export function lintFolder(dir: string, typesOf?: TypesOf): Promise<LintReport> 
     const asked = new Set(cases.cases.flatMap(({ want }) => want.policies ?? []));
     const unasked = compiled.set.policies
       .filter(({ id }) => !asked.has(id))
-      .map(({ id }) => `${id}: no case wants it as a reason`);
-    const warnings = result.ok ? result.warnings : compiled.set.warnings;
+      .map(({ id }) => saidOf(files, id, { message: 'no case wants it as a reason' }));
+    const doubts = await inSlices(doubtsOf(files, compiled.set.policies, compiled.types));
     return {
       problems: [],
-      warnings: [...warnings, ...unasked],
+      warnings: [...compiled.set.warnings, ...doubts, ...unasked],
       policies: compiled.set.policies.length,
       cases: cases.cases.length,
     };

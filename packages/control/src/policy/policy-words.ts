@@ -11,7 +11,7 @@ const idPattern = /^@id\("([^"\\]{1,200})"\)/;
 const requirementPattern = /^@requirement\("([IBDSR]-[1-5])"\)/;
 const saysMax = 1_000;
 
-/** By id. A comment belongs to a policy when nothing but annotations stands between them, and no empty line. */
+/** By id. A comment belongs to a policy when nothing but annotations stands between them, and no empty line or empty comment. */
 export function policyWords(
   files: readonly { readonly name: string; readonly text: string }[],
 ): Map<string, PolicyWords> {
@@ -21,8 +21,9 @@ export function policyWords(
     let comment: string[] = [];
     let id: string | undefined;
     for (const line of text.split('\n').map((each) => each.trim())) {
-      if (line.startsWith('//')) comment.push(line.slice(2).trim());
-      else if (line === '') comment = [];
+      // An empty comment parts as an empty line does, of which Cedar's formatter keeps none over the first policy.
+      if (line === '' || line === '//') comment = [];
+      else if (line.startsWith('//')) comment.push(line.slice(2).trim());
       else if (line.startsWith('@')) {
         id = idPattern.exec(line)?.[1] ?? id;
         const requirement = requirementPattern.exec(line)?.[1];

@@ -12,6 +12,8 @@ import { anyQuery, queryFact } from '@atf/core/segmentation/sql/query-fact';
 import { followedId } from '@atf/core/segmentation/followed';
 import { unspentTotals } from '@atf/core/segmentation/totals';
 import { limitsFor } from '@atf/core/segmentation/transaction';
+import { ofTables } from '@atf/core/segmentation/sql/table-classes';
+import type { QueryFact } from '@atf/core/wire/database';
 import type { AgentDoc, ContainmentDoc, InstanceDoc, ServerDoc, ToolDoc } from '@atf/core/wire/feed';
 import { canonicalJson, type JsonObject } from '@atf/core/wire/json';
 import {
@@ -116,6 +118,8 @@ export interface Asked {
   /** Where its values come from, and what the task of the session says; absent: no value decides, and nobody gave a task. */
   readonly provenance?: readonly ProvenanceFact[];
   readonly task?: TaskFact;
+  /** The statement that is asked about, of a tool whose argument is SQL; absent: what the arguments say, or any. */
+  readonly query?: QueryFact;
   /** The moment that is asked about, Unix milliseconds; absent: now. */
   readonly atMs?: number;
 }
@@ -143,10 +147,20 @@ function bestInstance(
 
 const unchecked: SchemaFact = { verdict: 'valid', problems: [] };
 
+function queryAsked({ docs: { tool }, schema, args }: Asked): QueryFact | undefined {
+  if (tool === undefined) return undefined;
+  return schema === 'unchecked' ? anyQuery(tool) : queryFact(sqlParser, tool, args);
+}
+
 /** Decides one question in a world made from what was read. */
 export function wouldHappen(control: Control, standing: Standing, asked: Asked): Decision {
   const { agent, stops, policy } = standing;
-  const { server, tool } = asked.docs;
+  const { server } = asked.docs;
+  const query = asked.query ?? queryAsked(asked);
+  const tool =
+    query?.verdict === 'read' && asked.docs.tool !== undefined
+      ? ofTables(asked.docs.tool, query)
+      : asked.docs.tool;
   const nowMs = asked.atMs ?? control.clock.nowMs();
   const { instance, credential } = bestInstance(agent, nowMs);
   const received: Received = {
@@ -178,12 +192,7 @@ export function wouldHappen(control: Control, standing: Standing, asked: Asked):
     provenance: asked.provenance ?? [],
     task: asked.task ?? noTask,
     detectors: [],
-    query:
-      tool === undefined
-        ? undefined
-        : asked.schema === 'unchecked'
-          ? anyQuery(tool)
-          : queryFact(sqlParser, tool, asked.args),
+    query,
   };
   const decision = decide(received, world);
   return {

@@ -1,6 +1,6 @@
 /** Room: policy (S-1, S-4). The arguments of the registered tools as types, for policies that are checked here. */
 import type { Control } from '../context.ts';
-import { toolByName, type ToolRow } from '../segmentation/store.ts';
+import { acceptedTools, toolByName, type ToolRow } from '../segmentation/store.ts';
 import type { ToolArguments } from './cedar-messages.ts';
 import type { TypesOf } from './files.ts';
 import { toolArguments } from './tool-types.ts';
@@ -25,11 +25,16 @@ export function typesOfRow(row: ToolRow): ToolArguments {
 
 export const typesIn =
   (control: Control): TypesOf =>
-  async (refs) => {
+  async ({ tools, servers }) => {
+    const { db, config } = control;
     const types: Record<string, ToolArguments> = {};
-    for (const ref of refs) {
+    for (const ref of tools) {
       const row = await acceptedTool(control, ref);
       if (row !== undefined) types[ref] = typesOfRow(row);
+    }
+    for (const server of servers) {
+      const [first] = await acceptedTools(db, config.tenant, 1, `${server}/`);
+      if (first?.server === server) types[`${server}/${first.name}`] = typesOfRow(first);
     }
     return types;
   };

@@ -79,12 +79,21 @@ export const schemaAbout = (schema: string, { name, text }: TypedTool): string =
 
 const toolPattern = /ATF::Tool::"((?:[^"\\\n]|\\.){1,300})"/g;
 
-/** Tools that files name whose policies may ask about arguments. */
-export function toolsNamed(files: readonly PolicyFile[]): string[] {
-  const refs = files.flatMap(({ name, text }) =>
-    name.endsWith('.cedar') && text.includes('args')
-      ? [...text.matchAll(toolPattern)].map(([, ref = '']) => ref)
-      : [],
-  );
-  return [...new Set(refs)];
+const serverPattern = /ATF::Server::"([a-z0-9][a-z0-9_-]{0,63})"/g;
+
+/** Names of tools and servers. */
+export interface Named {
+  readonly tools: readonly string[];
+  readonly servers: readonly string[];
+}
+
+/** What policies name. */
+export function namedIn(files: readonly PolicyFile[]): Named {
+  const all = (pattern: RegExp) => {
+    const names = files.flatMap(({ name, text }) =>
+      name.endsWith('.cedar') ? [...text.matchAll(pattern)].map(([, found = '']) => found) : [],
+    );
+    return [...new Set(names)];
+  };
+  return { tools: all(toolPattern), servers: all(serverPattern) };
 }

@@ -118,7 +118,13 @@ describe('a set that is proposed', () => {
       () =>
         bent('levels.cedar', (text) => text.replace('ATF::Level::"principal"', 'ATF::Level::"principle"')),
       'policy.invalid',
-      /there is no level "principle"/,
+      /^levels\.cedar:\d+:\d+ levels\.\w+: there is no level "principle"/,
+    ],
+    [
+      'a duty that nobody knows',
+      () => bent('levels.cedar', (text) => text.replace('"notify"', '"notfiy"')),
+      'policy.invalid',
+      /^levels\.cedar:\d+:13 levels\.senior_acts: @obligation knows notify, review_output, and not "notfiy"/,
     ],
     [
       'a setting out of bounds',
@@ -163,6 +169,27 @@ describe('a set that is proposed', () => {
       detail: expect.stringMatching(detail),
     });
     expect(await show()).toEqual(before);
+  });
+
+  it('is warned of what can never apply or is about nothing, with its place', async () => {
+    const odd = `// What its author meant is something else.
+@id("odd.tool") @requirement("S-2") forbid (principal, action, resource == ATF::Tool::"shop/refnd");
+@id("odd.word") @requirement("S-2") forbid (principal, action, resource) when { context.proof == "dopp" };
+@id("odd.hours") @requirement("S-2")
+forbid (principal, action, resource) when { context.time.hour >= 22 && context.time.hour < 6 };
+@id("odd.permit") @requirement("S-2") permit (principal, action, resource) when { !context.granted };
+@id("odd.server") @requirement("S-2") forbid (principal, action, resource in ATF::Server::"shoop");
+`;
+    const { version: base } = await show();
+    const body = { base, files: [...files, { name: 'odd.cedar', text: odd }] };
+    const { warnings } = await call('policy.propose', control.as(operator), { body });
+    expect(warnings).toEqual([
+      expect.stringMatching(/^odd\.cedar:2:87 odd\.tool: no tool "shop\/refnd" was accepted/),
+      expect.stringMatching(/^odd\.cedar:3:98 odd\.word: context\.proof is never "dopp"/),
+      expect.stringMatching(/^odd\.cedar:4:1 odd\.hours: can never apply/),
+      expect.stringMatching(/^odd\.cedar:7:91 odd\.server: no tool of server "shoop" was accepted/),
+      expect.stringMatching(/^odd\.cedar:6:1 odd\.permit: can never apply, guardrails\.written_list forbids/),
+    ]);
   });
 
   it('needs files or a version, and the version that its author saw', async () => {

@@ -151,9 +151,11 @@ export async function negotiate(
   const { config, clock, audit } = control;
   const { tenant } = config;
   return control.change(async (tx) => {
-    const agent = (await lockAgent(tx, tenant, agentId)) ?? refuse('identity.agent_not_found');
+    const locked = (await lockAgent(tx, tenant, agentId)) ?? refuse('identity.agent_not_found');
+    if (ask === undefined) return boundariesOf(await standingOf(control, tx, locked));
+    // What has lapsed and nobody has cleaned up yet ends on record before anything is put in its place.
+    const agent = await endLapsed(control, tx, locked, (await policyInForce(control, tx))?.epoch);
     const standing = await standingOf(control, tx, agent);
-    if (ask === undefined) return boundariesOf(standing);
     // A gateway that did not hear the answer asks again.
     const before = standing.grants.find(({ id }) => id === actionId);
     if (before !== undefined) return { ...boundariesOf(standing), granted: shownGrant(before) };
@@ -229,6 +231,25 @@ async function endGrants(
   }
 }
 
+/** Ends the grants of a locked agent that count no more; gives the agent as it is then. */
+async function endLapsed(
+  control: Control,
+  tx: Tx,
+  agent: AgentRow,
+  policyEpoch: number | undefined,
+): Promise<AgentRow> {
+  const doc = { epoch: agent.epoch, credentialEpoch: agent.credential_epoch };
+  const held = { nowMs: control.clock.nowMs(), level: levelOf(agent), policyEpoch };
+  const ended = new Map<string, Ending>();
+  for (const grant of agent.adapted.grants ?? []) {
+    const because = endedBecause(grant, doc, held);
+    if (because !== undefined) ended.set(grant.id, { because });
+  }
+  if (ended.size === 0) return agent;
+  await endGrants(control, tx, agent, ended);
+  return (await lockAgent(tx, control.config.tenant, agent.id)) ?? agent;
+}
+
 /** What a person has ended does not come back by the agent's own word: its offer is used up for a day. */
 async function useUp(control: Control, tx: Tx, agent: AgentRow, offer: string): Promise<void> {
   const { tenant } = control.config;
@@ -264,7 +285,7 @@ export async function revokeGrant(
 
 /** Takes grants that count no more out of the documents, and says so on record. */
 export async function forgetGrants(control: Control): Promise<void> {
-  const { db, config, clock, change } = control;
+  const { db, config, change } = control;
   const adapted = await adaptedAgents(db, config.tenant, adaptedMax);
   const holders = adapted.filter(({ adapted: { grants = [] } }) => grants.length > 0);
   if (holders.length === 0) return;
@@ -273,14 +294,7 @@ export async function forgetGrants(control: Control): Promise<void> {
     await change(async (tx) => {
       const agent = await lockAgent(tx, config.tenant, id);
       if (agent === undefined) return;
-      const doc = { epoch: agent.epoch, credentialEpoch: agent.credential_epoch };
-      const held = { nowMs: clock.nowMs(), level: levelOf(agent), policyEpoch };
-      const ended = new Map<string, Ending>();
-      for (const grant of agent.adapted.grants ?? []) {
-        const because = endedBecause(grant, doc, held);
-        if (because !== undefined) ended.set(grant.id, { because });
-      }
-      if (ended.size > 0) await endGrants(control, tx, agent, ended);
+      await endLapsed(control, tx, agent, policyEpoch);
     });
   }
 }

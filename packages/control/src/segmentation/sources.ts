@@ -1,7 +1,9 @@
 /**
- * Room: segmentation (S-4, D-2). Retrieval sources: which tool, or which addresses under a template, answers from which index. An index holds one level, whoever answers
+ * Room: segmentation (S-4, D-2). Retrieval sources: which tool, which value of its argument, or which addresses under a template, answers from which index. An index holds one level, whoever answers
  * from it; a tool that is classified higher is no source of it. What a call may read is decided by core/segmentation/retrieval.ts.
  */
+import { argumentTypes, hasArgument } from '@atf/core/segmentation/argument-types';
+import { isLike, isPlainValue, namesOf } from '@atf/core/segmentation/chosen-index';
 import { nothingSeen, trustOf } from '@atf/core/data/source-trust';
 import { refuse } from '@atf/core/errors';
 import { isWithin, labelsOfTool } from '@atf/core/segmentation/flow';
@@ -10,7 +12,13 @@ import { ofResource } from '@atf/core/segmentation/resource-classes';
 import { standsFor } from '@atf/core/segmentation/resource-uri';
 import { isAbove, unknownIndex } from '@atf/core/segmentation/retrieval';
 import type { BodyOut } from '@atf/core/wire/api';
-import { type SourceDoc, sourcesMax, sourcesOfToolMax, type SourceView } from '@atf/core/wire/retrieval';
+import {
+  placeWords,
+  type SourceDoc,
+  sourcesMax,
+  sourcesOfToolMax,
+  type SourceView,
+} from '@atf/core/wire/retrieval';
 import type { Control, Db, Tx } from '../context.ts';
 import { allSeen, type AllSeen } from '../data/trust/trust.ts';
 import { toolDocOf } from './documents.ts';
@@ -19,7 +27,19 @@ import { lockServer, lockTool, putTool, type ToolRow } from './store.ts';
 import type { KeptSource } from './tables.ts';
 
 type Given = BodyOut<'sources.set'>;
-type At = Pick<Given, 'tool' | 'address'>;
+type At = Pick<Given, 'tool' | 'address' | 'when'>;
+
+const placeOf = ({ tool, address, when }: At) => ({
+  tool,
+  ...(address === undefined ? {} : { address }),
+  ...(when === undefined ? {} : { when }),
+});
+const isAt =
+  ({ address, when }: Omit<At, 'tool'>) =>
+  (source: Omit<At, 'tool'>): boolean =>
+    source.address === address &&
+    source.when?.argument === when?.argument &&
+    source.when?.value === when?.value;
 
 /** The classification of the tool as it is for this source, without what sources say. */
 function labelsAt(row: ToolRow, address: string | undefined) {
@@ -43,8 +63,32 @@ async function lockedTool({ config }: Control, tx: Tx, ref: string): Promise<Too
   return row === undefined || row.state === 'removed' ? refuse('segmentation.tool_unknown') : row;
 }
 
+/** An argument that the tool takes, with a value that nobody can write in two ways. */
+function checkWhen(row: ToolRow, { argument, value }: NonNullable<Given['when']>): void {
+  if (kindOf(row.name) !== 'tool')
+    refuse('request.malformed', 'when: only tools choose an index by an argument');
+  const names = namesOf(argument);
+  const types = argumentTypes(toolDocOf(row).definition);
+  if (!hasArgument(types, names) && !types.leftOut.has(names.join('.')))
+    refuse('request.malformed', `when: the definition of the tool has no argument ${argument}`);
+  if (!isPlainValue(value))
+    refuse(
+      'request.malformed',
+      'when: the value has blanks at its ends or in a row, or characters that nobody sees, or is not in normal form C',
+    );
+  const like = row.sources.find(
+    ({ when }) => when?.argument === argument && when.value !== value && isLike(when.value, value),
+  );
+  if (like !== undefined)
+    refuse(
+      'request.malformed',
+      `when: ${JSON.stringify(like.when?.value)} is registered, which differs in case, blanks or form alone`,
+    );
+}
+
 /** What would silently never bind, or bind what it should not, is no source. */
-function checkSource(row: ToolRow, { address, index, confidentiality, integrity }: Given): void {
+function checkSource(row: ToolRow, given: Given): void {
+  const { address, index, confidentiality, integrity } = given;
   if (index === unknownIndex) refuse('request.malformed', 'index: this name stands for what nobody knows');
   const kind = kindOf(row.name);
   if (kind === 'prompt') refuse('request.malformed', 'tool: a prompt retrieves nothing');
@@ -55,6 +99,7 @@ function checkSource(row: ToolRow, { address, index, confidentiality, integrity 
       'request.malformed',
       'address: none that the template stands for, and no beginning of one that ends with "/"',
     );
+  if (given.when !== undefined) checkWhen(row, given.when);
   const { class: action, by } = row.classification;
   if (action === undefined || by !== 'person')
     refuse('request.malformed', 'tool: a person classifies it first (atf tool classify)');
@@ -127,14 +172,15 @@ const saidOf = ({ index, confidentiality, integrity, categories }: SourceDoc) =>
 export async function setSource(control: Control, tx: Tx, given: Given, by: string): Promise<SourceView> {
   const row = await lockedTool(control, tx, given.tool);
   checkSource(row, given);
-  const before = row.sources.find(({ address }) => address === given.address);
+  const before = row.sources.find(isAt(given));
   if (before === undefined && row.sources.length >= sourcesOfToolMax)
     refuse('request.overloaded', `more than ${sourcesOfToolMax} sources of one tool`);
   await indexFor(control, tx, given, before);
   if (before === undefined && (await allSources(tx, control.config.tenant)).length >= sourcesMax)
     refuse('request.overloaded', `more than ${sourcesMax} sources`);
+  const { tool: _, ...place } = placeOf(given);
   const source: KeptSource = {
-    ...(given.address === undefined ? {} : { address: given.address }),
+    ...place,
     ...saidOf(given),
     trust: before?.index === given.index ? (before.trust ?? 0) : trustOf(nothingSeen).score,
     since: before?.index === given.index ? before.since : new Date(control.clock.nowMs()).toISOString(),
@@ -152,15 +198,13 @@ export async function setSource(control: Control, tx: Tx, given: Given, by: stri
   return sourceViewOf(written, source, await allSeen(control, tx));
 }
 
-const placeOf = ({ tool, address }: At) => ({ tool, ...(address === undefined ? {} : { address }) });
-
 /** Refuses `segmentation.tool_unknown`, `segmentation.source_unknown`. */
 export async function removeSource(control: Control, tx: Tx, at: At, by: string): Promise<void> {
   const [server = ''] = at.tool.split('/');
   const { tenant } = control.config;
   await lockServer(tx, tenant, server);
   const row = await lockTool(tx, tenant, server, at.tool.slice(server.length + 1));
-  const source = row?.sources.find(({ address }) => address === at.address);
+  const source = row?.sources.find(isAt(at));
   if (row === undefined || source === undefined) return refuse('segmentation.source_unknown');
   const { index: name, confidentiality, integrity, categories } = source;
   await lockIndex(tx, { tenant, name, confidentiality, integrity, categories });
@@ -183,6 +227,6 @@ export async function listSources(control: Control): Promise<SourceView[]> {
   const rows = await toolsWithSources(db, config.tenant);
   const seen = await allSeen(control, db);
   const views = rows.flatMap((row) => row.sources.map((source) => sourceViewOf(row, source, seen)));
-  const keyOf = ({ index, tool, address = '' }: SourceView) => `${index} ${tool} ${address}`;
+  const keyOf = (source: SourceView) => `${source.index} ${placeWords(source)}`;
   return views.sort((one, other) => (keyOf(one) < keyOf(other) ? -1 : 1));
 }

@@ -5,6 +5,7 @@ import { classify } from '@atf/core/segmentation/classify';
 import { kindOf, offeredName } from '@atf/core/segmentation/offer';
 import { standsFor } from '@atf/core/segmentation/resource-uri';
 import type { BodyOut, Person } from '@atf/core/wire/api';
+import type { Database } from '@atf/core/wire/database';
 import type { Classification } from '@atf/core/wire/feed';
 import { isJsonObject, type Json, type JsonObject } from '@atf/core/wire/json';
 import type { AskKind } from '@atf/core/wire/words';
@@ -144,6 +145,12 @@ function checkResources(name: string, resources: NonNullable<Classification['res
       );
 }
 
+/** What was said of its tables stays while nothing else is said of them; an empty list takes it away. */
+function withTables(now: Database, before: Database | undefined): Database {
+  const { tables = before?.tables ?? {}, ...rest } = now;
+  return Object.keys(tables).length === 0 ? rest : { ...rest, tables };
+}
+
 export type Correction = BodyOut<'tools.classify'>;
 
 /** Corrects the classification of a tool; what is not named stays. Refuses `segmentation.tool_unknown`, `request.malformed`. */
@@ -167,6 +174,8 @@ export async function classifyTool(
   if (given.reversible === false && given.inverse === undefined) delete classification.inverse;
   if (given.outputSchema !== undefined && Object.keys(given.outputSchema).length === 0)
     delete classification.outputSchema;
+  if (classification.database !== undefined)
+    classification.database = withTables(classification.database, row.classification.database);
   if (given.resources?.length === 0) delete classification.resources;
   const siblings = new Set((await toolsOfServer(tx, tenant, server)).map((tool) => tool.name));
   checkReferences(row, classification, siblings);

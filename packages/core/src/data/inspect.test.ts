@@ -23,6 +23,9 @@ describe('masking', () => {
   it.each([
     ['invisible characters', `4111\u200b1111\u200b1111\u200b1111`],
     ['full-width digits', '４１１１１１１１１１１１１１１１'],
+    ['digits of Arabic', '٤١١١١١١١١١١١١١١١'],
+    ['digits of Devanagari in groups', '४१११ ११११ ११११ ११११'],
+    ['dots', '4111.1111.1111.1111'],
     ['base64', `see ${base64('the card is 4111111111111111, use it')}`],
     ['base64 of base64', base64(base64('the card is 4111111111111111, use it'))],
     ['percent', 'q=card%204111111111111111'],

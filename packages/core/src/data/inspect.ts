@@ -7,7 +7,7 @@ import type { Category, Channel, Detector, Place } from './detectors/detector.ts
 import { detectors, glanceAt } from './detectors/index.ts';
 import type { Glance } from './glance.ts';
 import type { MadeDetector } from './own/own-detectors.ts';
-import { type FoundPlace, merge, placeholderOf, replaced, spread } from './places.ts';
+import { apart, Finds, type FoundPlace, placeholderOf, replaced } from './places.ts';
 import { type Hiding, viewsOf } from './text-views.ts';
 
 /** Characters of one value that are looked at, unless it is said otherwise; what is longer is `unchecked`. */
@@ -45,6 +45,8 @@ export interface InspectOptions {
   readonly ownOnly?: boolean;
   /** Which detectors' finds are masked; absent: none. */
   readonly mask?: (detector: Detector) => boolean;
+  /** Which detectors' finds count whatever else is found where they are; absent: those that are masked. */
+  readonly matters?: (detector: Detector) => boolean;
   /** What stands in a place that is masked, which holds `value`; absent or undefined: a placeholder. Not with `shape`. */
   readonly instead?: (place: FoundPlace, value: string) => string | undefined;
   /** `kept`: what is masked keeps its length, its separators and its type, for a schema that wants them; absent: a placeholder names its kind. */
@@ -84,11 +86,16 @@ function emptied(value: Json): Json {
 /** It marks a text, and takes no place that something else is masked in. */
 const isSign = ({ category }: Detector): boolean => category === 'injection';
 
+const none = (): boolean => false;
+
 /** What is found in a text: places that may be masked, and signs. */
-interface FoundLists {
-  readonly places: FoundPlace[];
-  readonly signs: FoundPlace[];
+interface Found {
+  readonly places: Finds;
+  readonly signs: Finds;
 }
+
+const keep = ({ places, signs }: Found, found: readonly Place[], detector: Detector): void =>
+  (isSign(detector) ? signs : places).add(found, detector);
 
 class Walk {
   readonly found = new Map<string, number>();
@@ -105,6 +112,7 @@ class Walk {
   readonly #textsMax: number;
   readonly #options: InspectOptions;
   readonly #detectors: readonly Detector[];
+  readonly #own: ReadonlySet<Detector>;
   readonly #ofValues: readonly MadeDetector[];
 
   constructor(options: InspectOptions) {
@@ -114,7 +122,9 @@ class Walk {
     const asked = ({ channels }: Detector) => channels.includes(options.channel);
     const own = (options.own ?? []).filter(asked);
     const shipped = options.ownOnly === true ? [] : detectors.filter(asked);
-    this.#detectors = [...shipped, ...own.filter(({ holds }) => holds === undefined)];
+    const ofTexts = own.filter(({ holds }) => holds === undefined);
+    this.#detectors = [...shipped, ...ofTexts];
+    this.#own = new Set(ofTexts);
     this.#ofValues = own.filter(({ holds }) => holds !== undefined);
   }
 
@@ -244,23 +254,26 @@ class Walk {
     return this.#masked(text, found);
   }
 
-  /** Where something is found, without counting it. */
+  /** Where something is found, without counting it; places may overlap. */
   *places(text: string, context: string): Generator<void, FoundPlace[]> {
-    const found: FoundPlace[] = [];
-    const signs: FoundPlace[] = [];
+    const found = this.#nothing();
     for (let from = 0; ; from += partLength - partOverlap) {
       const part = text.slice(from, from + partLength);
-      for (const { detector, ...at } of yield* this.#find(part, context)) {
-        const place = { ...at, start: at.start + from, end: at.end + from };
-        this.#keep({ places: found, signs }, [place], detector);
-      }
-      if (from + partLength >= text.length) return [...found, ...signs];
+      for (const { detector, ...at } of yield* this.#find(part, context))
+        keep(found, [{ ...at, start: at.start + from, end: at.end + from }], detector);
+      if (from + partLength >= text.length) return [...found.places.all, ...found.signs.all];
     }
+  }
+
+  #nothing(): Found {
+    const { mask, matters = mask ?? none } = this.#options;
+    const isOwn = (detector: Detector) => this.#own.has(detector);
+    return { places: new Finds(matters, isOwn), signs: new Finds(none, none) };
   }
 
   #masked(text: string, found: readonly FoundPlace[]): string {
     const { mask, shape, instead } = this.#options;
-    const masks = mask === undefined ? [] : found.filter(({ detector }) => mask(detector));
+    const masks = mask === undefined ? [] : apart(found.filter(({ detector }) => mask(detector)));
     this.masked += masks.length;
     return shape === 'kept'
       ? replaced(text, masks, ({ start, end }) => sameShape(text.slice(start, end)))
@@ -273,9 +286,9 @@ class Walk {
 
   *#find(text: string, context: string): Generator<void, FoundPlace[]> {
     const said = context === '' || context.length > 100 ? '' : `${context}: `;
-    const kept: FoundLists = { places: [], signs: [] };
+    const found = this.#nothing();
     const first = glanceAt(said + text);
-    yield* this.#look(said + text, first, said.length, kept, (place) => ({ ...place, clear: true }));
+    yield* this.#look(said + text, first, said.length, found, (place) => ({ ...place, clear: true }));
     yield;
     // What says what it is is not decoded.
     const base64 = first.base64.flatMap((at) => (at < said.length ? [] : [at - said.length]));
@@ -287,10 +300,12 @@ class Walk {
     for (const decoded of seen.decoded) this.#hear('decoded', decoded);
     for (const view of seen.views) {
       const where = said + view.text;
-      yield* this.#look(where, glanceAt(where), said.length, kept, ({ start, end }) => view.span(start, end));
+      yield* this.#look(where, glanceAt(where), said.length, found, ({ start, end }) =>
+        view.span(start, end),
+      );
       yield;
     }
-    return [...kept.places, ...kept.signs];
+    return [...found.places.all, ...found.signs.all];
   }
 
   /** Asks all detectors about a text, of which the first characters (`before`) only say what it is. */
@@ -298,7 +313,7 @@ class Walk {
     text: string,
     first: Glance,
     before: number,
-    kept: FoundLists,
+    kept: Found,
     place: (at: Place) => Place,
   ): Generator<void> {
     for (const detector of this.#detectors) {
@@ -308,17 +323,7 @@ class Walk {
       const places = found.flatMap(({ start, end }) =>
         end <= before ? [] : [place({ start: Math.max(0, start - before), end: end - before })],
       );
-      this.#keep(kept, places, detector);
-    }
-  }
-
-  #keep({ places: kept, signs }: FoundLists, places: readonly Place[], detector: Detector): void {
-    if (detector.spans !== true) return merge(isSign(detector) ? signs : kept, places, detector);
-    const { mask } = this.#options;
-    for (const place of places) {
-      const { lost, taken } = spread(kept, place, detector, (other) => mask?.(other) === true);
-      for (const { detector: other } of lost) this.#count(other);
-      if (!taken) this.#count(detector);
+      keep(kept, places, detector);
     }
   }
 
@@ -354,16 +359,17 @@ export function* inspectInParts(value: Json, options: InspectOptions): Generator
   return { value: after, inspection: walk };
 }
 
-/** Where in a text something is found, and what else was seen of it; places are not counted. For text that comes in pieces. */
+/** Where in a text something is found, and what else was seen of it; places are not counted and may overlap. For text that comes in pieces. */
 export function* placesInParts(
   text: string,
   channel: Channel,
-  { own, hear }: Pick<InspectOptions, 'own' | 'hear'>,
+  { own, hear, matters }: Pick<InspectOptions, 'own' | 'hear' | 'matters'>,
 ): Generator<void, { readonly places: readonly FoundPlace[]; readonly inspection: Inspection }> {
   const walk = new Walk({
     channel,
     ...(own === undefined ? {} : { own }),
     ...(hear === undefined ? {} : { hear }),
+    ...(matters === undefined ? {} : { matters }),
   });
   try {
     const places = yield* walk.places(text, '');

@@ -6,7 +6,7 @@
 import { isJsonObject, type Json, parseStrict } from '../wire/json.ts';
 import type { Detector } from './detectors/detector.ts';
 import { inspectInParts, placesInParts } from './inspect.ts';
-import { type FoundPlace, placeholderOf, replaced } from './places.ts';
+import { apart, type FoundPlace, placeholderOf, replaced } from './places.ts';
 import type { MadeDetector } from './own/own-detectors.ts';
 import { eventLines, Units, unitLengthMax, withData } from './stream-units.ts';
 import { Tally } from './tally.ts';
@@ -53,11 +53,19 @@ export interface StreamOptions {
   readonly hear?: (text: string) => void;
 }
 
-const heardOf = ({ own = [], hear }: StreamOptions, hears: boolean) =>
-  hears && hear !== undefined ? { own, hear } : { own };
+const heardOf = ({ own = [], hear, mask: matters }: StreamOptions, hears: boolean) =>
+  hears && hear !== undefined ? { own, matters, hear } : { own, matters };
 
 const utf8 = new TextEncoder();
 const unitBounds = { bytesMax: 4 * unitLengthMax, depthMax: 64, valuesMax: 50_000 };
+
+/** What goes on beyond what may leave (`safe`), or may still grow at the end of the text, waits. */
+function clearOf(places: readonly FoundPlace[], safe: number, length: number): number {
+  let clear = safe;
+  for (const { start, end } of places.toSorted((a, b) => b.start - a.start))
+    if (start < clear && (end > clear || end === length)) clear = start;
+  return clear;
+}
 
 /** The end of what has left, by where it stood. */
 class Tails {
@@ -110,7 +118,9 @@ class Tails {
     const { mask } = this.#options;
     if (straddling.some(({ detector }) => mask(detector))) return false;
     // What has been masked is not found again; what reaches the end may go on, and is.
-    const done = places.filter(({ end, detector }) => end < window.length && mask(detector));
+    const masks = places.filter(({ detector }) => mask(detector));
+    const safe = clearOf(masks, window.length, window.length);
+    const done = apart(masks.filter(({ end }) => end <= safe));
     this.#tails.set(path, replaced(window, done).slice(-tailLength));
     return true;
   }
@@ -252,11 +262,9 @@ export class TextStreamInspection {
     const heard = heardOf(this.#options, upTo === undefined || window.length >= heardMin);
     const { places, inspection } = yield* placesInParts(window, 'read', heard);
     const masks = places.filter(({ end, detector }) => end > before && mask(detector));
+    const { length } = window;
     if (masks.some(({ start }) => start < before)) return this.#cut(masks.map(({ detector }) => detector));
-    let safe = upTo === undefined ? window.length : before + upTo;
-    // What goes on beyond what may leave, or may still grow, waits.
-    for (const { start, end } of masks.toSorted((a, b) => b.start - a.start))
-      if (upTo !== undefined && start < safe && (end > safe || end === window.length)) safe = start;
+    const safe = upTo === undefined ? length : clearOf(masks, before + upTo, length);
     if (safe <= before) {
       this.#lookFrom = Math.ceil(this.#held.length * 1.25);
       return isLong ? { cut: 'too_long' } : { out: '' };
@@ -265,7 +273,7 @@ export class TextStreamInspection {
     this.tally.add(inspection);
     for (const { start, end, detector } of places)
       if (end > before && start < safe) this.tally.count(detector);
-    const leaving = masks.filter(({ start }) => start < safe);
+    const leaving = apart(masks.filter(({ start }) => start < safe));
     this.tally.masked += leaving.length;
     const tokenOf = (place: FoundPlace) =>
       this.#tokenising.instead(place, window.slice(place.start, place.end));

@@ -69,6 +69,15 @@ class Rebuilt {
 
 const whole: View['span'] = (start, end) => ({ start, end });
 
+const decimal = /\p{Nd}/u;
+
+/** A decimal digit of any script as that of ASCII: the ten of a script follow each other (Unicode, general category Nd). */
+function digitOf(point: number): string {
+  let first = point;
+  while (decimal.test(String.fromCodePoint(first - 1))) first--;
+  return String((point - first) % 10);
+}
+
 /** What a character beyond plain ASCII becomes: '' where it is invisible, a tag as the letter that it spells. Few are used often. */
 const forms = new Map<string, string>();
 const formsMax = 20_000;
@@ -82,7 +91,9 @@ function formOf(char: string): string {
       ? String.fromCharCode(point - 0xe0000)
       : invisible.test(char)
         ? ''
-        : char.normalize('NFKC');
+        : decimal.test(char)
+          ? digitOf(point)
+          : char.normalize('NFKC');
   if (forms.size < formsMax) forms.set(char, form);
   return form;
 }

@@ -66,6 +66,7 @@ describe('manifest', () => {
         '- tool: back-office/creat_refund\n    reason',
       ),
     ],
+    ['a limit without its currency', text.replace(/^ +currency: EUR\n/m, '')],
     ['a tool listed twice', text.replace('- back-office/cancel_refund', '- back-office/create_refund')],
     ['a duplicate key', `${text}\nname: other`],
     ['too much', text + '#'.repeat(manifestBytesMax)],

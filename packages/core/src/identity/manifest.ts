@@ -47,6 +47,12 @@ export function parseManifest(text: string, format: 'yaml' | 'json'): ManifestPa
     );
   }
   const manifest = checked.data;
+  // Here and not in the schema, which also reads what was registered before.
+  const unitless = manifest.limits.findIndex(
+    ({ amountMax, currency }) => amountMax !== undefined && currency === undefined,
+  );
+  if (unitless >= 0)
+    return invalid(`limits.${unitless}: amountMax needs its currency, also for a tool that takes none`);
   const unlisted = unlistedTools(manifest);
   if (unlisted.length > 0)
     return invalid(

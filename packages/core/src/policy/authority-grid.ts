@@ -43,6 +43,7 @@ const contextValues: {
     | 'value'
     | 'valueCurrency'
     | 'time'
+    | 'sourceTrust'
     | 'args'
     | keyof typeof noChain
     | keyof typeof noData

@@ -6,6 +6,7 @@
  */
 import { canonicalJson, type Json } from '../wire/json.ts';
 import { levels } from '../wire/words.ts';
+import { type Clause, clausesOf } from './clauses.ts';
 import { obligationWords } from './obligations.ts';
 
 /** A policy as the feed document holds it: Cedar's JSON form, checked and compiled before. */
@@ -39,22 +40,9 @@ interface Read {
   readonly text: string;
 }
 
-/** Alternatives, one of which is enough; canonical JSON, each with the word before it. */
-type Clause = ReadonlySet<string>;
 type Scope = Readonly<Record<string, unknown>>;
 
 const canonical = (json: unknown): string => canonicalJson(json as Json);
-
-function operands(json: unknown, operator: '&&' | '||'): readonly unknown[] {
-  const rest: unknown[] = [json];
-  const found: unknown[] = [];
-  for (let next = rest.pop(); next !== undefined; next = rest.pop()) {
-    const both = (next as Record<string, { left?: unknown; right?: unknown } | undefined>)[operator];
-    if (both === undefined) found.push(next);
-    else rest.push(both.right, both.left);
-  }
-  return found;
-}
 
 function read({ id, annotations, json }: StatedPolicy): Read {
   const { effect, principal, resource, action, conditions } = json as {
@@ -64,13 +52,7 @@ function read({ id, annotations, json }: StatedPolicy): Read {
     action: Scope;
     conditions: readonly { kind: 'when' | 'unless'; body: unknown }[];
   };
-  // `when a && b` is two things that have to hold, `when a || b` one with two alternatives; `unless` turns both around.
-  const clauses = conditions.flatMap(({ kind, body }): Clause[] => {
-    const [and, or] = kind === 'when' ? (['&&', '||'] as const) : (['||', '&&'] as const);
-    return operands(body, and).map(
-      (clause) => new Set(operands(clause, or).map((one) => `${kind} ${canonical(one)}`)),
-    );
-  });
+  const clauses = clausesOf(conditions);
   const duties = new Set(obligationWords(annotations));
   const text = canonical({
     effect,

@@ -34,7 +34,7 @@ const said = {
 } satisfies {
   readonly [Name in Exclude<
     keyof PolicyContext,
-    'value' | 'valueCurrency' | 'time' | 'args'
+    'value' | 'valueCurrency' | 'time' | 'sourceTrust' | 'args'
   >]: readonly PolicyContext[Name][];
 };
 

@@ -107,7 +107,7 @@ const contextNames = Object.keys({
 } satisfies Record<PlainName, true>) as readonly PlainName[];
 
 /** What is in a context only where a policy asks about it. */
-type StatedName = 'value' | 'valueCurrency' | 'time' | 'args';
+type StatedName = 'value' | 'valueCurrency' | 'time' | 'sourceTrust' | 'args';
 type PlainName = Exclude<keyof PolicyContext, StatedName>;
 
 const asValue = (value: PolicyContext[PlainName]): Value =>
@@ -187,8 +187,8 @@ function argumentRecord(args: JsonObject): RecordValue | undefined {
 }
 
 /** Whether it says more than every context does: then it is of one call alone. */
-const isStated = ({ value, time, args }: PolicyContext): boolean =>
-  value !== undefined || time !== undefined || args !== undefined;
+const isStated = ({ value, time, sourceTrust, args }: PolicyContext): boolean =>
+  value !== undefined || time !== undefined || sourceTrust !== undefined || args !== undefined;
 
 /** Zones stand beside what is said in UTC, each under its name. */
 function timeRecord({ zones = {}, ...utc }: PolicyTime): RecordValue {
@@ -197,11 +197,12 @@ function timeRecord({ zones = {}, ...utc }: PolicyTime): RecordValue {
 }
 
 function statedRecord(context: PolicyContext): RecordValue {
-  const { value, valueCurrency, time, args } = context;
+  const { value, valueCurrency, time, sourceTrust, args } = context;
   const attributes = new Map(plainPart(context).seen.attributes);
   if (value !== undefined) attributes.set('value', value);
   if (valueCurrency !== undefined) attributes.set('valueCurrency', valueCurrency);
   if (time !== undefined) attributes.set('time', timeRecord(time));
+  if (sourceTrust !== undefined) attributes.set('sourceTrust', sourceTrust);
   const asked = args === undefined ? undefined : argumentRecord(args);
   if (asked !== undefined) attributes.set('args', asked);
   return new RecordValue(attributes);
@@ -311,8 +312,13 @@ export function policyFacts(
     set.policies.map(({ id, annotations }) => [id, Object.freeze(Object.fromEntries(annotations))]),
   );
   const scopes = new KeptScopes(set, base);
-  const { value, time, zones, args, bound } = set.reads;
-  const plain = { value, time, ...(zones.length === 0 ? {} : { zones }) };
+  const { value, time, sourceTrust, zones, args, bound } = set.reads;
+  const plain = {
+    value,
+    time,
+    ...(sourceTrust ? { sourceTrust } : {}),
+    ...(zones.length === 0 ? {} : { zones }),
+  };
   return {
     digest,
     epoch,

@@ -1,5 +1,5 @@
 /**
- * Room: policy (S-1, S-4). What the conditions of a policy ask about that is not worked out for every call: the amount, the time, and arguments of a tool. Read
+ * Room: policy (S-1, S-4). What the conditions of a policy ask about that is not worked out for every call: the amount, the time, trust of sources, and arguments of a tool. Read
  * from the form of the policy, so that a call pays for it only where a policy asks, and so that what a policy expects of a tool is known before it is asked.
  */
 
@@ -9,6 +9,8 @@ export type ArgumentPath = readonly string[];
 export interface PolicyReads {
   readonly value: boolean;
   readonly time: boolean;
+  /** How far retrieval sources are trusted; absent: it does not ask. */
+  readonly sourceTrust?: true;
   /** Time zones that are asked about; absent: none. */
   readonly zones?: readonly string[];
   /** It takes the time as a whole, as a value. */
@@ -67,13 +69,14 @@ function* accesses(json: unknown): Generator<Access> {
 export function readsOf(json: unknown): PolicyReads {
   if (!isNode(json)) return noReads;
   let [value, time, argsGuarded, wholeContext] = [false, false, false, false];
-  let wholeTime = false;
+  let [wholeTime, sourceTrust] = [false, false];
   const args = new Map<string, ArgumentPath>();
   const zones = new Set<string>();
   for (const { path, guard } of accesses(json['conditions'])) {
     const [first, ...names] = path;
     if (first === undefined) wholeContext = true;
     if (first === 'value' || first === 'valueCurrency') value = true;
+    if (first === 'sourceTrust') sourceTrust = true;
     if (first === 'time') {
       time = true;
       const [of] = names;
@@ -88,6 +91,7 @@ export function readsOf(json: unknown): PolicyReads {
     ...{ value, time, argsGuarded, wholeContext },
     ...(zones.size === 0 ? {} : { zones: [...zones].sort() }),
     ...(wholeTime ? { wholeTime } : {}),
+    ...(sourceTrust ? { sourceTrust } : {}),
     ...(args.size === 0 ? {} : { args: [...args.values()] }),
   };
 }
@@ -104,6 +108,7 @@ export function toolOf(json: unknown): string | undefined {
 export interface SetReads {
   readonly value: boolean;
   readonly time: boolean;
+  readonly sourceTrust: boolean;
   /** Time zones that any of them asks about. */
   readonly zones: readonly string[];
   /** By tool (`server/tool`): all that its policies ask about. */
@@ -129,7 +134,7 @@ interface StatedPolicy {
 }
 
 export function readsOfSet(policies: readonly StatedPolicy[]): SetReads {
-  let [value, time] = [false, false];
+  let [value, time, sourceTrust] = [false, false, false];
   const args = new Map<string, ArgumentPath[]>();
   const byArguments = new Set<string>();
   const zones = new Set<string>();
@@ -138,6 +143,7 @@ export function readsOfSet(policies: readonly StatedPolicy[]): SetReads {
     const reads = readsOf(json);
     value ||= reads.value;
     time ||= reads.time;
+    sourceTrust ||= reads.sourceTrust === true;
     for (const zone of reads.zones ?? []) zones.add(zone);
     if (reads.args === undefined) continue;
     byArguments.add(id);
@@ -147,5 +153,5 @@ export function readsOfSet(policies: readonly StatedPolicy[]): SetReads {
     args.set(tool, [...(args.get(tool) ?? []), ...reads.args]);
     bound.set(tool, [...(bound.get(tool) ?? []), { id, paths: reads.args, typed }]);
   }
-  return { value, time, zones: [...zones].sort(), args, byArguments, bound };
+  return { value, time, sourceTrust, zones: [...zones].sort(), args, byArguments, bound };
 }

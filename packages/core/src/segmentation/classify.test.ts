@@ -65,6 +65,17 @@ describe('class', () => {
     ['fetch_url', properties({ url: 'string' }), 'send'],
     ['get_webhook', properties({ webhookUrl: 'string', body: 'string' }), 'send'],
     ['search_orders', properties({ from: 'string', to: 'string' }), 'read'],
+    // Verbs of banks, shops, journeys, machines, and of shells.
+    ['make_payment', {}, 'write'],
+    ['get_car_make', {}, 'read'],
+    ['reserve_car', {}, 'write'],
+    ['withdraw_funds', {}, 'write'],
+    ['rotate_key', {}, 'admin'],
+    ['get_block', {}, 'read'],
+    ['block_card', {}, 'admin'],
+    ['push_files', {}, 'send'],
+    ['preview_and_apply', {}, 'write'],
+    ['rm', {}, 'admin'],
   ])('%s %j is %s', (name, more, expected) =>
     expect(classify(tool(name, more), untrusted).class).toBe(expected),
   );
@@ -139,6 +150,19 @@ describe('the rest', () => {
     expect(
       classify(tool('write_file', properties({ path: 'string', content: 'string' })), untrusted).arguments,
     ).toEqual({ object: 'path' });
+    expect(
+      classify(tool('reserve_hotel', properties({ hotel: 'string', start_day: 'string' })), untrusted)
+        .arguments,
+    ).toEqual({ object: 'hotel' });
+    expect(
+      classify(tool('change_password', properties({ password: 'string' })), untrusted).arguments,
+    ).toEqual({ object: 'password' });
+    // What is new, and what one says, is content.
+    expect(classify(tool('create_hotel', properties({ hotel: 'string' })), untrusted).arguments).toEqual({});
+    expect(classify(tool('edit_comment', properties({ comment: 'string' })), untrusted).arguments).toEqual(
+      {},
+    );
+    expect(classify(tool('get_hotel', properties({ hotel: 'string' })), untrusted).arguments).toEqual({});
     expect(classify(tool('pay', properties({ amountCents: 'integer' })), untrusted).arguments).toEqual({});
     expect(classify(tool('pay', properties({ amount: 'object' })), untrusted).arguments).toEqual({});
   });

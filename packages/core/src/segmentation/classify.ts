@@ -16,10 +16,10 @@ export const wordSet = (text: string): ReadonlySet<string> => new Set(text.split
 /** Verbs that say the same wherever they stand in a name. */
 const verbs: Record<ActionClass, ReadonlySet<string>> = {
   read: wordSet(
-    'get list read search find fetch show describe view lookup query retrieve download inspect browse count summarize check compare calculate',
+    'get list read search find fetch show describe view lookup query retrieve download inspect browse count summarize summarise check compare calculate locate preview validate analyze analyse explain estimate recommend suggest predict forecast identify detect',
   ),
   write: wordSet(
-    'create update write set edit add insert put modify change rename move copy append save replace patch assign cancel close reopen approve reject refund archive restore merge upsert increment mark complete register import reschedule',
+    'create update write set edit add insert put modify change rename move copy append save replace patch assign cancel close reopen approve reject refund archive restore merge upsert increment mark complete register import reschedule reserve adjust alter amend extend renew postpone withdraw deposit buy sell redeem donate subscribe unsubscribe unassign decline confirm dismiss bookmark unpin unlock unlink join leave enroll enrol allocate upgrade downgrade split duplicate unarchive undo rollback retry toggle snooze remember prescribe mkdir touch',
   ),
   send: wordSet('send publish forward broadcast notify tweet dispatch submit upload transmit'),
   execute: wordSet(
@@ -31,11 +31,19 @@ const verbs: Record<ActionClass, ReadonlySet<string>> = {
 };
 /** Words that are verbs only where a name begins: `email_customer`, not `get_email`. */
 const leadingVerbs: Record<ActionClass, ReadonlySet<string>> = {
-  read: wordSet('tree diff status'),
-  write: wordSet('book order pay transfer charge issue log tag label comment'),
-  send: wordSet('email mail message post share reply text sms call invite share'),
-  execute: wordSet('test process automate script shell bash command cmd'),
-  admin: wordSet('admin configure permission role'),
+  read: wordSet('tree diff status ls cat grep tail head stat pwd wc'),
+  write: wordSet(
+    'book order pay transfer charge issue log tag label comment make place plan purchase rate review react vote pin star lock link follow unfollow like record store draft exchange trade claim sign clone fork accept resolve apply request turn fund wire tip hire onboard cp mv',
+  ),
+  send: wordSet(
+    'email mail message post share reply text sms call invite announce push retweet respond remind contact fax dm deliver tell',
+  ),
+  execute: wordSet(
+    'test process automate script shell bash command cmd reboot provision scale migrate rebuild rerun',
+  ),
+  admin: wordSet(
+    'admin configure permission role terminate suspend deactivate block unblock rotate promote demote rm rmdir fire',
+  ),
 };
 /** After these a name begins anew: `lookup_and_post`. */
 const joiningWords = wordSet('and or then');
@@ -160,7 +168,26 @@ function argumentsOf(definition: JsonObject): Argument[] {
     });
 }
 
+/** Verbs of tools whose thing is new, and words for what one says: an argument of that name is content. */
+const creating = wordSet(
+  'create add write post send draft compose insert append reply comment say publish note announce notify log record save generate submit put make upload store import',
+);
+const contents = wordSet(
+  'message messages text body content contents comment note notes title subject description summary review reply draft data input prompt question feedback',
+);
+
+/** The argument that says what a tool's verb is done to, where it is called like the thing in the tool's name: `hotel` of `reserve_hotel`. */
+function namedThing(tool: string, textual: readonly Argument[], sql: string | undefined): string | undefined {
+  const [verb = '', ...nouns] = wordsOf(tool);
+  if (creating.has(verb)) return undefined;
+  return textual.find(
+    ({ name, words }) =>
+      name !== sql && words.length > 0 && words.every((word) => nouns.includes(word) && !contents.has(word)),
+  )?.name;
+}
+
 function rolesOf(
+  tool: string,
   given: readonly Argument[],
   action: ActionClass | undefined,
   sql: string | undefined,
@@ -189,6 +216,8 @@ function rolesOf(
     'to',
     'recipient',
     'recipients',
+    'payee',
+    'beneficiary',
     'destination',
     'webhook',
     'url',
@@ -199,7 +228,8 @@ function rolesOf(
   );
   const object =
     textual.find((argument) => argument.words.at(-1) === 'id')?.name ??
-    named(textual, 'path', 'file', 'filename', 'key', 'source');
+    named(textual, 'path', 'file', 'filename', 'key', 'source') ??
+    (action === 'read' ? undefined : namedThing(tool, textual, sql));
   const query = named(textual, 'query', 'q', 'search', 'sql', 'pattern', 'filter');
   return {
     ...(amount === undefined || action === 'read' ? {} : { amount }),
@@ -316,7 +346,7 @@ export function classify(
     ...(inverse === undefined ? {} : { inverse }),
     idempotent: reads || (trusted && annotations['idempotentHint'] === true),
     writeSafe: false,
-    arguments: rolesOf(given, action, sqlOf(name, given)),
+    arguments: rolesOf(name, given, action, sqlOf(name, given)),
     by: 'automatic',
   };
 }

@@ -15,6 +15,14 @@ export interface FlowFact extends Labels {
   readonly untrusted: readonly string[];
   /** Indexes that were read from (segmentation/retrieval.ts); absent: none. */
   readonly indexes?: readonly string[];
+  /** Of these indexes the one that is trusted least now; absent: none was read from, also in records of before this was kept. */
+  readonly leastTrusted?: TrustedIndex;
+}
+
+/** An index and how far it is trusted (data/source-trust.ts). */
+export interface TrustedIndex {
+  readonly index: string;
+  readonly trust: number;
 }
 
 export const clean: Labels = { confidentiality: 'public', integrity: 'trusted' };

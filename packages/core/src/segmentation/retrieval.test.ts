@@ -5,9 +5,9 @@ import { decide } from '../decide.ts';
 import { replay } from '../replay.ts';
 import type { AgentDoc, ToolDoc } from '../wire/feed.ts';
 import { type BlendGrant, indexesReadMax, type SourceDoc } from '../wire/retrieval.ts';
-import type { World } from '../world.ts';
+import type { PolicyQuestion, World } from '../world.ts';
 import { afterLowering, afterRetrieving, labelsOfTool, noFlow, unread } from './flow.ts';
-import { asRetrieved, checkRetrieval, indexesOf, mayMeet } from './retrieval.ts';
+import { asRetrieved, checkRetrieval, indexesOf, leastTrusted, mayMeet, trustByIndex } from './retrieval.ts';
 
 const nowMs = 1_000_000;
 const source = (index: string, more: Partial<SourceDoc> = {}): SourceDoc => ({
@@ -204,6 +204,74 @@ describe('the decision', () => {
     const record = recordOf(received, world);
     expect(replay(record, JSON.stringify(received.args), sources(world))).toMatchObject({
       verdict: 'agrees',
+    });
+  });
+
+  describe('is told to policies that ask how far sources are trusted', () => {
+    const asking = (asks: boolean) => {
+      const asked: (number | undefined)[] = [];
+      const world = worldOf({ agent: agent(grant(['hr', 'docs', 'law'])) });
+      const { policy } = world;
+      const watched =
+        policy === undefined
+          ? undefined
+          : {
+              ...policy,
+              reads: (ref: string) => ({
+                ...policy.reads(ref),
+                ...(asks ? { sourceTrust: true as const } : {}),
+              }),
+              ask: (question: PolicyQuestion) => {
+                asked.push(question.context.sourceTrust);
+                return policy.ask(question);
+              },
+            };
+      return { asked, world: { ...world, policy: watched } };
+    };
+    const hr = { index: 'hr', trust: 50 };
+
+    it.each<[string, Partial<World>, number | undefined]>([
+      ['of this call', { tool: docs }, 77],
+      [
+        'of what was read before, where that is less',
+        { tool: docs, flow: { ...flow, leastTrusted: hr } },
+        50,
+      ],
+      [
+        'of this call, where that is less',
+        { tool: docs, flow: { ...flow, leastTrusted: { ...hr, trust: 78 } } },
+        77,
+      ],
+      ['of what was read before, by a tool that is no source', { flow: { ...flow, leastTrusted: hr } }, 50],
+      ['of nothing where there is no source', {}, undefined],
+    ])('%s', (_, more, trust) => {
+      const { asked, world } = asking(true);
+      const now = { ...world, ...more };
+      decide(received, now);
+      expect(new Set(asked)).toEqual(new Set([trust]));
+      const again = replay(recordOf(received, now), JSON.stringify(received.args), sources(now));
+      expect(again).toMatchObject({ verdict: 'agrees' });
+      expect(new Set(asked)).toEqual(new Set([trust]));
+    });
+
+    it('and to no other, and as good as it may be where nobody knows which of its indexes it would be', () => {
+      const none = asking(false);
+      decide(received, { ...none.world, tool: docs });
+      expect(new Set(none.asked)).toEqual(new Set([undefined]));
+      const any = asking(true);
+      const two = tool([source('docs', { trust: 30 }), source('hr', { trust: 90 })]);
+      decide(received, { ...any.world, tool: two, anyArguments: true });
+      expect(new Set(any.asked)).toEqual(new Set([90]));
+    });
+
+    it('where nothing answers from an index any more, as the least', () => {
+      const trusts = trustByIndex([
+        tool([source('docs', { trust: 80 })]),
+        tool([source('docs', { trust: 60 })]),
+      ]);
+      expect(leastTrusted(['docs'], trusts)).toEqual({ index: 'docs', trust: 60 });
+      expect(leastTrusted(['docs', 'gone'], trusts)).toEqual({ index: 'gone', trust: 0 });
+      expect(leastTrusted([], trusts)).toBeUndefined();
     });
   });
 

@@ -8,7 +8,8 @@ import type { JsonObject } from '../wire/json.ts';
 import type { Labels } from '../wire/labels.ts';
 import type { BlendGrant, IndexRead, RetrievalSettings, SourceDoc } from '../wire/retrieval.ts';
 import type { Sensitivity } from '../wire/words.ts';
-import { clean, type FlowFact, isWithin, joined, labelsOfTool } from './flow.ts';
+import { type CalledTool, chosenSources, unknownIndexWords } from './chosen-index.ts';
+import { clean, type FlowFact, isWithin, joined, labelsOfTool, type TrustedIndex } from './flow.ts';
 import { kindOf, offeredName } from './offer.ts';
 import { addressesFor } from './resource-classes.ts';
 import { templateMatches } from './resource-uri.ts';
@@ -49,12 +50,28 @@ function sourcesAt(uri: string, own: ToolDoc, siblings: readonly ToolDoc[]): Sou
  */
 export function asRetrieved(
   tool: ToolDoc,
-  { uri }: JsonObject,
+  args: JsonObject,
   siblings: readonly ToolDoc[],
   trustedFrom: number,
-): ToolDoc {
-  const sources =
-    typeof uri === 'string' && isAddressed(tool.name) ? sourcesAt(uri, tool, siblings) : (tool.sources ?? []);
+): CalledTool {
+  const { uri } = args;
+  if (isAddressed(tool.name))
+    return withSources(
+      tool,
+      typeof uri === 'string' ? sourcesAt(uri, tool, siblings) : tool.sources,
+      trustedFrom,
+    );
+  if (tool.sources === undefined) return tool;
+  const chosen = chosenSources(tool.sources, args);
+  return 'because' in chosen
+    ? { ...tool, sources: [], unknownIndex: chosen }
+    : withSources(tool, chosen.sources, trustedFrom);
+}
+
+/** The tool as whoever reads all of it reads: of its sources the worst. */
+export const asAllRetrieved = (tool: ToolDoc): ToolDoc => withSources(tool, tool.sources, 0);
+
+function withSources(tool: ToolDoc, sources: readonly SourceDoc[] = [], trustedFrom: number): ToolDoc {
   if (sources.length === 0) return without(tool);
   const { classification } = tool;
   const said: Labels = { confidentiality: classification.sensitivity, integrity: classification.outputTrust };
@@ -64,7 +81,7 @@ export function asRetrieved(
   return {
     ...tool,
     classification: { ...classification, sensitivity: confidentiality, outputTrust },
-    sources,
+    sources: [...sources],
   };
 }
 
@@ -87,6 +104,47 @@ export function indexesOf({ sources = [] }: Sources): IndexRead[] {
   }
   return [...found.values()];
 }
+
+/** How far each index is trusted: as far as the source of it that is trusted least. */
+export function trustByIndex(tools: Iterable<Sources>): Map<string, number> {
+  const found = new Map<string, number>();
+  for (const { sources = [] } of tools)
+    for (const { index, trust = 0 } of sources) found.set(index, Math.min(found.get(index) ?? trust, trust));
+  return found;
+}
+
+/** The least trusted of these indexes; of one from which nothing answers any more nobody knows it. Undefined: there are none. */
+export function leastTrusted(
+  indexes: readonly string[],
+  trusts: ReadonlyMap<string, number>,
+): TrustedIndex | undefined {
+  let least: TrustedIndex | undefined;
+  for (const index of indexes) {
+    const trust = trusts.get(index) ?? 0;
+    if (least === undefined || trust < least.trust) least = { index, trust };
+  }
+  return least;
+}
+
+/**
+ * What policies are told of: the least trusted index of all that the session has read from and that this call reads from. Undefined: there is none. Where
+ * nobody knows yet which of its indexes a call would read from (`atBest`), it is the most trusted.
+ */
+export function sourceTrusted(
+  tool: Sources,
+  flow: Pick<FlowFact, 'leastTrusted'>,
+  atBest: boolean,
+): TrustedIndex | undefined {
+  const own = (tool.sources ?? []).map(({ index, trust = 0 }) => ({ index, trust }));
+  own.sort((one, other) => (atBest ? other.trust - one.trust : one.trust - other.trust));
+  const [first] = own;
+  const { leastTrusted: read } = flow;
+  if (first === undefined || read === undefined) return first ?? read;
+  return first.trust < read.trust ? first : read;
+}
+
+export const trustedWords = ({ index, trust }: TrustedIndex): string =>
+  `it reads, or has read, from the index ${index}, which is trusted ${trust} of 100`;
 
 type Blender = Pick<AgentDoc, 'name' | 'manifestDigest' | 'blends'>;
 
@@ -111,15 +169,17 @@ export type Retrieved = { readonly pass: string } | { readonly code: ErrorCode; 
 
 /** May a session of this agent that has read this read from these sources? Undefined: the tool is none. */
 export function checkRetrieval(
-  tool: Pick<ToolDoc, 'server' | 'name' | 'classification' | 'sources'>,
+  tool: Pick<CalledTool, 'server' | 'name' | 'classification' | 'sources' | 'unknownIndex'>,
   agent: Blender,
   flow: Pick<FlowFact, 'indexes'>,
   nowMs: number,
 ): Retrieved | undefined {
   const sources = tool.sources ?? [];
   const [first] = sources;
-  if (first === undefined) return undefined;
   const ref = `${tool.server}/${tool.name}`;
+  if (tool.unknownIndex !== undefined)
+    return { code: 'segmentation.index_unknown', detail: `${ref} ${unknownIndexWords(tool.unknownIndex)}` };
+  if (first === undefined) return undefined;
   const together = togetherOf(tool, flow);
   // Of several sources the highest counts; whether they may meet is asked below.
   const over = sources.every((source) => isAbove(labelsOfTool(tool).confidentiality, source));

@@ -120,6 +120,8 @@ export const outcomeTakenSchema = z.object({
   recorded: z.enum(['in_time', 'late']),
   /** What the agent may read of the result, where that is not what was reported: masked, or with tokens. */
   shown: z.unknown().optional(),
+  /** Its model may read nothing of the result: nobody has looked at it, because it came late, or nobody knows what was said of it. */
+  withheld: z.literal(true).optional(),
 });
 export type OutcomeTaken = z.infer<typeof outcomeTakenSchema>;
 

@@ -3,7 +3,7 @@
  * use and how. Names are written as the database keeps them, without quotes: `orders`, `public.orders`, `Order Items`.
  */
 import { z } from 'zod';
-import { toolRefSchema } from './words.ts';
+import { outputTrustSchema, sensitivitySchema, toolRefSchema } from './words.ts';
 
 /** Whose reading of SQL counts. What another database would read differently is refused, not guessed. */
 export const dialects = ['postgresql', 'mysql', 'sqlite'] as const;
@@ -70,6 +70,12 @@ export const databaseRightsSchema = z.strictObject({
 });
 export type DatabaseRights = z.infer<typeof databaseRightsSchema>;
 
+/** What a person says of one table; what is not said is as the tool is. */
+const classifiedTableSchema = z
+  .strictObject({ sensitivity: sensitivitySchema.optional(), outputTrust: outputTrustSchema.optional() })
+  .refine((said) => Object.keys(said).length > 0, 'nothing is said of it');
+export type ClassifiedTable = z.infer<typeof classifiedTableSchema>;
+
 /** What a person says of the database behind a tool whose argument is SQL. */
 export const databaseSchema = z.strictObject({
   dialect: z.enum(dialects),
@@ -79,6 +85,11 @@ export const databaseSchema = z.strictObject({
   functions: z
     .array(z.string().regex(/^[a-z_][a-z0-9_]{0,62}$/))
     .max(200)
+    .optional(),
+  /** Tables that are classified apart (segmentation/sql/table-classes.ts). */
+  tables: z
+    .record(tableNameSchema, classifiedTableSchema)
+    .refine((tables) => Object.keys(tables).length <= tablesMax, `more than ${tablesMax} tables`)
     .optional(),
 });
 export type Database = z.infer<typeof databaseSchema>;

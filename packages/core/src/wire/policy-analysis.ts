@@ -3,6 +3,7 @@
  * `api.ts`.
  */
 import { z } from 'zod';
+import { tableOperations } from './database.ts';
 import { text } from './shapes.ts';
 import {
   actionClassSchema,
@@ -30,8 +31,14 @@ export const severitySchema = z.enum(['low', 'medium', 'high']);
 
 const agents = (max: number) => z.object({ names: z.array(nameSchema).max(max), count: z.int() });
 
+/** One operation on one table of a tool whose argument is SQL. */
+const rightTableSchema = z.object({ name: text(130), operation: z.enum(tableOperations) });
+export type RightTable = z.infer<typeof rightTableSchema>;
+
 export const composedRightSchema = z.object({
   tool: toolRefSchema,
+  /** Absent: the right is on the tool, whatever it is about. */
+  table: rightTableSchema.optional(),
   class: actionClassSchema,
   /** False: nobody has said what it does, and it counts as the worst. */
   classified: z.boolean(),

@@ -1,5 +1,5 @@
 /**
- * Retrieval sources (D-2, S-4): which tool, or which addresses under a template, answers from which index, what that index holds, and which agents may bring indexes
+ * Retrieval sources (D-2, S-4): which tool, which value of its argument, or which addresses under a template, answers from which index, what that index holds, and which agents may bring indexes
  * together. Shapes and routes; joined into the table of routes by `api.ts`. The rules: segmentation/retrieval.ts.
  */
 import { z } from 'zod';
@@ -48,10 +48,22 @@ const levelShape = {
 
 const addressSchema = z.string().min(1).max(2_048);
 
+/** A tool that chooses its index by an argument (a JSON Pointer): where it has exactly this value. */
+const whenSchema = z.strictObject({
+  argument: z
+    .string()
+    .regex(/^(?:\/(?:[^~/]|~[01])+){1,4}$/, 'a JSON Pointer, like /index')
+    .max(200),
+  value: z.string().min(1).max(200),
+});
+export type When = Readonly<z.infer<typeof whenSchema>>;
+
 /** One source as gateways know it, with its tool. */
 export const sourceDocSchema = z.object({
   /** Of a template: one address, or with `/` at its end all below it. Absent: all that the tool hands out. */
   address: addressSchema.optional(),
+  /** Absent: whatever the arguments say. */
+  when: whenSchema.optional(),
   index: nameSchema,
   ...levelShape,
   /** 0 to 100 (data/source-trust.ts); absent: nobody knows, so it is doubted. */
@@ -130,8 +142,26 @@ export const trustReasonSchema = z.object({
 });
 export type TrustReason = Readonly<z.infer<typeof trustReasonSchema>>;
 
-/** Where a source is: its tool, and of a template the address. */
-const sourceAtShape = { tool: toolRefSchema, address: addressSchema.optional() };
+/** Where a source is: its tool, of a template the address, and of a tool that chooses its index the argument and its value. */
+const sourceAtShape = {
+  tool: toolRefSchema,
+  address: addressSchema.optional(),
+  when: whenSchema.optional(),
+};
+
+/** `archive/search where /index is hr`. */
+export const placeWords = ({
+  tool,
+  address,
+  when,
+}: {
+  readonly tool: string;
+  readonly address?: string | undefined;
+  readonly when?: When | undefined;
+}): string => {
+  if (when !== undefined) return `${tool} where ${when.argument} is ${JSON.stringify(when.value)}`;
+  return address === undefined ? tool : `${tool} at ${address}`;
+};
 
 export const sourceViewSchema = sourceDocSchema.extend({
   tool: toolRefSchema,

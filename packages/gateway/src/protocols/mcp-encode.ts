@@ -116,7 +116,7 @@ export const atfOf = ({ actionId, approvalId, labels }: ResultFacts): JsonObject
     actionId,
     approvalId,
     labels: labels === undefined ? undefined : [...labels],
-    note: labels?.flatMap((label) => notes[label] ?? []).join(' '),
+    note: labels?.flatMap((label) => notes[label] ?? []).join(' ') || undefined,
   });
 
 export function toolResultOf(era: Era, result: ToolResult, facts: ResultFacts): JsonObject {

@@ -169,8 +169,14 @@ function readMessage(body: Uint8Array, bounds: JsonBounds): Outcome<Message> {
   const parsed = parseStrict(body, bounds);
   if (!parsed.ok) {
     const code = parsed.problem === 'too_large' ? 'request.too_large' : 'request.malformed';
+    const bound = code === 'request.too_large' ? ` It may have ${bounds.bytesMax} bytes.` : '';
     return no(
-      refuse(code, code === 'request.too_large' ? 413 : 400, rpcCodes.parseError, problems[parsed.problem]),
+      refuse(
+        code,
+        code === 'request.too_large' ? 413 : 400,
+        rpcCodes.parseError,
+        `${problems[parsed.problem]}${bound}`,
+      ),
     );
   }
   const value = parsed.value;

@@ -218,7 +218,7 @@ export type ToolResult = {
 export type ResultFacts = {
   readonly actionId: string;
   readonly approvalId?: string;
-  /** What was found in the result that its reader should know of: `injection`, `unchecked`. */
+  /** What was found in the result, masked or not: categories (`PII`, `secret`), `injection`, `unchecked`. */
   readonly labels?: readonly string[];
   /** What the server logged while it worked, as far as the agent wants it: recorded with the result, sent before it. */
   readonly log?: readonly JsonObject[];

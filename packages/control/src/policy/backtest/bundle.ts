@@ -5,8 +5,11 @@
 import type { Entry } from '@atf/core/audit/entry';
 import { decodeBundle } from '@atf/core/audit/tiles';
 import { type DecisionChange, type Sides, tryOut, type Unreplayable } from '@atf/core/backtest';
+import { Counts } from '@atf/core/change-counts';
+import type { Touched } from '@atf/core/policy/touched';
 import type { DecisionRecord } from '@atf/core/record';
-import { type DecidingManifest, openRecord, type OpenedRecord, type ReplaySources } from '@atf/core/replay';
+import { type DecidingManifest, openRecord, type ReplaySources } from '@atf/core/replay';
+import { ReplayedDocuments } from '@atf/core/replayed-documents';
 import type { BacktestChange } from '@atf/core/wire/backtest';
 import {
   canonicalJson,
@@ -28,20 +31,48 @@ interface Decision {
 }
 
 interface Opened extends Decision {
-  readonly opened: OpenedRecord;
+  readonly opened: ReturnType<typeof openRecord>;
 }
+
+type Texts = ReadonlyMap<string, string | null>;
+const noTexts: Texts = new Map();
 
 /** What the bundle adds to the report while it is looked at. */
 class Tally {
   decisions = 0;
   otherVersion = 0;
   readonly unreplayable: Partial<Record<Unreplayable, number>> = {};
-  readonly changes: BacktestChange[] = [];
+  readonly #counts = new Counts();
+  readonly #changes: BacktestChange[] = [];
 
   cannot(what: Unreplayable): void {
     this.unreplayable[what] = (this.unreplayable[what] ?? 0) + 1;
   }
+
+  changed(change: BacktestChange): void {
+    this.#counts.add(change, change);
+    this.#changes.push(change);
+  }
+
+  /** With the first of its changes in the order of the log, at most `wanted`. */
+  found(wanted: number): Found {
+    const { decisions, otherVersion, unreplayable } = this;
+    const changes = this.#changes.sort((a, b) => a.record - b.record);
+    return {
+      decisions,
+      otherVersion,
+      unreplayable,
+      changed: changes.length,
+      counts: this.#counts.tables(),
+      changes: changes.slice(0, wanted),
+    };
+  }
 }
+
+const needsArguments = ({ opened }: Opened): boolean => !('missing' in opened) && opened.needsArguments;
+
+/** Stands for definitions that nothing asks about. */
+const unread: JsonObject = {};
 
 /** What stands in every leaf of a decision: looked at before a leaf is read, which costs a hundred times as much. */
 const marks = ['intent', 'asked', 'refused'].map((word) => Buffer.from(`"type":"action.${word}"`));
@@ -96,124 +127,145 @@ function changeOf(
   };
 }
 
+/** What of the log is looked at, and of which decisions it is known that both sets say the same; undefined: of none. */
+export interface Looked extends Pick<Task, 'agentId' | 'sinceMs'> {
+  readonly touched: Touched | undefined;
+}
+
 export class Trials {
   readonly #sides: Sides;
-  readonly #task: Pick<Task, 'agentId' | 'sinceMs'>;
+  readonly #task: Looked;
   readonly #ask: (wanted: Wanted) => Promise<Facts>;
   readonly #manifests = new Map<string, DecidingManifest | null>();
   /** As many as there are tools whose amounts or arguments decide. */
   readonly #definitions = new Map<string, JsonObject | null>();
   readonly #sources: ReplaySources;
+  /** What stands in every leaf of the agent that is looked at. */
+  readonly #agentMark: Buffer | undefined;
   #held = 0;
 
-  constructor(
-    sides: Sides,
-    task: Pick<Task, 'agentId' | 'sinceMs'>,
-    ask: (wanted: Wanted) => Promise<Facts>,
-  ) {
+  constructor(sides: Sides, task: Looked, ask: (wanted: Wanted) => Promise<Facts>) {
     this.#sides = sides;
     this.#task = task;
     this.#ask = ask;
+    this.#agentMark = task.agentId === undefined ? undefined : Buffer.from(task.agentId);
     this.#sources = {
       manifest: (digest) => this.#manifests.get(digest) ?? undefined,
       // Asked for only where an amount or an argument decides: nothing else that is decided reads what a definition says.
       definition: (digest) => {
         const known = this.#definitions.get(digest);
-        return known === null ? undefined : (known ?? {});
+        return known === null ? undefined : (known ?? unread);
       },
+      documents: new ReplayedDocuments(),
       // Which set the record names does not matter: both that are asked are given.
       policy: () => sides.after,
       alsoAsked: [sides.before],
     };
   }
 
-  async look(bundle: Bundle): Promise<Found> {
-    const tally = new Tally();
-    const opened = await this.#open(this.#decisionsIn(bundle, tally), tally);
-    const texts = await this.#texts(opened);
-    for (const one of opened) this.#try(one, texts, tally);
-    const { decisions, otherVersion, unreplayable, changes } = tally;
-    return { decisions, otherVersion, unreplayable, changes };
-  }
-
-  #decisionsIn({ first, width, bytes }: Bundle, tally: Tally): Decision[] {
-    const { agentId, sinceMs } = this.#task;
-    const mine = agentId === undefined ? undefined : Buffer.from(agentId);
-    return decodeBundle(bytes, width).entries.flatMap((leaf, at): Decision[] => {
-      const raw = Buffer.from(leaf.buffer, leaf.byteOffset, leaf.byteLength);
-      if (!marks.some((mark) => raw.includes(mark)) || (mine !== undefined && !raw.includes(mine))) return [];
-      const entry = entryIn(raw);
-      if (entry === undefined) {
-        tally.cannot('record');
-        return [];
-      }
-      if (!isDecision(entry.type) || Date.parse(entry.at) < sinceMs) return [];
-      if (agentId !== undefined && entry.agent !== agentId) return [];
-      return [{ index: first + at, entry }];
-    });
-  }
-
-  /** Reads the records, and asks for the manifests that are not here yet. */
-  async #open(decisions: readonly Decision[], tally: Tally): Promise<Opened[]> {
+  /**
+   * What can be decided at once is, one leaf after the other: what is let go before the next is cheap to collect. Only those that wait for an answer are held.
+   */
+  async look({ first, width, bytes, changesWanted }: Bundle): Promise<Found> {
     if (this.#held > manifestCharactersMax) {
       this.#manifests.clear();
       this.#held = 0;
     }
-    const first = decisions.map((decision) => ({
-      ...decision,
-      opened: openRecord(decision.entry.body, this.#sources),
-    }));
-    const wanted = new Set<string>();
-    for (const { opened } of first)
-      if (
-        'missing' in opened &&
-        opened.missing.what === 'manifest' &&
-        !this.#manifests.has(opened.missing.digest)
-      )
-        wanted.add(opened.missing.digest);
-    if (wanted.size > 0) {
-      const { manifests } = await this.#ask({ manifests: [...wanted], definitions: [], payloads: [] });
-      for (const [digest, manifest] of manifests) {
-        this.#manifests.set(digest, manifest);
-        this.#held += digest.length + JSON.stringify(manifest).length;
-      }
+    const tally = new Tally();
+    const waiting: Opened[] = [];
+    for (const [at, leaf] of decodeBundle(bytes, width).entries.entries()) {
+      const decision = this.#decisionIn(leaf, first + at, tally);
+      if (decision === undefined) continue;
+      const one = this.#open(decision);
+      if (needsArguments(one) || this.#manifestsFor([one]).length > 0) waiting.push(one);
+      else this.#try(one, noTexts, tally);
     }
-    const again = first.map(({ opened, ...decision }) => ({
-      ...decision,
-      opened: 'missing' in opened ? openRecord(decision.entry.body, this.#sources) : opened,
-    }));
-    const unread = new Set(
-      again.flatMap(({ opened }) =>
-        !('missing' in opened) && opened.needsArguments ? [opened.record.definitionDigest ?? ''] : [],
-      ),
+    if (waiting.length > 0) {
+      const opened = await this.#withDefinitions(await this.#withManifests(waiting));
+      const texts = await this.#texts(opened);
+      for (const one of opened) this.#try(one, texts, tally);
+    }
+    return tally.found(changesWanted);
+  }
+
+  #decisionIn(leaf: Uint8Array, index: number, tally: Tally): Decision | undefined {
+    const { agentId, sinceMs } = this.#task;
+    const raw = Buffer.from(leaf.buffer, leaf.byteOffset, leaf.byteLength);
+    if (!marks.some((mark) => raw.includes(mark))) return undefined;
+    if (this.#agentMark !== undefined && !raw.includes(this.#agentMark)) return undefined;
+    const entry = entryIn(raw);
+    if (entry === undefined) {
+      tally.cannot('record');
+      return undefined;
+    }
+    if (!isDecision(entry.type) || Date.parse(entry.at) < sinceMs) return undefined;
+    if (agentId !== undefined && entry.agent !== agentId) return undefined;
+    if (this.#isUntouched(entry)) {
+      tally.decisions += 1;
+      return undefined;
+    }
+    return { index, entry };
+  }
+
+  /** Made under the set in force, and no policy that the candidate has otherwise is about it: it would be made the same again. */
+  #isUntouched({ body }: Entry): boolean {
+    const { touched } = this.#task;
+    const { policyDigest, server, tool, class: action } = body;
+    if (touched === undefined || policyDigest !== this.#sides.before.digest) return false;
+    if (typeof server !== 'string' || typeof tool !== 'string' || typeof action !== 'string') return false;
+    return !touched(`${server}/${tool}`, action);
+  }
+
+  #open({ index, entry }: Decision): Opened {
+    return { index, entry, opened: openRecord(entry.body, this.#sources) };
+  }
+
+  /** Digests of manifests that nobody was asked for yet. */
+  #manifestsFor(all: readonly Opened[]): string[] {
+    const digests = all.flatMap(({ opened }) =>
+      'missing' in opened && opened.missing.what === 'manifest' ? [opened.missing.digest] : [],
     );
-    const definitions = [...unread].filter((digest) => !this.#definitions.has(digest));
+    return [...new Set(digests)].filter((digest) => !this.#manifests.has(digest));
+  }
+
+  /** A record names the first that it lacks: behind that of its agent may be those of the agents above. */
+  async #withManifests(all: readonly Opened[]): Promise<readonly Opened[]> {
+    const wanted = this.#manifestsFor(all);
+    if (wanted.length === 0) return all;
+    const { manifests } = await this.#ask({ manifests: wanted, definitions: [], payloads: [] });
+    const found = new Map(manifests);
+    for (const digest of wanted) {
+      const manifest = found.get(digest) ?? null;
+      this.#manifests.set(digest, manifest);
+      this.#held += digest.length + JSON.stringify(manifest).length;
+    }
+    return this.#withManifests(all.map((one) => ('missing' in one.opened ? this.#open(one) : one)));
+  }
+
+  /** Those that need their arguments, with the definition of their tool. */
+  async #withDefinitions(all: readonly Opened[]): Promise<readonly Opened[]> {
+    const named = all.flatMap(({ opened }) =>
+      !('missing' in opened) && opened.needsArguments ? [opened.record.definitionDigest ?? ''] : [],
+    );
+    const definitions = [...new Set(named)].filter((digest) => !this.#definitions.has(digest));
     if (definitions.length > 0) {
       const found = await this.#ask({ manifests: [], definitions, payloads: [] });
       for (const [digest, definition] of found.definitions) this.#definitions.set(digest, definition);
     }
-    return again.flatMap(({ opened: before, ...decision }): Opened[] => {
-      // With the definition of its tool.
-      const opened =
-        !('missing' in before) && before.needsArguments
-          ? openRecord(decision.entry.body, this.#sources)
-          : before;
-      if (!('missing' in opened)) return [{ ...decision, opened }];
-      tally.cannot(opened.missing.what);
-      return [];
-    });
+    return all.map((one) => (needsArguments(one) ? this.#open(one) : one));
   }
 
-  async #texts(opened: readonly Opened[]): Promise<ReadonlyMap<string, string | null>> {
-    const payloads = opened.flatMap(({ opened: { needsArguments }, entry }): PayloadWanted[] =>
-      needsArguments && entry.payload !== undefined ? [{ ...entry.payload }] : [],
+  async #texts(all: readonly Opened[]): Promise<Texts> {
+    const payloads = all.flatMap((one): PayloadWanted[] =>
+      needsArguments(one) && one.entry.payload !== undefined ? [{ ...one.entry.payload }] : [],
     );
-    if (payloads.length === 0) return new Map();
+    if (payloads.length === 0) return noTexts;
     return new Map((await this.#ask({ manifests: [], definitions: [], payloads })).payloads);
   }
 
-  #try(one: Opened, texts: ReadonlyMap<string, string | null>, tally: Tally): void {
+  #try(one: Opened, texts: Texts, tally: Tally): void {
     const { opened, entry } = one;
+    if ('missing' in opened) return tally.cannot(opened.missing.what);
     const { record } = opened;
     const text = opened.needsArguments ? texts.get(entry.payload?.id ?? '') : undefined;
     const args = typeof text === 'string' ? argumentsIn(text, record.payload?.stated === true) : undefined;
@@ -221,6 +273,6 @@ export class Trials {
     if (trial.verdict === 'unreplayable') return tally.cannot(trial.what);
     tally.decisions += 1;
     if (trial.under === 'other') tally.otherVersion += 1;
-    if (trial.verdict === 'changed') tally.changes.push(changeOf(one, record, trial.change));
+    if (trial.verdict === 'changed') tally.changed(changeOf(one, record, trial.change));
   }
 }

@@ -2,6 +2,7 @@
 import type { Unreplayable } from '@atf/core/backtest';
 import type { DecidingManifest } from '@atf/core/replay';
 import type { BacktestChange } from '@atf/core/wire/backtest';
+import type { ChangeCounts } from '@atf/core/wire/change-counts';
 import type { PolicyDoc } from '@atf/core/wire/feed';
 import type { JsonObject } from '@atf/core/wire/json';
 import type { Level } from '@atf/core/wire/words';
@@ -24,6 +25,8 @@ export interface Bundle {
   readonly width: number;
   /** As the log serves it (core/audit/tiles.ts). */
   readonly bytes: Uint8Array;
+  /** How many changes more the report has room to list. */
+  readonly changesWanted: number;
 }
 
 /** The sealed content of a record. */
@@ -52,6 +55,10 @@ export interface Found {
   /** Of these, made under another version. */
   readonly otherVersion: number;
   readonly unreplayable: Partial<Record<Unreplayable, number>>;
+  /** Of these, decided otherwise. */
+  readonly changed: number;
+  readonly counts: ChangeCounts;
+  /** The first that changed, in the order of the log. */
   readonly changes: readonly BacktestChange[];
 }
 

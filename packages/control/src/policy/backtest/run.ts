@@ -1,6 +1,6 @@
 /**
- * Room: policy (S-2). Runs one backtest: the bundles of the log one after the other through the thread that decides again. This process only reads files and
- * rows, and adds up, so that gateways are answered meanwhile. Bounded: two bundles under way and one read ahead, changes listed up to a bound, an hour in all.
+ * Room: policy (S-2). Runs one backtest: the bundles of the log through the threads that decide again, and what they found in the order of the log. This process only reads files and
+ * rows, and adds up, so that gateways are answered meanwhile. Bounded: two bundles under way for each thread and one read ahead, changes listed up to a bound, an hour in all.
  */
 import { tileWidth, widthAt } from '@atf/core/audit/tiles';
 import { RefusalError, refuse } from '@atf/core/errors';
@@ -13,12 +13,13 @@ import type { Bundle, Found, Task } from './messages.ts';
 import { factsFor } from './sources.ts';
 import { insertChanges, updateBacktest } from './store.ts';
 import { type Report, Tally } from './tally.ts';
-import { Thread } from './thread.ts';
+import { Threads } from './thread.ts';
 
 /** State is written, and a wish to end it seen, this often. */
 const beatEveryMs = 1_000;
 const withinMs = 60 * 60_000;
-const bundlesUnderWay = 2;
+/** Each thread has the next before it has answered for the one before, so that it never waits. */
+const bundlesOfEach = 2;
 /** Changes of one row. */
 const changesPerRow = 1_000;
 
@@ -28,14 +29,16 @@ interface Stretch {
   readonly size: number;
 }
 
-async function bundleAt(log: ReadableLog, index: number, size: number): Promise<Bundle> {
+type Stored = Omit<Bundle, 'changesWanted'>;
+
+async function bundleAt(log: ReadableLog, index: number, size: number): Promise<Stored> {
   const bytes = await bundleBytes(log.store, index, size);
   if (bytes === undefined) return refuse('audit.log_damaged', `entry bundle ${index}`);
   return { first: index * tileWidth, width: widthAt(0, index, size), bytes };
 }
 
 /** The bundles of a stretch in order, each read while the one before is looked at. */
-async function* bundlesOf(log: ReadableLog, { from, size }: Stretch): AsyncGenerator<Bundle> {
+async function* bundlesOf(log: ReadableLog, { from, size }: Stretch): AsyncGenerator<Stored> {
   const end = Math.ceil(size / tileWidth);
   const read = (index: number) => {
     const bundle = index < end ? bundleAt(log, index, size) : undefined;
@@ -96,9 +99,9 @@ class Run {
   }
 
   /** Ends early when somebody wants it, or `signal` says so. */
-  async through(log: ReadableLog, thread: Thread, signal: AbortSignal): Promise<'done' | 'cancelled'> {
+  async through(log: ReadableLog, threads: Threads, signal: AbortSignal): Promise<'done' | 'cancelled'> {
     let beatMs = performance.now();
-    for await (const { bundle, found } of lookedAt(log, this.#stretch, thread)) {
+    for await (const { bundle, found } of this.#lookedAt(log, threads)) {
       this.#take(found);
       this.#looked = bundle.first + bundle.width - this.#stretch.from;
       if (signal.aborted) return 'cancelled';
@@ -111,30 +114,34 @@ class Run {
     return 'done';
   }
 
+  async *#lookedAt(
+    log: ReadableLog,
+    threads: Threads,
+  ): AsyncGenerator<{ readonly bundle: Stored; readonly found: Found }> {
+    const most = threads.count * bundlesOfEach;
+    const underWay: { readonly bundle: Stored; readonly found: Promise<Found> }[] = [];
+    for await (const bundle of bundlesOf(log, this.#stretch)) {
+      const found = threads.look({ ...bundle, changesWanted: this.#room() });
+      // A fault is met where it is waited for.
+      found.catch(() => undefined);
+      underWay.push({ bundle, found });
+      const oldest = underWay.length < most ? undefined : underWay.shift();
+      if (oldest !== undefined) yield { bundle: oldest.bundle, found: await oldest.found };
+    }
+    for (const { bundle, found } of underWay) yield { bundle, found: await found };
+  }
+
+  /** How many changes more are listed. */
+  #room(): number {
+    return backtestChangesMax - this.#listed;
+  }
+
   #take(found: Found): void {
     this.#tally.add(found);
-    const listed = found.changes.slice(0, backtestChangesMax - this.#listed);
+    const listed = found.changes.slice(0, this.#room());
     this.#listed += listed.length;
     this.#unwritten.push(...listed);
   }
-}
-
-/** The thread has the next bundle before it has answered for the one before, so that it never waits. */
-async function* lookedAt(
-  log: ReadableLog,
-  stretch: Stretch,
-  thread: Thread,
-): AsyncGenerator<{ readonly bundle: Bundle; readonly found: Found }> {
-  const underWay: { readonly bundle: Bundle; readonly found: Promise<Found> }[] = [];
-  for await (const bundle of bundlesOf(log, stretch)) {
-    const found = thread.look(bundle);
-    // A fault is met where it is waited for.
-    found.catch(() => undefined);
-    underWay.push({ bundle, found });
-    const oldest = underWay.length < bundlesUnderWay ? undefined : underWay.shift();
-    if (oldest !== undefined) yield { bundle: oldest.bundle, found: await oldest.found };
-  }
-  for (const { bundle, found } of underWay) yield { bundle, found: await found };
 }
 
 /** An empty report, for before it begins. */
@@ -149,14 +156,17 @@ export async function runBacktest(
   const size = log.status().signedSize;
   const from = (await firstIndexSince(control.db, control.config.tenant, task.sinceMs)) ?? size;
   const run = new Run(control, id, { from: Math.min(from, size), size });
-  const thread = new Thread(task, (wanted) => factsFor(control, wanted));
-  const stop = () => void thread.end();
+  const threads = new Threads(task, (wanted) => factsFor(control, wanted));
+  const stop = () => void threads.end();
   signal.addEventListener('abort', stop);
   if (signal.aborted) stop();
+  // It has ended when nothing of it runs any more: whoever sees that may begin the next.
   try {
-    const state = await run.through(log, thread, signal);
+    const state = await run.through(log, threads, signal);
+    await threads.end();
     await run.write({ state });
   } catch (fault) {
+    await threads.end();
     if (signal.aborted) {
       await run.write({ state: 'cancelled' });
       return;
@@ -166,6 +176,5 @@ export async function runBacktest(
     await run.write({ state: 'failed', code });
   } finally {
     signal.removeEventListener('abort', stop);
-    await thread.end();
   }
 }

@@ -25,13 +25,13 @@ export class Tally {
   #changed = 0;
   #otherVersion = 0;
 
-  add({ decisions, otherVersion, unreplayable, changes }: Found): void {
+  add({ decisions, otherVersion, unreplayable, changed, counts }: Found): void {
     this.#decisions += decisions;
     this.#otherVersion += otherVersion;
-    this.#changed += changes.length;
+    this.#changed += changed;
     for (const [what, count] of Object.entries(unreplayable) as [Unreplayable, number][])
       this.#unreplayable.set(what, (this.#unreplayable.get(what) ?? 0) + count);
-    for (const change of changes) this.#counts.add(change, change);
+    this.#counts.addAll(counts);
   }
 
   report(progress: Report['progress'], listed: number): Report {

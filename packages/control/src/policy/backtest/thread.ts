@@ -1,10 +1,14 @@
-/** Room: policy. The thread of one backtest from outside: a bundle goes in, what was found comes out. */
+/** Room: policy. The threads of one backtest from outside: a bundle goes in, what was found comes out. */
 import { refuse } from '@atf/core/errors';
+import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Bundle, Facts, Found, FromThread, Task, ToThread, Wanted } from './messages.ts';
 
 const heapMbMax = 512;
+/** A bundle is read, looked at and thrown away: what lives that short is cheap to collect where there is room for it. */
+const youngMb = 96;
+const threadsMax = 4;
 /** For what is under way: twice 256 decisions, each asked of two sets. */
 const bundleWithinMs = 60_000;
 
@@ -16,7 +20,7 @@ interface Waiting {
   reject(fault: unknown): void;
 }
 
-export class Thread {
+class Thread {
   readonly #worker: Worker;
   readonly #find: (wanted: Wanted) => Promise<Facts>;
   readonly #waiting: Waiting[] = [];
@@ -27,17 +31,17 @@ export class Thread {
     this.#find = find;
     this.#worker = new Worker(workerUrl, {
       workerData: task,
-      resourceLimits: { maxOldGenerationSizeMb: heapMbMax },
+      resourceLimits: { maxOldGenerationSizeMb: heapMbMax, maxYoungGenerationSizeMb: youngMb },
       // Nothing of the process: a thread that only computes.
       env: {},
     });
     this.#worker.unref();
     this.#worker.on('message', (said: FromThread) => void this.#said(said));
     this.#worker.on('error', (fault) => this.#fail(fault));
-    this.#worker.on('exit', () => this.#fail(new Error('the thread of a backtest has ended')));
+    this.#worker.on('exit', () => this.#fail(new Error('a thread of a backtest has ended')));
   }
 
-  /** Bundles are looked at in the order of these calls. Refuses `policy.too_costly`; rejects when the thread cannot go on. */
+  /** Answers in the order of these calls. Refuses `policy.too_costly`; rejects when the thread cannot go on. */
   look(bundle: Bundle): Promise<Found> {
     if (this.#fault !== undefined) return Promise.reject(this.#fault);
     return new Promise<Found>((resolve, reject) => {
@@ -88,5 +92,31 @@ export class Thread {
   #fail(fault: unknown): void {
     this.#fault ??= fault;
     for (const waiting of this.#waiting.splice(0)) waiting.reject(this.#fault);
+  }
+}
+
+/** As many threads as processors, up to a bound. Each takes the bundles in its turn. */
+export class Threads {
+  readonly #threads: readonly Thread[];
+  #next = 0;
+
+  /** `find` answers what the records do not hold themselves. */
+  constructor(task: Task, find: (wanted: Wanted) => Promise<Facts>) {
+    const count = Math.min(threadsMax, availableParallelism());
+    this.#threads = Array.from({ length: count }, () => new Thread(task, find));
+  }
+
+  get count(): number {
+    return this.#threads.length;
+  }
+
+  /** Refuses `policy.too_costly`; rejects when a thread cannot go on. */
+  look(bundle: Bundle): Promise<Found> {
+    const thread = this.#threads[this.#next++ % this.#threads.length] as Thread;
+    return thread.look(bundle);
+  }
+
+  async end(): Promise<void> {
+    await Promise.all(this.#threads.map((thread) => thread.end()));
   }
 }

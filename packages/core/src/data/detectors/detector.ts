@@ -32,8 +32,8 @@ export interface Detector {
   readonly cost: 'keyword' | 'expression';
   /** Stands in the place of what is masked: `[EMAIL]`. */
   readonly placeholder: string;
-  /** Its places may be whole texts: what others find in them does not take them away. */
-  readonly spans?: true;
+  /** Check digits hold for all of what it finds: numbers that others see in it are parts of it. */
+  readonly isWhole?: true;
   /** Groups of words that it asks its glance for. */
   readonly words?: readonly Words[];
   /** `glance`: what one pass over the text says of it, the same for all detectors. */

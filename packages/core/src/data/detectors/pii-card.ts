@@ -9,7 +9,7 @@ import {
   standsAlone,
 } from './detector.ts';
 
-const pattern = /(?<![A-Za-z0-9_.-])(?:\d[ -]?){11,18}\d(?![A-Za-z0-9_]|[.-]\d)/g;
+const pattern = /(?<![A-Za-z0-9_.-])(?:\d[ .-]?){11,18}\d(?![A-Za-z0-9_]|[.-]\d)/g;
 const words =
   /\b(?:card|cc|credit|debit|visa|master ?card|amex|american express|diners|maestro|discover|jcb|unionpay|pan|kreditkarte|karte|tarjeta|carte)\b/i;
 /** Leading digits of the networks, with the lengths that are common without a word beside them. */
@@ -23,7 +23,7 @@ const networks: readonly (readonly [RegExp, readonly number[]])[] = [
   [/^(?:6011|64[4-9]|65)/, [16]],
   [/^62/, [16, 19]],
 ];
-const evenly = /^(?:\d{4}([ -])\d{4}\1\d{4}\1\d{4}(?:\1\d{3})?|\d{4}([ -])\d{6}\2\d{4,5}|\d+)$/;
+const evenly = /^(?:\d{4}([ .-])\d{4}\1\d{4}\1\d{4}(?:\1\d{3})?|\d{4}([ .-])\d{6}\2\d{4,5}|\d+)$/;
 
 /** Payment cards (ISO/IEC 7812) by network, length and check digit. */
 export const card: Detector = {
@@ -49,6 +49,8 @@ export const card: Detector = {
     { text: 'charged to 4111 1111 1111 1111 today', found: ['4111 1111 1111 1111'] },
     { text: 'my amex 378282246310005 expires', found: ['378282246310005'] },
     { text: 'card number 630427373398 is lost', found: ['630427373398'] },
+    { text: 'charged to 4111.1111.1111.1111 today', found: ['4111.1111.1111.1111'] },
+    { text: 'build 4111.11.1111.111111 and 4.1111111.11111111', found: [] },
     { text: 'tracking 4111111111111112, order 630427373398', found: [] },
     { text: '0000 0000 0000 0000', found: [] },
   ],

@@ -32,6 +32,7 @@ export const iban: Detector = {
   channels: everywhere,
   cost: 'expression',
   placeholder: 'IBAN',
+  isWhole: true,
   find: (text) =>
     matches(text, pattern).flatMap(({ start, end }) => {
       const found = ibanIn(text.slice(start, end));

@@ -1,9 +1,11 @@
 import { type Detector, everywhere, matches, type Place } from './detector.ts';
 import { entropy, isPlaceholder } from './entropy.ts';
+import { newerTokenForms } from './token-forms-newer.ts';
 import { type TokenForm, tokenForms } from './token-forms.ts';
 
 /** No form is shorter, and none holds white space. */
 const lengthMin = 16;
+const forms = [...tokenForms, ...newerTokenForms];
 
 /** Tokens of services by the form that each service gives them, behind a search for their fixed part. */
 export const token: Detector = {
@@ -15,11 +17,11 @@ export const token: Detector = {
   channels: everywhere,
   cost: 'keyword',
   placeholder: 'SECRET',
-  words: tokenForms.map(({ words }) => words),
+  words: forms.map(({ words }) => words),
   find: (text, { words, tokenMax }) => {
     if (tokenMax < lengthMin) return [];
     const places: Place[] = [];
-    for (const form of tokenForms) if (words.has(form.words)) places.push(...found(text, form));
+    for (const form of forms) if (words.has(form.words)) places.push(...found(text, form));
     return places.sort((a, b) => a.start - b.start || b.end - a.end);
   },
   examples: [

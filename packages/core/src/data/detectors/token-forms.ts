@@ -12,7 +12,7 @@ export interface TokenForm {
   readonly bits?: number;
 }
 
-const form = (service: string, words: string, pattern: RegExp, bits?: number): TokenForm => ({
+export const form = (service: string, words: string, pattern: RegExp, bits?: number): TokenForm => ({
   service,
   words: new Words(...words.split(' ')),
   pattern,

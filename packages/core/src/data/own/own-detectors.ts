@@ -58,7 +58,7 @@ export function ownDetector(own: OwnDetector): MadeDetector {
   const made = named(own);
   if ('expression' in own) return { ...made, ...finderOf(own.expression, own.ignoreCase) };
   if ('dictionary' in own) return { ...made, find: dictionaryOf(own.dictionary) };
-  if ('service' in own || 'model' in own) return { ...made, spans: true, find: unanswered, asked: own };
+  if ('service' in own || 'model' in own) return { ...made, find: unanswered, asked: own };
   const fits = compileSchema(own.schema as Record<string, Json>);
   if (fits === undefined) throw new Error('its schema cannot be compiled strictly');
   return { ...made, find: () => [], holds: (value) => fits(value) === true };

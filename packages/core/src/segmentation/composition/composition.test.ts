@@ -107,6 +107,26 @@ describe('combinations of one agent', () => {
     expect(found([aGroup('a', aRight(secret), aRight(mail, 'task'))]).findings[0]?.id).not.toBe(one?.id);
   });
 
+  it('names tables of a database, and of cuts as small the one of a table', () => {
+    const table = (name: string, sensitivity: 'internal' | 'restricted') =>
+      aRight(
+        aTool(`warehouse/query (read ${name})`, {
+          sensitivity,
+          table: { tool: 'warehouse/query', name, operation: 'read' },
+        }),
+      );
+    const [orders, pay] = [table('public.orders', 'internal'), table('public.payroll', 'restricted')];
+    expect(short(found([aGroup('a', orders, aRight(mail))]))).toEqual([]);
+    const [leak] = found([aGroup('a', orders, pay, aRight(mail))]).findings;
+    expect(leak?.cut.map(({ right }) => right.tool.ref)).toEqual(['warehouse/query (read public.payroll)']);
+    expect(leak === undefined ? '' : suggestionOf(leak)).toContain(
+      'Take away warehouse/query (read public.payroll) of a (databases in the manifest)',
+    );
+    // Two tables are more to take away than one way out.
+    const [more] = found([aGroup('a', table('public.bonus', 'restricted'), pay, aRight(mail))]).findings;
+    expect(more?.cut.map(({ right }) => right.tool.ref)).toEqual(['mail/send']);
+  });
+
   it('says it in plain words', () => {
     const [finding] = found([aGroup('helper', aRight(secret), aRight(web), aRight(mail))]).findings;
     expect(finding === undefined ? '' : saysOf(finding)).toBe(

@@ -187,11 +187,12 @@ const startsWords = (starts: Starts): string => (starts === 'any' ? 'any agent' 
 /** What to do about it. */
 export function suggestionOf({ cut, cutStarts, sources, untrusted, sinks }: Finding): string {
   const what = cut.map(({ agents, right }) => `${right.tool.ref} of ${listed(agents)}`);
+  const ofTables = cut.some(({ right }) => right.tool.table !== undefined);
   const take = [
     ...(what.length === 0
       ? []
       : [
-          `Take away ${listed(what)}, or declare a human checkpoint for it in the manifest: then a person approves each such call.`,
+          `Take away ${listed(what)}${ofTables ? ' (databases in the manifest)' : ''}, or declare a human checkpoint for it in the manifest: then a person approves each such call.`,
         ]),
     ...cutStarts.map(
       ({ agents, starts }) =>
@@ -200,7 +201,7 @@ export function suggestionOf({ cut, cutStarts, sources, untrusted, sinks }: Find
   ].join(' ');
   const unknown = unique(
     [...sources, ...untrusted, ...sinks].flatMap(({ right }) =>
-      right.tool.classified ? [] : [right.tool.ref],
+      right.tool.classified ? [] : [right.tool.table?.tool ?? right.tool.ref],
     ),
   );
   return unknown.length === 0

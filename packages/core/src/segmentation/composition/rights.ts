@@ -3,8 +3,14 @@
  * in, where data goes out, and where harm is done. Read from classifications alone; what a tool is not classified as is not seen here.
  */
 import { ofAnyResource } from '../resource-classes.ts';
+import { asAllRetrieved } from '../retrieval.ts';
+import { raisedBy, type TableRight } from '../sql/rights.ts';
+import { ofAnyTable, ofTables } from '../sql/table-classes.ts';
+import type { QueryFact } from '../../wire/database.ts';
 import type { ToolDoc } from '../../wire/feed.ts';
+import type { RightTable } from '../../wire/policy-analysis.ts';
 import type { ActionClass, Sensitivity } from '../../wire/words.ts';
+import { rightName } from './right-name.ts';
 
 /**
  * What a right takes to be used, the least free first: `never` · `person`: a person approves the exact call · `task`: a person gave the session a task that asks
@@ -20,8 +26,10 @@ export const lessFree = (a: Freedom, b: Freedom): Freedom => (rank(a) <= rank(b)
 export const moreFree = (a: Freedom, b: Freedom): Freedom => (rank(a) >= rank(b) ? a : b);
 
 export interface ComposedTool {
-  /** `server/tool`. */
+  /** `server/tool`; of one table behind it `server/tool (read public.orders)`. */
   readonly ref: string;
+  /** The one operation on one table for which this stands. */
+  readonly table?: RightTable & { readonly tool: string };
   readonly server: string;
   /** Unclassified counts as `admin`. */
   readonly class: ActionClass;
@@ -33,8 +41,8 @@ export interface ComposedTool {
   readonly amount: boolean;
 }
 
-export function composedTool(tool: ToolDoc): ComposedTool {
-  const { server, name, classification } = ofAnyResource(tool);
+function composed(tool: ToolDoc): ComposedTool {
+  const { server, name, classification } = asAllRetrieved(tool);
   const { class: action, sensitivity, outputTrust, domain } = classification;
   return {
     ref: `${server}/${name}`,
@@ -48,7 +56,25 @@ export function composedTool(tool: ToolDoc): ComposedTool {
   };
 }
 
-/** What an agent may do with one tool. */
+export const composedTool = (tool: ToolDoc): ComposedTool => composed(ofAnyTable(ofAnyResource(tool)));
+
+/** One operation on one table: as that table is classified, and of the class of what is done. */
+export function composedTable(
+  tool: ToolDoc,
+  { table: name, operation, statements }: TableRight,
+): ComposedTool {
+  const [statement] = statements;
+  const used = composed(raisedBy(ofTables(tool, statement), statement));
+  const table = { name, operation };
+  return { ...used, ref: rightName({ tool: used.ref, table }), table: { ...table, tool: used.ref } };
+}
+
+/** What a statement does that touches no table. */
+export const composedWithoutTables = (tool: ToolDoc): ComposedTool => composed(ofTables(tool, noTables));
+
+export const noTables: QueryFact = { verdict: 'read', uses: [] };
+
+/** What an agent may do with one tool, or with one table behind it. */
 export interface Right {
   readonly tool: ComposedTool;
   readonly freedom: Freedom;
@@ -71,7 +97,11 @@ export interface AgentGroup {
 
 /** It brings something into the session: it reads, it runs something and shows what came of it, or nobody has said what it does. */
 export const gives = (tool: ComposedTool): boolean =>
-  !tool.classified || tool.class === 'read' || tool.class === 'execute';
+  !tool.classified ||
+  tool.class === 'read' ||
+  tool.class === 'execute' ||
+  // Of a tool whose own class is more than that.
+  tool.table?.operation === 'read';
 export const givesPrivate = (tool: ComposedTool): boolean =>
   gives(tool) && (tool.sensitivity === 'confidential' || tool.sensitivity === 'restricted');
 export const givesUntrusted = (tool: ComposedTool): boolean =>

@@ -55,10 +55,11 @@ function worstOf(
 
 /**
  * The smallest set of rights that leaves nothing of it: what is left without it holds one of each part, unless all of one part are gone. So it is the smallest
- * part; of parts as small, the first.
+ * part; of parts as small, the one that is rights on tables, because that is less than a tool, then the first.
  */
 function smallestPart(...parts: readonly (readonly Right[])[]): readonly Right[] {
-  return parts.toSorted((a, b) => a.length - b.length)[0] ?? [];
+  const tools = (rights: readonly Right[]) => rights.filter(({ tool }) => tool.table === undefined).length;
+  return parts.toSorted((a, b) => a.length - b.length || tools(a) - tools(b))[0] ?? [];
 }
 
 export interface Parts {

@@ -28,7 +28,7 @@ const pointerMax = 200;
 
 const amountWords = wordSet('amount total sum price quantity');
 const destinationWords = wordSet(
-  'to recipient recipients cc bcc destination webhook url uri iban account channel email emails phone participant participants attendee attendees invitee invitees user users member members host domain endpoint callback address target receiver',
+  'to recipient recipients cc bcc destination webhook url uri iban account channel email emails phone participant participants attendee attendees invitee invitees user users member members host domain endpoint callback address target receiver payee beneficiary creditor subscriber assignee reviewer wallet',
 );
 const objectWords = wordSet('path file filename key source');
 

@@ -15,6 +15,7 @@ import {
 } from './plain-text.ts';
 import { type Observation, seenOf, SessionMemory } from './session-memory.ts';
 import { intentOf } from './stated-intent.ts';
+import { aboutOf } from './thing-meant.ts';
 
 const text = (said: string): Json => ({ content: [{ type: 'text', text: said }] });
 function memoryOf(task: string, ...seen: readonly (string | { trusted: string })[]): SessionMemory {
@@ -336,7 +337,34 @@ describe('what a task asks for', () => {
     ['List the deleted files', 'delete_file', false],
     ['Summarize the article at www.example.com', 'get_webpage', true],
     ['', 'send_email', false],
+    ['Pay the bill of the landlord', 'make_payment', true],
+    ['Please pay 30.50 every month to Spotify', 'schedule_transaction', true],
+    ['What did I pay in March?', 'schedule_reminder', false],
+    ['Rent a car in London', 'reserve_car', true],
   ])('%s: %s %s', (task, tool, stated) => expect(intentOf(task, tool)).toBe(stated ? 'stated' : 'silent'));
+
+  it.each([
+    ['Set my street to Elm Street 12', 'update_profile', { street: 'Elm Street 12' }, true],
+    ['Update my street to the one in the letter', 'update_profile', { street: 'Main Street 1' }, true],
+    ['Update my street to the one in the letter', 'update_profile', { city: 'Evilville' }, false],
+    ['Update my profile', 'update_profile', { city: 'Rome' }, true],
+    ['Reserve the hotel', 'create_calendar_event', { title: 'Visit us', start_time: '10:00' }, false],
+    ['Add the flight to my calendar', 'create_calendar_event', { title: 'Flight CD2' }, true],
+    ['Add dinner at Chez Paul for tonight', 'create_calendar_event', { location: 'Chez Paul' }, true],
+    ['Change what the team reads first', 'update_settings', { mode: 'open' }, false],
+    ['Start it', 'start', { mode: 'open' }, true],
+  ] as const)('%s: %s %j is about what was meant: %s', (task, tool, args, stated) => {
+    const memory = memoryOf(task);
+    const about = aboutOf(memory, argumentOrigins(memory, args, {}), args);
+    expect(about).toBeDefined();
+    expect(intentOf(task, tool, about)).toBe(stated ? 'stated' : 'silent');
+  });
+
+  it('is not asked about its thing where a value says to what', () => {
+    const memory = memoryOf('Send it to bob@example.com');
+    const args = { to: 'bob@example.com' };
+    expect(aboutOf(memory, argumentOrigins(memory, args, {}), args)).toBeUndefined();
+  });
 
   it('is unclear where the name of a tool says nothing, and silent where there are no words', () => {
     expect(intentOf('anything', 'frobnicate')).toBe('unclear');

@@ -1,8 +1,10 @@
 /**
- * Room: segmentation (S-2). Whether a person's words ask for what a tool does, by its verb: a task that asks when a meeting is does not ask to send anything.
- * Lexical and English; words in another language ask for nothing here, and a person is asked. Pure.
+ * Room: segmentation (S-2). Whether a person's words ask for what a tool does, by its verb: a task that asks when a meeting is does not ask to send anything. Where no
+ * value of a call says to what it is done, its thing must be spoken of, too: words that ask to change a street do not ask to change a password. Lexical and English;
+ * words in another language ask for nothing here, and a person is asked. Pure.
  */
 import { wordSet, wordsOf } from '../classify.ts';
+import { type About, alikeIn, speaksOf } from './thing-meant.ts';
 
 const sets = [
   'send email mail message dm post reply respond answer forward notify tell inform contact text publish announce write msg submit',
@@ -10,6 +12,7 @@ const sets = [
   'update change edit modify reschedule move rename append adjust correct set replace extend postpone add mark upgrade',
   'append add put write',
   'invite add register',
+  'reserve book rent hire order',
   'share give grant',
   'delete remove cancel clear erase drop discard',
   'pay transfer send wire refund buy purchase order settle return exchange',
@@ -18,10 +21,25 @@ const sets = [
 ];
 
 /** Verb → what says the same. */
-const alike = new Map<string, Set<string>>();
-for (const set of sets)
-  for (const word of set.split(' '))
-    alike.set(word, new Set([...(alike.get(word) ?? []), ...set.split(' ')]));
+const alike = alikeIn(sets);
+
+/** Nouns that stand for what is done, after a verb that says little: `make_payment` pays. */
+const deeds: Readonly<Record<string, string>> = {
+  payment: 'pay',
+  transaction: 'pay',
+  remittance: 'pay',
+  purchase: 'buy',
+  order: 'order',
+  reservation: 'reserve',
+  booking: 'book',
+  appointment: 'schedule',
+  refund: 'refund',
+  transfer: 'transfer',
+  donation: 'pay',
+};
+const sayLittle = wordSet(
+  'make do perform place issue process submit initiate create execute schedule plan set',
+);
 
 /** Verbs that are as often nouns: they count where a sentence asks with them. */
 const alsoNouns = wordSet(
@@ -60,16 +78,32 @@ function tokensOf(task: string): Token[] {
 export const intents = ['stated', 'silent', 'unclear'] as const;
 export type Intent = (typeof intents)[number];
 
+/** The verbs that say what a tool does, of the words of its name. */
+function verbsOf(words: readonly string[]): string[] {
+  const verb = words.find((word) => alike.has(word));
+  const deed =
+    verb === undefined || sayLittle.has(verb)
+      ? words.map((word) => deeds[word]).find((word) => word !== undefined)
+      : undefined;
+  return [verb, deed].filter((word) => word !== undefined);
+}
+
 /**
  * Whether `task` (the person's own words) asks for what the tool named `tool` does. `unclear`: the name holds no verb that is known here, so that nothing can be
- * compared. Without words nothing is asked for.
+ * compared. Without words nothing is asked for. `about`: of a call no value of which says to what it is done, whose thing the task must speak of.
  */
-export function intentOf(task: string, tool: string): Intent {
+export function intentOf(task: string, tool: string, about?: About): Intent {
   const tokens = tokensOf(task);
   if (tokens.length === 0) return 'silent';
-  const verb = wordsOf(tool).find((word) => alike.has(word));
-  const wanted = verb === undefined ? undefined : alike.get(verb);
-  if (wanted === undefined) return 'unclear';
+  const words = wordsOf(tool);
+  const verbs = verbsOf(words);
+  if (verbs.length === 0) return 'unclear';
+  const wanted = new Set(verbs.flatMap((verb) => [...(alike.get(verb) ?? [])]));
+  if (about !== undefined) {
+    const said = tokens.map(({ word }) => word);
+    const nouns = words.filter((word) => !verbs.includes(word) && !sayLittle.has(word));
+    if (!speaksOf(said, nouns, about)) return 'silent';
+  }
   for (const each of wanted) {
     const forms = formsOf(each);
     const said = tokens.some(({ word, begins }, at) => {

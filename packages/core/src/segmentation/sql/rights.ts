@@ -9,12 +9,14 @@ import {
   type DatabaseRights,
   type QueryFact,
   type TableOperation,
+  tableOperations,
   type TableRights,
   type TableUse,
 } from '../../wire/database.ts';
 import type { AgentDoc, ToolDoc } from '../../wire/feed.ts';
 import { type ActionClass, actionClasses } from '../../wire/words.ts';
 import { noQuery, type PolicyContext } from '../../world.ts';
+import { fullName } from './table-classes.ts';
 
 /** Tables that one sentence names. */
 const namedMax = 8;
@@ -38,7 +40,7 @@ export const isQuery = (agent: AgentDoc, tool: ToolDoc): boolean =>
  * The tool as this statement uses it: of the class of what it does, where that is more than the class of the tool. What a person said of a tool for reading
  * (that it can be undone, repeated, used alone) was not said of a change.
  */
-export function raisedBy(tool: ToolDoc, fact: QueryFact | undefined): ToolDoc {
+export function raisedBy<T extends ToolDoc>(tool: T, fact: QueryFact | undefined): T {
   const { class: given } = tool.classification;
   if (fact?.verdict !== 'read' || given === undefined) return tool;
   const found = fact.uses.reduce(
@@ -56,9 +58,6 @@ export function raisedBy(tool: ToolDoc, fact: QueryFact | undefined): ToolDoc {
   };
   return { ...tool, classification };
 }
-
-const full = (schema: string | undefined, table: string) =>
-  schema === undefined || table.includes('.') ? table : `${schema}.${table}`;
 
 /** What of one use the list does not give, in words; undefined: nothing. A table that is listed twice, with and without its schema, has what both give alike. */
 function beyond(given: readonly TableRights[], { table, operation, columns }: TableUse): string | undefined {
@@ -93,7 +92,7 @@ export function checkQuery(agent: AgentDoc, tool: ToolDoc, fact: QueryFact | und
   const over = fact.uses
     .map((use) =>
       beyond(
-        listed.flatMap(([name, rights]) => (full(database.schema, name) === use.table ? [rights] : [])),
+        listed.flatMap(([name, rights]) => (fullName(database.schema, name) === use.table ? [rights] : [])),
         use,
       ),
     )
@@ -101,6 +100,41 @@ export function checkQuery(agent: AgentDoc, tool: ToolDoc, fact: QueryFact | und
   return over.length === 0
     ? undefined
     : no('segmentation.table_not_granted', over.slice(0, namedMax).join('; '));
+}
+
+/** One operation on one table that a manifest lists, and the smallest and the largest statement that do it: what policies say depends on what is named. */
+export interface TableRight {
+  readonly table: string;
+  readonly operation: TableOperation;
+  readonly statements: readonly QueryFact[];
+}
+
+/** What the manifest lists for this tool; undefined: its statements cannot be read, so that it gives no table. */
+export function tableRightsOf(
+  agent: AgentDoc,
+  { server, name, classification }: ToolDoc,
+): TableRight[] | undefined {
+  const { database } = classification;
+  if (classification.arguments.sql === undefined || database === undefined) return undefined;
+  const listed = agent.databases?.find(({ tool }) => tool === `${server}/${name}`)?.tables ?? {};
+  return Object.entries(listed).flatMap(([as, rights]) =>
+    tableOperations.flatMap((operation): TableRight[] => {
+      const columns = columnsOf(rights, operation);
+      if (columns === undefined) return [];
+      const table = fullName(database.schema, as);
+      const statement = (named: readonly string[]): QueryFact => ({
+        verdict: 'read',
+        uses: [{ table, operation, columns: [...named] }],
+      });
+      return [
+        {
+          table,
+          operation,
+          statements: [statement([]), statement(columns === 'all' ? [allColumns] : columns)],
+        },
+      ];
+    }),
+  );
 }
 
 /** What policies may ask: tables by their full and by their bare name, columns as `table.column`, each under both. */

@@ -1,0 +1,147 @@
+/**
+ * Room: policy (S-1, S-2). What in a valid policy cannot be what its author meant. Cedar's schema knows types and no lists of words, so a word that is never there, a tool that
+ * nobody has and a duty that nobody knows are no errors to it; and a forbid that never applies looks like one that does.
+ */
+import { actionClasses, levels, outputTrusts, sensitivities } from '../wire/words.ts';
+import { clausesOf, isContradiction } from './clauses.ts';
+import type { StatedPolicy } from './loosening.ts';
+import { obligationWords } from './obligations.ts';
+
+export interface Doubt {
+  readonly message: string;
+  /** What it is about, as it stands in the text of the policy; absent: the policy as a whole. */
+  readonly word?: string;
+}
+
+const origins = ['none', 'task', 'trusted', 'listed', 'named', 'unknown', 'untrusted'];
+const weekdays = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'];
+
+/** What each may be; by its name behind `principal`, `resource` or `context`. What is not here may be any text. */
+const vocabulary: Readonly<Record<string, readonly string[]>> = {
+  'principal.level': levels,
+  'resource.class': actionClasses,
+  'resource.sensitivity': sensitivities,
+  'resource.outputTrust': outputTrusts,
+  'context.proof': ['dpop', 'none'],
+  'context.task': ['person', 'host', 'absent'],
+  'context.intent': ['stated', 'silent', 'unclear'],
+  'context.origin': origins,
+  'context.reach': origins,
+  'context.amount': origins,
+  'context.confidentiality': sensitivities,
+  'context.integrity': ['trusted', 'untrusted'],
+  'context.operations': ['read', 'insert', 'update', 'delete'],
+  'context.time.weekday': weekdays,
+  'context.valueCurrency': [...Intl.supportedValuesOf('currency'), 'none'],
+};
+
+type Node = Readonly<Record<string, unknown>>;
+const isNode = (json: unknown): json is Node =>
+  typeof json === 'object' && json !== null && !Array.isArray(json);
+
+function* nodesOf(json: unknown): Generator<Node> {
+  const rest: unknown[] = [json];
+  for (let next = rest.pop(); next !== undefined; next = rest.pop()) {
+    if (Array.isArray(next)) rest.push(...(next as unknown[]));
+    else if (isNode(next)) {
+      yield next;
+      rest.push(...Object.values(next));
+    }
+  }
+}
+
+/** `context.time.weekday`, also where a zone stands between. */
+function nameOf(json: unknown): string | undefined {
+  const names: string[] = [];
+  let node = json;
+  for (let access = isNode(node) ? node['.'] : undefined; isNode(access); ) {
+    names.unshift(String(access['attr']));
+    node = access['left'];
+    access = isNode(node) ? node['.'] : undefined;
+  }
+  const root = isNode(node) ? node['Var'] : undefined;
+  if (typeof root !== 'string') return undefined;
+  const zoned = root === 'context' && names[0] === 'time' && names.length === 3;
+  return [root, ...(zoned ? ['time', names[2]] : names)].join('.');
+}
+
+function textsOf(json: unknown): readonly string[] {
+  if (!isNode(json)) return [];
+  if (typeof json['Value'] === 'string') return [json['Value']];
+  return Array.isArray(json['Set']) ? json['Set'].flatMap(textsOf) : [];
+}
+
+/** Words that something is compared with and never is. */
+function* strayWords(json: unknown): Generator<Doubt> {
+  for (const node of nodesOf(json))
+    for (const operator of ['==', '!=', 'contains', 'containsAny', 'containsAll']) {
+      const compared = node[operator];
+      if (!isNode(compared)) continue;
+      const { left, right } = compared;
+      const name = nameOf(left) ?? nameOf(right);
+      const words = name === undefined || !Object.hasOwn(vocabulary, name) ? undefined : vocabulary[name];
+      for (const word of words === undefined ? [] : [...textsOf(left), ...textsOf(right)]) {
+        if (words?.includes(word) !== false) continue;
+        const all = words.length > 20 ? 'a code of ISO 4217, or none' : `one of ${words.join(', ')}`;
+        yield { message: `${name} is never ${JSON.stringify(word)}; it is ${all}`, word };
+      }
+    }
+}
+
+const idsIn = (json: unknown, of: string): Set<string> =>
+  new Set([...nodesOf(json)].flatMap(({ type, id }) => (type === of && typeof id === 'string' ? [id] : [])));
+
+/** What a person has accepted. */
+export interface Accepted {
+  /** `server/tool`. */
+  tool(ref: string): boolean;
+  /** Some tool of it. */
+  server(name: string): boolean;
+}
+
+/** `accepted` absent: nobody knows here. */
+export function doubtsAbout({ json }: Pick<StatedPolicy, 'json'>, accepted?: Accepted): readonly Doubt[] {
+  const { conditions } = json as { conditions: Parameters<typeof clausesOf>[0] };
+  const unknown = (of: string, what: string, isKnown: (id: string) => boolean) =>
+    [...idsIn(json, of)]
+      .filter((id) => !isKnown(id))
+      .map((word) => ({
+        message: `${what} ${JSON.stringify(word)} was accepted, so this is about none: see "atf tool list"`,
+        word,
+      }));
+  return [
+    ...(accepted === undefined
+      ? []
+      : [
+          ...unknown('ATF::Tool', 'no tool', (ref) => accepted.tool(ref)),
+          ...unknown('ATF::Server', 'no tool of server', (name) => accepted.server(name)),
+        ]),
+    ...strayWords(conditions),
+    ...(isContradiction(clausesOf(conditions))
+      ? [{ message: 'can never apply: not all of what it asks for can hold at once' }]
+      : []),
+  ];
+}
+
+const [duties, subjects] = [
+  ['notify', 'review_output'],
+  ['origin', 'intent', 'task', 'flow', 'source'],
+];
+const refusals = ['segmentation.tool_not_granted', 'segmentation.out_of_domain'];
+
+/** Annotations with words that nobody goes by: what they ask for would silently not be done. */
+export function strayAnnotations(annotations: StatedPolicy['annotations']): readonly Doubt[] {
+  const { because, refusal } = annotations;
+  const unlike = (name: string, words: readonly string[], known: readonly string[] = []) =>
+    words
+      .filter((word) => !known.includes(word))
+      .map((word) => ({
+        message: `@${name} knows ${known.join(', ')}, and not ${JSON.stringify(word)}`,
+        word,
+      }));
+  return [
+    ...unlike('obligation', obligationWords(annotations), duties),
+    ...unlike('because', because === undefined ? [] : [because], subjects),
+    ...unlike('refusal', refusal === undefined ? [] : [refusal], refusals),
+  ];
+}
