@@ -324,7 +324,7 @@ export async function propose(
         by: person.id,
       });
   });
-  return viewOf(control, control.db, row);
+  return showCandidate(control, id);
 }
 
 /** What is in force where a candidate wants to be; version 0: nothing yet. */
@@ -377,13 +377,22 @@ async function viewOf(control: Control, db: Db | Tx, row: CandidateRow): Promise
 }
 
 /** Refuses `policy.candidate_unknown`. */
-export async function candidateOf(control: Control, id: string): Promise<CandidateRow> {
-  const row = await candidateRow(control.db, control.config.tenant, id);
+export async function candidateOf(
+  control: Control,
+  id: string,
+  db: Db | Tx = control.db,
+): Promise<CandidateRow> {
+  const row = await candidateRow(db, control.config.tenant, id);
   return row ?? refuse('policy.candidate_unknown', 'there is no such candidate, or it has expired');
 }
 
+/** Read out of one state of the database: between two, a candidate that people put into force would look as if another version had come before it. */
+const atOneMoment = <T>({ db }: Control, read: (tx: Tx) => Promise<T>): Promise<T> =>
+  db.transaction().setIsolationLevel('repeatable read').setAccessMode('read only').execute(read);
+
+/** Refuses `policy.candidate_unknown`. */
 export async function showCandidate(control: Control, id: string): Promise<PolicyCandidate> {
-  return viewOf(control, control.db, await candidateOf(control, id));
+  return atOneMoment(control, async (tx) => viewOf(control, tx, await candidateOf(control, id, tx)));
 }
 
 /** Text of the files that the candidate changes, before and after. */
@@ -420,9 +429,14 @@ async function bothSides(control: Control, row: CandidateRow): Promise<[Files, F
 
 /** Those that wait for people, newest first. */
 export async function waitingCandidates(control: Control): Promise<PolicyCandidate[]> {
-  const rows = await candidateRows(control.db, control.config.tenant, openMax);
-  const views = await Promise.all(rows.map((row) => viewOf(control, control.db, row)));
-  return views.filter(({ state }) => state === 'waiting');
+  return atOneMoment(control, async (tx) => {
+    const waiting: PolicyCandidate[] = [];
+    for (const row of await candidateRows(tx, control.config.tenant, openMax)) {
+      const view = await viewOf(control, tx, row);
+      if (view.state === 'waiting') waiting.push(view);
+    }
+    return waiting;
+  });
 }
 
 /**

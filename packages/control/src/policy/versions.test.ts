@@ -349,4 +349,14 @@ describe('versions', () => {
     expect(fourth?.files).toEqual(second2?.files);
     expect(await policyInForce(control)).toMatchObject({ epoch: 4, digest: fourth?.digest });
   });
+
+  it('is never said to be overtaken by itself, whoever asks while it comes into force', async () => {
+    const given = { restores: (await show()).version };
+    const candidate = await propose(given, 'asked about meanwhile');
+    const asked = () => call('policy.candidate', control.as(operator), { params: { id: candidate.id } });
+    const answers = await Promise.all([asked(), confirm(candidate, security), asked(), asked()]);
+    expect(answers.at(1)).toMatchObject({ state: 'applied' });
+    for (const { state } of answers) expect(['waiting', 'applied']).toContain(state);
+    expect((await asked()).state).toBe('applied');
+  });
 });
