@@ -17,6 +17,8 @@ export interface RunOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: string;
+  /** Told what stands on standard error so far, whenever there is more of it. */
+  readonly heard?: (stderr: string) => void;
 }
 
 export function run(script: string, args: readonly string[], options: RunOptions = {}): Promise<Ran> {
@@ -36,6 +38,7 @@ export function run(script: string, args: readonly string[], options: RunOptions
     });
     child.stderr.on('data', (chunk: Buffer) => {
       stderr += chunk.toString();
+      options.heard?.(stderr);
     });
     child.stdin.on('error', () => undefined);
     child.stdin.end(options.input ?? '');
@@ -46,6 +49,25 @@ export function run(script: string, args: readonly string[], options: RunOptions
 
 export const atf = (args: readonly string[], options: RunOptions = {}): Promise<Ran> =>
   run(atfBin, args, options);
+
+/** A command that hands over to the browser. Resolves once it waits for a person; `ended` is how it ends. */
+export async function handingOver(
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<{ readonly ended: Promise<Ran> }> {
+  let waits = () => {};
+  const waiting = new Promise<void>((resolve) => {
+    waits = resolve;
+  });
+  const heard = (stderr: string) => (stderr.includes('Waiting') ? waits() : undefined);
+  const ended = atf(args, { ...options, heard });
+  const early = ended.then(({ code, stderr }) => {
+    throw new Error(`it ended with ${code} before it waited: ${stderr}`);
+  });
+  await Promise.race([waiting, early]);
+  early.catch(() => undefined);
+  return { ended };
+}
 
 /** The documents that `--json` printed. */
 export const documents = (ran: Ran): Record<string, unknown>[] =>

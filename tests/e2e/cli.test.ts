@@ -5,11 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { sha256 } from '@atf/core/digest';
-import { resumeShownText } from '@atf/core/wire/api';
+import { containmentKey } from '@atf/core/incident/scope-id';
+import { type BodyIn, resumeShownText } from '@atf/core/wire/api';
 import { Client } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { atf, atfBin, documents, failure, type Ran, run } from './cli-run.ts';
+import { atf, atfBin, documents, failure, handingOver, type Ran, run } from './cli-run.ts';
 import { atOnceMs, call, Product, root, until } from './product.ts';
 
 let product: Product;
@@ -23,8 +24,8 @@ afterAll(async () => {
   rmSync(configDir, { recursive: true, force: true });
 });
 
-const cli = (...args: string[]): Promise<Ran> =>
-  atf([...args, '--data', product.dataDir], { cwd: product.home, env: { ATF_CONFIG_DIR: configDir } });
+const place = () => ({ cwd: product.home, env: { ATF_CONFIG_DIR: configDir } });
+const cli = (...args: string[]): Promise<Ran> => atf([...args, '--data', product.dataDir], place());
 const json = async (...args: string[]): Promise<Record<string, unknown>[]> => {
   const ran = await cli(...args, '--json');
   expect(ran, ran.stderr).toMatchObject({ code: 0 });
@@ -371,6 +372,7 @@ describe('stopping at the command line', () => {
       ['--wait', ['--wait', 'soon']],
       ['--as', ['--as', 'yuki.mori@example.com', '--wait', '0']],
       ['--simulate-presence', ['--simulate-presence']],
+      ['--totals', ['--totals', 'as-backup']],
     ] as const)
       expect(await cli('resume', 'agent', 'senior-support', ...wrong)).toMatchObject({
         code: 2,
@@ -389,24 +391,24 @@ describe('stopping at the command line', () => {
     expect(failure(real)).toMatchObject({ exitCode: 1, code: 'people.presence_required' });
 
     // The command hands over to the browser; here, what the person does there with a passphrase.
-    const waiting = cli('resume', 'agent', 'senior-support', '--wait', '60');
+    const words = ['resume', 'agent', 'senior-support', '--wait', '60', '--data', product.dataDir];
+    const waiting = await handingOver(words, place());
     const yuki = await product.signIn('yuki.mori@example.com');
     const passphrase = 'correct horse battery staple';
     await yuki.client.call('people.setPassphrase', { body: { passphrase } });
     const { id } = await yuki.client.call('agents.show', { params: { id: 'senior-support' } });
-    const request = {
-      scope: { kind: 'agent' as const, id },
-      reason: 'drill is over',
-      ceiling: 'intern' as const,
+    const lift = async (request: Omit<BodyIn<'containment.resume'>, 'presence'>) => {
+      const digest = sha256(resumeShownText(request));
+      const subject = { kind: 'resume' as const, id: containmentKey(request.scope), digest };
+      const { presenceId } = await yuki.client.call('people.beginPresence', { body: { subject } });
+      const { presence } = await yuki.client.call('people.finishPresence', {
+        params: { id: presenceId },
+        body: { method: 'passphrase', passphrase },
+      });
+      await yuki.client.call('containment.resume', { body: { ...request, presence } });
     };
-    const subject = { kind: 'resume' as const, id: `agent:${id}`, digest: sha256(resumeShownText(request)) };
-    const { presenceId } = await yuki.client.call('people.beginPresence', { body: { subject } });
-    const finished = await yuki.client.call('people.finishPresence', {
-      params: { id: presenceId },
-      body: { method: 'passphrase', passphrase },
-    });
-    await yuki.client.call('containment.resume', { body: { ...request, presence: finished.presence } });
-    expect(await waiting).toMatchObject({
+    await lift({ scope: { kind: 'agent', id }, reason: 'drill is over', ceiling: 'intern' });
+    expect(await waiting.ended).toMatchObject({
       code: 0,
       stdout: expect.stringContaining('runs again. Its credentials stay void'),
     });
@@ -416,6 +418,20 @@ describe('stopping at the command line', () => {
     expect(failure(await cli('resume', 'agent', 'senior-support', '--wait', '0', '--json')).code).toBe(
       'containment.not_stopped',
     );
+
+    // What totals are after a restore is said in the console as well, and not by whoever approves calls.
+    expect((await cli('kill', 'fleet', '--pause', '--yes')).code).toBe(0);
+    const fleet = ['resume', 'fleet', '--totals', 'as-backup'] as const;
+    const paula = ['--as', 'paula.reyes@example.com', '--simulate-presence'] as const;
+    expect(failure(await cli(...fleet, ...paula, '--json')).code).toBe('people.not_allowed');
+    const handedOver = await handingOver([...fleet, '--wait', '60', '--data', product.dataDir], place());
+    await lift({ scope: { kind: 'fleet', id: '*' }, reason: 'nothing ran since', totals: 'as_backup' });
+    expect(await handedOver.ended).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('fleet runs again'),
+      stderr: expect.stringContaining('Tick there: totals go on as of the backup'),
+    });
+    expect((await cli('activity')).stdout).toContain('fleet may act again; totals go on as of the backup.');
   });
 
   it('stops without control through the stop file, and lifts it', async () => {

@@ -407,6 +407,12 @@ function addContainment(program: Commander, act: Act): void {
         'resume at this level at most; none: lift the ceiling (security); without it agents keep the one they have',
       ).choices([...levels, 'none']),
     )
+    .addOption(
+      new Option(
+        '--totals <word>',
+        'of the fleet, after a restore: go on as of the backup; without it totals that the restore has lost count as used up until their hour or day is over',
+      ).choices(['as-backup']),
+    )
     .option('--reason <text>', 'for the record', 'resumed from the command line')
     .option('--offline', 'take it out of the stop file of this host; other stops in the file stay')
     .action(act(async () => (await import('./commands/containment.ts')).resume));

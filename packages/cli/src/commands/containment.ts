@@ -199,6 +199,7 @@ interface ResumeOptions {
   readonly open: boolean;
   readonly wait: string;
   readonly ceiling?: CeilingWord;
+  readonly totals?: 'as-backup';
   readonly reason: string;
   readonly offline?: boolean;
 }
@@ -217,6 +218,10 @@ async function resumeOffline(cli: Cli, kind: string, name: string | undefined) {
 export const resume: Command<ResumeOptions> = async (cli, [kind = '', name], options) => {
   if (options.offline === true) return resumeOffline(cli, kind, name);
   checkHandOver(options);
+  if (options.totals !== undefined && kind !== 'fleet')
+    throw new CliFailure(exitCodes.usage, '--totals is for the fleet', {
+      help: 'Only a restore loses totals, and it stops the fleet: atf resume fleet --totals as-backup',
+    });
   const operator = await cli.operator();
   const scope = await scopeOf(operator, kind, name);
   const stopped = async (byHost = false) =>
@@ -246,6 +251,8 @@ export const resume: Command<ResumeOptions> = async (cli, [kind = '', name], opt
     if (options.open && process.stdout.isTTY === true) openInBrowser(address);
     if (options.ceiling !== undefined)
       cli.out.note`Choose the ceiling there: ${options.ceiling}. What is confirmed in the console counts.`;
+    if (options.totals !== undefined)
+      cli.out.note`Tick there: totals go on as of the backup. What is confirmed in the console counts.`;
     cli.out.note`Waiting (Ctrl-C leaves it stopped) …`;
     const lifted = async () => ((await stopped()) === undefined ? true : undefined);
     await untilDecided(cli, options.wait, lifted, 'it is still stopped');
@@ -269,12 +276,15 @@ async function resumeSimulated(
   cli.out
     .note`${style('yellow', `SIMULATED: the presence of ${session.person.name} is simulated, as only the example workspace allows.`)}`;
   try {
-    const { reason, ceiling } = options;
-    const subject = resumeSubject({ scope, reason, ceiling });
-    const presence = await session.simulatePresence(subject);
-    await session.client.call('containment.resume', {
-      body: { scope, reason, presence, ...(ceiling === undefined ? {} : { ceiling }) },
-    });
+    const { reason, ceiling, totals } = options;
+    const request = {
+      scope,
+      reason,
+      ...(ceiling === undefined ? {} : { ceiling }),
+      ...(totals === undefined ? {} : { totals: 'as_backup' as const }),
+    };
+    const presence = await session.simulatePresence(resumeSubject(request));
+    await session.client.call('containment.resume', { body: { ...request, presence } });
   } finally {
     await session.signOut();
   }

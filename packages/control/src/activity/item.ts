@@ -137,7 +137,8 @@ function containmentWords(type: string, body: Record<string, unknown>, names: Na
           : ceiling === 'none'
             ? ', its ceiling is lifted'
             : `, as ${ceiling} at most`;
-      return `${what} may act again${cap}.`;
+      const totals = body['totals'] === 'as_backup' ? '; totals go on as of the backup' : '';
+      return `${what} may act again${cap}${totals}.`;
     }
     case 'incident.kill_measured':
       return `The stop of ${what} was confirmed after ${Math.round(Number(body['tookMs'] ?? 0))} ms; calls cut: ${Number(body['callsAborted'] ?? 0)}.`;
