@@ -232,3 +232,38 @@ describe('a folder without a running product', () => {
     expect((await offline('format', dir, '--check')).code).toBe(0);
   });
 });
+
+describe('a policy about one agent', () => {
+  it('binds that agent and no other, and a name that nobody has is warned of with its place', async () => {
+    const dir = copyOf('one-agent');
+    const about = (id: string, name: string) => `
+@id("own.${id}")
+@requirement("S-2")
+forbid (principal, action == ATF::Action::"write", resource) when { principal.name == "${name}" };
+`;
+    const cases = `defaults: { level: senior, action: write, tool: { writeSafe: true, reversible: true } }
+cases:
+  - { name: the one, agent: { name: senior-support }, want: { outcome: refuse, policies: [own.senior] } }
+  - { name: another, agent: { name: another }, want: { outcome: allow } }
+`;
+    writeFileSync(
+      join(dir, 'own.cedar'),
+      about('senior', 'senior-support') + about('nobody', 'senior-suport'),
+    );
+    writeFileSync(join(dir, 'cases/own.yaml'), cases);
+    const [linted] = documents(await cli('policy', 'lint', dir));
+    expect((linted?.['warnings'] as string[]).filter((said) => said.includes('no agent'))).toEqual([
+      expect.stringMatching(/^own\.cedar:8:\d+ own\.nobody: no agent is called "senior-suport"/),
+    ]);
+    const [planned] = documents(await cli('policy', 'plan', dir));
+    expect(planned?.['items']).toMatchObject([{ agent: 'senior-support' }]);
+    const applying = cli('policy', 'apply', dir, '--reason', 'one agent writes nothing');
+    await confirmPolicy(security, await waiting('one agent writes nothing'));
+    expect((await applying).code).toBe(0);
+    await product.heard('senior-support');
+    expect(await refund()).toMatchObject({ isError: true, atf: { code: 'policy.forbidden' } });
+    const junior = await (await product.agent('junior-support')).mcp('back-office');
+    const asked = { order_id: 'O-5008', amount: 2, currency: 'EUR', reason: 'damaged' };
+    expect((await call(junior, 'create_refund', asked)).atf.code).toBe('maturity.approval_required');
+  });
+});

@@ -5,7 +5,7 @@ import { CliFailure, exitCodes } from '../exit-codes.ts';
 import { style } from '../output.ts';
 import { counted } from '../words.ts';
 import { load } from './planes.ts';
-import { type TypesOf, typesFrom } from './policy-schema.ts';
+import { type Register, registerFrom } from './policy-schema.ts';
 
 interface Lint {
   readonly problems: readonly string[];
@@ -23,7 +23,7 @@ type Formatted =
   | { readonly ok: true; readonly changed: readonly string[] }
   | { readonly ok: false; readonly problems: readonly string[] };
 interface Folder {
-  lintFolder(dir: string, typesOf: TypesOf): Promise<Lint>;
+  lintFolder(dir: string, register: Register): Promise<Lint>;
   lintApplicationFolder(dir: string): Promise<Lint>;
   testFolder(dir: string): Promise<Tested>;
   formatFolder(dir: string, options: { readonly write: boolean }): Promise<Formatted>;
@@ -63,9 +63,9 @@ interface OfApplication {
 
 export const lintPolicies: Command<OfApplication> = async (cli, [given], { application = false, types }) => {
   const dir = policyFolder(cli, given);
-  const typesOf = typesFrom(cli, types);
+  const register = registerFrom(cli, types);
   const report = await onFolder(dir, (folder) =>
-    application ? folder.lintApplicationFolder(dir) : folder.lintFolder(dir, typesOf),
+    application ? folder.lintApplicationFolder(dir) : folder.lintFolder(dir, register),
   );
   cli.out.document(report);
   tellProblems(cli, report.problems);

@@ -25,8 +25,13 @@ interface Named {
   readonly tools: readonly string[];
   readonly servers: readonly string[];
 }
-/** Types of the named tools, and of some tool of each server; `unknown`: nobody could be asked. */
-export type TypesOf = (named: Named) => Promise<ToolTypes | 'unknown'>;
+/** What there is of what policies name. */
+export interface Register {
+  /** Types of the named tools, and of some tool of each server; `unknown`: nobody could be asked. */
+  types(named: Named): Promise<ToolTypes | 'unknown'>;
+  /** Of these names and ids of agents, those that somebody has; undefined: nobody could be asked. */
+  agents(refs: readonly string[]): Promise<ReadonlySet<string> | undefined>;
+}
 
 async function allTools(operator: ControlClient): Promise<{ schema: string; tools: TypedToolView[] }> {
   const tools: TypedToolView[] = [];
@@ -92,16 +97,39 @@ async function askedTypes(cli: Cli, named: Named): Promise<ToolTypes | 'unknown'
       for (const each of found?.tools ?? []) types[tool] = typeOf(each);
     }
   } catch (fault) {
-    const why = fault instanceof Error ? fault.message : 'it does not answer';
     cli.out
-      .note`${style('yellow', 'Control could not be asked about tools and their arguments:')} ${why}. Name saved types with --types FILE ("atf policy schema --json").`;
+      .note`${style('yellow', 'Control could not be asked about tools and their arguments:')} ${reasonOf(fault)}. Name saved types with --types FILE ("atf policy schema --json").`;
     return 'unknown';
   }
   return types;
 }
 
-/** For lint: from a file, else from the control of this place, once. */
-export function typesFrom(cli: Cli, file: string | undefined): TypesOf {
+const reasonOf = (fault: unknown): string => (fault instanceof Error ? fault.message : 'it does not answer');
+
+async function askedAgents(cli: Cli, refs: readonly string[]): Promise<ReadonlySet<string> | undefined> {
+  const there = new Set<string>();
+  try {
+    const operator = await cli.operator();
+    for (const ref of refs)
+      await operator.call('agents.show', { params: { id: ref } }).then(
+        () => there.add(ref),
+        (fault: unknown) => {
+          if ((fault as { code?: string }).code !== 'identity.agent_not_found') throw fault;
+        },
+      );
+  } catch (fault) {
+    cli.out.note`${style('yellow', 'Control could not be asked about agents:')} ${reasonOf(fault)}.`;
+    return undefined;
+  }
+  return there;
+}
+
+/** For lint: types from a file, else all from the control of this place, once. */
+export function registerFrom(cli: Cli, file: string | undefined): Register {
   let types: Promise<ToolTypes | 'unknown'> | undefined;
-  return (named) => (types ??= file === undefined ? askedTypes(cli, named) : savedTypes(cli, file));
+  let agents: Promise<ReadonlySet<string> | undefined> | undefined;
+  return {
+    types: (named) => (types ??= file === undefined ? askedTypes(cli, named) : savedTypes(cli, file)),
+    agents: (refs) => (agents ??= file === undefined ? askedAgents(cli, refs) : Promise.resolve(undefined)),
+  };
 }

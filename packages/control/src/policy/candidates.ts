@@ -27,7 +27,7 @@ import { checkSet } from './check.ts';
 import type { PolicyFiles, PolicySet } from './files.ts';
 import { inSlices } from './in-slices.ts';
 import { factsOf, putInForce } from './load.ts';
-import { typesIn } from './registered-types.ts';
+import { registerOf } from './registered-types.ts';
 import { looserSettings } from './settings-loosening.ts';
 import { type Settings, settingsSchema } from './settings.ts';
 import { lockActive } from './store.ts';
@@ -173,7 +173,7 @@ async function checked(control: Control, cedar: Cedar, given: Proposal): Promise
       : ((await versionWithSet(control.db, control.config.tenant, given.restores)) ??
         refuse('policy.version_unknown', `there is no version ${given.restores}`));
   const files = old === undefined ? sorted(given.files ?? []) : { files: contentOf(old).files };
-  const result = await checkSet(cedar, files, typesIn(control));
+  const result = await checkSet(cedar, files, registerOf(control));
   if (!result.ok) return refuseProblems(result);
   const { set, cases, warnings } = result;
   return { content: set, warnings, cases };

@@ -22,7 +22,7 @@ import {
   readPolicyFiles,
   schemaFile,
   settingsFile,
-  type TypesOf,
+  type Register,
 } from './files.ts';
 import { formatFolder } from './folder.ts';
 import { inSlices } from './in-slices.ts';
@@ -225,7 +225,8 @@ describe('loading', () => {
 });
 
 /** Of the tools of the example workspace that templates name. */
-const exampleTypes: TypesOf = async () => ({
+const noAgents = async () => new Set<string>();
+const exampleTypes: Register['types'] = async () => ({
   'back-office/list_orders': toolArguments({
     inputSchema: { properties: { customer_id: { type: 'string' } } },
   }),
@@ -247,12 +248,16 @@ describe('templates', () => {
         ? { ...file, text: file.text.replace(/^timeZones: .*$/m, 'timeZones: [Europe/Berlin]') }
         : file,
     );
-    const together = await compileFiles(cedar, { files: [...files, template] }, exampleTypes);
+    const together = await compileFiles(
+      cedar,
+      { files: [...files, template] },
+      { types: exampleTypes, agents: noAgents },
+    );
     expect(together).toMatchObject({ ok: true, set: { warnings: [] } });
     if (!together.ok) return;
-    expect(
-      await inSlices(doubtsOf({ files: [...files, template] }, together.set.policies, 'unknown')),
-    ).toEqual([]);
+    const all = { files: [...files, template] };
+    const unknown = { types: 'unknown', agents: undefined } as const;
+    expect(await inSlices(doubtsOf(all, together.set.policies, unknown))).toEqual([]);
     const facts = policyFacts(together.set.compiled, together.set.digest, 1);
     const cases = join(dir, 'templates/cases', name.replace('.cedar', '.yaml'));
     if (!existsSync(cases)) return;
@@ -267,7 +272,7 @@ describe('templates', () => {
   it('those for the usual have cases', () => {
     const cases = readdirSync(join(dir, 'templates/cases'));
     expect(cases.map((name) => names.includes(name.replace('.yaml', '.cedar')))).not.toContain(false);
-    expect(cases).toHaveLength(8);
+    expect(cases).toHaveLength(9);
   });
 
   it('and all that docs/policy.md has its reader write stand in one folder', async () => {
@@ -285,10 +290,17 @@ describe('templates', () => {
         text: readFileSync(join(dir, 'templates', cases ? `cases/${name}.yaml` : `${name}.cedar`), 'utf8'),
       })),
     ];
-    const checked = await checkSet(cedar, { files }, async () => ({
-      ...((await exampleTypes({ tools: [], servers: [] })) as object),
-      'back-office/create_refund': toolArguments({}),
-    }));
+    const checked = await checkSet(
+      cedar,
+      { files },
+      {
+        types: async () => ({
+          ...((await exampleTypes({ tools: [], servers: [] })) as object),
+          'back-office/create_refund': toolArguments({}),
+        }),
+        agents: async (refs) => new Set(refs),
+      },
+    );
     expect(checked).toMatchObject({ ok: true, warnings: [] });
   });
 

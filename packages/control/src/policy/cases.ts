@@ -2,7 +2,7 @@
  * Room: policy (S-2). Cases: questions to a policy set with the answer that is wanted, in YAML beside the policies. Every case of a set has to hold before it
  * comes into force. Asked of the set alone: whether a tool is registered, a limit spent or an agent stopped is not a matter of policy.
  */
-import { anyAgent, anyDomain, anyTime, anyTool, nobody } from '@atf/core/policy/anybody';
+import { anyAgent, anyDomain, anyTime, anyTool } from '@atf/core/policy/anybody';
 import { obligationWords } from '@atf/core/policy/obligations';
 import { fromArguments } from '@atf/core/policy/values';
 import { origins } from '@atf/core/segmentation/provenance/session-memory';
@@ -86,7 +86,13 @@ const toolSchema = z.strictObject({
   idempotent: z.boolean(),
   writeSafe: z.boolean(),
 });
-const agentSchema = z.strictObject({ id: uuidSchema, domains: z.array(nameSchema).max(50) });
+const agentSchema = z.strictObject({
+  id: uuidSchema,
+  name: nameSchema,
+  domains: z.array(nameSchema).max(50),
+  /** In the words of a manifest. */
+  purpose: z.string().max(2_000),
+});
 const questionShape = {
   level: levelSchema.optional(),
   action: actionClassSchema.optional(),
@@ -159,7 +165,7 @@ function questionOf(defaults: Shape, given: Shape, zones: readonly string[] = []
   const level = given.level ?? defaults.level ?? 'intern';
   const action = given.action ?? defaults.action ?? 'read';
   const { ref, ...traits } = { ...usual.tool, ...defined(defaults.tool), ...defined(given.tool) };
-  const { id = nobody, domains = [anyDomain] } = { ...defined(defaults.agent), ...defined(given.agent) };
+  const { id, domains, ...known } = { ...defined(defaults.agent), ...defined(given.agent) };
   const context: PolicyContext = {
     ...usual.context,
     ...defined(defaults.context),
@@ -169,7 +175,7 @@ function questionOf(defaults: Shape, given: Shape, zones: readonly string[] = []
   return {
     effectiveLevel: level,
     action,
-    agent: anyAgent(level, id, domains),
+    agent: { ...anyAgent(level, id, domains), ...known },
     tool: anyTool(action, traits, ref),
     context,
     // As of a lawful ordinary call: none that a policy about arguments would stop.

@@ -15,7 +15,7 @@ import {
   type PolicyFiles,
   type PolicySet,
   settingsFile,
-  type TypesOf,
+  type Register,
 } from './files.ts';
 
 /** Policies reach gateways in one frame of the feed, with room for what is around them. */
@@ -35,11 +35,11 @@ export type CheckedSet =
       readonly problems: readonly string[];
     };
 
-/** Checks a set whole. `typesOf`: as of `compileFiles`. */
-export async function checkSet(cedar: Cedar, given: PolicyFiles, typesOf?: TypesOf): Promise<CheckedSet> {
+/** Checks a set whole. `register`: as of `compileFiles`. */
+export async function checkSet(cedar: Cedar, given: PolicyFiles, register?: Register): Promise<CheckedSet> {
   const bounds = boundsProblems(given, 'a policy set', settingsFile);
   if (bounds.length > 0) return { ok: false, because: 'parse', problems: bounds };
-  const compiled = await compileFiles(cedar, given, typesOf);
+  const compiled = await compileFiles(cedar, given, register);
   const cases = readCases(given, compiled.ok ? compiled.set.settings.timeZones : undefined);
   if (!compiled.ok || !cases.ok) {
     const problems = [...(compiled.ok ? [] : compiled.problems), ...(cases.ok ? [] : cases.problems)];
@@ -60,6 +60,6 @@ export async function checkSet(cedar: Cedar, given: PolicyFiles, typesOf?: Types
   const facts = policyFacts(set.compiled, set.digest, 0);
   const { failed } = await inSlices(runCases(facts, cases.cases));
   if (failed.length > 0) return { ok: false, because: 'cases', problems: failed };
-  const doubts = await inSlices(doubtsOf(given, set.policies, compiled.types));
+  const doubts = await inSlices(doubtsOf(given, set.policies, compiled.known));
   return { ok: true, set, cases: cases.cases.length, warnings: [...set.warnings, ...doubts] };
 }

@@ -34,17 +34,24 @@ function acceptedOf(types: ToolTypes): Accepted {
   return { tool: (ref) => Object.hasOwn(types, ref), server: (name) => servers.has(name) };
 }
 
+/** What is registered of what the policies name. */
+export interface KnownHere {
+  readonly types: KnownTypes;
+  /** undefined: what agents there are is not known here. */
+  readonly agents: ReadonlySet<string> | undefined;
+}
+
 /** Warnings about a valid set. Yields between policies. */
 export function* doubtsOf(
   files: PolicyFiles,
   policies: readonly StatedPolicy[],
-  types: KnownTypes,
+  { types, agents }: KnownHere,
 ): Generator<void, string[]> {
-  const accepted = types === 'unknown' ? undefined : acceptedOf(types);
+  const registered = { accepted: types === 'unknown' ? undefined : acceptedOf(types), agents };
   const warnings: string[] = [];
   for (const policy of policies) {
     yield;
-    warnings.push(...doubtsAbout(policy, accepted).map((doubt) => saidOf(files, policy.id, doubt)));
+    warnings.push(...doubtsAbout(policy, registered).map((doubt) => saidOf(files, policy.id, doubt)));
   }
   for (const { permit, forbid } of yield* overruledPermits(policies)) {
     const message = `can never apply, ${forbid} forbids all that it permits`;

@@ -6,6 +6,8 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sha256 } from '@atf/core/digest';
 import { type CompiledPolicySet, compilePolicySet } from '@atf/core/policy/compile';
+import { agentsNamed } from '@atf/core/policy/doubts';
+import type { StatedPolicy } from '@atf/core/policy/loosening';
 import { readsOf, toolOf } from '@atf/core/policy/reads';
 import { typesDigest } from '@atf/core/segmentation/bound-types';
 import type { PolicyDoc } from '@atf/core/wire/feed';
@@ -13,7 +15,7 @@ import { canonicalJson } from '@atf/core/wire/json';
 import { policyFileNameSchema, policyFilesMax, policySetBytesMax } from '@atf/core/wire/policy';
 import type { Cedar, PolicyDocument } from './cedar.ts';
 import type { CompileTextResult, KnownTypes } from './cedar-messages.ts';
-import { notesOf } from './doubts.ts';
+import { type KnownHere, notesOf } from './doubts.ts';
 import { said } from './said.ts';
 import { type Settings, parseSettings } from './settings.ts';
 import { type Named, namedIn } from './tool-types.ts';
@@ -45,8 +47,7 @@ export type PolicySetResult =
   | {
       readonly ok: true;
       readonly set: PolicySet;
-      /** Of the tools that its policies name. */
-      readonly types: KnownTypes;
+      readonly known: KnownHere;
     }
   | { readonly ok: false; readonly problems: readonly string[] };
 
@@ -126,19 +127,36 @@ function digestOf(given: PolicyFiles, policies: PolicyDoc['policies']): string {
   return typed.length === 0 ? digest : sha256(`${digest}\n${canonicalJson(typed)}`);
 }
 
-/** What arguments the tools have that policies name; absent where no tools are known. */
-export type TypesOf = (named: Named) => Promise<KnownTypes>;
-
-/** Nobody is asked about nothing. */
-async function typesOfNamed(named: Named, typesOf: TypesOf): Promise<KnownTypes> {
-  return named.tools.length + named.servers.length === 0 ? {} : typesOf(named);
+/** Whom to ask what there is of what policies name. */
+export interface Register {
+  /** What arguments the tools have. */
+  types(named: Named): Promise<KnownTypes>;
+  /** Of these names and ids of agents, those that somebody has; undefined: nobody knows here. */
+  agents(refs: readonly string[]): Promise<ReadonlySet<string> | undefined>;
 }
 
-/** Checks a set whole. Problems name file, line and policy. Without `typesOf` policies about arguments are warned of as unchecked. */
+/** Nobody is asked about nothing. */
+async function typesOfNamed(named: Named, register: Register): Promise<KnownTypes> {
+  return named.tools.length + named.servers.length === 0 ? {} : register.types(named);
+}
+
+/** Names of agents that are looked up; what is more is not doubted. */
+const agentsAskedMax = 200;
+
+async function agentsOf(
+  policies: readonly StatedPolicy[],
+  register: Register,
+): Promise<ReadonlySet<string> | undefined> {
+  const refs = new Set(policies.flatMap((policy) => [...agentsNamed(policy)]));
+  if (refs.size === 0 || refs.size > agentsAskedMax) return undefined;
+  return register.agents([...refs]);
+}
+
+/** Checks a set whole. Problems name file, line and policy. Without a register policies about arguments are warned of as unchecked. */
 export async function compileFiles(
   cedar: Cedar,
   given: PolicyFiles,
-  typesOf?: TypesOf,
+  register?: Register,
 ): Promise<PolicySetResult> {
   const text = (name: string) => given.files.find((file) => file.name === name)?.text;
   const schema = text(schemaFile);
@@ -150,7 +168,7 @@ export async function compileFiles(
   if (!settings.ok)
     return { ok: false, problems: settings.problems.map((problem) => `${settingsFile}: ${problem}`) };
   const sources = given.files.filter(({ name }) => name.endsWith('.cedar'));
-  const types = typesOf === undefined ? 'unknown' : await typesOfNamed(namedIn(sources), typesOf);
+  const types = register === undefined ? 'unknown' : await typesOfNamed(namedIn(sources), register);
   const parsed = await cedar.compileText(sources, schema, types, settings.settings.timeZones);
   if (!parsed.ok) return { ok: false, problems: parsed.problems.map(said) };
   const notes = parsed.policies.flatMap((document) => notesOf(given, document));
@@ -168,7 +186,7 @@ export async function compileFiles(
   }
   return {
     ok: true,
-    types,
+    known: { types, agents: register === undefined ? undefined : await agentsOf(policies, register) },
     set: {
       digest: digestOf(given, policies),
       files: given.files,

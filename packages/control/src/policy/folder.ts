@@ -10,7 +10,7 @@ import { caseProblems, readCases } from './cases.ts';
 import { Cedar } from './cedar.ts';
 import { checkSet } from './check.ts';
 import { doubtsOf } from './doubts.ts';
-import { compileFiles, readPolicyFiles, type TypesOf } from './files.ts';
+import { compileFiles, readPolicyFiles, type Register } from './files.ts';
 import { inSlices } from './in-slices.ts';
 import { saidOf } from './said.ts';
 
@@ -32,14 +32,14 @@ export interface LintReport {
   readonly cases: number;
 }
 
-/** Everything but whether the cases hold. `typesOf`: asks for the arguments of tools; absent: they are not checked. @throws when the folder cannot be read */
-export function lintFolder(dir: string, typesOf?: TypesOf): Promise<LintReport> {
+/** Everything but whether the cases hold. `register`: whom to ask what there is of what policies name; absent: that is not checked. @throws when the folder cannot be read */
+export function lintFolder(dir: string, register?: Register): Promise<LintReport> {
   return withCedar(async (cedar) => {
     const files = await readPolicyFiles(dir);
-    const result = await checkSet(cedar, files, typesOf);
+    const result = await checkSet(cedar, files, register);
     if (!result.ok && result.because === 'parse')
       return { problems: result.problems, warnings: [], policies: 0, cases: 0 };
-    const compiled = await compileFiles(cedar, files, typesOf);
+    const compiled = await compileFiles(cedar, files, register);
     const cases = readCases(files, compiled.ok ? compiled.set.settings.timeZones : undefined);
     if (!compiled.ok || !cases.ok)
       return { problems: ['the folder changed meanwhile'], warnings: [], policies: 0, cases: 0 };
@@ -47,7 +47,7 @@ export function lintFolder(dir: string, typesOf?: TypesOf): Promise<LintReport> 
     const unasked = compiled.set.policies
       .filter(({ id }) => !asked.has(id))
       .map(({ id }) => saidOf(files, id, { message: 'no case wants it as a reason' }));
-    const doubts = await inSlices(doubtsOf(files, compiled.set.policies, compiled.types));
+    const doubts = await inSlices(doubtsOf(files, compiled.set.policies, compiled.known));
     return {
       problems: [],
       warnings: [...compiled.set.warnings, ...doubts, ...unasked],

@@ -2,7 +2,8 @@
 import type { Control } from '../context.ts';
 import { acceptedTools, toolByName, type ToolRow } from '../segmentation/store.ts';
 import type { ToolArguments } from './cedar-messages.ts';
-import type { TypesOf } from './files.ts';
+import { agentByRef } from '../identity/store.ts';
+import type { Register } from './files.ts';
 import { toolArguments } from './tool-types.ts';
 
 export const definitionOf = ({ definition }: ToolRow) => JSON.parse(definition) as Record<string, unknown>;
@@ -23,9 +24,9 @@ export function typesOfRow(row: ToolRow): ToolArguments {
   return { ...accepted, offered: toolArguments(JSON.parse(row.offered) as Record<string, unknown>) };
 }
 
-export const typesIn =
-  (control: Control): TypesOf =>
-  async ({ tools, servers }) => {
+/** What is registered at this control. */
+export const registerOf = (control: Control): Register => ({
+  async types({ tools, servers }) {
     const { db, config } = control;
     const types: Record<string, ToolArguments> = {};
     for (const ref of tools) {
@@ -37,4 +38,11 @@ export const typesIn =
       if (first?.server === server) types[`${server}/${first.name}`] = typesOfRow(first);
     }
     return types;
-  };
+  },
+  async agents(refs) {
+    const there = new Set<string>();
+    for (const ref of refs)
+      if ((await agentByRef(control.db, control.config.tenant, ref)) !== undefined) there.add(ref);
+    return there;
+  },
+});

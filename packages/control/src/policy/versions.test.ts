@@ -179,6 +179,9 @@ describe('a set that is proposed', () => {
 forbid (principal, action, resource) when { context.time.hour >= 22 && context.time.hour < 6 };
 @id("odd.permit") @requirement("S-2") permit (principal, action, resource) when { !context.granted };
 @id("odd.server") @requirement("S-2") forbid (principal, action, resource in ATF::Server::"shoop");
+@id("odd.agent") @requirement("S-2") forbid (principal == ATF::Agent::"senior", action, resource);
+@id("odd.name") @requirement("S-2")
+forbid (principal, action, resource) when { ["junior", "junoir"].contains(principal.name) };
 `;
     const { version: base } = await show();
     const body = { base, files: [...files, { name: 'odd.cedar', text: odd }] };
@@ -188,6 +191,8 @@ forbid (principal, action, resource) when { context.time.hour >= 22 && context.t
       expect.stringMatching(/^odd\.cedar:3:98 odd\.word: context\.proof is never "dopp"/),
       expect.stringMatching(/^odd\.cedar:4:1 odd\.hours: can never apply/),
       expect.stringMatching(/^odd\.cedar:7:91 odd\.server: no tool of server "shoop" was accepted/),
+      expect.stringMatching(/^odd\.cedar:8:71 odd\.agent: .*write principal\.name == "senior"/),
+      expect.stringMatching(/^odd\.cedar:10:56 odd\.name: no agent is called "junoir"/),
       expect.stringMatching(/^odd\.cedar:6:1 odd\.permit: can never apply, guardrails\.written_list forbids/),
     ]);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { clausesOf, isContradiction } from './clauses.ts';
-import { doubtsAbout, strayAnnotations } from './doubts.ts';
+import { agentsNamed, doubtsAbout, strayAnnotations } from './doubts.ts';
 
 const fact = (...names: string[]) =>
   names.reduce<unknown>((left, attr) => ({ '.': { left, attr } }), { Var: 'context' });
@@ -102,10 +102,40 @@ describe('words that are never there', () => {
       const entity = { __entity: { type, id } };
       const about = { json: { effect: 'forbid', resource: { op, entity }, conditions: [] } };
       expect(doubtsAbout(about)).toEqual([]);
-      expect(doubtsAbout(about, all)).toEqual([]);
-      expect(doubtsAbout(about, { tool: () => false, server: () => false })).toMatchObject([{ word: id }]);
+      expect(doubtsAbout(about, { accepted: all })).toEqual([]);
+      const accepted = { tool: () => false, server: () => false };
+      expect(doubtsAbout(about, { accepted })).toMatchObject([{ word: id }]);
     },
   );
+
+  it('names of agents that nobody has, where it is known what there is', () => {
+    const name = { '.': { left: { Var: 'principal' }, attr: 'name' } };
+    const listed = op('contains', { Set: [text('support'), text('suport')] }, name);
+    const about = policy(when(op('==', name, text('support'))), unless(listed));
+    expect([...agentsNamed(about)].sort()).toEqual(['suport', 'support']);
+    expect(doubtsAbout(about)).toEqual([]);
+    expect(doubtsAbout(about, { agents: new Set(['support', 'suport']) })).toEqual([]);
+    expect(doubtsAbout(about, { agents: new Set(['support']) })).toMatchObject([{ word: 'suport' }]);
+  });
+
+  it('a name of an agent where only an id is ever found', () => {
+    const asked = (id: string) => ({
+      json: {
+        effect: 'forbid',
+        principal: { op: '==', entity: { type: 'ATF::Agent', id } },
+        conditions: [
+          when(op('in', { Var: 'principal' }, { Value: { __entity: { type: 'ATF::Agent', id } } })),
+        ],
+      },
+    });
+    const id = '4a1f3c52-7d7e-4f0a-9a3e-0d8a5e1d2b11';
+    expect(doubtsAbout(asked('support'))).toMatchObject([
+      { word: 'support', message: expect.stringContaining('write principal.name == "support"') },
+    ]);
+    expect([...agentsNamed(asked('support'))]).toEqual([]);
+    expect(doubtsAbout(asked(id), { agents: new Set([id]) })).toEqual([]);
+    expect(doubtsAbout(asked(id), { agents: new Set() })).toMatchObject([{ word: id }]);
+  });
 
   it('of annotations', () => {
     expect(strayAnnotations({ obligation: 'notify review_output', because: 'flow' })).toEqual([]);

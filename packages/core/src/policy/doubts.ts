@@ -2,7 +2,7 @@
  * Room: policy (S-1, S-2). What in a valid policy cannot be what its author meant. Cedar's schema knows types and no lists of words, so a word that is never there, a tool that
  * nobody has and a duty that nobody knows are no errors to it; and a forbid that never applies looks like one that does.
  */
-import { actionClasses, levels, outputTrusts, sensitivities } from '../wire/words.ts';
+import { actionClasses, levels, outputTrusts, sensitivities, uuidSchema } from '../wire/words.ts';
 import { clausesOf, isContradiction } from './clauses.ts';
 import type { StatedPolicy } from './loosening.ts';
 import { obligationWords } from './obligations.ts';
@@ -71,21 +71,33 @@ function textsOf(json: unknown): readonly string[] {
   return Array.isArray(json['Set']) ? json['Set'].flatMap(textsOf) : [];
 }
 
-/** Words that something is compared with and never is. */
-function* strayWords(json: unknown): Generator<Doubt> {
-  for (const node of nodesOf(json))
-    for (const operator of ['==', '!=', 'contains', 'containsAny', 'containsAll']) {
+interface Comparison {
+  readonly name: string;
+  /** What it is compared with. */
+  readonly words: readonly string[];
+}
+
+const comparisons = (json: unknown): Comparison[] =>
+  [...nodesOf(json)].flatMap((node) =>
+    ['==', '!=', 'contains', 'containsAny', 'containsAll'].flatMap((operator) => {
       const compared = node[operator];
-      if (!isNode(compared)) continue;
+      if (!isNode(compared)) return [];
       const { left, right } = compared;
       const name = nameOf(left) ?? nameOf(right);
-      const words = name === undefined || !Object.hasOwn(vocabulary, name) ? undefined : vocabulary[name];
-      for (const word of words === undefined ? [] : [...textsOf(left), ...textsOf(right)]) {
-        if (words?.includes(word) !== false) continue;
-        const all = words.length > 20 ? 'a code of ISO 4217, or none' : `one of ${words.join(', ')}`;
-        yield { message: `${name} is never ${JSON.stringify(word)}; it is ${all}`, word };
-      }
+      return name === undefined ? [] : [{ name, words: [...textsOf(left), ...textsOf(right)] }];
+    }),
+  );
+
+/** Words that something is compared with and never is. */
+function* strayWords(json: unknown): Generator<Doubt> {
+  for (const { name, words } of comparisons(json)) {
+    const known = Object.hasOwn(vocabulary, name) ? vocabulary[name] : undefined;
+    for (const word of words) {
+      if (known?.includes(word) !== false) continue;
+      const all = known.length > 20 ? 'a code of ISO 4217, or none' : `one of ${known.join(', ')}`;
+      yield { message: `${name} is never ${JSON.stringify(word)}; it is ${all}`, word };
     }
+  }
 }
 
 const idsIn = (json: unknown, of: string): Set<string> =>
@@ -99,8 +111,43 @@ export interface Accepted {
   server(name: string): boolean;
 }
 
-/** `accepted` absent: nobody knows here. */
-export function doubtsAbout({ json }: Pick<StatedPolicy, 'json'>, accepted?: Accepted): readonly Doubt[] {
+const agentType = 'ATF::Agent';
+const isAgentId = (id: string): boolean => uuidSchema.safeParse(id).success;
+
+/** Names of agents that it compares with, and ids of agents that it names. */
+export function agentsNamed({ json }: Pick<StatedPolicy, 'json'>): ReadonlySet<string> {
+  const names = comparisons(json).flatMap(({ name, words }) => (name === 'principal.name' ? words : []));
+  return new Set([...names, ...[...idsIn(json, agentType)].filter(isAgentId)]);
+}
+
+/** Agents that are nobody's, and agents that are named where only an id is ever found. */
+function strayAgents(policy: Pick<StatedPolicy, 'json'>, agents: ReadonlySet<string> | undefined): Doubt[] {
+  const names = [...idsIn(policy.json, agentType)].filter((id) => !isAgentId(id));
+  const nobody = [...agentsNamed(policy)].filter((ref) => agents?.has(ref) === false);
+  return [
+    ...names.map((word) => ({
+      message: `${agentType} has ids that ATF gives, so this is about none: write principal.name == ${JSON.stringify(word)}`,
+      word,
+    })),
+    ...nobody.map((word) => ({
+      message: `no agent is called ${JSON.stringify(word)}: see "atf agent list"`,
+      word,
+    })),
+  ];
+}
+
+/** What is registered. Absent: nobody knows here. */
+export interface Registered {
+  readonly accepted?: Accepted | undefined;
+  /** Of the agents that policies name (`agentsNamed`), those that there are. */
+  readonly agents?: ReadonlySet<string> | undefined;
+}
+
+export function doubtsAbout(
+  policy: Pick<StatedPolicy, 'json'>,
+  { accepted, agents }: Registered = {},
+): readonly Doubt[] {
+  const { json } = policy;
   const { conditions } = json as { conditions: Parameters<typeof clausesOf>[0] };
   const unknown = (of: string, what: string, isKnown: (id: string) => boolean) =>
     [...idsIn(json, of)]
@@ -116,6 +163,7 @@ export function doubtsAbout({ json }: Pick<StatedPolicy, 'json'>, accepted?: Acc
           ...unknown('ATF::Tool', 'no tool', (ref) => accepted.tool(ref)),
           ...unknown('ATF::Server', 'no tool of server', (name) => accepted.server(name)),
         ]),
+    ...strayAgents(policy, agents),
     ...strayWords(conditions),
     ...(isContradiction(clausesOf(conditions))
       ? [{ message: 'can never apply: not all of what it asks for can hold at once' }]

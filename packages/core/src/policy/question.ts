@@ -55,7 +55,12 @@ function agentEntity(agent: AgentDoc, level: Level): Part<Entity> {
   const parent = levelUids[level];
   const entity = partOf<Entity>({
     uid: new EntityUid('ATF::Agent', agent.id),
-    attrs: record({ level, domains: new SetValue(agent.dataDomains), purpose: agent.purpose }),
+    attrs: record({
+      name: agent.name,
+      level,
+      domains: new SetValue(agent.dataDomains),
+      purpose: agent.purpose,
+    }),
     tags: EMPTY_RECORD,
     parents: [parent],
     ancestors: new Set([parent.key, ...base.ancestorsOf(parent)]),
@@ -247,7 +252,12 @@ export function cedarCallOf({ agent, effectiveLevel, action, tool, context }: Po
       })),
       {
         uid: principal,
-        attrs: { level: effectiveLevel, domains: [...agent.dataDomains], purpose: agent.purpose },
+        attrs: {
+          name: agent.name,
+          level: effectiveLevel,
+          domains: [...agent.dataDomains],
+          purpose: agent.purpose,
+        },
         parents: [level(effectiveLevel)],
       },
       {
