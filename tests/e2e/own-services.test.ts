@@ -198,8 +198,20 @@ describe('a service of the company', () => {
     const seen = await read('intern-analyst', 'names.txt');
     expect(seen).toMatchObject({ isError: true, atf: { code: 'data.masked_invalid' } });
     expect((await letter('Your order is on its way')).isError).toBe(true);
+    const silent = async () =>
+      (await (await product.operator()).call('overview')).gateways.flatMap((gateway) => gateway.silent ?? []);
+    const told = await until('control to be told', async () =>
+      (await silent()).length > 0 ? silent() : undefined,
+    );
+    expect(told).toMatchObject([{ kind: 'service', name: 'names' }]);
+    const status = () => run(atfBin, ['status', '--data', product.dataDir]);
+    expect((await status()).stdout).toMatch(
+      /! service names did not answer the last \d+ questions? of gateway/,
+    );
     replaceFile(file, there);
     expect((await read('intern-analyst', 'names.txt')).text).toBe('[NAMES] paid.');
+    await until('it to answer again', async () => ((await silent()).length === 0 ? true : undefined));
+    expect((await status()).stdout).not.toContain('did not answer');
   });
 
   it('is another party that is told what calls hold: two people say that it may be', async () => {

@@ -14,6 +14,7 @@ import type {
   ResponseOf,
 } from '@atf/core/wire/api';
 import type { CarriedServers } from '@atf/core/wire/gateway-routes';
+import type { Silent } from '@atf/core/wire/own-detectors';
 import type { ContainmentDoc, Drain, FeedDoc, FeedTopic, StopFileReport } from '@atf/core/wire/feed';
 import type { Kysely, Transaction } from 'kysely';
 import type { Logger } from 'pino';
@@ -70,6 +71,8 @@ export interface LiveGateway {
   readonly draining: readonly Drain[];
   /** What the stop file of its host stops, as of its last beat; undefined: there is none. */
   readonly stopFile?: StopFileReport | undefined;
+  /** Own services and models that do not answer it, as of its last beat. */
+  readonly silent?: readonly Silent[] | undefined;
 }
 
 export interface FeedHub {

@@ -3,7 +3,8 @@
  * alone for a while, so that a dead one costs nobody its time limit; what it was not asked about counts as not looked at.
  */
 import type { Json } from '@atf/core/wire/json';
-import type { ModelDetector } from '@atf/core/wire/own-detectors';
+import type { ModelDetector, Silent } from '@atf/core/wire/own-detectors';
+import type { SettingsDoc } from '@atf/core/wire/feed';
 import { Counted } from './counted.ts';
 import type { PostTo } from './host-post.ts';
 
@@ -38,6 +39,12 @@ export type AskOne = (
 /** Undefined: nobody has looked. Never throws. */
 export type AskService = (question: ServiceQuestion) => Promise<Json | undefined>;
 
+export interface AskedServices {
+  readonly ask: AskService;
+  /** How many questions in a row it has not answered, the newest included; 0: it answers, or was not asked. */
+  unanswered(entry: string): number;
+}
+
 class Service {
   readonly agents = new Counted();
   running = 0;
@@ -46,9 +53,27 @@ class Service {
   restsUntilMs = Number.NEGATIVE_INFINITY;
 }
 
-export function askServicesBy(post: AskOne, monotonicMs: () => number): AskService {
+/** Of the services and models that the settings name, those that do not answer. */
+export function silentOf(
+  { unanswered }: Pick<AskedServices, 'unanswered'>,
+  detectors: SettingsDoc['detectors'] = [],
+): Silent[] {
+  const asked = new Map<string, Pick<Silent, 'kind' | 'name'>>();
+  for (const detector of detectors) {
+    if ('service' in detector)
+      asked.set(serviceEntry(detector.service), { kind: 'service', name: detector.service });
+    if ('model' in detector) asked.set(modelEntry(detector.model), { kind: 'model', name: detector.model });
+  }
+  return [...asked].flatMap(([entry, about]) => {
+    const questions = unanswered(entry);
+    return questions === 0 ? [] : [{ ...about, questions }];
+  });
+}
+
+export function askServicesBy(post: AskOne, monotonicMs: () => number): AskedServices {
   const services = new Map<string, Service>();
-  return async ({ entry, model, agentId, timeoutMs, answerBytesMax, question }) => {
+  const unanswered = (entry: string): number => services.get(entry)?.faults ?? 0;
+  const ask: AskService = async ({ entry, model, agentId, timeoutMs, answerBytesMax, question }) => {
     const service = services.get(entry) ?? new Service();
     services.set(entry, service);
     const rests = () => monotonicMs() < service.restsUntilMs;
@@ -77,6 +102,7 @@ export function askServicesBy(post: AskOne, monotonicMs: () => number): AskServi
       service.agents.add(agentId, -1);
     }
   };
+  return { ask, unanswered };
 }
 
 /** True: it is its turn, and `running` counts it. */

@@ -17,6 +17,7 @@ import {
   wireHeader,
   wireVersion,
 } from '@atf/core/wire/feed';
+import { type Silent, silentMax } from '@atf/core/wire/own-detectors';
 import { errors } from '@atf/core/errors';
 import { containmentKey } from '@atf/core/incident/scope-id';
 import { rawPaths } from '@atf/core/wire/api';
@@ -57,6 +58,8 @@ export interface FeedInput {
   readonly spoolHead: () => SpoolHead;
   /** How long decisions took; undefined before the first. */
   readonly decideTimes?: () => DecideTimes | undefined;
+  /** Own services and models that do not answer. */
+  readonly silent?: () => readonly Silent[];
   readonly version: string;
   readonly mcpUrl: string;
   /** What happened, for the operator's log; holds no content. */
@@ -208,6 +211,7 @@ export class Feed {
     const decide = this.#input.decideTimes?.();
     const times = decide === undefined ? {} : { decide };
     const stopFile = stopFileReport(this.#input.snapshot.stopFile());
+    const silent = this.#input.silent?.().slice(0, silentMax) ?? [];
     this.#send({
       t: 'beat',
       nonce,
@@ -216,6 +220,7 @@ export class Feed {
       ...times,
       ...this.#draining(),
       ...(stopFile === undefined ? {} : { stopFile }),
+      ...(silent.length === 0 ? {} : { silent: [...silent] }),
     });
   }
 

@@ -2,7 +2,7 @@
  * Puts a gateway together: key and enrolment, spool, snapshot and feed, tool servers, pipeline, front door. Every part is handed what it
  * needs; nothing here decides about actions.
  */
-import { askServicesBy } from './asked-services.ts';
+import { type AskedServices, askServicesBy, silentOf } from './asked-services.ts';
 import { RecentTimes } from './decide-times.ts';
 import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
@@ -130,6 +130,7 @@ interface Built {
   readonly shadow: Shadow;
   readonly inputs: InputCounter;
   readonly models: OnnxModels;
+  readonly asked: AskedServices;
   /** Known once the port is. */
   publicUrl: string;
   /** A tool server says that a resource changed: to whoever listens, once the door is open. */
@@ -278,6 +279,10 @@ function build({ key, options, control, spool, enrolled, orphans }: Opened): Bui
     onProblem: (model, problem, againInMs) =>
       log.error({ model, problem, againInMs }, 'a model of this host cannot be asked'),
   });
+  const asked = askServicesBy(
+    (to, question) => (to.model === undefined ? post(to, question) : models.ask(to, question)),
+    () => clock.monotonicMs(),
+  );
   const ports: Ports = {
     clock,
     random,
@@ -288,10 +293,7 @@ function build({ key, options, control, spool, enrolled, orphans }: Opened): Bui
     wrappingKey: () => payloadKey.current(),
     pause: (ms) => pauseFor(ms, undefined, { ref: false }),
     replicated: (boundMs) => shipper.replicated(boundMs),
-    askService: askServicesBy(
-      (to, question) => (to.model === undefined ? post(to, question) : models.ask(to, question)),
-      () => clock.monotonicMs(),
-    ),
+    askService: asked.ask,
   };
   const metrics = createMetrics({
     fresh: () => snapshot.fresh(),
@@ -371,6 +373,7 @@ function build({ key, options, control, spool, enrolled, orphans }: Opened): Bui
     shadow,
     inputs,
     models,
+    asked,
     publicUrl,
     onUpdated: () => undefined,
     notReady,
@@ -450,6 +453,7 @@ function feedOf({ options, authorization, controlTls, control, spool }: Opened, 
     random,
     spoolHead: () => spool.head(),
     decideTimes: () => built.decideTimes.quantiles(),
+    silent: () => silentOf(built.asked, snapshot.settings()?.detectors),
     version: gatewayVersion,
     mcpUrl: built.publicUrl,
     onState,

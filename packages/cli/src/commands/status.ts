@@ -6,7 +6,7 @@ import type { Command } from '../cli.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { style } from '../output.ts';
 import { witnessesNow } from '../witness-words.ts';
-import { duration, measured } from '../words.ts';
+import { counted, duration, measured } from '../words.ts';
 
 export const status: Command = async (cli) => {
   const operator = await cli.operator();
@@ -43,6 +43,9 @@ export const status: Command = async (cli) => {
         : [['last kill', `${named(now.lastKill.scope)}, in force after ${measured(now.lastKill.tookMs)}`]]),
     ],
   );
+  for (const gateway of now.gateways)
+    for (const { kind, name, questions } of gateway.silent ?? [])
+      out.say`${style('yellow', '!')} ${kind} ${name} did not answer the last ${counted(questions, 'question')} of gateway ${gateway.name}: what it looks at counts as unchecked there`;
   for (const stop of now.containments)
     out.say`${style('red', `■ ${stop.state}`)} ${named(stop.scope)} since ${stop.since}: ${stop.reason}${byHost(stop)}`;
   return exitCodes.ok;

@@ -81,6 +81,12 @@ function concernsOf(data: OverviewAnswer): Concern[] {
         grave: true,
         text: `${away.length} of ${data.gateways.length} gateways out of touch.`,
       },
+    ...data.gateways.flatMap((gateway) =>
+      (gateway.silent ?? []).map(({ kind, name, questions }) => ({
+        grave: false,
+        text: `The ${kind} ${name} did not answer the last ${questions === 1 ? 'question' : `${questions} questions`} of ${gateway.name}: what it looks at counts as unchecked there.`,
+      })),
+    ),
     data.toolsQuarantined > 0 && {
       grave: false,
       text: (

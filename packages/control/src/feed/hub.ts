@@ -44,6 +44,7 @@ interface Seen {
   decide: { p50Ms: number; p99Ms: number } | undefined;
   draining: LiveGateway['draining'];
   stopFile?: LiveGateway['stopFile'];
+  silent?: LiveGateway['silent'];
 }
 
 export interface FeedInput {
@@ -149,7 +150,7 @@ export class Feed implements FeedHub {
 
   own(): LiveGateway[] {
     const now = performance.now();
-    return [...this.seen].map(([id, { lastBeatAt, spool, decide, draining, stopFile }]) => ({
+    return [...this.seen].map(([id, { lastBeatAt, spool, decide, draining, stopFile, silent }]) => ({
       id,
       connected: this.connections.get(id)?.open ?? false,
       lastBeatMsAgo: lastBeatAt === undefined ? undefined : now - lastBeatAt,
@@ -157,6 +158,7 @@ export class Feed implements FeedHub {
       decide,
       draining,
       ...(stopFile === undefined ? {} : { stopFile }),
+      ...(silent === undefined ? {} : { silent }),
     }));
   }
 
@@ -303,6 +305,7 @@ export class Feed implements FeedHub {
     seen.decide = frame.decide;
     seen.draining = frame.draining ?? [];
     seen.stopFile = frame.stopFile;
+    seen.silent = frame.silent;
     if (this.beats.filter((waiting) => waiting.connection === connection).length >= beatsWaitingMax) return;
     this.beats.push({ connection, nonce: frame.nonce, receivedAt: performance.now() });
     if (!this.beating) void this.answerBeats();

@@ -75,6 +75,7 @@ async function gatewaysNow(control: Control): Promise<Overview['gateways']> {
         connected: now?.connected ?? false,
         ...(beat === undefined ? {} : { lastBeatMsAgo: beat }),
         spoolBehind: Math.max(0, (now?.spool?.seq ?? 0) - (taken?.seq ?? 0)),
+        ...(now?.silent === undefined ? {} : { silent: [...now.silent] }),
       };
     }),
   );

@@ -19,6 +19,7 @@ import { driftRoutes } from './drift.ts';
 import { lineageRoutes } from './lineage.ts';
 import { retrievalRoutes } from './retrieval.ts';
 import { tokenRoutes } from './tokens.ts';
+import { silentSchema } from './own-detectors.ts';
 import { negotiationRoutes } from './negotiation.ts';
 import { notificationRoutes } from './notifications.ts';
 import { policyRoutes } from './policy.ts';
@@ -432,6 +433,8 @@ export const overviewSchema = z.object({
       connected: z.boolean(),
       lastBeatMsAgo: z.number().optional(),
       spoolBehind: z.int(),
+      /** Own services and models that did not answer the newest questions of this gateway. */
+      silent: z.array(silentSchema).optional(),
     }),
   ),
   log: z.object({

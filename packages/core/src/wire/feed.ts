@@ -15,7 +15,7 @@ import { databaseRightsSchema } from './database.ts';
 import { classificationSchema, policyDocSchema, containmentDocSchema } from './documents.ts';
 import { labelsDocSchema } from './labels.ts';
 import { humanCheckpointSchema, limitSchema, otherDomainSchema, toolWindowSchema } from './manifest.ts';
-import { ownDetectorsSchema } from './own-detectors.ts';
+import { ownDetectorsSchema, silentMax, silentSchema } from './own-detectors.ts';
 import { outputSchema } from './output.ts';
 import { readersSchema } from './readers.ts';
 import { retrievalSettingsSchema, sourceDocSchema, sourcesOfToolMax } from './retrieval.ts';
@@ -280,6 +280,8 @@ export const gatewayFrameSchema = z.discriminatedUnion('t', [
     draining: z.array(drainSchema).max(drainingMax).optional(),
     /** Absent: the host has no stop file. */
     stopFile: stopFileReportSchema.optional(),
+    /** Absent: all have answered, or none was asked. */
+    silent: z.array(silentSchema).max(silentMax).optional(),
   }),
   /** Containment of `key` is in force here; `aborted` calls under way were cut, `running` ones may end (graceful stop). */
   z.object({
