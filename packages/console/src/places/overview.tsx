@@ -268,7 +268,7 @@ function FeedPanel({ gateways }: { readonly gateways: OverviewAnswer['gateways']
                 <span className="min-w-0 flex-1 truncate">{gateway.name}</span>
                 <span className="text-xs text-ink-2">{gateway.connected ? 'in touch' : 'out of touch'}</span>
               </span>
-              <span className="ml-5.5 text-xs text-ink-3">
+              <span className="ml-5.5 block text-xs text-ink-3">
                 {gateway.lastBeatMsAgo === undefined
                   ? 'never heard'
                   : `beat ${durationWords(gateway.lastBeatMsAgo)} ago`}
