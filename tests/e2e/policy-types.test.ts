@@ -128,12 +128,15 @@ describe('what policies may ask about', () => {
   it('a server of which no tool was accepted is warned of, and one that is there is not', async () => {
     const held = (name: string, server: string) =>
       `@id("own.${name}")\n@requirement("S-2")\nforbid (principal, action, resource in ATF::Server::"${server}")\nwhen { context.humanCheckpoint };\n`;
-    const dir = folderWith('servers', `${held('there', 'back-office')}${held('gone', 'back-offce')}`);
+    const misjudged = `@id("own.class")\n@requirement("S-2")\nforbid (principal, action == ATF::Action::"send", resource == ATF::Tool::"back-office/create_refund");\n`;
+    const text = `${held('there', 'back-office')}${held('gone', 'back-offce')}${misjudged}`;
+    const dir = folderWith('servers', text);
     const linted = await cli('policy', 'lint', dir);
     expect([linted.code, problemsOf(linted)]).toEqual([0, []]);
     const warnings = documents(linted)[0]?.['warnings'] as string[];
-    expect(warnings.filter((warning) => warning.includes('of server'))).toEqual([
+    expect(warnings.filter((warning) => /of server|never applies/.test(warning))).toEqual([
       expect.stringMatching(/^own\.cedar:7:\d+ own\.gone: no tool of server "back-offce" was accepted/),
+      expect.stringMatching(/^own\.cedar:11:\d+ own\.class: "back-office\/create_refund" is write, so this/),
     ]);
   });
 

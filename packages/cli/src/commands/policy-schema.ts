@@ -14,10 +14,11 @@ const oneByOneMax = 50;
 const toolsMax = 10_000;
 const typesBytesMax = 64 * 1_048_576;
 
-type Type = Pick<TypedToolView, 'attributes' | 'leftOut' | 'offered'>;
-const typeOf = ({ attributes, leftOut, offered }: TypedToolView): Type => ({
+type Type = Pick<TypedToolView, 'attributes' | 'leftOut' | 'class' | 'offered'>;
+const typeOf = ({ attributes, leftOut, class: action, offered }: TypedToolView): Type => ({
   attributes,
   leftOut,
+  ...(action === undefined ? {} : { class: action }),
   ...(offered === undefined ? {} : { offered }),
 });
 export type ToolTypes = Readonly<Record<string, Type>>;

@@ -1,4 +1,5 @@
 /** Room: policy (S-1). What the control plane's policy worker is asked and what it answers. Plain data, bounded by `cedar.ts`. */
+import type { ActionClass } from '@atf/core/wire/words';
 import type { Attributes } from '@atf/core/segmentation/bound-types';
 
 export interface PolicyFile {
@@ -22,6 +23,8 @@ export interface ToolArguments {
   readonly attributes: Attributes;
   /** Arguments that have no type, with the reason. */
   readonly leftOut: Readonly<Record<string, string>>;
+  /** The class of every call of it; absent: it is not known here, or each call has its own (a query). */
+  readonly class?: ActionClass | undefined;
   /** Of a changed tool that runs for nobody until a person accepts it: as it would be then. */
   readonly offered?: ToolArguments;
 }

@@ -31,7 +31,11 @@ export function unknownLevels(files: PolicyFiles, policies: readonly StatedPolic
 /** Of each server that a policy names, some tool is among the types where one was accepted. */
 function acceptedOf(types: ToolTypes): Accepted {
   const servers = new Set(Object.keys(types).map((ref) => ref.slice(0, ref.indexOf('/'))));
-  return { tool: (ref) => Object.hasOwn(types, ref), server: (name) => servers.has(name) };
+  return {
+    tool: (ref) => Object.hasOwn(types, ref),
+    server: (name) => servers.has(name),
+    classOf: (ref) => (Object.hasOwn(types, ref) ? types[ref]?.class : undefined),
+  };
 }
 
 /** What is registered of what the policies name. */

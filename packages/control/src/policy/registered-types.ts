@@ -1,4 +1,6 @@
 /** Room: policy (S-1, S-4). The arguments of the registered tools as types, for policies that are checked here. */
+import { actionClassOf } from '@atf/core/decide';
+import { toolDocOf } from '../segmentation/documents.ts';
 import type { Control } from '../context.ts';
 import { acceptedTools, toolByName, type ToolRow } from '../segmentation/store.ts';
 import type { ToolArguments } from './cedar-messages.ts';
@@ -19,7 +21,9 @@ export async function acceptedTool(control: Control, ref: string): Promise<ToolR
  * corrected before.
  */
 export function typesOfRow(row: ToolRow): ToolArguments {
-  const accepted = toolArguments(definitionOf(row));
+  const tool = toolDocOf(row);
+  const ofEveryCall = tool.classification.arguments.sql === undefined ? { class: actionClassOf(tool) } : {};
+  const accepted = { ...toolArguments(definitionOf(row)), ...ofEveryCall };
   if (row.offered === null) return accepted;
   return { ...accepted, offered: toolArguments(JSON.parse(row.offered) as Record<string, unknown>) };
 }

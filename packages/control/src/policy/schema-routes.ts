@@ -26,20 +26,23 @@ export function policySchemaRoutes(): Handlers<'policy.schema'> {
         one === undefined ? await acceptedTools(db, config.tenant, typedToolsMax + 1, after) : [one];
       const typed = rows.slice(0, typedToolsMax).map((row) => ({
         ...typedTool(`${row.server}/${row.name}`, definitionOf(row), row.definition_digest),
-        offered: typesOfRow(row).offered,
+        of: typesOfRow(row),
       }));
       const [only] = typed;
       const last = rows.length > typedToolsMax ? typed.at(-1) : undefined;
       return {
         schema: one === undefined || only === undefined ? base : schemaAbout(base, only),
-        tools: typed.map(({ ref, name, text, arguments: { attributes, leftOut }, offered }) => ({
-          tool: ref,
-          type: name,
-          text,
-          attributes: { ...attributes },
-          leftOut: { ...leftOut },
-          ...(offered === undefined ? {} : { offered: { ...offered, leftOut: { ...offered.leftOut } } }),
-        })),
+        tools: typed.map(
+          ({ ref, name, text, arguments: { attributes, leftOut }, of: { class: action, offered } }) => ({
+            tool: ref,
+            type: name,
+            text,
+            attributes: { ...attributes },
+            leftOut: { ...leftOut },
+            ...(action === undefined ? {} : { class: action }),
+            ...(offered === undefined ? {} : { offered: { ...offered, leftOut: { ...offered.leftOut } } }),
+          }),
+        ),
         ...(last === undefined ? {} : { next: last.ref }),
       };
     },

@@ -10,6 +10,7 @@ const not = (arg: unknown) => ({ '!': { arg } });
 const hour = fact('time', 'hour');
 const zoned = fact('time', 'Europe/Berlin', 'weekday');
 const [a, b] = [fact('a'), fact('b')];
+const noClass = (): undefined => undefined;
 type Condition = { kind: 'when' | 'unless'; body: unknown };
 const when = (body: unknown): Condition => ({ kind: 'when', body });
 const unless = (body: unknown): Condition => ({ kind: 'unless', body });
@@ -87,14 +88,14 @@ describe('words that are never there', () => {
       'ATF::Tool',
       '==',
       'shop/refnd',
-      { tool: (ref: string) => ref === 'shop/refnd', server: () => false },
+      { tool: (ref: string) => ref === 'shop/refnd', server: () => false, classOf: noClass },
     ],
     [
       'servers',
       'ATF::Server',
       'in',
       'shoop',
-      { tool: () => false, server: (name: string) => name === 'shoop' },
+      { tool: () => false, server: (name: string) => name === 'shoop', classOf: noClass },
     ],
   ])(
     'names %s of which nobody has accepted anything, where it is known what there is',
@@ -103,10 +104,33 @@ describe('words that are never there', () => {
       const about = { json: { effect: 'forbid', resource: { op, entity }, conditions: [] } };
       expect(doubtsAbout(about)).toEqual([]);
       expect(doubtsAbout(about, { accepted: all })).toEqual([]);
-      const accepted = { tool: () => false, server: () => false };
+      const accepted = { tool: () => false, server: () => false, classOf: noClass };
       expect(doubtsAbout(about, { accepted })).toMatchObject([{ word: id }]);
     },
   );
+
+  it.each<[string, object, boolean]>([
+    ['another class', { op: '==', entity: { type: 'ATF::Action', id: 'send' } }, true],
+    ['its class', { op: '==', entity: { type: 'ATF::Action', id: 'write' } }, false],
+    ['its class and others', { op: 'in', entities: [{ id: 'send' }, { id: 'write' }] }, false],
+    ['others', { op: 'in', entities: [{ id: 'send' }, { id: 'admin' }] }, true],
+    ['none', { op: 'in', entities: [] }, false],
+    ['what is no class', { op: 'in', entity: { type: 'ATF::Action', id: 'outward' } }, false],
+    ['every class', { op: 'All' }, false],
+  ])('about one tool and %s', (_, action, stray) => {
+    const about = {
+      json: {
+        effect: 'forbid',
+        action,
+        resource: { op: '==', entity: { type: 'ATF::Tool', id: 'shop/mail' } },
+        conditions: [],
+      },
+    };
+    const there = { tool: () => true, server: () => true };
+    const said = doubtsAbout(about, { accepted: { ...there, classOf: () => 'write' } });
+    expect(said.map(({ word }) => word)).toEqual(stray ? ['shop/mail'] : []);
+    expect(doubtsAbout(about, { accepted: { ...there, classOf: noClass } })).toEqual([]);
+  });
 
   it('names of agents that nobody has, where it is known what there is', () => {
     const name = { '.': { left: { Var: 'principal' }, attr: 'name' } };

@@ -2,10 +2,18 @@
  * Room: policy (S-1, S-2). What in a valid policy cannot be what its author meant. Cedar's schema knows types and no lists of words, so a word that is never there, a tool that
  * nobody has and a duty that nobody knows are no errors to it; and a forbid that never applies looks like one that does.
  */
-import { actionClasses, levels, outputTrusts, sensitivities, uuidSchema } from '../wire/words.ts';
+import {
+  type ActionClass,
+  actionClasses,
+  levels,
+  outputTrusts,
+  sensitivities,
+  uuidSchema,
+} from '../wire/words.ts';
 import { clausesOf, isContradiction } from './clauses.ts';
 import type { StatedPolicy } from './loosening.ts';
 import { obligationWords } from './obligations.ts';
+import { toolOf } from './reads.ts';
 
 export interface Doubt {
   readonly message: string;
@@ -109,6 +117,28 @@ export interface Accepted {
   tool(ref: string): boolean;
   /** Some tool of it. */
   server(name: string): boolean;
+  /** Of every call of the tool; undefined: not known, or each call has its own. */
+  classOf(ref: string): ActionClass | undefined;
+}
+
+interface Scoped {
+  readonly entity?: { readonly id?: string };
+  readonly entities?: readonly { readonly id?: string }[];
+}
+
+/** It is about one tool, and about classes of which no call of that tool is. */
+function strayClass(policy: Pick<StatedPolicy, 'json'>, { classOf }: Accepted): Doubt[] {
+  const tool = toolOf(policy.json);
+  const is = tool === undefined ? undefined : classOf(tool);
+  const { action } = policy.json as { action?: Scoped };
+  const about = [...(action?.entity === undefined ? [] : [action.entity]), ...(action?.entities ?? [])].map(
+    ({ id = '' }) => id,
+  );
+  // What is no class may be a group of them.
+  const all = about.every((id) => (actionClasses as readonly string[]).includes(id));
+  if (tool === undefined || is === undefined || about.length === 0 || !all || about.includes(is)) return [];
+  const message = `${JSON.stringify(tool)} is ${is}, so this about ${about.join(', ')} never applies: see "atf tool show"`;
+  return [{ message, word: tool }];
 }
 
 const agentType = 'ATF::Agent';
@@ -162,6 +192,7 @@ export function doubtsAbout(
       : [
           ...unknown('ATF::Tool', 'no tool', (ref) => accepted.tool(ref)),
           ...unknown('ATF::Server', 'no tool of server', (name) => accepted.server(name)),
+          ...strayClass(policy, accepted),
         ]),
     ...strayAgents(policy, agents),
     ...strayWords(conditions),

@@ -1,7 +1,7 @@
 /** What policies may speak about, over HTTP: the schema of the set in force, and the arguments of registered tools as types. Shapes and route; joined into the table by `api.ts`. */
 import { z } from 'zod';
 import { text } from './shapes.ts';
-import { toolRefSchema } from './words.ts';
+import { actionClassSchema, toolRefSchema } from './words.ts';
 
 /** Tools of one page. */
 export const typedToolsMax = 200;
@@ -16,6 +16,8 @@ const typedToolSchema = z.object({
   attributes: z.record(z.string(), z.unknown()),
   /** Arguments that policies cannot ask about, with the reason. */
   leftOut: z.record(z.string(), z.string()),
+  /** The class of every call of it; absent where each call has its own (a query). */
+  class: actionClassSchema.optional(),
   /** Of a changed tool: the same of the definition on offer, which policies may be written for before it is accepted. */
   offered: z
     .object({ attributes: z.record(z.string(), z.unknown()), leftOut: z.record(z.string(), z.string()) })
