@@ -7,7 +7,7 @@ import { type Labels, type LabelsView, loweredShownText } from '@atf/core/wire/l
 import type { ControlClient } from '@atf/sdk/client';
 import type { Client } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { atf, documents } from './cli-run.ts';
+import { atf, documents, handingOver } from './cli-run.ts';
 import { approve, call, type McpAgent, Product, type Signed, until } from './product.ts';
 import { readerManifest } from './reader-manifest.ts';
 
@@ -145,18 +145,13 @@ describe('what it has read', () => {
 describe('a person who answers for security', () => {
   it('declares it harmless, on record, and what waits for a person waits on', async () => {
     const waiting = await mail();
-    const deciding = atf([
-      'agent',
-      'declassify',
-      name,
-      agent.credential.instanceId,
-      '--no-open',
-      '--data',
-      product.dataDir,
-    ]);
+    const words = ['agent', 'declassify', name, agent.credential.instanceId, '--no-open'];
+    const deciding = await handingOver([...words, '--data', product.dataDir]);
     const shown = await review(security.client, agent.credential.instanceId);
     expect(await lower(security, shown)).toMatchObject(clean);
-    expect((await deciding).stdout).toContain(`instance ${agent.credential.instanceId}: public, trusted`);
+    expect((await deciding.ended).stdout).toContain(
+      `instance ${agent.credential.instanceId}: public, trusted`,
+    );
     await until('it to send', async () => ((await isHeld()) ? undefined : true));
     const shownApproval = await approver.client.call('approvals.show', {
       params: { id: waiting.atf.approvalId ?? '' },
