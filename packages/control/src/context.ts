@@ -14,7 +14,7 @@ import type {
   ResponseOf,
 } from '@atf/core/wire/api';
 import type { CarriedServers } from '@atf/core/wire/gateway-routes';
-import type { Silent } from '@atf/core/wire/own-detectors';
+import type { Silent } from '@atf/core/wire/silent';
 import type { ContainmentDoc, Drain, FeedDoc, FeedTopic, StopFileReport } from '@atf/core/wire/feed';
 import type { Kysely, Transaction } from 'kysely';
 import type { Logger } from 'pino';

@@ -3,7 +3,8 @@
  * alone for a while, so that a dead one costs nobody its time limit; what it was not asked about counts as not looked at.
  */
 import type { Json } from '@atf/core/wire/json';
-import type { ModelDetector, Silent } from '@atf/core/wire/own-detectors';
+import type { ModelDetector } from '@atf/core/wire/own-detectors';
+import type { Silent } from '@atf/core/wire/silent';
 import type { SettingsDoc } from '@atf/core/wire/feed';
 import { Counted } from './counted.ts';
 import type { PostTo } from './host-post.ts';

@@ -17,7 +17,7 @@ import {
   wireHeader,
   wireVersion,
 } from '@atf/core/wire/feed';
-import { type Silent, silentMax } from '@atf/core/wire/own-detectors';
+import { type Silent, silentMax } from '@atf/core/wire/silent';
 import { errors } from '@atf/core/errors';
 import { containmentKey } from '@atf/core/incident/scope-id';
 import { rawPaths } from '@atf/core/wire/api';

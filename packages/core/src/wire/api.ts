@@ -19,7 +19,7 @@ import { driftRoutes } from './drift.ts';
 import { lineageRoutes } from './lineage.ts';
 import { retrievalRoutes } from './retrieval.ts';
 import { tokenRoutes } from './tokens.ts';
-import { silentSchema } from './own-detectors.ts';
+import { silentSchema } from './silent.ts';
 import { negotiationRoutes } from './negotiation.ts';
 import { notificationRoutes } from './notifications.ts';
 import { policyRoutes } from './policy.ts';

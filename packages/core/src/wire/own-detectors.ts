@@ -1,6 +1,5 @@
 /** Detectors of a company's own, as `detectors` in the settings holds them: what is found, and how its category, mask and records call it. */
 import { z } from 'zod';
-import { nameSchema } from './words.ts';
 
 export const ownDetectorsMax = 50;
 /** Each is asked about every object, so there are few. */
@@ -113,14 +112,3 @@ export type ModelDetector = z.output<typeof modelSchema>;
 /** Whatever has to answer before a value can be looked at. */
 export type AskedDetector = ServiceDetector | ModelDetector;
 export const ownDetectorsSchema = z.array(ownDetectorSchema).max(ownDetectorsMax);
-
-/** Services and models that one beat tells of. */
-export const silentMax = 20;
-/** A service or a model of the company that looks at data for a gateway, and that did not answer the newest questions: what it looks at counts as unchecked there. */
-export const silentSchema = z.object({
-  kind: z.enum(['service', 'model']),
-  name: nameSchema,
-  /** The newest ones, in a row. */
-  questions: z.int().min(1),
-});
-export type Silent = z.infer<typeof silentSchema>;
