@@ -14,7 +14,7 @@ import { dpopProof } from '@atf/sdk/agent-key';
 import { postgresBinaries } from '../postgres/cluster.ts';
 import { atf } from './cli-run.ts';
 import { Fleet, type FleetAgent } from './fleet.ts';
-import { type Answer, approve, atOnceMs, call, callOnce, resume, root, until } from './product.ts';
+import { type Answer, approve, atOnceMs, call, callOnce, released, resume, root, until } from './product.ts';
 import { entriesIn } from './read-log.ts';
 import { type RawAnswer, rawCall } from './raw-call.ts';
 import { readerManifest } from './reader-manifest.ts';
@@ -249,9 +249,8 @@ describe.skipIf(postgresBinaries() === undefined)('two replicas, two gateways', 
     const [first, second] = juniors as [Client, Client];
     const asked = await call(first, 'create_refund', refund(3.01));
     expect(asked.atf.code).toBe('maturity.approval_required');
-    await approve(await fleet.signIn('paula.reyes@example.com', 1), asked.atf.approvalId ?? '');
-    await until('the refund', async () =>
-      (await call(first, 'create_refund', refund(3.01))).isError ? undefined : true,
+    await released(await fleet.signIn('paula.reyes@example.com', 1), asked.atf.approvalId, () =>
+      call(first, 'create_refund', refund(3.01)),
     );
     await Promise.all(
       [first, second, first, second].map((each) => call(each, 'create_refund', refund(3.01))),
@@ -478,13 +477,13 @@ describe.skipIf(postgresBinaries() === undefined)('two replicas, two gateways', 
     const approver = await fleet.signIn('paula.reyes@example.com', 0);
     const junior = await (await fleet.agent('junior-support', { gateway: 1 })).mcp('back-office');
     const { atf: asked } = await call(junior, 'create_refund', refund(5.01));
-    await approve(approver, asked.approvalId ?? '');
     const gateway = fleet.gateways[1] as (typeof fleet.gateways)[number];
-    const released = call(junior, 'create_refund', refund(5.01)).catch(() => undefined);
+    const again = () => call(junior, 'create_refund', refund(5.01));
+    const underWay = released(approver, asked.approvalId, again).catch(() => undefined);
     await until('the refund to be made', () => (refundsMade(5.01) === 1 ? true : undefined));
     await gateway.kill();
     rmSync(join(gateway.dir, 'spool'), { recursive: true, force: true });
-    await released;
+    await underWay;
     await until('its intent in the log', async () => {
       const { intents } = await copied(0);
       return intents.has(asked.approvalId ?? '') ? true : undefined;
