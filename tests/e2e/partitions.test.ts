@@ -9,7 +9,7 @@ import type { Client } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Cluster, postgresBinaries, startCluster } from '../postgres/cluster.ts';
 import { atf } from './cli-run.ts';
-import { callOnce, Product, until } from './product.ts';
+import { callOnce, Product, slowCall, until } from './product.ts';
 import { Proxy } from './proxy.ts';
 import { logSettled } from './read-log.ts';
 
@@ -58,9 +58,10 @@ describe.skipIf(postgresBinaries() === undefined)('without the database', { time
     async (how) => {
       await serves();
       const { pids } = product;
-      const before = effects('report.step');
-      const running = callOnce(office, 'export_report', { seconds: 60 });
-      await until('the slow call under way', () => (effects('report.step') >= before + 2 ? true : undefined));
+      const [running] = await slowCall(
+        () => callOnce(office, 'export_report', { seconds: 60 }),
+        () => effects('report.step'),
+      );
       const changed = effects('order.status_changed');
       proxy[how]();
       expect(await running).toMatchObject({ isError: true, atf: { code: 'containment.feed_stale' } });
